@@ -1,0 +1,59 @@
+"""What every test gets: a far time zone, hypothesis profiles, a marker by folder, and a leak check."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Appended, not put first: the packages under test must come from where they are installed.
+sys.path.append(str(ROOT))
+
+from tests.support.leaks import Baseline, end_leaked_processes  # noqa: E402
+
+# Far from UTC, three quarters past the hour, and with summer time in the southern half of the year.
+os.environ["TZ"] = "Pacific/Chatham"
+time.tzset()
+if time.timezone != -45900:  # a machine without zone files: the same rules spelled out
+    os.environ["TZ"] = "<+1245>-12:45<+1345>,M9.5.0/2:45,M4.1.0/3:45"
+    time.tzset()
+
+hypothesis.settings.register_profile("local", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+KINDS = ("unit", "contract", "property", "process", "fault", "docs")
+LEAK_CHECKED = {"contract", "process", "fault"}
+
+
+def kind_of(path: Path) -> str | None:
+    """Return the folder of tests/ that a test lies in, or None for one that lies elsewhere."""
+    parts = path.relative_to(ROOT / "tests").parts if path.is_relative_to(ROOT / "tests") else ()
+    return parts[0] if parts and parts[0] in KINDS else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test by its kind, which is its folder."""
+    for item in items:
+        if kind := kind_of(item.path):
+            item.add_marker(kind)
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that leaves a process, thread, descriptor or shared-memory segment behind."""
+    if kind_of(request.path) not in LEAK_CHECKED:
+        yield
+        return
+    marker = request.node.get_closest_marker("allow_leaks")
+    baseline = Baseline.take(request.node.nodeid)
+    yield
+    leaks = baseline.wait_for_leaks_to_go(**(marker.kwargs if marker else {}))
+    end_leaked_processes(leaks)
+    if leaks:
+        pytest.fail("left behind: " + "; ".join(leak.text for leak in leaks), pytrace=False)
