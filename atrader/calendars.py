@@ -1,0 +1,277 @@
+"""Trading calendars: when a market is open, and where its days, weeks, months and bars begin.
+
+A calendar is data: a zone, the local time at which its day begins, the weekday that begins its week, and how many days of
+that week are open. Opening and closing therefore fall on day boundaries. Local times are turned into instants date by
+date, so that a summer time change moves the instants and not the market's clock.
+
+Where bars begin
+----------------
+- Timeframes that divide an hour (`1s` ... `30m`, `1h`): at multiples of the timeframe since 1970 UTC.
+- Other timeframes below a day (`2h`, `4h`, `45m`): counted from the beginning of the calendar's day, as brokers with a
+  New York alignment do; the last bar of a day ends with the day, even if it is shorter.
+- `1d`: with the calendar's day. `1w`: with the day that opens the week. `1M`: with the first open day of the month, where
+  a day that begins at noon or later belongs to the date on which it ends (Sunday 17:00 New York begins Monday).
+
+Bars of two calendars must never mix in one series. Holidays are not part of a calendar: brokers disagree about them, and
+a bar missing on one is a gap that the broker confirms as empty.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from functools import lru_cache
+from itertools import count
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atrader.clock import NS_PER_S, ns_from_utc
+from atrader.timeframes import Timeframe
+
+_HOUR_S: Final = 3_600
+_NOON: Final = time(12)
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarRules:
+    """The data that make a calendar.
+
+    Attributes
+    ----------
+    name : str
+        The name used in configuration.
+    zone : str
+        IANA time zone of `day_starts`.
+    day_starts : datetime.time
+        Local time at which a day begins and the previous one ends; a whole hour, so that hourly bars fit into days.
+    week_starts : int
+        Weekday (Monday = 0) on whose local date the first day of the week begins.
+    open_days : int
+        How many days from there on are open; 7 means the market never closes.
+    """
+
+    name: str
+    zone: str
+    day_starts: time
+    week_starts: int
+    open_days: int
+
+
+_RULES: Final = (
+    CalendarRules("fx", "America/New_York", time(17), week_starts=6, open_days=5),
+    CalendarRules("24/7", "UTC", time(0), week_starts=0, open_days=7),
+)
+
+
+class _Day(NamedTuple):
+    start_ns: int
+    end_ns: int
+    ordinal: int  # of the local date on which the day begins
+    is_open: bool
+
+
+class Calendar:
+    """A market's opening hours and bar boundaries. Get one with `Calendar.get`.
+
+    All instants are UTC nanoseconds, all intervals include their start and exclude their end. Instances are shared:
+    the methods may be called from any thread. Asking for times in the same day again is fast (below 1 us).
+    """
+
+    __slots__ = ("_day", "_date_shift", "_month", "_zone", "rules")
+
+    def __init__(self, rules: CalendarRules) -> None:
+        self.rules = rules
+        self._zone = ZoneInfo(rules.zone)
+        # A day that begins in the afternoon carries the next date.
+        self._date_shift = int(rules.day_starts >= _NOON)
+        # The day and the month asked for last. Each is one tuple, replaced as a whole, hence safe among threads.
+        self._day = _Day(0, 0, 0, False)
+        self._month = (0, 0)
+
+    @staticmethod
+    def get(name: str) -> "Calendar":
+        """Return the calendar called `name`: `"fx"` or `"24/7"`.
+
+        Raises
+        ------
+        ValueError
+            If there is none of that name; the message lists the known ones.
+        """
+        return _calendar(name)
+
+    @property
+    def name(self) -> str:
+        """The name by which `get` finds this calendar."""
+        return self.rules.name
+
+    def __repr__(self) -> str:
+        return f"Calendar.get({self.name!r})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Calendar.get, (self.name,))
+
+    def is_open(self, ts_ns: int) -> bool:
+        """Return whether the market is open at `ts_ns`."""
+        return self._day_of(ts_ns).is_open
+
+    def next_open(self, ts_ns: int) -> int | None:
+        """Return the first instant after `ts_ns` at which the market changes from closed to open; None if it never does."""
+        return self._next_change(ts_ns, to_open=True)
+
+    def next_close(self, ts_ns: int) -> int | None:
+        """Return the first instant after `ts_ns` at which the market changes from open to closed; None if it never does."""
+        return self._next_change(ts_ns, to_open=False)
+
+    def day_start(self, ts_ns: int) -> int:
+        """Return the beginning of the calendar's day that holds `ts_ns` (closed days count)."""
+        return self._day_of(ts_ns).start_ns
+
+    def week_start(self, ts_ns: int) -> int:
+        """Return the beginning of the week that holds `ts_ns`; closed days belong to the week before them."""
+        ordinal = self._day_of(ts_ns).ordinal
+        return self._start_ns(ordinal - self._day_in_week(ordinal))
+
+    def month_start(self, ts_ns: int) -> int:
+        """Return the beginning of the first open day of the month; closed days before it belong to the month before."""
+        return self._month_of(ts_ns)[0]
+
+    def bar_open(self, ts_ns: int, timeframe: Timeframe) -> int:
+        """Return the open time of the bar that covers `ts_ns`, whether or not the market is open then.
+
+        Never later than `ts_ns`; applied to its own result it changes nothing.
+        """
+        seconds = timeframe.seconds
+        if not _HOUR_S % seconds:
+            return ts_ns - ts_ns % (seconds * NS_PER_S)
+        if timeframe.is_fixed:
+            start_ns = self._day_of(ts_ns).start_ns
+            return ts_ns - (ts_ns - start_ns) % (seconds * NS_PER_S)
+        return self._calendar_bar(ts_ns, timeframe)[0]
+
+    def next_bar_open(self, ts_ns: int, timeframe: Timeframe) -> int:
+        """Return the first bar boundary after `ts_ns`, whether or not the market is open then.
+
+        It is the end of the bar that covers `ts_ns`. The next bar that has prices may begin later: see `next_open`.
+        """
+        seconds = timeframe.seconds
+        if not _HOUR_S % seconds:
+            return ts_ns - ts_ns % (seconds * NS_PER_S) + seconds * NS_PER_S
+        if timeframe.is_fixed:
+            day = self._day_of(ts_ns)
+            passed_ns = (ts_ns - day.start_ns) % (seconds * NS_PER_S)
+            return min(ts_ns - passed_ns + seconds * NS_PER_S, day.end_ns)
+        return self._calendar_bar(ts_ns, timeframe)[1]
+
+    def expected_bars(self, start_ns: int, end_ns: int, timeframe: Timeframe) -> NDArray[np.int64]:
+        """Return the open times in `[start_ns, end_ns)` of all bars that begin while the market is open.
+
+        What a complete series has; compared with what is stored, it gives the gaps.
+
+        Returns
+        -------
+        ndarray of int64, shape (n,)
+            UTC nanoseconds, strictly increasing. A month of `1m` bars takes well below 1 ms.
+        """
+        if timeframe.is_fixed:
+            pieces = [self._bars_of_day(day, start_ns, end_ns, timeframe) for day in self._open_days(start_ns, end_ns)]
+            return np.concatenate(pieces) if pieces else np.empty(0, dtype=np.int64)
+        opens = []
+        open_ns = self.bar_open(start_ns, timeframe)
+        while open_ns < end_ns:
+            if open_ns >= start_ns and self.is_open(open_ns):
+                opens.append(open_ns)
+            open_ns = self.next_bar_open(open_ns, timeframe)
+        return np.array(opens, dtype=np.int64)
+
+    def _bars_of_day(self, day: _Day, start_ns: int, end_ns: int, timeframe: Timeframe) -> NDArray[np.int64]:
+        # Days begin on whole hours, so counting from the day equals counting from 1970 for what divides an hour.
+        skipped = max(0, -((day.start_ns - start_ns) // timeframe.ns))
+        return np.arange(day.start_ns + skipped * timeframe.ns, min(day.end_ns, end_ns), timeframe.ns, dtype=np.int64)
+
+    def _open_days(self, start_ns: int, end_ns: int) -> Iterator[_Day]:
+        if start_ns >= end_ns:
+            return
+        for ordinal in count(self._day_of(start_ns).ordinal):
+            day = self._day_at(ordinal)
+            if day.start_ns >= end_ns:
+                return
+            if day.is_open:
+                yield day
+
+    def _calendar_bar(self, ts_ns: int, timeframe: Timeframe) -> tuple[int, int]:
+        if timeframe.name == "1d":
+            day = self._day_of(ts_ns)
+            return day.start_ns, day.end_ns
+        if timeframe.name == "1w":
+            ordinal = self._day_of(ts_ns).ordinal
+            ordinal -= self._day_in_week(ordinal)
+            return self._start_ns(ordinal), self._start_ns(ordinal + 7)
+        return self._month_of(ts_ns)
+
+    def _month_of(self, ts_ns: int) -> tuple[int, int]:
+        month = self._month
+        if month[0] <= ts_ns < month[1]:
+            return month
+        day = date.fromordinal(self._day_of(ts_ns).ordinal + self._date_shift)
+        months = day.year * 12 + day.month - 1
+        if ts_ns < self._month_start_ns(months):
+            months -= 1
+        month = (self._month_start_ns(months), self._month_start_ns(months + 1))
+        self._month = month
+        return month
+
+    def _month_start_ns(self, months: int) -> int:
+        ordinal = date(months // 12, months % 12 + 1, 1).toordinal() - self._date_shift
+        while not self._is_open_day(ordinal):
+            ordinal += 1
+        return self._start_ns(ordinal)
+
+    def _next_change(self, ts_ns: int, *, to_open: bool) -> int | None:
+        if self.rules.open_days == 7:
+            return None
+        day = self._day_of(ts_ns)
+        for ordinal in count(day.ordinal + 1):
+            if self._is_open_day(ordinal) is to_open and self._is_open_day(ordinal - 1) is not to_open:
+                return self._start_ns(ordinal)
+        raise AssertionError("a week with closed days has both changes")
+
+    def _day_of(self, ts_ns: int) -> _Day:
+        day = self._day
+        if day.start_ns <= ts_ns < day.end_ns:
+            return day
+        local = datetime.fromtimestamp(ts_ns // NS_PER_S, tz=self._zone)
+        ordinal = local.toordinal()
+        if ts_ns < self._start_ns(ordinal):
+            ordinal -= 1
+        day = self._day_at(ordinal)
+        self._day = day
+        return day
+
+    def _day_at(self, ordinal: int) -> _Day:
+        return _Day(self._start_ns(ordinal), self._start_ns(ordinal + 1), ordinal, self._is_open_day(ordinal))
+
+    def _start_ns(self, ordinal: int) -> int:
+        return _local_ns(self._zone, ordinal, self.rules.day_starts)
+
+    def _is_open_day(self, ordinal: int) -> bool:
+        return self._day_in_week(ordinal) < self.rules.open_days
+
+    def _day_in_week(self, ordinal: int) -> int:
+        # Ordinal 1 (1 January of the year 1) was a Monday.
+        return (ordinal - 1 - self.rules.week_starts) % 7
+
+
+@lru_cache(maxsize=16_384)
+def _local_ns(zone: ZoneInfo, ordinal: int, local: time) -> int:
+    return ns_from_utc(datetime.combine(date.fromordinal(ordinal), local, tzinfo=zone).astimezone(UTC))
+
+
+@lru_cache
+def _calendar(name: str) -> Calendar:
+    for rules in _RULES:
+        if rules.name == name:
+            return Calendar(rules)
+    known = ", ".join(repr(rules.name) for rules in _RULES)
+    raise ValueError(f"calendar: expected one of {known}, was {name!r}")

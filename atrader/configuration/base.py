@@ -1,0 +1,49 @@
+"""What all configuration models share: strictness, durations with units, names."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
+
+_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*$")
+_SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(KB|MB|GB)\s*$")
+_SIZES = {"KB": 10**3, "MB": 10**6, "GB": 10**9}
+
+
+def _duration_s(value: object) -> object:
+    if isinstance(value, str):
+        match = _DURATION.match(value)
+        if match is None:
+            raise ValueError(f"expected a duration with a unit such as '500ms', '5s', '2m', '1h', '1d', was {value!r}")
+        return float(match[1]) * _UNITS_S[match[2]]
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and value != 0:
+        raise ValueError(f"expected a duration with a unit such as '{value}s', was the bare number {value!r}")
+    return value
+
+
+def _size_bytes(value: object) -> object:
+    if isinstance(value, str):
+        match = _SIZE.match(value)
+        if match is None:
+            raise ValueError(f"expected a size with a unit such as '200MB' or '1.5GB', was {value!r}")
+        return int(float(match[1]) * _SIZES[match[2]])
+    return value
+
+
+class Section(BaseModel):
+    """Base of every configuration model: frozen; unknown keys and wrong types are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+DurationS = Annotated[float, BeforeValidator(_duration_s)]
+"""A duration in seconds, written as a string with a unit (``"5s"``)."""
+
+SizeBytes = Annotated[int, BeforeValidator(_size_bytes)]
+"""A size in bytes, written as a string with a unit (``"200MB"``)."""
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+"""Name of an account or instance: it becomes part of file names, topics and metrics labels."""

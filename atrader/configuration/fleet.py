@@ -1,0 +1,88 @@
+"""etc/atrader.toml: the fleet, its data layer and its market feed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from atrader.configuration.account import AccountConfig
+from atrader.configuration.base import DurationS, Section, SizeBytes
+from atrader.configuration.instance import InstanceConfig, ProcessLimits
+from atrader.instruments import Instrument
+
+
+class SyntheticMarket(Section):
+    """The synthetic market: seeded random prices in real time."""
+
+    seed: int = 1
+    ticks_per_second: Annotated[float, Field(gt=0, le=10_000)] = 2.0  # per instrument
+    volatility_frac: Annotated[float, Field(gt=0, lt=10)] = 0.08  # a year; 0.08 is a calm EUR/USD
+    always_open: bool = True  # demonstrations run on Sundays too
+
+
+class ReplayMarket(Section):
+    """Replay of stored bars or ticks as if they were live."""
+
+    source: Literal["bars", "ticks"] = "bars"
+    timeframe: str = "1m"
+    start: str | None = None  # ISO date or date-time with zone; default: first stored
+    end: str | None = None
+    speed: Annotated[float, Field(ge=1, le=10_000)] | Literal["max"] = "max"  # max: in step with workers and gateways
+    stop_at_end: bool = True  # the fleet stops when the replay is over
+
+
+class MarketConfig(Section):
+    """Where prices come from when no broker brings them."""
+
+    feed: Literal["synthetic", "replay", "none"] = "none"
+    instruments: tuple[str, ...] = ()
+    synthetic: SyntheticMarket = SyntheticMarket()
+    replay: ReplayMarket = ReplayMarket()
+
+
+class DataConfig(Section):
+    """The data layer."""
+
+    base_timeframe: str = "1m"  # built from ticks and stored; higher ones are built from it
+    keep_ticks: bool = False
+    flush_interval: DurationS = 0.25  # prices and bars reach the disk at least this often
+    min_free_disk: SizeBytes = 200_000_000  # below: nothing but orders and trades is written
+
+
+class BusConfig(Section):
+    """Sockets other than the local ones. A tcp endpoint needs the keys that ``atrader-manager keys`` makes."""
+
+    data_tcp: str | None = None
+    keys: str = "etc/keys"
+
+
+class LogConfig(Section):
+    """Log files."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    max_file: SizeBytes = 20_000_000
+    files: Annotated[int, Field(ge=1)] = 5
+
+
+class FleetConfig(Section):
+    """Everything in etc/atrader.toml."""
+
+    max_workers: Annotated[int, Field(gt=0)] = 200
+    beat_interval: DurationS = 1.0
+    stop_grace: DurationS = 10.0
+    market: MarketConfig = MarketConfig()
+    data: DataConfig = DataConfig()
+    bus: BusConfig = BusConfig()
+    log: LogConfig = LogConfig()
+    process: ProcessLimits = ProcessLimits()  # data layer and gateways
+    instruments: dict[str, Instrument] = {}
+
+
+class Installation(Section):
+    """A whole configuration directory, read and checked."""
+
+    home: str  # absolute path
+    fleet: FleetConfig
+    accounts: dict[str, AccountConfig]
+    instances: dict[str, InstanceConfig]

@@ -1,0 +1,66 @@
+"""etc/strategies/NAME.toml: one strategy instance."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from atrader.configuration.base import DurationS, Name, Section, SizeBytes
+from atrader.configuration.limits import InstanceLimits, TradeLimits
+from atrader.orders.ids import MAX_MAGIC
+from atrader.timeframes import Timeframe
+
+
+class RestartBudget(Section):
+    """How often a process may exit before it is held back; every exit counts, whatever its cause."""
+
+    count: Annotated[int, Field(ge=0)] = 5
+    window: DurationS = 60.0
+    first_backoff: DurationS = 0.0  # the first restart is at once: most deaths are single
+    backoff_factor: Annotated[float, Field(ge=1)] = 2.0
+    min_backoff: DurationS = 0.25  # from the second exit in the window on: no hot loop
+    max_backoff: DurationS = 30.0
+    jitter_frac: Annotated[float, Field(ge=0, le=1)] = 0.2
+    probation: DurationS = 60.0  # slow retry while flat, after the budget is spent
+
+
+class ProcessLimits(Section):
+    """What one process may use, and how long it may be silent."""
+
+    start_grace: DurationS = 20.0  # from spawn to READY
+    beat_timeout: DurationS = 3.0  # no beat for this long = stalled; a beat is due each second
+    progress_timeout: DurationS = 10.0  # bars arrive but none is handled for this long = stalled
+    stop_grace: DurationS = 5.0  # from TERM to KILL
+    memory_soft: SizeBytes | None = None  # recycle at the next flat moment
+    memory_hard: SizeBytes | None = 1_000_000_000  # kill at once: before the kernel kills something else
+    open_files: Annotated[int, Field(ge=64)] = 1024
+    cpu_set: tuple[int, ...] | None = None
+    restart: RestartBudget = RestartBudget()
+
+
+class InstanceConfig(Section):
+    """One configured use of a strategy on an account, with its own worker and magic number."""
+
+    name: Name
+    strategy: str  # built-in name, "package.module:Class" or "strategies/file.py:Class"
+    account: Name
+    magic: Annotated[int, Field(gt=0, le=MAX_MAGIC)]
+    instrument: str
+    timeframe: str
+    enabled: bool = True
+    warmup_bars: Annotated[int, Field(ge=0)] | None = None  # default: what the strategy asks for
+    parameters: dict[str, object] = {}
+    time_budget: DurationS = 0.5  # for one call of the strategy; more is reported, much more is a stall
+    on_error: Literal["skip-bar", "reduce", "stop"] = "skip-bar"
+    max_errors: Annotated[int, Field(gt=0)] = 10  # in a row; then the instance stops (StrategyError)
+    on_down: Literal["keep", "reduce", "flatten"] = "keep"  # its worker is down: broker-side stops stay
+    on_down_after: DurationS = 60.0
+    trade: TradeLimits | None = None  # overrides the account's
+    limits: InstanceLimits = InstanceLimits()
+    process: ProcessLimits = ProcessLimits()
+
+    @field_validator("timeframe")
+    @classmethod
+    def _known_timeframe(cls, value: str) -> str:
+        return Timeframe.parse(value).name

@@ -1,0 +1,78 @@
+"""Risk limits as configuration; `atrader/risk` holds the rules that read them. A limit left out does not apply."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from atrader.configuration.base import DurationS, Section
+
+Positive = Annotated[Decimal, Field(gt=0)]
+Fraction = Annotated[Decimal, Field(gt=0, le=1)]
+
+
+class SessionWindow(Section):
+    """A daily window of local time; it may cross midnight."""
+
+    start: str = Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+    end: str = Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+    zone: str = "America/New_York"
+    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ("mon", "tue", "wed", "thu", "fri")
+
+
+class TradeLimits(Section):
+    """Limits of a single order."""
+
+    max_units: Positive | None = None
+    max_risk_frac: Fraction | None = None  # of equity, to the stop
+    min_stop_distance: Positive | None = None  # price
+    stop_required: bool = False
+    max_spread: Positive | None = None  # price
+    max_price_age: DurationS = 10.0  # refuse to open on a price older than this; exits always go
+    price_band_frac: Fraction = Decimal("0.05")  # limit/stop prices and stops farther from the market are typos
+
+
+class InstanceLimits(Section):
+    """Limits of one strategy instance."""
+
+    max_open_trades: Annotated[int, Field(gt=0)] | None = None
+    max_position_units: Positive | None = None
+    max_orders_per_minute: Annotated[int, Field(gt=0)] | None = 60  # a runaway loop shows here first
+    session: SessionWindow | None = None
+    exit_at_session_end: bool = False
+    cooldown_after_losses: Annotated[int, Field(gt=0)] | None = None  # so many losing trades in a row
+    cooldown: DurationS = 3600.0
+    daily_loss: Positive | None = None  # account currency; realised + floating since the start of the day
+
+
+class CorrelatedCap(Section):
+    """One cap for instruments that move together."""
+
+    instruments: Annotated[tuple[str, ...], Field(min_length=2)]
+    max_exposure_frac: Positive
+
+
+class AccountLimits(Section):
+    """Limits of one account. The day starts at the account's ``day_start`` calendar."""
+
+    daily_loss: Positive | None = None  # account currency
+    daily_loss_frac: Fraction | None = None  # of the equity at the start of the day
+    max_drawdown_frac: Fraction | None = None  # of the reference below
+    drawdown_reference: Literal["start", "peak", "day"] = "peak"
+    max_open_trades: Annotated[int, Field(gt=0)] | None = None
+    max_gross_exposure_frac: Positive | None = None  # value of all positions over equity
+    max_net_exposure_frac: Positive | None = None
+    max_margin_use_frac: Fraction | None = None
+    correlated: tuple[CorrelatedCap, ...] = ()
+
+
+class PropFirmLimits(Section):
+    """Rules of funded accounts (TopStepX style: daily loss limit DLL, maximum loss limit MLL)."""
+
+    daily_loss_limit: Positive | None = None  # account currency
+    maximum_loss_limit: Positive | None = None  # account currency, trailing the highest end-of-day balance
+    usage_frac: Fraction = Decimal("0.8")  # stop opening at this share of a limit: the firm's figure includes slippage
+    consistency_frac: Fraction | None = None  # best day's profit over total profit
+    flat_by: SessionWindow | None = None  # no positions outside this window

@@ -1,0 +1,144 @@
+"""Prices and bars: the values, and their positional form on the streams."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atrader.wire import stream_schema
+
+
+class Tick(NamedTuple):
+    """One quote. Prices are float64 as the venue sent them; `decimal_price` makes money of them."""
+
+    instrument: str
+    time_ns: int  # the venue's time, UTC
+    received_ns: int  # when this host first saw it, UTC
+    bid: float
+    ask: float
+
+    @property
+    def mid(self) -> float:
+        """Middle of bid and ask."""
+        return (self.bid + self.ask) / 2.0
+
+
+class Bar(NamedTuple):
+    """One bar; prices float64, ``open_time_ns`` UTC. Sources with one price only carry it as bid and as ask."""
+
+    open_time_ns: int
+    open: float
+    high: float
+    low: float
+    close: float
+    ask_open: float
+    ask_high: float
+    ask_low: float
+    ask_close: float
+    volume: float
+
+
+BAR_COLUMNS: tuple[str, ...] = Bar._fields
+"""Column order of bars everywhere: stores, bus frames, CSV export. The first is int64 ns UTC, the others float64."""
+
+
+class Bars:
+    """Bars as columns.
+
+    Attributes
+    ----------
+    open_time_ns : ndarray of int64, shape (n,)
+        Open times, UTC, strictly increasing.
+    open, high, low, close, ask_open, ask_high, ask_low, ask_close, volume : ndarray of float64, shape (n,)
+        Bid prices, ask prices and volume.
+    """
+
+    __slots__ = BAR_COLUMNS
+
+    open_time_ns: NDArray[np.int64]
+    open: NDArray[np.float64]
+    high: NDArray[np.float64]
+    low: NDArray[np.float64]
+    close: NDArray[np.float64]
+    ask_open: NDArray[np.float64]
+    ask_high: NDArray[np.float64]
+    ask_low: NDArray[np.float64]
+    ask_close: NDArray[np.float64]
+    volume: NDArray[np.float64]
+
+    def __init__(self, *columns: NDArray[np.generic]) -> None:
+        """Take ten columns in the order of `BAR_COLUMNS`; they are not copied."""
+        if len(columns) != len(BAR_COLUMNS):
+            raise ValueError(f"bars need {len(BAR_COLUMNS)} columns, got {len(columns)}")
+        for name, column in zip(BAR_COLUMNS, columns, strict=True):
+            setattr(self, name, column)
+
+    @classmethod
+    def empty(cls) -> Bars:
+        """Return no bars."""
+        return cls(np.empty(0, np.int64), *(np.empty(0, np.float64) for _ in BAR_COLUMNS[1:]))
+
+    @classmethod
+    def from_rows(cls, rows: list[Bar]) -> Bars:
+        """Build columns from single bars, oldest first."""
+        if not rows:
+            return cls.empty()
+        columns = list(zip(*rows, strict=True))
+        return cls(np.array(columns[0], np.int64), *(np.array(column, np.float64) for column in columns[1:]))
+
+    @property
+    def columns(self) -> tuple[NDArray[np.generic], ...]:
+        """The ten columns in the order of `BAR_COLUMNS`."""
+        return tuple(getattr(self, name) for name in BAR_COLUMNS)
+
+    def __len__(self) -> int:
+        return len(self.open_time_ns)
+
+    def __getitem__(self, where: slice) -> Bars:
+        return Bars(*(column[where] for column in self.columns))
+
+    def row(self, index: int) -> Bar:
+        """Return one bar; negative indices count from the end."""
+        return Bar(int(self.open_time_ns[index]), *(float(column[index]) for column in self.columns[1:]))
+
+    def append(self, later: Bars) -> Bars:
+        """Return these bars followed by later ones (copied)."""
+        return Bars(*(np.concatenate(pair) for pair in zip(self.columns, later.columns, strict=True)))
+
+
+def decimal_price(price: float, tick: Decimal) -> Decimal:
+    """Turn a float64 price into money: the nearest multiple of the price tick.
+
+    This is the named boundary between market data (float64) and orders (Decimal).
+    """
+    steps = round(price / float(tick))
+    return tick * steps
+
+
+TICK = stream_schema(
+    "tick", 1, (("instrument", str), ("time_ns", int), ("received_ns", int), ("bid", float), ("ask", float))
+)
+BAR = stream_schema(
+    "bar",
+    1,
+    (
+        ("instrument", str),
+        ("timeframe", str),
+        ("open_time_ns", int),
+        *((name, float) for name in BAR_COLUMNS[1:]),
+        ("complete", bool),
+    ),
+)
+
+
+def tick_topic(instrument: str) -> str:
+    """Topic of an instrument's ticks on the data layer's stream."""
+    return f"tick|{instrument}"
+
+
+def bar_topic(instrument: str, timeframe: str) -> str:
+    """Topic of an instrument's complete bars on the data layer's stream."""
+    return f"bar|{instrument}|{timeframe}"

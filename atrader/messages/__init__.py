@@ -1,0 +1,1 @@
+"""Wire messages: one module per service, named after the process that answers."""

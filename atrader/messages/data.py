@@ -1,0 +1,184 @@
+"""Calls the data layer answers."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from atrader.wire import Answer, Request
+
+
+class Price(BaseModel):
+    """The last price of an instrument and how old it is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    instrument: str
+    time_ns: int
+    received_ns: int
+    bid: float
+    ask: float
+    age_s: float
+
+
+class PricesAnswer(Answer):
+    """Last prices; instruments without one are missing."""
+
+    prices: tuple[Price, ...]
+
+
+class GetPrices(Request):
+    """Ask for the last prices (empty: of every instrument)."""
+
+    kind: ClassVar[str] = "data.prices"
+    answer: ClassVar[type[Answer]] = PricesAnswer
+    instruments: tuple[str, ...] = ()
+
+
+class BarsAnswer(Answer):
+    """Header of a bars answer; ten column frames follow (order of ``BAR_COLUMNS``, little-endian)."""
+
+    instrument: str
+    timeframe: str
+    count: int
+    epoch: int  # of the data stream
+    seq: int  # of topic bar|INSTRUMENT|TIMEFRAME: bars up to here are included
+
+
+class GetBars(Request):
+    """Ask for complete bars with ``start_ns <= open_time < end_ns``, the last ``count`` of them. Served by ``data.bulk``."""
+
+    kind: ClassVar[str] = "data.bars"
+    answer: ClassVar[type[Answer]] = BarsAnswer
+    instrument: str
+    timeframe: str
+    start_ns: int | None = None
+    end_ns: int | None = None
+    count: int | None = None
+
+
+class Subscribed(Answer):
+    """The bars of this timeframe are now built and published."""
+
+    epoch: int
+
+
+class SubscribeBars(Request):
+    """Ask that bars of a timeframe be built and published as they complete."""
+
+    kind: ClassVar[str] = "data.subscribe-bars"
+    answer: ClassVar[type[Answer]] = Subscribed
+    instrument: str
+    timeframe: str
+
+
+class SeriesInfo(BaseModel):
+    """One stored series."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    instrument: str
+    timeframe: str
+    source: str
+    count: int
+    first_ns: int
+    last_ns: int
+
+
+class SeriesAnswer(Answer):
+    """Stored series."""
+
+    series: tuple[SeriesInfo, ...]
+
+
+class ListSeries(Request):
+    """Ask what is stored."""
+
+    kind: ClassVar[str] = "data.series"
+    answer: ClassVar[type[Answer]] = SeriesAnswer
+
+
+class ImportBars(Request):
+    """Store bars that follow as ten column frames; existing ones of the same open time are replaced."""
+
+    kind: ClassVar[str] = "data.import-bars"
+    answer: ClassVar[type[Answer]]
+    instrument: str
+    timeframe: str
+    source: str
+
+
+class Stored(Answer):
+    """How many rows were stored, and how many of them were new."""
+
+    rows: int
+    new: int
+
+
+ImportBars.answer = Stored
+
+
+class AppendHistory(Request):
+    """Rows of an outbox, in sequence order. Answered after they are on disk; rows seen before are skipped."""
+
+    kind: ClassVar[str] = "data.append-history"
+    answer: ClassVar[type[Answer]]
+    source: str  # "gateway:NAME", "worker:NAME", "manager"
+    rows: tuple[dict[str, object], ...]  # OutboxRow maps
+
+
+class Appended(Answer):
+    """Highest sequence number of this source on disk."""
+
+    last_seq: int
+
+
+AppendHistory.answer = Appended
+
+
+class HistoryAnswer(Answer):
+    """Rows of a history table, oldest first."""
+
+    rows: tuple[dict[str, object], ...]
+
+
+class QueryHistory(Request):
+    """Ask for history; money comes as strings, times as ns UTC."""
+
+    kind: ClassVar[str] = "data.history"
+    answer: ClassVar[type[Answer]] = HistoryAnswer
+    table: Literal["orders", "fills", "trades", "signals", "equity", "alerts", "events"]
+    magic: int | None = None
+    instance: str | None = None
+    account: str | None = None
+    instrument: str | None = None
+    state: str | None = None
+    start_ns: int | None = None
+    end_ns: int | None = None
+    limit: int | None = None
+
+
+class LastSeq(Request):
+    """Ask how far the history of a source is on disk."""
+
+    kind: ClassVar[str] = "data.last-seq"
+    answer: ClassVar[type[Answer]] = Appended
+    source: str
+
+
+class ReplayAnswer(Answer):
+    """Where the replay stands."""
+
+    state: Literal["none", "waiting", "running", "finished"]
+    market_ns: int
+    done: int
+    total: int
+    waiting_for: tuple[str, ...]
+
+
+class GetReplay(Request):
+    """Ask where the replay stands."""
+
+    kind: ClassVar[str] = "data.replay"
+    answer: ClassVar[type[Answer]] = ReplayAnswer

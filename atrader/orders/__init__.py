@@ -1,0 +1,1 @@
+"""Orders: intents, their states, fills and trades - values only, no I/O."""

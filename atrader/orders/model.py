@@ -1,0 +1,158 @@
+"""Intent, order, fill and trade: the values that travel from a strategy's wish to its closed trade."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from atrader.orders.ids import MAX_MAGIC, IntentId, client_id_of
+from atrader.orders.states import OrderState
+
+Side = Literal["buy", "sell"]
+OrderType = Literal["market", "limit", "stop"]
+Action = Literal["open", "close", "modify", "cancel"]
+FillReason = Literal["order", "stop-loss", "take-profit", "trailing-stop", "margin-closeout", "foreign"]
+
+SIGN: dict[str, int] = {"buy": 1, "sell": -1}
+OPPOSITE: dict[str, Side] = {"buy": "sell", "sell": "buy"}
+
+
+class Value(BaseModel):
+    """Base of the immutable values: unknown fields are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Intent(Value):
+    """What a strategy wants, complete enough to be written down before anything is sent.
+
+    ``decision`` names the decision that made it (bar open time and leg); the gateway refuses a second intent of
+    one magic number with the same decision and answers with the first one's order, so that a restarted worker
+    that decides again cannot trade twice.
+    """
+
+    magic: int = Field(gt=0, le=MAX_MAGIC)
+    n: int
+    instance: str
+    instrument: str
+    action: Action
+    time_ns: int  # when it was decided, UTC
+    decision: str | None = None
+    reason: str = ""
+    # open
+    side: Side | None = None
+    order_type: OrderType = "market"
+    units: Decimal | None = Field(default=None, gt=0)  # open: exact size; close: part of the trade, None = all
+    risk_frac: Decimal | None = Field(default=None, gt=0, le=1)  # open: size from equity at risk and stop distance
+    price: Decimal | None = Field(default=None, gt=0)  # limit and stop orders; modify: new price of a working order
+    stop_loss: Decimal | None = Field(default=None, ge=0)  # price; on modify 0 removes it, None keeps it
+    take_profit: Decimal | None = Field(default=None, ge=0)
+    trailing_distance: Decimal | None = Field(default=None, ge=0)  # price distance the stop follows at
+    expires_ns: int | None = None
+    # close, modify, cancel
+    trade_id: str | None = None  # the trade to close or modify
+    order_id: str | None = None  # client id of the working order to modify or cancel
+
+    @property
+    def intent_id(self) -> IntentId:
+        """Identity of this intent."""
+        return IntentId(self.magic, self.n)
+
+    @property
+    def client_id(self) -> str:
+        """Client order id derived from the identity."""
+        return client_id_of(self.intent_id)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.n == 0:
+            raise ValueError("n must not be 0")
+        if self.action == "open":
+            if self.side is None or (self.units is None) == (self.risk_frac is None):
+                raise ValueError("an open intent needs side and exactly one of units, risk_frac")
+            if (self.order_type == "market") != (self.price is None):
+                raise ValueError("limit and stop orders need a price, market orders have none")
+            if self.risk_frac is not None and not self.stop_loss:
+                raise ValueError("risk_frac needs stop_loss: the risk is the distance to it")
+        elif self.action == "close" and self.trade_id is None:
+            raise ValueError("a close intent needs trade_id")
+        elif self.action == "modify" and (self.trade_id is None) == (self.order_id is None):
+            raise ValueError("a modify intent needs one of trade_id, order_id")
+        elif self.action == "cancel" and self.order_id is None:
+            raise ValueError("a cancel intent needs order_id")
+        return self
+
+
+class Order(Value):
+    """An intent on its way, as the gateway's journal holds it; ``version`` grows with each change."""
+
+    client_id: str
+    intent: Intent
+    state: OrderState
+    broker_id: str | None = None
+    units: Decimal | None = None  # resolved size (after sizing and rounding)
+    filled_units: Decimal = Decimal(0)
+    average_price: Decimal | None = None
+    reason: str = ""
+    created_ns: int
+    updated_ns: int
+    version: int = 1
+
+    @property
+    def intent_id(self) -> IntentId:
+        """Identity of the intent behind it."""
+        return self.intent.intent_id
+
+
+class Fill(Value):
+    """One execution, attributed to one magic number (0 = foreign)."""
+
+    fill_id: str  # unique at the broker
+    account: str
+    magic: int
+    instance: str
+    instrument: str
+    side: Side
+    units: Decimal
+    price: Decimal
+    time_ns: int
+    reason: FillReason = "order"
+    client_id: str | None = None
+    trade_id: str | None = None
+    commission: Decimal = Decimal(0)  # account currency, negative = paid
+    profit: Decimal = Decimal(0)  # realised by this fill, account currency, without commission
+    home_rate: Decimal = Decimal(1)  # account currency per quote currency at the fill
+
+
+class Trade(Value):
+    """A position of one instance from open to close. ``trade_id`` is the client id of the order that opened it."""
+
+    trade_id: str
+    account: str
+    magic: int
+    instance: str
+    instrument: str
+    side: Side
+    units_opened: Decimal
+    units: Decimal  # still open; 0 when closed
+    open_time_ns: int
+    open_price: Decimal  # average over partial fills
+    stop_loss: Decimal | None = None
+    take_profit: Decimal | None = None
+    trailing_distance: Decimal | None = None
+    broker_trade_id: str | None = None
+    close_time_ns: int | None = None
+    close_price: Decimal | None = None  # average over partial closes
+    units_closed: Decimal = Decimal(0)
+    profit: Decimal = Decimal(0)  # realised, account currency, without commission and swap
+    commission: Decimal = Decimal(0)
+    swap: Decimal = Decimal(0)
+    close_reason: str = ""
+    version: int = 1
+
+    @property
+    def is_open(self) -> bool:
+        """Whether units are still held."""
+        return self.units > 0

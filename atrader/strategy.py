@@ -1,0 +1,162 @@
+"""The strategy contract: two ways to write one, the same code live, in replay and in backtests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from atrader.instruments import Instrument
+from atrader.market import Bar, Bars, Tick
+from atrader.orders.model import Order, OrderType, Side, Trade
+
+
+class Parameters(BaseModel):
+    """Base of a strategy's parameters; ranges are pydantic constraints, so forms and optimisers can read them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What a signal strategy wants at each bar, decided at the bar's close.
+
+    Attributes
+    ----------
+    entry : ndarray of int8, shape (n,)
+        +1 open long, -1 open short, 0 nothing. An opposite position is closed first.
+    exit : ndarray of int8, shape (n,)
+        +1 close long, -1 close short, 2 close whatever is open, 0 nothing.
+    stop_loss, take_profit : ndarray of float64, shape (n,), optional
+        Absolute prices for trades opened at this bar; NaN = none.
+    risk_frac : ndarray of float64, shape (n,), optional
+        Share of equity at risk to the stop for trades opened at this bar; needs ``stop_loss``.
+    units : ndarray of float64, shape (n,), optional
+        Size of trades opened at this bar. Exactly one of units and risk_frac is given.
+    indicators : dict of str to ndarray of float64, shape (n,)
+        Values behind the decision; the last row is recorded with every signal.
+    """
+
+    entry: NDArray[np.int8]
+    exit: NDArray[np.int8]
+    stop_loss: NDArray[np.float64] | None = None
+    take_profit: NDArray[np.float64] | None = None
+    risk_frac: NDArray[np.float64] | None = None
+    units: NDArray[np.float64] | None = None
+    indicators: dict[str, NDArray[np.float64]] | None = None
+
+
+class Context(Protocol):
+    """What an event strategy sees of the world; the worker and the backtest engine both provide it.
+
+    The calls that trade only note an intent; it is handed to the gateway when the callback returns, in order.
+    They return the client id of the future order (for an open, that is also the id of the trade).
+    """
+
+    instrument: Instrument
+    timeframe: str
+    state: dict[str, object]  # JSON values only; checkpointed with the bar that produced it
+
+    def now_ns(self) -> int:
+        """Market time, ns UTC."""
+
+    def bars(self, count: int) -> Bars:
+        """Return the last complete bars, oldest first (fewer than asked when there are fewer)."""
+
+    def price(self) -> Tick | None:
+        """Return the latest quote, if any."""
+
+    def trades(self) -> tuple[Trade, ...]:
+        """Open trades of this instance, oldest first."""
+
+    def orders(self) -> tuple[Order, ...]:
+        """Orders of this instance that have no outcome yet or still work."""
+
+    def equity(self) -> Decimal:
+        """Equity of the account, in its currency."""
+
+    def order(
+        self,
+        side: Side,
+        *,
+        units: Decimal | None = None,
+        risk_frac: Decimal | None = None,
+        order_type: OrderType = "market",
+        price: Decimal | None = None,
+        stop_loss: Decimal | None = None,
+        take_profit: Decimal | None = None,
+        trailing_distance: Decimal | None = None,
+        expires_ns: int | None = None,
+        reason: str = "",
+    ) -> str:
+        """Want a new trade."""
+
+    def close(self, trade_id: str, *, units: Decimal | None = None, reason: str = "") -> str:
+        """Want a trade closed, partly or wholly."""
+
+    def modify(
+        self,
+        trade_id: str,
+        *,
+        stop_loss: Decimal | None = None,
+        take_profit: Decimal | None = None,
+        trailing_distance: Decimal | None = None,
+        reason: str = "",
+    ) -> str:
+        """Want a trade's protection changed; None keeps a value, 0 removes it."""
+
+    def cancel(self, order_id: str, *, reason: str = "") -> str:
+        """Want a working order cancelled."""
+
+    def signal(self, name: str, value: float, **indicators: float) -> None:
+        """Record a signal in the history; it trades nothing."""
+
+
+class Strategy:
+    """Base of both kinds. ``parameters`` is an instance of the class's own ``Parameters``."""
+
+    Parameters: ClassVar[type[Parameters]] = Parameters
+
+    def __init__(self, parameters: Parameters) -> None:
+        self.parameters = parameters
+
+    @property
+    def warmup_bars(self) -> int:
+        """How many complete bars it needs before its first decision."""
+        return 0
+
+
+class SignalStrategy(Strategy):
+    """A strategy as an array expression."""
+
+    def signals(self, bars: Bars, instrument: Instrument) -> Signals:
+        """Compute the wishes at every bar given; only the past of each bar may be used."""
+        raise NotImplementedError
+
+
+class EventStrategy(Strategy):
+    """A strategy as reactions; override what is needed."""
+
+    context: Context
+
+    def on_start(self) -> None:
+        """React to the start, with bars, trades and ``context.state`` in place."""
+
+    def on_bar(self, bar: Bar) -> None:
+        """React to a complete bar."""
+
+    def on_tick(self, tick: Tick) -> None:
+        """React to a quote; sampled: between two calls only the latest quote counts."""
+
+    def on_order(self, order: Order) -> None:
+        """React to an order of this instance whose state changed."""
+
+    def on_trade(self, trade: Trade) -> None:
+        """React to a trade of this instance that opened, changed or closed."""
+
+    def on_stop(self) -> None:
+        """React to an orderly stop; it must not trade."""
