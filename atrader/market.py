@@ -134,6 +134,12 @@ BAR = stream_schema(
 )
 
 
+REPLAY_STEP = stream_schema("replay-step", 1, (("step", int), ("market_ns", int), ("phase", str)))
+"""One phase of one replay step: ``phase`` is ``prices`` (gateways) or the process name of the worker whose turn it is."""
+
+REPLAY_TOPIC = "replay"
+
+
 def tick_topic(instrument: str) -> str:
     """Topic of an instrument's ticks on the data layer's stream."""
     return f"tick|{instrument}"

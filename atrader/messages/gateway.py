@@ -104,11 +104,21 @@ class InstanceDown(Request):
     policy: Literal["keep", "reduce", "flatten"]
 
 
+class Synchronised(Answer):
+    """Stream positions of one instance after everything before was worked in."""
+
+    epoch: int
+    order_seq: int  # of topic order|INSTANCE
+    trade_seq: int  # of topic trade|INSTANCE
+    equity: Decimal
+
+
 class Synchronise(Request):
-    """Replay only: answer when every price published before is worked in; see docs/replay.md."""
+    """Replay only: a worker asks how far the events reach that it must have seen; see docs/replay.md."""
 
     kind: ClassVar[str] = "gateway.synchronise"
-    answer: ClassVar[type[Answer]] = Acknowledged
+    answer: ClassVar[type[Answer]] = Synchronised
+    instance: str
     market_ns: int
 
 

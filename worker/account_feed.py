@@ -1,0 +1,108 @@
+"""The worker's share of its account: order and trade events without gaps."""
+
+from __future__ import annotations
+
+import time
+from decimal import Decimal
+
+from atrader.bus import Gap, Message, StreamClient
+from atrader.configuration.home import Home
+from atrader.configuration.instance import InstanceConfig
+from atrader.errors import DeadlineExceeded
+from atrader.messages.gateway import InstanceSnapshot, Synchronised
+from atrader.orders.model import Order, Trade
+from broker_api.client import BrokerClient
+from worker.view import View
+
+_SYNCHRONISE_S = 10.0  # replay only: longer means the gateway's stream is broken
+
+
+class AccountFeed:
+    """Keeps the view of one instance's orders and trades true.
+
+    Events are lossless: after a gap of the stream, or a new life of the gateway, the whole snapshot is fetched and
+    compared with the view; what differs is news.
+    """
+
+    def __init__(self, home: Home, broker: BrokerClient, config: InstanceConfig, view: View) -> None:
+        self._broker = broker
+        self._config = config
+        self._view = view
+        self._order_topic = f"order|{config.name}"
+        self._trade_topic = f"trade|{config.name}"
+        self._seen: dict[str, int] = {}
+        self._epoch = 0
+        self.stream = StreamClient(home.endpoint(f"gateway.{config.account}.stream"))
+        self.equity = Decimal(0)
+        self.last_n = 0
+
+    def start(self, since_ns: int) -> None:
+        """Subscribe, then attach; what the snapshot holds is not news to the strategy's callbacks."""
+        self.stream.subscribe(self._order_topic)
+        self.stream.subscribe(self._trade_topic)
+        self._attach(since_ns)
+
+    def drain(self) -> tuple[list[Order], list[Trade]]:
+        """Take everything waiting in; return what was news, oldest first."""
+        return self._take(self.stream.drain())
+
+    def synchronise(self, market_ns: int) -> tuple[list[Order], list[Trade]]:
+        """Replay only: wait until every event up to a market time is taken in; return what was news.
+
+        Raises
+        ------
+        DeadlineExceeded
+            When the events do not come although the gateway says it published them.
+        """
+        reached = self._broker.synchronise(self._config.name, market_ns)
+        self.equity = reached.equity
+        orders, trades = self.drain()
+        deadline_s = time.monotonic() + _SYNCHRONISE_S
+        while not self._reached(reached):
+            if time.monotonic() > deadline_s:
+                raise DeadlineExceeded(f"events of gateway {self._config.account} do not arrive")
+            self.stream.poll(50)
+            more_orders, more_trades = self.drain()
+            orders += more_orders
+            trades += more_trades
+        return orders, trades
+
+    def close(self) -> None:
+        """Close the subscription."""
+        self.stream.close()
+
+    def _reached(self, reached: Synchronised) -> bool:
+        if reached.epoch != self._epoch:
+            return False
+        positions = ((self._order_topic, reached.order_seq), (self._trade_topic, reached.trade_seq))
+        return all(self._seen.get(topic, 0) >= seq for topic, seq in positions)
+
+    def _take(self, items: list[Message | Gap]) -> tuple[list[Order], list[Trade]]:
+        orders: list[Order] = []
+        trades: list[Trade] = []
+        for item in items:
+            if isinstance(item, Gap):
+                snapshot = self._attach(0)
+                news = self._view.replace(snapshot.orders, snapshot.trades)
+                orders += news[0]
+                trades += news[1]
+                continue
+            self._seen[item.topic] = max(item.seq, self._seen.get(item.topic, 0))
+            if item.topic == self._order_topic:
+                order = Order.model_validate_json(item.values[0])
+                if self._view.see_order(order):
+                    orders.append(order)
+            elif item.topic == self._trade_topic:
+                trade = Trade.model_validate_json(item.values[0])
+                if self._view.see_trade(trade):
+                    trades.append(trade)
+        return orders, trades
+
+    def _attach(self, since_ns: int) -> InstanceSnapshot:
+        snapshot = self._broker.attach(self._config.name, self._config.magic, since_ns)
+        self._epoch = snapshot.epoch
+        self._seen[self._order_topic] = snapshot.order_seq
+        self._seen[self._trade_topic] = snapshot.trade_seq
+        self.equity = snapshot.equity
+        self.last_n = snapshot.last_n
+        return snapshot

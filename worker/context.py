@@ -1,0 +1,158 @@
+"""The live context: what an event strategy sees and does (`atrader.strategy.Context`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from atrader.clock import Clock, MarketClock
+from atrader.configuration.instance import InstanceConfig
+from atrader.instruments import Instrument
+from atrader.market import Bars, Tick
+from atrader.orders.model import Order, OrderType, Side, Trade
+from worker.desk import Desk
+from worker.view import View
+
+
+class LiveContext:
+    """One instance's window on the world; every wish goes to the desk.
+
+    ``decision`` is set by the loop while a bar is handled: intents made then carry it, with a running leg number, so
+    that the same bar decided again after a restart is recognised by the gateway.
+    """
+
+    def __init__(
+        self,
+        config: InstanceConfig,
+        instrument: Instrument,
+        clock: Clock,
+        desk: Desk,
+        view: View,
+        record_signal: Callable[[str, float, dict[str, float]], None],
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._desk = desk
+        self._view = view
+        self._record_signal = record_signal
+        self._leg = 0
+        self._decision: str | None = None
+        self.instrument = instrument
+        self.timeframe = config.timeframe
+        self.state: dict[str, object] = {}
+        self.history = Bars.empty()
+        self.last_tick: Tick | None = None
+        self.account_equity = Decimal(0)
+
+    def deciding(self, decision: str | None) -> None:
+        """Begin the decision of a bar (its key), or end it (None)."""
+        self._decision, self._leg = decision, 0
+
+    def now_ns(self) -> int:
+        """Market time, ns UTC."""
+        return self._clock.now_ns()
+
+    def advance_clock(self, market_ns: int) -> None:
+        """Move market time on (replay); live the clock moves by itself."""
+        if isinstance(self._clock, MarketClock):
+            self._clock.advance(market_ns)
+
+    def bars(self, count: int) -> Bars:
+        """Return the last complete bars, oldest first."""
+        return self.history[-count:] if count > 0 else Bars.empty()
+
+    def price(self) -> Tick | None:
+        """Return the latest quote."""
+        return self.last_tick
+
+    def trades(self) -> tuple[Trade, ...]:
+        """Open trades of this instance."""
+        return self._view.trades
+
+    def orders(self) -> tuple[Order, ...]:
+        """Orders of this instance without an outcome, or working."""
+        return self._view.orders
+
+    def equity(self) -> Decimal:
+        """Equity of the account when the gateway last told it."""
+        return self.account_equity
+
+    def order(
+        self,
+        side: Side,
+        *,
+        units: Decimal | None = None,
+        risk_frac: Decimal | None = None,
+        order_type: OrderType = "market",
+        price: Decimal | None = None,
+        stop_loss: Decimal | None = None,
+        take_profit: Decimal | None = None,
+        trailing_distance: Decimal | None = None,
+        expires_ns: int | None = None,
+        reason: str = "",
+    ) -> str:
+        """Want a new trade; returns its future id. Handed over when the callback returns."""
+        return self._want(
+            action="open",
+            side=side,
+            units=units,
+            risk_frac=risk_frac,
+            order_type=order_type,
+            price=self._rounded(price),
+            stop_loss=self._rounded(stop_loss),
+            take_profit=self._rounded(take_profit),
+            trailing_distance=trailing_distance,
+            expires_ns=expires_ns,
+            reason=reason,
+        )
+
+    def close(self, trade_id: str, *, units: Decimal | None = None, reason: str = "") -> str:
+        """Want a trade closed, partly or wholly; returns the id of the order."""
+        return self._want(action="close", trade_id=trade_id, units=units, reason=reason)
+
+    def modify(
+        self,
+        trade_id: str,
+        *,
+        stop_loss: Decimal | None = None,
+        take_profit: Decimal | None = None,
+        trailing_distance: Decimal | None = None,
+        reason: str = "",
+    ) -> str:
+        """Want a trade's protection changed; None keeps, 0 removes."""
+        return self._want(
+            action="modify",
+            trade_id=trade_id,
+            stop_loss=self._rounded(stop_loss),
+            take_profit=self._rounded(take_profit),
+            trailing_distance=trailing_distance,
+            reason=reason,
+        )
+
+    def cancel(self, order_id: str, *, reason: str = "") -> str:
+        """Want a working order cancelled."""
+        return self._want(action="cancel", order_id=order_id, reason=reason)
+
+    def signal(self, name: str, value: float, **indicators: float) -> None:
+        """Record a signal in the history."""
+        self._record_signal(name, value, indicators)
+
+    def _rounded(self, price: Decimal | None) -> Decimal | None:
+        return None if price is None else self.instrument.round_price(price)
+
+    def _want(self, **values: object) -> str:
+        decision = None
+        if self._decision is not None:
+            self._leg += 1
+            decision = f"{self._decision}:{self._leg}"
+        intent = self._desk.note(
+            {
+                **values,
+                "magic": self._config.magic,
+                "instance": self._config.name,
+                "instrument": self._config.instrument,
+                "time_ns": self._clock.now_ns(),
+                "decision": decision,
+            }
+        )
+        return intent.client_id

@@ -1,0 +1,97 @@
+"""The desk: numbers intents, hands them to the gateway in order, and keeps the view up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from atrader.errors import Rejected, Retryable, UnknownOutcome
+from atrader.orders.model import Intent, Order
+from atrader.orders.states import OrderState
+from broker_api.client import BrokerClient
+from worker.view import View
+
+_ATTEMPT_S = 3.0  # longer than the gateway takes to answer with an order still in flight
+
+
+class Desk:
+    """The way of one instance's intents to its gateway.
+
+    Parameters
+    ----------
+    broker : BrokerClient
+        Client of the account's gateway.
+    view : View
+        Picture that the answers update.
+    n : int
+        Highest counter used so far.
+    while_waiting : callable
+        Called between two attempts while the gateway does not answer; returns False to give up (the process stops).
+    """
+
+    def __init__(self, broker: BrokerClient, view: View, n: int, while_waiting: Callable[[], bool]) -> None:
+        self._broker = broker
+        self._view = view
+        self._while_waiting = while_waiting
+        self._waiting: list[Intent] = []
+        self.n = n
+
+    def note(self, values: dict[str, object]) -> Intent:
+        """Number an intent and keep it for `hand_over`."""
+        self.n += 1
+        intent = Intent.model_validate({**values, "n": self.n})
+        self._waiting.append(intent)
+        return intent
+
+    @property
+    def waiting(self) -> bool:
+        """Whether intents are kept."""
+        return bool(self._waiting)
+
+    def drop(self) -> int:
+        """Forget the kept intents of a callback that failed; return how many."""
+        dropped = len(self._waiting)
+        self._waiting.clear()
+        return dropped
+
+    def hand_over(self) -> list[Order]:
+        """Hand all kept intents over, in order, and return the orders that are news.
+
+        Blocks until the gateway answered each one. An intent without an answer is handed over again: the gateway
+        answers a known intent with the order it already has, so nothing is sent twice. When the process is told to
+        stop meanwhile, the rest is dropped; what the gateway has is in its journal.
+        """
+        news = []
+        while self._waiting:
+            answered = self._submit(self._waiting[0])
+            if answered is None:
+                self.drop()
+                break
+            del self._waiting[0]
+            if self._view.see_order(answered):
+                news.append(answered)
+        return news
+
+    def _submit(self, intent: Intent) -> Order | None:
+        while True:
+            try:
+                return self._broker.submit(intent, timeout_s=_ATTEMPT_S).order
+            except (Retryable, UnknownOutcome):
+                if not self._while_waiting():
+                    return None
+            except Rejected as refused:
+                return refused_order(intent, str(refused.details.get("reason", refused.message)))
+
+
+def refused_order(intent: Intent, reason: str) -> Order:
+    """Return the order of an intent that the gateway refused without writing it down."""
+    return Order(
+        client_id=intent.client_id,
+        intent=intent,
+        state=OrderState.REJECTED,
+        units=intent.units,
+        filled_units=Decimal(0),
+        reason=reason,
+        created_ns=intent.time_ns,
+        updated_ns=intent.time_ns,
+    )

@@ -1,0 +1,166 @@
+"""The worker's loop: drain everything waiting, call the strategy, hand intents over, checkpoint, beat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from atrader.bus import Gap, Message, Poller
+from atrader.market import Bar, Tick
+from atrader.orders.model import Order, Trade
+from atrader.runtime.child import Child
+from atrader.strategy import EventStrategy
+from worker import checkpoint
+from worker.account_feed import AccountFeed
+from worker.context import LiveContext
+from worker.desk import Desk
+from worker.lockstep import Lockstep
+from worker.market_feed import MarketFeed
+from worker.strategy_call import StrategyCall
+
+
+class Loop:
+    """One strategy instance at work. Everything happens in one thread, one event after the other.
+
+    Order of work in a turn: what happened to orders and trades, quotes, bars (oldest first). Intents of a callback
+    are handed over right after it; the checkpoint is written when a bar and everything it caused is done.
+    """
+
+    def __init__(
+        self,
+        child: Child,
+        strategy: EventStrategy,
+        context: LiveContext,
+        desk: Desk,
+        call: StrategyCall,
+        market: MarketFeed,
+        account: AccountFeed,
+        memory: checkpoint.Checkpoint,
+        lockstep: Lockstep | None,
+    ) -> None:
+        self._child = child
+        self._strategy = strategy
+        self._context = context
+        self._desk = desk
+        self._call = call
+        self._market = market
+        self._account = account
+        self._memory = memory
+        self._lockstep = lockstep
+        self._wants_ticks = type(strategy).on_tick is not EventStrategy.on_tick
+        self._progress = 0
+        self._lag_s = 0.0
+        self._poller = Poller()
+        self._poller.register(market.stream)
+        self._poller.register(account.stream)
+        self._poller.register_fd(child.wakeup_fd)
+
+    def run(self) -> None:
+        """Work until the process is told to stop."""
+        self._start()
+        interval_ms = int(self._child.installation.fleet.beat_interval * 1000)
+        while not self._child.stopping:
+            self.beat("ready")
+            self._poller.poll(interval_ms)
+            self._turn()
+        self.beat("draining")
+        self._call("on_stop", self._strategy.on_stop)
+        self._desk.drop()  # on_stop must not trade
+        self._save()
+
+    def beat(self, phase: str) -> None:
+        """Send a beat when one is due; called from the strategy loop only."""
+        series = f"{self._context.instrument.symbol}|{self._context.timeframe}"
+        self._child.beat(
+            phase,
+            self._progress,
+            handled={series: self._memory.bar_open_time_ns},
+            lag_s=round(self._lag_s, 6),
+            errors=self._call.errors,
+        )
+
+    def _start(self) -> None:
+        self._context.state = self._memory.state
+        self._context.history = self._market.bars
+        self._context.last_tick = self._market.tick
+        self._callback("on_start", self._strategy.on_start)
+        self._tell(list(self._context.orders()), list(self._context.trades()))
+        self._handle_missed_bar()
+        if self._lockstep is not None:
+            self._lockstep.ready()
+
+    def _handle_missed_bar(self) -> None:
+        """Handle the newest warm-up bar when the last life did not: an older one is history, not a decision."""
+        newest = self._market.last_bar_ns
+        if 0 < self._memory.bar_open_time_ns < newest:
+            self._handle_bar(self._market.bars.row(-1))
+        elif newest:
+            self._memory.bar_open_time_ns = newest
+
+    def _turn(self) -> None:
+        self._drain_account()
+        items = self._market.stream.drain()
+        if self._lockstep is None:
+            self._handle_market(items)
+            return
+        for turn in self._lockstep.turns(items):
+            self._context.advance_clock(turn.market_ns)
+            self._tell(*self._account.synchronise(turn.market_ns))
+            self._context.account_equity = self._account.equity
+            self._handle_market(turn.items)
+            self._lockstep.done(turn)
+
+    def _handle_market(self, items: list[Message | Gap]) -> None:
+        bars, tick = self._market.take(items)
+        if tick is not None:
+            self._handle_tick(tick)
+        for bar in bars:
+            self._market.advance(bar)
+            self._context.history = self._market.bars
+            self._handle_bar(bar)
+
+    def _handle_tick(self, tick: Tick) -> None:
+        self._context.last_tick = tick
+        self._context.advance_clock(tick.time_ns)
+        self._lag_s = max(0.0, (self._context.now_ns() - tick.received_ns) / 1e9)
+        if self._wants_ticks:
+            self._callback("on_tick", lambda: self._strategy.on_tick(tick))
+            self._progress += 1
+
+    def _handle_bar(self, bar: Bar) -> None:
+        self._context.deciding(f"{self._context.timeframe}|{bar.open_time_ns}")
+        self._callback("on_bar", lambda: self._strategy.on_bar(bar))
+        self._context.deciding(None)
+        self._drain_account()
+        self._memory.bar_open_time_ns = bar.open_time_ns
+        self._progress += 1
+        self._save()
+
+    def _drain_account(self) -> None:
+        self._tell(*self._account.drain())
+        self._context.account_equity = self._account.equity
+
+    def _tell(self, orders: list[Order], trades: list[Trade]) -> None:
+        for trade in trades:
+            self._callback("on_trade", partial(self._strategy.on_trade, trade))
+        for order in orders:
+            self._callback("on_order", partial(self._strategy.on_order, order))
+
+    def _callback(self, what: str, call: Callable[[], None]) -> None:
+        if self._call(what, call) == "failed":
+            self._desk.drop()
+            return
+        news = self._desk.hand_over()
+        if news:
+            self._tell(news, [])
+
+    def _save(self) -> None:
+        self._memory.n = self._desk.n
+        self._memory.state = self._context.state
+        checkpoint.save(self._child.home.checkpoint(self._memory.instance), self._memory)
+
+    def close(self) -> None:
+        """Close the sockets."""
+        self._poller.close()
+        self._market.close()
+        self._account.close()

@@ -1,0 +1,167 @@
+"""The worker process: one strategy instance, started by the manager."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from atrader.bus import PushSender, SyncCallClient
+from atrader.clock import SystemClock
+from atrader.configuration.fleet import Installation
+from atrader.configuration.instance import InstanceConfig
+from atrader.errors import DeadlineExceeded, Retryable, StrategyError
+from atrader.instruments import known_instrument
+from atrader.messages.manager import Activate, SetTradingState
+from atrader.runtime.child import Child
+from atrader.runtime.market_clock import market_clock
+from atrader.strategy import EventStrategy, SignalStrategy, Strategy
+from atrader.trading_state import TradingState
+from broker_api.client import BrokerClient
+from data_layer.client import DataClient
+from worker import checkpoint
+from worker.account_feed import AccountFeed
+from worker.context import LiveContext
+from worker.desk import Desk
+from worker.lockstep import Lockstep
+from worker.loading import load_strategy, make_strategy
+from worker.loop import Loop
+from worker.market_feed import MarketFeed
+from worker.recorder import Recorder
+from worker.signal_driver import SignalDriver
+from worker.strategy_call import StrategyCall
+from worker.view import View
+
+_RECENT_NS = 60 * 1_000_000_000  # orders that ended while the worker was away are of interest this long
+
+
+def main(child: Child) -> None:
+    """Run one strategy instance until told to stop.
+
+    Raises
+    ------
+    ConfigError
+        When the strategy cannot be loaded or its parameters are wrong.
+    StrategyError
+        When the strategy's error policy says stop.
+    """
+    config = child.installation.instances[child.spec.subject]
+    strategy = make_strategy(
+        load_strategy(config.strategy, child.home.root), config.parameters, f"etc/strategies/{config.name}.toml"
+    )
+    if child.spec.standby:
+        _await_turn(child)
+    worker = _Worker(child, config, strategy)
+    try:
+        worker.run()
+    finally:
+        worker.close()
+
+
+class _Worker:
+    """Puts the parts of one worker together."""
+
+    def __init__(self, child: Child, config: InstanceConfig, strategy: Strategy) -> None:
+        self._child = child
+        self._config = config
+        self._memory, damage = checkpoint.load(child.home.checkpoint(config.name), config.name, config.magic)
+        if damage:
+            child.log.warning("checkpoint-damaged", reason=damage)
+        self._manager = SyncCallClient(child.home.endpoint("manager.call"))
+        self._data = DataClient(child.home)
+        self._broker = BrokerClient(child.home, config.account)
+        self._push = PushSender(child.home.endpoint("data.push"), child.spec.name)
+        self._clock = market_clock(child.installation)
+        self._recorder = Recorder(child, config, self._clock, self._push)
+        self._view = View()
+        self._strategy = SignalDriver(strategy, self._view) if isinstance(strategy, SignalStrategy) else strategy
+
+    def run(self) -> None:
+        """Warm up, attach, work."""
+        config, child = self._config, self._child
+        assert isinstance(self._strategy, EventStrategy)
+        market = MarketFeed(child.home, self._data, config.instrument, config.timeframe, self._window())
+        account = AccountFeed(child.home, self._broker, config, self._view)
+        try:
+            self._retry(market.start)
+            self._retry(lambda: account.start(max(0, self._clock.now_ns() - _RECENT_NS)))
+            desk = Desk(self._broker, self._view, max(self._memory.n, account.last_n), self._still_wanted)
+            context = LiveContext(
+                config,
+                known_instrument(config.instrument, child.installation.fleet.instruments),
+                self._clock,
+                desk,
+                self._view,
+                self._recorder.signal,
+            )
+            context.account_equity = account.equity
+            self._strategy.context = context
+            loop = Loop(
+                child,
+                self._strategy,
+                context,
+                desk,
+                StrategyCall(config, SystemClock(), self._recorder.incident, self._reduce),
+                market,
+                account,
+                self._memory,
+                Lockstep(child.spec.name, self._push) if _in_lockstep(child.installation) else None,
+            )
+            self._loop = loop
+            loop.run()
+        finally:
+            market.close()
+            account.close()
+
+    def close(self) -> None:
+        """Close the sockets."""
+        for part in (self._manager, self._data, self._broker, self._push):
+            part.close()
+
+    def _window(self) -> int:
+        if self._config.warmup_bars is not None:
+            return max(self._config.warmup_bars, self._strategy.warmup_bars)
+        return self._strategy.warmup_bars
+
+    def _retry(self, step: Callable[[], None]) -> None:
+        """Repeat a start-up step while the other side is not there yet; the manager's start grace ends it."""
+        while True:
+            try:
+                return step()
+            except Retryable as error:
+                self._child.beat("starting", 0)
+                self._child.log.info("waiting", reason=str(error))
+                if self._child.stopping:
+                    raise
+
+    def _still_wanted(self) -> bool:
+        """Beat between two attempts at a silent gateway; False once the process is told to stop."""
+        self._loop.beat("ready")
+        return not self._child.stopping
+
+    def _reduce(self, reason: str) -> None:
+        """Ask the manager for exits only (``on_error = "reduce"``)."""
+        scope = f"instance:{self._config.name}"
+        try:
+            self._manager.call(SetTradingState(scope=scope, state=TradingState.REDUCING, reason=reason), timeout_s=2.0)
+        except Retryable as error:
+            raise StrategyError(f"{reason}; the manager did not take REDUCING ({error}), so it stops") from error
+
+
+def _in_lockstep(installation: Installation) -> bool:
+    market = installation.fleet.market
+    return market.feed == "replay" and market.replay.speed == "max"
+
+
+def _await_turn(child: Child) -> None:
+    """Wait until the predecessor of a reload is gone: never two workers of one instance."""
+    manager = SyncCallClient(child.home.endpoint("manager.call"))
+    try:
+        while not child.stopping:
+            child.beat("starting", 0)
+            try:
+                manager.call(Activate(name=child.spec.name, pid=os.getpid()), timeout_s=1.0)
+            except DeadlineExceeded:
+                continue
+            return
+    finally:
+        manager.close()

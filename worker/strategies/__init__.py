@@ -1,0 +1,1 @@
+"""Built-in strategies; `worker/loading.py` lists their names."""

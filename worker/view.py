@@ -1,0 +1,83 @@
+"""The worker's own picture of its orders and trades, fed by the gateway's snapshot and events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from atrader.orders.model import Order, Trade
+from atrader.orders.states import IN_FLIGHT, TERMINAL
+
+
+class View:
+    """Orders without an outcome and open trades of one instance.
+
+    Only newer versions change it, so events may arrive twice or after a snapshot that holds them already.
+    Ended orders and closed trades leave it; their last version number is kept for a bounded number of them, so that
+    a late duplicate does not bring them back.
+    """
+
+    _REMEMBERED = 1000
+
+    def __init__(self) -> None:
+        self._orders: dict[str, Order] = {}
+        self._trades: dict[str, Trade] = {}
+        self._ended: dict[str, int] = {}
+
+    @property
+    def orders(self) -> tuple[Order, ...]:
+        """Orders in flight or working, oldest first."""
+        return tuple(self._orders.values())
+
+    @property
+    def trades(self) -> tuple[Trade, ...]:
+        """Open trades, oldest first."""
+        return tuple(self._trades.values())
+
+    def see_order(self, order: Order) -> bool:
+        """Take an order in; return whether it is news."""
+        known = self._orders.get(order.client_id)
+        if order.version <= (known.version if known else self._ended.get(order.client_id, 0)):
+            return False
+        if order.state in TERMINAL:
+            self._orders.pop(order.client_id, None)
+            self._end(order.client_id, order.version)
+        else:
+            self._orders[order.client_id] = order
+        return True
+
+    def see_trade(self, trade: Trade) -> bool:
+        """Take a trade in; return whether it is news."""
+        key = f"trade:{trade.trade_id}"
+        known = self._trades.get(trade.trade_id)
+        if trade.version <= (known.version if known else self._ended.get(key, 0)):
+            return False
+        if trade.is_open:
+            self._trades[trade.trade_id] = trade
+        else:
+            self._trades.pop(trade.trade_id, None)
+            self._end(key, trade.version)
+        return True
+
+    def replace(self, orders: Iterable[Order], trades: Iterable[Trade]) -> tuple[list[Order], list[Trade]]:
+        """Take a whole snapshot in and return what was news, oldest first."""
+        return [order for order in orders if self.see_order(order)], [
+            trade for trade in trades if self.see_trade(trade)
+        ]
+
+    def opening(self, side: str) -> bool:
+        """Tell whether an order that would open a trade on a side has no outcome yet."""
+        return any(
+            order.intent.action == "open" and order.intent.side == side and order.state in IN_FLIGHT
+            for order in self._orders.values()
+        )
+
+    def closing(self, trade_id: str) -> bool:
+        """Tell whether a close of a trade is under way."""
+        return any(
+            order.intent.action == "close" and order.intent.trade_id == trade_id for order in self._orders.values()
+        )
+
+    def _end(self, key: str, version: int) -> None:
+        self._ended[key] = version
+        if len(self._ended) > self._REMEMBERED:
+            del self._ended[next(iter(self._ended))]
