@@ -1,0 +1,45 @@
+"""From a configured name to a strategy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from atrader.errors import ConfigError
+from worker.loading import BUILT_IN, load_strategy, make_strategy
+from worker.strategies.sma_cross import SmaCross
+
+
+@pytest.mark.parametrize("name", sorted(BUILT_IN))
+def test_every_built_in_strategy_loads_and_has_sensible_defaults(name: str, tmp_path: Path) -> None:
+    strategy = make_strategy(load_strategy(name, tmp_path), {}, "x.toml")
+    assert strategy.warmup_bars > 0
+
+
+def test_a_file_in_the_installation_directory_loads(tmp_path: Path) -> None:
+    (tmp_path / "strategies").mkdir()
+    (tmp_path / "strategies" / "mine.py").write_text(
+        "from atrader.strategy import EventStrategy\nclass Mine(EventStrategy):\n    pass\n"
+    )
+    assert load_strategy("strategies/mine.py:Mine", tmp_path).__name__ == "Mine"
+
+
+@pytest.mark.parametrize(
+    ("reference", "says"),
+    [
+        ("sma-croos", "neither built in"),
+        ("no.such.module:Thing", "cannot be imported"),
+        ("strategies/none.py:Thing", "cannot be imported"),
+        ("worker.strategies.sma_cross:Nothing", "is no SignalStrategy"),
+        ("json:JSONDecoder", "is no SignalStrategy"),
+    ],
+)
+def test_a_wrong_reference_is_a_configuration_error_that_says_why(reference: str, says: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=says):
+        load_strategy(reference, tmp_path)
+
+
+def test_a_wrong_parameter_names_file_and_key() -> None:
+    with pytest.raises(ConfigError, match=r"etc/strategies/a\.toml: parameters\.fats"):
+        make_strategy(SmaCross, {"fats": 3}, "etc/strategies/a.toml")
