@@ -1,19 +1,19 @@
 """Trading calendars: when a market is open, and where its days, weeks, months and bars begin.
 
-A calendar is data: a zone, the local time at which its day begins, the weekday that begins its week, and how many days of
-that week are open. Opening and closing therefore fall on day boundaries. Local times are turned into instants date by
-date, so that a summer time change moves the instants and not the market's clock.
+A calendar is data: a zone, the local time at which its day begins, the weekday that begins its week, and how many days
+of that week are open. Opening and closing therefore fall on day boundaries. Local times are turned into instants date
+by date, so that a summer time change moves the instants and not the market's clock.
 
 Where bars begin
 ----------------
 - Timeframes that divide an hour (`1s` ... `30m`, `1h`): at multiples of the timeframe since 1970 UTC.
 - Other timeframes below a day (`2h`, `4h`, `45m`): counted from the beginning of the calendar's day, as brokers with a
   New York alignment do; the last bar of a day ends with the day, even if it is shorter.
-- `1d`: with the calendar's day. `1w`: with the day that opens the week. `1M`: with the first open day of the month, where
-  a day that begins at noon or later belongs to the date on which it ends (Sunday 17:00 New York begins Monday).
+- `1d`: with the calendar's day. `1w`: with the day that opens the week. `1M`: with the first open day of the month,
+  where a day that begins at noon or later belongs to the date on which it ends (Sunday 17:00 New York begins Monday).
 
-Bars of two calendars must never mix in one series. Holidays are not part of a calendar: brokers disagree about them, and
-a bar missing on one is a gap that the broker confirms as empty.
+Bars of two calendars must never mix in one series. Holidays are not part of a calendar: brokers disagree about them,
+and a bar missing on one is a gap that the broker confirms as empty.
 """
 
 from collections.abc import Iterator
@@ -79,7 +79,7 @@ class Calendar:
     the methods may be called from any thread. Asking for times in the same day again is fast (below 1 us).
     """
 
-    __slots__ = ("_day", "_date_shift", "_month", "_zone", "rules")
+    __slots__ = ("_date_shift", "_day", "_month", "_zone", "rules")
 
     def __init__(self, rules: CalendarRules) -> None:
         self.rules = rules
@@ -117,11 +117,11 @@ class Calendar:
         return self._day_of(ts_ns).is_open
 
     def next_open(self, ts_ns: int) -> int | None:
-        """Return the first instant after `ts_ns` at which the market changes from closed to open; None if it never does."""
+        """Return the first instant after `ts_ns` at which the closed market opens; None if it never closes."""
         return self._next_change(ts_ns, to_open=True)
 
     def next_close(self, ts_ns: int) -> int | None:
-        """Return the first instant after `ts_ns` at which the market changes from open to closed; None if it never does."""
+        """Return the first instant after `ts_ns` at which the open market closes; None if it never does."""
         return self._next_change(ts_ns, to_open=False)
 
     def day_start(self, ts_ns: int) -> int:

@@ -1,7 +1,7 @@
 """Clocks: the only place where the program asks what time it is.
 
-Instants are `int` nanoseconds since 1970-01-01 00:00 UTC; intervals are `float` seconds of a monotonic clock. Everything
-that needs the time takes a `Clock`, so that a replay can run the same code on the time of its data.
+Instants are `int` nanoseconds since 1970-01-01 00:00 UTC; intervals are `float` seconds of a monotonic clock.
+Everything that needs the time takes a `Clock`, so that a replay can run the same code on the time of its data.
 """
 
 import re

@@ -81,7 +81,7 @@ class Session:
         return any(start_ns <= ts_ns < end_ns for start_ns, end_ns in map(self._window, (today - 1, today)))
 
     def next_end(self, ts_ns: int) -> int:
-        """Return the first end of a window after `ts_ns`: of the window it lies in, else of the next one (UTC nanoseconds)."""
+        """Return when the window that holds `ts_ns` ends, or else the next window (UTC nanoseconds, after `ts_ns`)."""
         for ordinal in count(self._local_ordinal(ts_ns) - 1):
             start_ns, end_ns = self._window(ordinal)
             if start_ns < end_ns and ts_ns < end_ns:
