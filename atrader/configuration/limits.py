@@ -44,7 +44,8 @@ class InstanceLimits(Section):
     exit_at_session_end: bool = False
     cooldown_after_losses: Annotated[int, Field(gt=0)] | None = None  # so many losing trades in a row
     cooldown: DurationS = 3600.0
-    daily_loss: Positive | None = None  # account currency; realised + floating since the start of the day
+    daily_loss: Positive | None = None  # account currency; realised + floating since the start of the account's day
+    on_daily_loss: Literal["reduce", "flatten"] = "reduce"  # reduce: open no more today; flatten: close as well
 
 
 class CorrelatedCap(Section):
@@ -59,8 +60,10 @@ class AccountLimits(Section):
 
     daily_loss: Positive | None = None  # account currency
     daily_loss_frac: Fraction | None = None  # of the equity at the start of the day
+    on_daily_loss: Literal["reduce", "flatten"] = "reduce"  # reduce: open no more today; flatten: close as well
     max_drawdown_frac: Fraction | None = None  # of the reference below
     drawdown_reference: Literal["start", "peak", "day"] = "peak"
+    on_drawdown: Literal["reduce", "flatten"] = "flatten"  # a breaker that lets the loss run on is none
     max_open_trades: Annotated[int, Field(gt=0)] | None = None
     max_gross_exposure_frac: Positive | None = None  # value of all positions over equity
     max_net_exposure_frac: Positive | None = None
@@ -73,6 +76,9 @@ class PropFirmLimits(Section):
 
     daily_loss_limit: Positive | None = None  # account currency
     maximum_loss_limit: Positive | None = None  # account currency, trailing the highest end-of-day balance
+    floor_stops_at_start: bool = False  # the MLL trails no higher than the starting balance; False is the stricter
     usage_frac: Fraction = Decimal("0.8")  # stop opening at this share of a limit: the firm's figure includes slippage
+    flatten_frac: Fraction = Decimal("0.9")  # close everything at this share: the firm ends the account at 1
     consistency_frac: Fraction | None = None  # best day's profit over total profit
+    profit_target: Positive | None = None  # account currency; the total of the consistency rule is at least this
     flat_by: SessionWindow | None = None  # no positions outside this window
