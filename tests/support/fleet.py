@@ -1,0 +1,243 @@
+"""A whole fleet in a temporary directory: real manager, real processes, real sockets, real files."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from atrader.bus import SyncCallClient
+from atrader.configuration.home import Home
+from atrader.errors import AtraderError
+from atrader.messages.manager import GetStatus
+
+START_S = 30.0
+"""Longest a fleet may take to be RUNNING on a busy machine before a test fails."""
+
+BUSY = '''
+"""A strategy that trades all the time: open at one quote, close at the next."""
+
+from decimal import Decimal
+
+from atrader.strategy import EventStrategy, Parameters
+
+
+class BusyParameters(Parameters):
+    units: Decimal = Decimal(1000)
+
+
+class Busy(EventStrategy):
+    Parameters = BusyParameters
+
+    def on_tick(self, tick):
+        if self.context.orders():
+            return
+        trades = self.context.trades()
+        if trades:
+            self.context.close(trades[0].trade_id, reason="busy")
+        else:
+            self.context.order("buy", units=self.parameters.units, reason="busy")
+'''
+
+
+def wait_for(condition: Callable[[], Any], what: str, deadline_s: float = START_S, interval_s: float = 0.02) -> Any:
+    """Return the first true value of a condition; fail with what was waited for."""
+    end_s = time.monotonic() + deadline_s
+    while True:
+        found = condition()
+        if found:
+            return found
+        if time.monotonic() > end_s:
+            raise AssertionError(f"waited {deadline_s:g} s in vain for {what}")
+        time.sleep(interval_s)
+
+
+class Fleet:
+    """One installation under test.
+
+    Parameters
+    ----------
+    root : Path
+        Empty or missing directory for it.
+    environment : mapping, optional
+        Extra environment of the manager (crash points).
+    """
+
+    def __init__(self, root: Path, environment: Mapping[str, str] | None = None) -> None:
+        self.home = Home(root)
+        self._environment = dict(environment or {})
+        self._manager: subprocess.Popen[bytes] | None = None
+
+    # -- writing the configuration ------------------------------------------------------------------------------
+
+    def write_fleet(self, text: str = "", *, instruments: tuple[str, ...] = ("EUR/USD",), ticks: float = 20.0) -> None:
+        """Write etc/atrader.toml: a synthetic market of 1-second bars, plus ``text``."""
+        for folder in (self.home.etc / "accounts", self.home.etc / "strategies", self.home.root / "strategies"):
+            folder.mkdir(parents=True, exist_ok=True)
+        (self.home.root / "strategies" / "busy.py").write_text(BUSY)
+        (self.home.etc / "atrader.toml").write_text(
+            f"[data]\nbase_timeframe = '1s'\n\n[market]\nfeed = 'synthetic'\ninstruments = {json.dumps(instruments)}\n\n"
+            f"[market.synthetic]\nticks_per_second = {ticks}\nvolatility_frac = 0.5\n\n{text}"
+        )
+
+    def write_account(self, name: str = "paper", text: str = "") -> None:
+        """Write a paper account with a generous balance."""
+        (self.home.etc / "accounts" / f"{name}.toml").write_text(
+            f"broker = 'paper'\n{text}\n[paper]\ninitial_balance = 1000000\n"
+        )
+
+    def write_instance(
+        self,
+        name: str,
+        magic: int,
+        *,
+        strategy: str = "strategies/busy.py:Busy",
+        account: str = "paper",
+        instrument: str = "EUR/USD",
+        text: str = "",
+    ) -> None:
+        """Write one strategy instance on 1-second bars; ``text`` goes to the end of the file."""
+        (self.home.etc / "strategies" / f"{name}.toml").write_text(
+            f"strategy = '{strategy}'\naccount = '{account}'\nmagic = {magic}\ninstrument = '{instrument}'\n"
+            f"timeframe = '1s'\n{text}\n"
+        )
+
+    def write_busy(self, instances: int = 2, text: str = "") -> None:
+        """Write everything for some instances that trade all the time."""
+        self.write_fleet()
+        self.write_account()
+        unlimited = "[limits]\nmax_orders_per_minute = 100000\n"
+        for number in range(1, instances + 1):
+            self.write_instance(f"busy{number}", number, text=text or unlimited)
+
+    # -- running ------------------------------------------------------------------------------------------------
+
+    def launch(self) -> None:
+        """Start the manager in the foreground of its own process, and return at once."""
+        command = [sys.executable, "-P", "-m", "manager.commands.fleet", "-C", str(self.home.root), "start"]
+        self.home.root.mkdir(parents=True, exist_ok=True)
+        with open(self.home.root / "manager.out", "ab") as out:
+            self._manager = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env={**os.environ, **self._environment}
+            )
+
+    def start(self) -> None:
+        """Start the manager and wait until every process is RUNNING."""
+        self.launch()
+        self.wait_running()
+
+    @property
+    def manager_pid(self) -> int:
+        """Process id of the manager."""
+        assert self._manager is not None
+        return self._manager.pid
+
+    def wait_running(self, deadline_s: float = START_S) -> None:
+        """Wait until every process is RUNNING."""
+        wait_for(self._all_running, f"all RUNNING; last status {self.try_status()}", deadline_s)
+
+    def _all_running(self) -> bool:
+        if self._manager is not None and self._manager.poll() is not None:
+            raise AssertionError(f"the manager ended with {self._manager.returncode}: {self.output()}")
+        status = self.try_status()
+        return bool(status and status["processes"]) and all(p["state"] == "RUNNING" for p in status["processes"])
+
+    def output(self) -> str:
+        """Return what the manager printed."""
+        return (self.home.root / "manager.out").read_text()
+
+    def try_status(self) -> dict[str, Any] | None:
+        """Ask the manager; None while nobody answers."""
+        client = SyncCallClient(self.home.endpoint("manager.call"))
+        try:
+            return dict(client.call(GetStatus(), timeout_s=2.0).status)
+        except AtraderError:
+            return None
+        finally:
+            client.close()
+
+    def process(self, name: str) -> dict[str, Any]:
+        """Return the status row of one process."""
+        status = self.try_status()
+        rows = [row for row in (status or {"processes": []})["processes"] if row["name"] == name]
+        return rows[0] if rows else {}
+
+    def pid(self, name: str) -> int:
+        """Process id of a running process; waits until there is one."""
+        return int(wait_for(lambda: self.process(name).get("pid"), f"a pid of {name}"))
+
+    def kill(self, name: str, number: int = signal.SIGKILL) -> int:
+        """Send a signal to a process of the fleet; return its pid."""
+        pid = self.pid(name)
+        os.kill(pid, number)
+        return pid
+
+    def wait_replaced(self, name: str, old_pid: int, deadline_s: float = START_S) -> None:
+        """Wait until another process of that name is RUNNING."""
+        wait_for(
+            lambda: (row := self.process(name)).get("state") == "RUNNING" and row.get("pid") not in (None, old_pid),
+            f"a successor of {name} {old_pid}",
+            deadline_s,
+        )
+
+    def command(self, *arguments: str, program: str = "manager.commands.fleet") -> subprocess.CompletedProcess[str]:
+        """Run one of our commands against this installation."""
+        return subprocess.run(
+            [sys.executable, "-P", "-m", program, "-C", str(self.home.root), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def json(self, *arguments: str, program: str = "manager.commands.fleet") -> Any:
+        """Run a command with --json and return what it printed."""
+        done = self.command(*arguments, "--json", program=program)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def history(self, table: str) -> list[dict[str, Any]]:
+        """Return a history table through ``atrader history``."""
+        return list(self.json("history", table, program="manager.commands.tools"))
+
+    def stop(self, number: int = signal.SIGTERM, deadline_s: float = 20.0) -> int:
+        """Stop the manager and return its exit status."""
+        if self._manager is None:
+            return 0
+        if self._manager.poll() is None:
+            self._manager.send_signal(number)
+        try:
+            return self._manager.wait(deadline_s)
+        finally:
+            self.end()
+
+    def end(self) -> None:
+        """End whatever is left, so that a failing test leaves nothing behind."""
+        if self._manager is not None and self._manager.poll() is None:
+            self._manager.kill()
+            self._manager.wait()
+        for process in self.survivors():
+            process.kill()
+            process.wait(5)
+
+    def survivors(self) -> list[psutil.Process]:
+        """Return processes of this installation that still live (found by their working files)."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.pid != os.getpid() and str(self.home.root) in process.environ().get(
+                    "ATRADER_PROCESS_TAG", ""
+                ):
+                    found.append(process)
+            except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+                continue
+        return found
