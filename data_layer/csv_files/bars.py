@@ -24,7 +24,7 @@ class BarFile:
     bad_rows: tuple[BadRow, ...]
 
     def step_ns(self) -> int | None:
-        """Smallest distance of two open times, which is the timeframe of a file with at least one pair of neighbours."""
+        """Smallest distance of two open times: the timeframe of a file with at least one pair of neighbours."""
         return int(np.diff(self.bars.open_time_ns).min()) if len(self.bars) > 1 else None
 
 

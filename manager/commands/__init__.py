@@ -1,0 +1,1 @@
+"""The two commands: ``atrader-manager`` (the fleet) and ``atrader`` (data and history)."""

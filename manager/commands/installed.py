@@ -1,0 +1,58 @@
+"""Which installation a command acts on, and how it reaches the running fleet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from atrader.bus import SyncCallClient
+from atrader.configuration.home import Home
+from atrader.errors import ConfigError, DeadlineExceeded
+from atrader.wire import Answer, Request
+
+directory_option = click.option(
+    "-C",
+    "directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="ATRADER_HOME",
+    default=Path(),
+    metavar="DIR",
+    help="Installation directory (default: $ATRADER_HOME, else the current one).",
+)
+
+
+def home_of(directory: Path, *, must_exist: bool = True) -> Home:
+    """Return the installation at a directory.
+
+    Raises
+    ------
+    ConfigError
+        When there is none; says how to make one.
+    """
+    home = Home(directory.resolve())
+    if must_exist and not (home.etc / "atrader.toml").is_file():
+        raise ConfigError(
+            f"{home.root} is no installation (etc/atrader.toml is missing): make one with "
+            f"'atrader-manager init {directory}', or name one with -C DIR or ATRADER_HOME"
+        )
+    return home
+
+
+def ask_manager(home: Home, request: Request, timeout_s: float = 10.0) -> Answer:
+    """Call the manager of an installation.
+
+    Raises
+    ------
+    DeadlineExceeded
+        When no manager answers.
+    """
+    client = SyncCallClient(home.endpoint("manager.call"))
+    try:
+        return client.call(request, timeout_s=timeout_s)
+    except DeadlineExceeded:
+        raise DeadlineExceeded(
+            f"no manager answers for {home.root}: is it running? ('atrader-manager -C {home.root} start')"
+        ) from None
+    finally:
+        client.close()

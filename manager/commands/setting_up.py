@@ -1,0 +1,126 @@
+"""``init check keys doctor completion``: from nothing to an installation that is fit to start."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from atrader.configuration.loader import load_installation
+from atrader.configuration.templates import write_template
+
+from atrader.configuration.home import Home
+from atrader.errors import ConfigError
+from atrader.exit_codes import ExitCode
+from manager.commands.installed import home_of
+from manager.commands.output import json_option, print_json, print_rows
+from worker.loading import load_strategy, make_strategy
+
+
+@click.command()
+@click.argument("target", type=click.Path(path_type=Path, file_okay=False), required=False)
+@click.option(
+    "--template",
+    type=click.Choice(["demo", "replay", "empty"]),
+    default="demo",
+    show_default=True,
+    help="demo: synthetic market, paper account, three instances; replay: stored bars through a paper account.",
+)
+@click.pass_obj
+def init(directory: Path, target: Path | None, template: str) -> None:
+    """Write a working installation into DIR (default: the one named by -C). Never overwrites a file."""
+    home = home_of(target or directory, must_exist=False)
+    written = write_template(home.root, template)
+    for folder in (home.data, home.log):
+        folder.mkdir(exist_ok=True)
+    home.run.mkdir(mode=0o700, exist_ok=True)
+    for path in written:
+        click.echo(f"wrote {path}")
+    click.echo(
+        f"\nnext: atrader-manager -C {target or directory} check\n      atrader-manager -C {target or directory} start"
+    )
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def check(directory: Path, as_json: bool) -> None:
+    """Read the whole configuration and load every strategy, without starting anything."""
+    home = home_of(directory)
+    installation = load_installation(home.root)
+    problems = []
+    rows = []
+    for instance in installation.instances.values():
+        try:
+            kind = load_strategy(instance.strategy, home.root)
+            strategy = make_strategy(kind, instance.parameters, f"etc/strategies/{instance.name}.toml")
+        except ConfigError as error:
+            problems.append(str(error))
+            continue
+        rows.append(
+            {
+                "instance": instance.name,
+                "strategy": instance.strategy,
+                "account": instance.account,
+                "magic": instance.magic,
+                "instrument": instance.instrument,
+                "timeframe": instance.timeframe,
+                "warmup_bars": instance.warmup_bars or strategy.warmup_bars,
+                "enabled": instance.enabled,
+            }
+        )
+    if problems:
+        raise ConfigError("\n".join(problems))
+    if as_json:
+        print_json({"accounts": sorted(installation.accounts), "instances": rows})
+        return
+    print_rows("", {key: key for key in rows[0]} if rows else {}, rows, empty="no strategy instance is configured")
+    click.echo(f"configuration of {home.root} is fine: {len(installation.accounts)} accounts, {len(rows)} instances")
+
+
+@click.command()
+@click.option("--force", is_flag=True, help="Replace keys that are there; clients need the new ones then.")
+@click.pass_obj
+def keys(directory: Path, force: bool) -> None:
+    """Make the CURVE keys that tcp endpoints need, in etc/keys (mode 0600)."""
+    from atrader.bus import CurveKeys
+
+    home = home_of(directory)
+    folder = home.root / load_installation(home.root).fleet.bus.keys
+    if folder.exists() and any(folder.iterdir()) and not force:
+        raise ConfigError(f"{folder} has keys already: use --force to replace them")
+    CurveKeys.generate(folder)
+    click.echo(f"wrote keys to {folder}: copy the client's part to hosts that may connect, keep the rest here")
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def doctor(directory: Path, as_json: bool) -> None:
+    """Check the machine and the installation: clock, disk, limits, libraries, files, journals."""
+    from manager.doctor import examine
+
+    home = Home(directory.resolve())
+    findings = examine(home)
+    if as_json:
+        print_json([finding._asdict() for finding in findings])
+    else:
+        for finding in findings:
+            colour = {"ok": "green", "warning": "yellow", "error": "red"}[finding.level]
+            click.echo(f"{click.style(f'{finding.level:<8}', fg=colour)}{finding.what}: {finding.text}")
+    if any(finding.level == "error" for finding in findings):
+        sys.exit(int(ExitCode.FAILURE))
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script of a shell: eval "$(atrader-manager completion bash)"."""
+    from click.shell_completion import get_completion_class
+
+    root = click.get_current_context().find_root()
+    name = root.info_name or "atrader-manager"
+    kind = get_completion_class(shell)
+    assert kind is not None
+    variable = f"_{name.upper().replace('-', '_')}_COMPLETE"
+    click.echo(kind(root.command, {}, name, variable).source())

@@ -1,0 +1,93 @@
+"""``halt reduce resume flatten``: what may be traded, for the fleet, an account or an instance."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from atrader.configuration.loader import load_installation
+from atrader.trading_state_file import TradingStates
+
+from atrader.errors import ConfigError, DeadlineExceeded
+from atrader.messages.manager import ControlAnswer, SetTradingState
+from atrader.trading_state import TradingState
+from manager.commands.installed import ask_manager, home_of
+from manager.commands.output import json_option, print_json
+
+_MEANING = {
+    "halt": (TradingState.HALTED, "Nothing but cancels: no opens, no exits by strategies. Stops at the broker stay."),
+    "reduce": (TradingState.REDUCING, "Exits only: strategies may close, nothing opens."),
+    "resume": (TradingState.ACTIVE, "Trade again."),
+    "flatten": (TradingState.FLATTENING, "Close every trade and cancel every order now; nothing opens until 'resume'."),
+}
+
+
+def resolve_scope(directory: Path, scope: str) -> str:
+    """Turn what a person typed into ``fleet``, ``account:NAME`` or ``instance:NAME``.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such account or instance.
+    """
+    if scope == "fleet":
+        return scope
+    installation = load_installation(home_of(directory).root)
+    kind, _, name = scope.rpartition(":")
+    if kind in ("", "instance") and name in installation.instances:
+        return f"instance:{name}"
+    if kind in ("", "account") and name in installation.accounts:
+        return f"account:{name}"
+    known = ", ".join(["fleet", *installation.accounts, *installation.instances])
+    raise ConfigError(f"no account or instance {scope!r}; there are: {known}")
+
+
+def _set(directory: Path, scope: str, state: TradingState, reason: str, as_json: bool) -> None:
+    home = home_of(directory)
+    try:
+        answer = ask_manager(home, SetTradingState(scope=scope, state=state, reason=reason))
+        assert isinstance(answer, ControlAnswer)
+        lines = list(answer.lines)
+    except DeadlineExceeded:
+        # The fleet dies with its manager, so nobody trades now: the file makes the next start obey.
+        TradingStates.load(home.trading_states).with_state(scope, state).save(home.trading_states)
+        lines = [f"no manager is running; {scope} will be {state.value} from the next start on"]
+    if as_json:
+        print_json({"scope": scope, "state": state.value, "lines": lines})
+        return
+    for line in lines:
+        click.echo(line)
+
+
+def _command(verb: str) -> click.Command:
+    state, meaning = _MEANING[verb]
+
+    @click.command(verb, help=f"{meaning}\n\nSCOPE: fleet (default), or the name of an account or instance.")
+    @click.argument("scope", default="fleet")
+    @click.option("--reason", default="", help="Recorded in the history.")
+    @json_option
+    @click.pass_obj
+    def command(directory: Path, scope: str, reason: str, as_json: bool) -> None:
+        _set(directory, resolve_scope(directory, scope), state, reason, as_json)
+
+    return command
+
+
+@click.command(help=f"{_MEANING['flatten'][1]}\n\nSCOPE: fleet (default), or the name of an account or instance.")
+@click.argument("scope", default="fleet")
+@click.option("--reason", default="", help="Recorded in the history.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@click.pass_obj
+def flatten(directory: Path, scope: str, reason: str, yes: bool, as_json: bool) -> None:
+    """Close everything; asks first."""
+    scope = resolve_scope(directory, scope)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise click.UsageError("flatten closes trades at the market: confirm with --yes")
+        click.confirm(f"Close every trade of {scope} at the market now?", abort=True)
+    _set(directory, scope, TradingState.FLATTENING, reason, as_json)
+
+
+COMMANDS = (*(_command(verb) for verb in ("halt", "reduce", "resume")), flatten)

@@ -1,0 +1,135 @@
+"""What ``doctor`` looks at: each examination is a small function that says what it found and what to do."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from atrader.configuration.loader import load_installation
+
+from atrader.configuration.home import Home
+from atrader.errors import AtraderError
+from manager.lock import owner_of
+
+_WAL_RESET_FIXED = (3, 51, 3)
+_FREE_BYTES = 1_000_000_000
+_OPEN_FILES = 1024
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at."""
+
+    level: Literal["ok", "warning", "error"]
+    what: str
+    text: str
+
+
+def examine(home: Home) -> list[Finding]:
+    """Look at everything; an examination that fails is a finding itself."""
+    return [finding for look in _EXAMINATIONS for finding in look(home)]
+
+
+def _python(home: Home) -> Iterator[Finding]:
+    yield Finding("ok", "python", f"{sys.version.split()[0]} at {sys.executable}")
+
+
+def _sqlite(home: Home) -> Iterator[Finding]:
+    if sqlite3.sqlite_version_info < _WAL_RESET_FIXED:
+        text = (
+            f"{sqlite3.sqlite_version} has the WAL-reset defect fixed in 3.51.3; atrader avoids it by one writing "
+            "connection per file: do not open its databases for writing with other tools while it runs"
+        )
+        yield Finding("warning", "sqlite", text)
+    else:
+        yield Finding("ok", "sqlite", sqlite3.sqlite_version)
+
+
+def _clock(home: Home) -> Iterator[Finding]:
+    """Ask the kernel whether something keeps the clock right (adjtimex(2))."""
+    import ctypes
+
+    state = ctypes.CDLL(None, use_errno=True).ntp_adjtime
+    buffer = ctypes.create_string_buffer(512)  # struct timex is 208 bytes; zeroed = read only
+    if state(buffer) == 5:  # TIME_ERROR: unsynchronised
+        yield Finding("warning", "clock", "not synchronised: run an NTP client, brokers refuse orders of a wrong clock")
+    else:
+        yield Finding("ok", "clock", "kept right by the kernel's NTP discipline")
+
+
+def _disk(home: Home) -> Iterator[Finding]:
+    place = home.data if home.data.exists() else home.root if home.root.exists() else Path("/")
+    free = shutil.disk_usage(place).free
+    level: Literal["ok", "error"] = "ok" if free > _FREE_BYTES else "error"
+    yield Finding(level, "disk", f"{free / 1e9:.1f} GB free at {place}")
+
+
+def _open_files(home: Home) -> Iterator[Finding]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < _OPEN_FILES:
+        yield Finding("warning", "open files", f"limit {soft} (hard {hard}): raise it with 'ulimit -n 4096'")
+    else:
+        yield Finding("ok", "open files", f"limit {soft}")
+
+
+def _configuration(home: Home) -> Iterator[Finding]:
+    try:
+        installation = load_installation(home.root)
+    except AtraderError as error:
+        yield Finding("error", "configuration", str(error))
+        return
+    text = f"{len(installation.accounts)} accounts, {len(installation.instances)} instances"
+    yield Finding("ok", "configuration", text)
+
+
+def _run_directory(home: Home) -> Iterator[Finding]:
+    if not home.run.exists():
+        yield Finding("ok", "run directory", "not there yet; 'start' makes it")
+    elif home.run.stat().st_mode & 0o077:
+        yield Finding("error", "run directory", f"{home.run} is open to others: chmod 700 {home.run}")
+    else:
+        yield Finding("ok", "run directory", f"{home.run}, mode 0700")
+
+
+def _manager(home: Home) -> Iterator[Finding]:
+    owner = owner_of(home)
+    yield Finding("ok", "manager", "not running" if owner is None else f"running: {owner}")
+
+
+def _databases(home: Home) -> Iterator[Finding]:
+    for path in sorted(home.data.glob("**/*.db")):
+        name = str(path.relative_to(home.root))
+        if not os.access(path, os.R_OK | os.W_OK):
+            yield Finding("error", name, "cannot be read and written by this user")
+            continue
+        try:
+            connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
+            try:
+                answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            finally:
+                connection.close()
+        except sqlite3.Error as error:
+            yield Finding("error", name, f"cannot be read: {error}")
+            continue
+        if answer == "ok":
+            yield Finding("ok", name, f"sound, {path.stat().st_size / 1e6:.1f} MB")
+        else:
+            yield Finding("error", name, f"damaged: {answer}; restore it from a backup before you start")
+
+
+_EXAMINATIONS: tuple[Callable[[Home], Iterator[Finding]], ...] = (
+    _python,
+    _sqlite,
+    _clock,
+    _disk,
+    _open_files,
+    _configuration,
+    _run_directory,
+    _manager,
+    _databases,
+)
