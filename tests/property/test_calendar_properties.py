@@ -49,7 +49,7 @@ def test_shorter_bars_lie_inside_longer_ones(calendar, ts_ns):
 def test_expected_bars_are_opens_in_open_hours_and_none_is_missing(calendar, timeframe, start_ns, length_ns):
     end_ns = start_ns + (length_ns if timeframe.seconds >= 60 else length_ns // 100)
     bars = calendar.expected_bars(start_ns, end_ns, timeframe).tolist()
-    walked = []
+    walked: list[int] = []
     open_ns = calendar.bar_open(start_ns, timeframe)
     while open_ns < end_ns and len(walked) < 400:
         if open_ns >= start_ns and calendar.is_open(open_ns):

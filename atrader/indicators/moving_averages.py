@@ -1,0 +1,246 @@
+"""Moving averages.
+
+Simple: `SMA[t] = (x[t-n+1] + ... + x[t]) / n`; first value at index n - 1.
+
+Exponential: `EMA[t] = EMA[t-1] + k * (x[t] - EMA[t-1])` with `k = 2 / (n + 1)`, seeded with the simple average of the
+first n values at index n - 1 (as TA-Lib does in its default, "classic" mode).
+
+How the sums are made: a running sum that adds the newest and subtracts the oldest value collects rounding errors for
+ever, and after one large value it stays wrong. Here the series is cut into blocks of n; a window is the end of one
+block and the beginning of the next, so its sum is one suffix sum plus one prefix sum: nothing is ever subtracted, the
+error stays below n roundings, and each value costs the same, however long the window.
+"""
+
+from collections.abc import Iterable
+from itertools import accumulate
+from math import nan
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from atrader.indicators._series import FloatArray, check_period, padded, skip, usable
+
+
+def sma(values: ArrayLike, period: int) -> FloatArray:
+    """Return the simple moving average.
+
+    Parameters
+    ----------
+    values : array_like of float, shape (n,)
+        The series, oldest first.
+    period : int
+        Bars in the average, at least 1.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        NaN for the first `period - 1` values. Costs about 15 ns a value.
+
+    Raises
+    ------
+    ValueError
+        If `period` or `values` cannot be used.
+    """
+    period = check_period("period", period, 1)
+    (series,) = usable(values=values)
+    return padded(window_sums(series, period) / period, np.shape(values)[0])
+
+
+def ema(values: ArrayLike, period: int) -> FloatArray:
+    """Return the exponential moving average, seeded with the simple average of the first `period` values.
+
+    Parameters
+    ----------
+    values : array_like of float, shape (n,)
+        The series, oldest first.
+    period : int
+        Bars of the average, at least 1.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        NaN for the first `period - 1` values. A plain recurrence, about 0.1 us a value.
+
+    Raises
+    ------
+    ValueError
+        If `period` or `values` cannot be used.
+    """
+    period = check_period("period", period, 1)
+    (series,) = usable(values=values)
+    return padded(smoothed(series, period), np.shape(values)[0])
+
+
+def window_sums(series: FloatArray, period: int) -> FloatArray:
+    """Return the sums of all windows of `period` values, shape (max(0, n - period + 1),)."""
+    length = len(series)
+    if length < period:
+        return np.empty(0)
+    blocks = np.zeros((-(-length // period), period))
+    blocks.ravel()[:length] = series
+    ends = np.cumsum(blocks, axis=1)  # ends[b, j]: from the beginning of block b to j
+    starts = np.cumsum(blocks[:, ::-1], axis=1)[:, ::-1]  # starts[b, j]: from j to the end of block b
+    sums = ends
+    sums[1:, :-1] += starts[:-1, 1:]  # the last column is a whole block already
+    return sums.ravel()[period - 1 : length]
+
+
+def smoothed(series: FloatArray, period: int) -> FloatArray:
+    """Return the exponential average from its seed on, shape (max(0, n - period + 1),)."""
+    if len(series) < period:
+        return np.empty(0)
+    k = 2.0 / (period + 1)
+    return recurrence(
+        accumulate(series[period:].tolist(), lambda last, x: (x - last) * k + last, initial=first_mean(series, period)),
+        len(series) - period + 1,
+    )
+
+
+def wilder(series: FloatArray, period: int) -> FloatArray:
+    """Return Wilder's average `(last * (n - 1) + x) / n`, seeded with the mean of the first n values."""
+    if len(series) < period:
+        return np.empty(0)
+    kept = period - 1
+    return recurrence(
+        accumulate(
+            series[period:].tolist(), lambda last, x: (last * kept + x) / period, initial=first_mean(series, period)
+        ),
+        len(series) - period + 1,
+    )
+
+
+def first_mean(series: FloatArray, period: int) -> float:
+    """Return the mean of the first `period` values, added one after the other as an incremental form must."""
+    return float(np.cumsum(series[:period])[-1]) / period
+
+
+def recurrence(values: Iterable[float], count: int) -> FloatArray:
+    """Return `count` values of a Python recurrence as an array."""
+    return np.fromiter(values, dtype=np.float64, count=count)
+
+
+class Sma:
+    """Simple moving average, bar by bar; the pair of `sma`.
+
+    Parameters
+    ----------
+    period : int
+        Bars in the average, at least 1.
+
+    Raises
+    ------
+    ValueError
+        If `period` cannot be used.
+    """
+
+    __slots__ = ("_block", "_prefix", "_suffixes", "period")
+
+    def __init__(self, period: int) -> None:
+        self.period = check_period("period", period, 1)
+        self._block: list[float] = []  # the values of the block that is being filled
+        self._prefix = 0.0  # their sum
+        self._suffixes: list[float] = []  # suffix sums of the block before
+
+    def update(self, value: float) -> float:
+        """Take the next value; return the average, NaN for the first `period - 1` values.
+
+        Raises
+        ------
+        ValueError
+            If the value is not finite (leading NaN are skipped).
+        """
+        if value - value != 0.0:
+            return skip(bool(self._block or self._suffixes), value)
+        block = self._block
+        block.append(value)
+        self._prefix += value
+        filled = len(block)
+        if filled == self.period:
+            total = self._prefix
+            self._suffixes = list(accumulate(reversed(block)))[::-1]
+            self._prefix = 0.0
+            block.clear()
+            return total / self.period
+        if not self._suffixes:
+            return nan
+        return (self._prefix + self._suffixes[filled]) / self.period
+
+
+class Seed:
+    """The mean of the first `period` values, with which the smoothed indicators begin."""
+
+    __slots__ = ("_missing", "_period", "_total")
+
+    def __init__(self, period: int) -> None:
+        self._period = period
+        self._missing = period
+        self._total = 0.0
+
+    @property
+    def started(self) -> bool:
+        """Whether a value came in."""
+        return self._missing < self._period
+
+    def update(self, value: float) -> float:
+        """Take the next value; return the mean when it was the last one needed, else NaN."""
+        self._total += value
+        self._missing -= 1
+        return nan if self._missing else self._total / self._period
+
+
+class Ema:
+    """Exponential moving average, bar by bar; the pair of `ema`.
+
+    Parameters
+    ----------
+    period : int
+        Bars of the average, at least 1.
+
+    Raises
+    ------
+    ValueError
+        If `period` cannot be used.
+    """
+
+    __slots__ = ("_k", "_last", "_seed", "period")
+
+    def __init__(self, period: int) -> None:
+        self.period = check_period("period", period, 1)
+        self._k = 2.0 / (self.period + 1)
+        self._seed = Seed(self.period)
+        self._last = nan
+
+    def update(self, value: float) -> float:
+        """Take the next value; return the average, NaN for the first `period - 1` values.
+
+        Raises
+        ------
+        ValueError
+            If the value is not finite (leading NaN are skipped).
+        """
+        if value - value != 0.0:
+            return skip(self._seed.started, value)
+        last = self._last
+        if last == last:
+            self._last = (value - last) * self._k + last
+        else:
+            self._last = self._seed.update(value)
+        return self._last
+
+
+class Wilder:
+    """Wilder's average bar by bar: `(last * (n - 1) + x) / n`, seeded with the mean of the first n values."""
+
+    __slots__ = ("_kept", "_last", "_period", "_seed")
+
+    def __init__(self, period: int) -> None:
+        self._period = period
+        self._kept = period - 1
+        self._seed = Seed(period)
+        self._last = nan
+
+    def update(self, value: float) -> float:
+        """Take the next (finite) value; return the average, NaN for the first `period - 1` values."""
+        last = self._last
+        self._last = (last * self._kept + value) / self._period if last == last else self._seed.update(value)
+        return self._last
