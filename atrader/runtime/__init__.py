@@ -1,1 +1,1 @@
-"""What every process of the fleet shares: its specification, its start-up, its log, its beats."""
+"""What every child process has in common: how it starts, logs, beats and ends. Knows none of the processes themselves."""

@@ -1,0 +1,96 @@
+"""Log files: one JSON object a line, one rotating file per process, third-party loggers included."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+from structlog.typing import FilteringBoundLogger, Processor
+
+from atrader.clock import SystemClock, iso_from_ns
+from atrader.configuration.fleet import LogConfig
+
+_clock: Final = SystemClock()
+
+
+def _add_time(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    event["time"] = iso_from_ns(_clock.now_ns() // 1000 * 1000)
+    return event
+
+
+def _shared() -> list[Processor]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        _add_time,
+        structlog.processors.format_exc_info,
+    ]
+
+
+def configure_logs(path: Path, config: LogConfig, *, console: bool = False) -> None:
+    """Send all logging of this process to a file.
+
+    Parameters
+    ----------
+    path : Path
+        The log file; it rotates at ``config.max_file`` bytes, and ``config.files`` of them are kept.
+    config : LogConfig
+        Level and rotation.
+    console : bool, default False
+        Write readable lines to stderr as well.
+    """
+    logging.raiseExceptions = False  # a full disk must not end whoever logs about it
+    handlers: list[logging.Handler] = [_file_handler(path, config)]
+    if console:
+        handlers.append(_console_handler())
+    root = logging.getLogger()
+    for old in root.handlers[:]:
+        root.removeHandler(old)
+        old.close()
+    for handler in handlers:
+        root.addHandler(handler)
+    root.setLevel(config.level.upper())
+    structlog.configure(
+        processors=[*_shared(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(config.level),
+        cache_logger_on_first_use=False,
+    )
+
+
+def process_logger(name: str) -> FilteringBoundLogger:
+    """Return the logger of a process; each of its lines carries the process name."""
+    logger: FilteringBoundLogger = structlog.get_logger("atrader").bind(process=name)
+    return logger
+
+
+def close_logs() -> None:
+    """Write out and close the log files of this process."""
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
+        root.removeHandler(handler)
+        handler.close()
+
+
+def _file_handler(path: Path, config: LogConfig) -> logging.Handler:
+    handler = RotatingFileHandler(path, maxBytes=config.max_file, backupCount=config.files - 1, encoding="utf-8")
+    handler.setFormatter(_formatter(structlog.processors.JSONRenderer(default=str)))
+    return handler
+
+
+def _console_handler() -> logging.Handler:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_formatter(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())))
+    return handler
+
+
+def _formatter(renderer: Processor) -> logging.Formatter:
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=_shared(),
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+    )
