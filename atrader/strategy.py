@@ -21,6 +21,10 @@ class Parameters(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+BaseParameters = Parameters
+"""The same class under a name that a strategy's own ``Parameters`` does not hide."""
+
+
 @dataclass(frozen=True, slots=True)
 class Signals:
     """What a signal strategy wants at each bar, decided at the bar's close.
@@ -119,10 +123,10 @@ class Context(Protocol):
 class Strategy:
     """Base of both kinds. ``parameters`` is an instance of the class's own ``Parameters``."""
 
-    Parameters: ClassVar[type[Parameters]] = Parameters
+    Parameters: ClassVar[type[BaseParameters]] = Parameters
 
-    def __init__(self, parameters: Parameters) -> None:
-        self.parameters = parameters
+    def __init__(self, parameters: BaseParameters) -> None:
+        self.parameters: BaseParameters = parameters
 
     @property
     def warmup_bars(self) -> int:

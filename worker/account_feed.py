@@ -37,10 +37,11 @@ class AccountFeed:
         self.last_n = 0
 
     def start(self, since_ns: int) -> None:
-        """Subscribe, then attach; what the snapshot holds is not news to the strategy's callbacks."""
+        """Subscribe, then attach and fill the view."""
         self.stream.subscribe(self._order_topic)
         self.stream.subscribe(self._trade_topic)
-        self._attach(since_ns)
+        snapshot = self._attach(since_ns)
+        self._view.replace(snapshot.orders, snapshot.trades)
 
     def drain(self) -> tuple[list[Order], list[Trade]]:
         """Take everything waiting in; return what was news, oldest first."""
@@ -89,11 +90,11 @@ class AccountFeed:
                 continue
             self._seen[item.topic] = max(item.seq, self._seen.get(item.topic, 0))
             if item.topic == self._order_topic:
-                order = Order.model_validate_json(item.values[0])
+                order = Order.model_validate_json(item.values.json)
                 if self._view.see_order(order):
                     orders.append(order)
             elif item.topic == self._trade_topic:
-                trade = Trade.model_validate_json(item.values[0])
+                trade = Trade.model_validate_json(item.values.json)
                 if self._view.see_trade(trade):
                     trades.append(trade)
         return orders, trades
@@ -101,8 +102,9 @@ class AccountFeed:
     def _attach(self, since_ns: int) -> InstanceSnapshot:
         snapshot = self._broker.attach(self._config.name, self._config.magic, since_ns)
         self._epoch = snapshot.epoch
-        self._seen[self._order_topic] = snapshot.order_seq
-        self._seen[self._trade_topic] = snapshot.trade_seq
+        for topic, seq in ((self._order_topic, snapshot.order_seq), (self._trade_topic, snapshot.trade_seq)):
+            self._seen[topic] = seq
+            self.stream.resume(topic, snapshot.epoch, seq)
         self.equity = snapshot.equity
         self.last_n = snapshot.last_n
         return snapshot

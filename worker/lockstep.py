@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from atrader.bus import Gap, Message, PushSender
-from atrader.market import REPLAY_STEP, REPLAY_TOPIC
+from atrader.bus import BeatSender, Gap, Message
+from atrader.market import REPLAY_TOPIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,11 @@ class Lockstep:
     ----------
     name : str
         Process name of this worker.
-    push : PushSender
+    push : BeatSender
         Sender to the data layer.
     """
 
-    def __init__(self, name: str, push: PushSender) -> None:
+    def __init__(self, name: str, push: BeatSender) -> None:
         self._name = name
         self._push = push
         self._kept: list[Message | Gap] = []
@@ -49,7 +49,7 @@ class Lockstep:
             if isinstance(item, Gap) or item.topic != REPLAY_TOPIC:
                 self._kept.append(item)
                 continue
-            step = REPLAY_STEP.tuple(*item.values)
+            step = item.values
             if step.phase != self._name:
                 continue
             if step.step <= self._done:

@@ -53,15 +53,16 @@ class Loop:
         self._poller = Poller()
         self._poller.register(market.stream)
         self._poller.register(account.stream)
-        self._poller.register_fd(child.wakeup_fd)
+        self._poller.register(child.wakeup_fd)
 
     def run(self) -> None:
         """Work until the process is told to stop."""
         self._start()
-        interval_ms = int(self._child.installation.fleet.beat_interval * 1000)
+        interval_s = self._child.installation.fleet.beat_interval
         while not self._child.stopping:
             self.beat("ready")
-            self._poller.poll(interval_ms)
+            if not self._poller.poll(interval_s) and self._lockstep is not None:
+                self._lockstep.ready()  # a message lost, or another life of the replay: it must know of us
             self._turn()
         self.beat("draining")
         self._call("on_stop", self._strategy.on_stop)
@@ -160,7 +161,6 @@ class Loop:
         checkpoint.save(self._child.home.checkpoint(self._memory.instance), self._memory)
 
     def close(self) -> None:
-        """Close the sockets."""
-        self._poller.close()
-        self._market.close()
-        self._account.close()
+        """Stop watching the streams; they are closed by who made them."""
+        self._poller.unregister(self._market.stream)
+        self._poller.unregister(self._account.stream)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from atrader.bus import Gap, Message, StreamClient
 from atrader.configuration.home import Home
-from atrader.market import BAR, Bar, Bars, Tick, bar_topic, tick_topic
+from atrader.market import Bar, Bars, Tick, bar_topic, tick_topic
 from data_layer.client import DataClient
 
 
@@ -59,8 +59,7 @@ class MarketFeed:
             elif item.topic == self._tick_topic:
                 tick = Tick(*item.values)
             elif item.topic == self._bar_topic:
-                row = BAR.tuple(*item.values)
-                bars.append(Bar(row.open_time_ns, *row[3:-1]))
+                bars.append(Bar(item.values.open_time_ns, *item.values[3:-1]))
         if missed:
             fetched = self.fetch_since(self.last_bar_ns)
             bars = [fetched.row(index) for index in range(len(fetched))] + bars
@@ -83,7 +82,8 @@ class MarketFeed:
         self.stream.close()
 
     def _fetch(self, *, count: int, start_ns: int | None = None) -> Bars:
-        bars, _, _ = self._client.bars(self._instrument, self._timeframe, start_ns=start_ns, count=count)
+        bars, epoch, seq = self._client.bars(self._instrument, self._timeframe, start_ns=start_ns, count=count)
+        self.stream.resume(self._bar_topic, epoch, seq)
         return bars
 
     def _news(self, bars: list[Bar]) -> list[Bar]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from atrader.bus import PushSender, SyncCallClient
+from atrader.bus import BeatSender, SyncCallClient
 from atrader.clock import SystemClock
 from atrader.configuration.fleet import Installation
 from atrader.configuration.instance import InstanceConfig
@@ -69,7 +69,7 @@ class _Worker:
         self._manager = SyncCallClient(child.home.endpoint("manager.call"))
         self._data = DataClient(child.home)
         self._broker = BrokerClient(child.home, config.account)
-        self._push = PushSender(child.home.endpoint("data.push"), child.spec.name)
+        self._push = BeatSender(child.home.endpoint("data.push"), child.spec.name)
         self._clock = market_clock(child.installation)
         self._recorder = Recorder(child, config, self._clock, self._push)
         self._view = View()
@@ -107,7 +107,10 @@ class _Worker:
                 Lockstep(child.spec.name, self._push) if _in_lockstep(child.installation) else None,
             )
             self._loop = loop
-            loop.run()
+            try:
+                loop.run()
+            finally:
+                loop.close()
         finally:
             market.close()
             account.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from atrader.bus import PushSender
+from atrader.bus import BeatSender
 from atrader.clock import Clock
 from atrader.configuration.instance import InstanceConfig
 from atrader.runtime.child import Child
@@ -16,7 +16,7 @@ class Recorder:
     again after a restart is stored once.
     """
 
-    def __init__(self, child: Child, config: InstanceConfig, clock: Clock, push: PushSender) -> None:
+    def __init__(self, child: Child, config: InstanceConfig, clock: Clock, push: BeatSender) -> None:
         self._child = child
         self._config = config
         self._clock = clock

@@ -14,15 +14,26 @@ from atrader.messages.data import QueryHistory
 from manager.commands.installed import home_of
 from manager.commands.output import json_option, print_json, print_rows
 
-TRADE_KEYS = ["magic", "instance", "account", "instrument", "side", "units", "open_time", "open_price", "close_time", "close_price", "profit", "commission", "swap", "state", "close_reason", "trade_id"]
+TRADE_KEYS = (
+    *("magic", "instance", "account", "instrument", "side", "units", "open_time", "open_price", "close_time"),
+    *("close_price", "profit", "commission", "swap", "state", "close_reason", "trade_id"),
+)
 """Keys of ``history trades --json``; the first fourteen are a promise to other tools."""
 
-ORDER_KEYS = ["intent_id", "client_id", "broker_id", "state", "magic", "instance", "account", "instrument", "action", "side", "order_type", "units", "filled_units", "average_price", "reason", "created", "updated"]
-FILL_KEYS = ["time", "fill_id", "client_id", "magic", "instance", "account", "instrument", "side", "units", "price", "reason", "commission", "profit"]
-SIGNAL_KEYS = ["time", "instance", "account", "instrument", "timeframe", "name", "value", "indicators"]
-EQUITY_KEYS = ["time", "account", "balance", "equity", "margin_used"]
-ALERT_KEYS = ["time", "level", "kind", "account", "instance", "text"]
-EVENT_KEYS = ["time", "process", "kind", "text"]
+ORDER_KEYS = (
+    *("intent_id", "client_id", "broker_id", "state", "magic", "instance", "account", "instrument", "action"),
+    *("side", "order_type", "units", "filled_units", "average_price", "reason", "created", "updated"),
+)
+"""Keys of ``history orders --json``; the first four are a promise to other tools."""
+
+FILL_KEYS = (
+    *("time", "fill_id", "client_id", "magic", "instance", "account", "instrument", "side", "units", "price"),
+    *("reason", "commission", "profit"),
+)
+SIGNAL_KEYS = ("time", "instance", "account", "instrument", "timeframe", "name", "value", "indicators")
+EQUITY_KEYS = ("time", "account", "balance", "equity", "margin_used")
+ALERT_KEYS = ("time", "level", "kind", "account", "instance", "text")
+EVENT_KEYS = ("time", "process", "kind", "text")
 
 _KEYS = {
     "trades": TRADE_KEYS,
