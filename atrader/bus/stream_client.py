@@ -1,0 +1,176 @@
+"""The listening side of a stream: reads everything waiting, and says what it missed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import TypeAlias
+
+import zmq
+
+from atrader.bus.curve import CurveKeys
+from atrader.bus.endpoints import Endpoint
+from atrader.bus.notices import Notices, OnError
+from atrader.bus.sockets import Socket, SocketOptions, client_socket
+from atrader.bus.stream_messages import END, HEARTBEAT_TOPIC, Gap, Message, read_body, read_heartbeat, topic_bytes
+from atrader.bus.stream_server import STREAM_OPTIONS
+from atrader.bus.stream_tracker import StreamTracker
+from atrader.clock import SystemClock
+from atrader.errors import WireError
+
+Item: TypeAlias = Message | Gap
+
+
+class StreamClient:
+    """Subscribes to one publisher, from a plain loop; for one thread.
+
+    Begin like this: `subscribe`, ask the publisher's owner for a snapshot by call, `resume` with the epoch and number
+    it was taken at; then everything from there on arrives once, in order, or is reported as a `Gap`. After a `Gap`
+    fetch what is missing (or a new snapshot) by call and `resume` again.
+
+    Parameters
+    ----------
+    endpoint : Endpoint or str
+        Of the publisher; it need not be there yet.
+    curve : CurveKeys, optional
+        Needed for tcp.
+    on_error : callable, optional
+        Told once a minute of messages that cannot be read; the default writes to the log.
+
+    Attributes
+    ----------
+    counters : Counter of str
+        ``received heartbeats gaps missed epochs duplicates retired malformed``.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint | str,
+        *,
+        curve: CurveKeys | None = None,
+        on_error: OnError | None = None,
+        options: SocketOptions = STREAM_OPTIONS,
+    ) -> None:
+        self.endpoint = Endpoint.parse(endpoint)
+        self.counters: Counter[str] = Counter()
+        self._notices = Notices(on_error)
+        self._clock = SystemClock()
+        self._heard_s = self._clock.monotonic_s()
+        self._tracker = StreamTracker(self.counters)
+        self._socket: Socket = client_socket(zmq.SUB, self.endpoint, curve, options)
+        self._socket.setsockopt(zmq.SUBSCRIBE, HEARTBEAT_TOPIC)
+
+    @property
+    def socket(self) -> Socket:
+        """The socket, for the `Poller` of this package only."""
+        return self._socket
+
+    def subscribe(self, topic: str) -> None:
+        """Listen to a topic, or to all topics that begin with these words; survives restarts of the publisher."""
+        prefix = topic_bytes(topic)
+        if self._tracker.add(prefix):
+            self._socket.setsockopt(zmq.SUBSCRIBE, prefix)
+
+    def unsubscribe(self, topic: str) -> None:
+        """Listen to a topic no more."""
+        prefix = topic_bytes(topic)
+        if self._tracker.remove(prefix):
+            self._socket.setsockopt(zmq.UNSUBSCRIBE, prefix)
+
+    def resume(self, topic: str, epoch: int, seq: int) -> None:
+        """Declare everything up to this number of this epoch known: older messages are dropped, later gaps reported."""
+        self._tracker.resume(topic.removesuffix(END), epoch, seq)
+
+    def drain(self, max_messages: int = 10_000) -> list[Item]:
+        """Read what is waiting, without blocking.
+
+        Returns
+        -------
+        list of Message or Gap
+            In the order of arrival; a gap comes before the message that showed it. At most `max_messages` messages
+            were read; gaps come on top.
+        """
+        items: list[Item] = []
+        for _ in range(max_messages):
+            try:
+                frames = self._socket.recv_multipart(zmq.DONTWAIT)
+            except zmq.Again:
+                break
+            self._take(frames, items)
+        return items
+
+    def poll(self, timeout_ms: int) -> bool:
+        """Wait until something can be read, for this long at most."""
+        return bool(self._socket.poll(timeout_ms))
+
+    def is_alive(self, max_silence_s: float) -> bool:
+        """Tell whether the publisher was heard (message or heartbeat) in this time, or is waiting to be read.
+
+        A client that never heard anything counts from when it was made.
+        """
+        return self._clock.monotonic_s() - self._heard_s <= max_silence_s or self.poll(0)
+
+    def close(self) -> None:
+        """Close the socket. May be called twice."""
+        self._socket.close(linger=0)
+
+    def _take(self, frames: list[bytes], items: list[Item]) -> None:
+        self._heard_s = self._clock.monotonic_s()
+        try:
+            if len(frames) != 2:
+                raise WireError(f"expected a topic and a body, were {len(frames)} frames")
+            if frames[0] == HEARTBEAT_TOPIC:
+                self.counters["heartbeats"] += 1
+                self._tracker.on_heartbeat(*read_heartbeat(frames[1]), items)
+                return
+            topic = frames[0].decode().removesuffix(END)
+            message = read_body(topic, frames[1])
+        except (WireError, UnicodeDecodeError) as error:
+            self.counters["malformed"] += 1
+            self._notices.tell_seldom(error, f"{self.endpoint}: unreadable stream message")
+            return
+        self.counters["received"] += 1
+        self._tracker.on_message(message, items)
+
+
+class AsyncStreamClient(StreamClient):
+    """The same for asyncio: ``async for batch in client`` gives everything waiting, each time something is."""
+
+    async def batch(self, timeout_s: float | None = None) -> list[Item]:
+        """Wait for something to arrive and read all of it.
+
+        Returns
+        -------
+        list of Message or Gap
+            Empty when the time is over, or when only heartbeats came.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not self.poll(0):
+                    await self._signal()
+        except TimeoutError:
+            return []
+        return self.drain()
+
+    async def __aiter__(self) -> AsyncIterator[list[Item]]:
+        while not self._socket.closed:
+            items = await self.batch()
+            if items:
+                yield items
+
+    async def _signal(self) -> None:
+        """Wait for one signal of the socket. The watch is removed after it: it stays set until somebody reads."""
+        loop = asyncio.get_running_loop()
+        signal: asyncio.Future[None] = loop.create_future()
+        descriptor = self._socket.fileno()
+        loop.add_reader(descriptor, _set, signal)
+        try:
+            await signal
+        finally:
+            loop.remove_reader(descriptor)
+
+
+def _set(signal: asyncio.Future[None]) -> None:
+    if not signal.done():
+        signal.set_result(None)
