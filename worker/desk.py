@@ -37,7 +37,7 @@ class Desk:
         self.n = n
 
     def note(self, values: dict[str, object]) -> Intent:
-        """Number an intent and keep it for `hand_over`."""
+        """Give an intent its number and keep it for `hand_over`."""
         self.n += 1
         intent = Intent.model_validate({**values, "n": self.n})
         self._waiting.append(intent)

@@ -58,7 +58,7 @@ class StrategyCall:
         began = self._clock.monotonic_s()
         try:
             call()
-        except Exception as error:  # user code may fail in any way: a policy decides, not a crash
+        except Exception as error:  # noqa: BLE001 - boundary: user code may fail in any way, a policy decides
             self._failed(what, error)
             return "failed"
         self._errors_in_row = 0
