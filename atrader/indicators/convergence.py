@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from atrader.indicators._series import FloatArray, check_period, padded, skip, usable
-from atrader.indicators.moving_averages import Ema, smoothed
+from atrader.indicators._smoothing import exponential
+from atrader.indicators.moving_averages import Ema
 
 
 class MacdLines(NamedTuple):
@@ -51,8 +52,8 @@ def macd(values: ArrayLike, fast: int = 12, slow: int = 26, signal: int = 9) -> 
     fast, slow, signal = _check_periods(fast, slow, signal)
     (series,) = usable(values=values)
     length = np.shape(values)[0]
-    line = smoothed(series[slow - fast :], fast) - smoothed(series, slow)
-    average = smoothed(line, signal)
+    line = exponential(series[slow - fast :], fast) - exponential(series, slow)
+    average = exponential(line, signal)
     line = line[signal - 1 :]
     return MacdLines(padded(line, length), padded(average, length), padded(line - average, length))
 

@@ -14,7 +14,7 @@ the first n DX, at index 2n - 1. Where no range exists DI is 0; where DX does no
 and leaves ADX as it was afterwards.
 """
 
-from itertools import accumulate
+from collections.abc import Iterator
 from math import nan
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from atrader.indicators._series import FloatArray, check_period, padded, skip, usable
-from atrader.indicators.moving_averages import Seed, first_mean, recurrence
+from atrader.indicators._smoothing import Seed, first_sum, floats, recurrence
 from atrader.indicators.volatility import ranges
 
 
@@ -70,10 +70,13 @@ def _wilder_sums(series: FloatArray, period: int) -> FloatArray:
     """Return Wilder's decaying sums from the n-th value on; the first n - 1 values are the seed."""
     if len(series) < period:
         return np.empty(0)
-    seed = float(np.cumsum(series[: period - 1])[-1])
-    sums = accumulate(series[period - 1 :].tolist(), lambda last, x: last - last / period + x, initial=seed)
-    next(sums)  # the seed itself is no result
-    return recurrence(sums, len(series) - period + 1)
+
+    def steps(last: float, n: float) -> Iterator[float]:
+        for x in floats(series[period - 1 :]):
+            last = last - last / n + x
+            yield last
+
+    return recurrence(steps(first_sum(series, period - 1), float(period)), len(series) - period + 1)
 
 
 def _share(part: FloatArray, whole: FloatArray) -> FloatArray:
@@ -89,16 +92,16 @@ def _average_index(plus: FloatArray, minus: FloatArray, period: int) -> FloatArr
     index = np.full(len(both), nan)
     np.divide(np.abs(minus - plus), both, out=index, where=both != 0.0)
     index *= 100.0
-    seed = first_mean(np.nan_to_num(index[:period], nan=0.0), period)
-    kept = period - 1
-    return recurrence(
-        accumulate(
-            index[period:].tolist(),
-            lambda last, dx: (last * kept + dx) / period if dx == dx else last,
-            initial=seed,
-        ),
-        len(both) - period + 1,
-    )
+
+    def steps(last: float, kept: float, n: float) -> Iterator[float]:
+        yield last
+        for dx in floats(index[period:]):
+            if dx == dx:
+                last = (last * kept + dx) / n
+            yield last
+
+    seed = first_sum(np.nan_to_num(index[:period], nan=0.0), period) / period
+    return recurrence(steps(seed, float(period - 1), float(period)), len(both) - period + 1)
 
 
 class Adx:
@@ -159,7 +162,7 @@ class Adx:
             self._plus += up
         elif down > up and down > 0.0:
             self._minus += down
-        self._span += max(high - low, abs(high - last), abs(low - last))
+        self._span += (high if high > last else last) - (low if low < last else last)
 
     def _smooth(self, plus: float, minus: float) -> None:
         both = plus + minus

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from atrader.indicators._series import FloatArray, check_period, padded, skip, usable
-from atrader.indicators.moving_averages import Wilder, wilder
+from atrader.indicators._smoothing import Wilder, wilder
 
 
 def rsi(values: ArrayLike, period: int = 14) -> FloatArray:
@@ -32,7 +32,7 @@ def rsi(values: ArrayLike, period: int = 14) -> FloatArray:
     Returns
     -------
     ndarray of float64, shape (n,)
-        NaN for the first `period` values. Two plain recurrences, about 0.2 us a value.
+        NaN for the first `period` values. Two plain recurrences, about 0.25 us a value.
 
     Raises
     ------
