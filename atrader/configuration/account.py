@@ -5,8 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from atrader.calendars import Calendar
 from atrader.configuration.base import DurationS, Name, Section
 from atrader.configuration.limits import AccountLimits, Positive, PropFirmLimits, TradeLimits
 
@@ -59,3 +60,8 @@ class AccountConfig(Section):
     prop_firm: PropFirmLimits | None = None
     budget: RequestBudget = RequestBudget()
     paper: PaperSettings = PaperSettings()
+
+    @field_validator("day_start")
+    @classmethod
+    def _known_calendar(cls, value: str) -> str:
+        return Calendar.get(value).name

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from atrader.timeframes import Timeframe
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*$")
@@ -19,8 +22,8 @@ def _duration_s(value: object) -> object:
         if match is None:
             raise ValueError(f"expected a duration with a unit such as '500ms', '5s', '2m', '1h', '1d', was {value!r}")
         return float(match[1]) * _UNITS_S[match[2]]
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and value != 0:
-        raise ValueError(f"expected a duration with a unit such as '{value}s', was the bare number {value!r}")
+    if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool) and value != 0:
+        raise ValueError(f"expected a duration with a unit such as '{value}s', was the bare number {value}")
     return value
 
 
@@ -29,7 +32,7 @@ def _size_bytes(value: object) -> object:
         match = _SIZE.match(value)
         if match is None:
             raise ValueError(f"expected a size with a unit such as '200MB' or '1.5GB', was {value!r}")
-        return int(float(match[1]) * _SIZES[match[2]])
+        return int(Decimal(match[1]) * _SIZES[match[2]])
     return value
 
 
@@ -39,11 +42,24 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-DurationS = Annotated[float, BeforeValidator(_duration_s)]
+def _fixed_timeframe(value: str) -> str:
+    timeframe = Timeframe.parse(value)
+    if not timeframe.is_fixed:
+        raise ValueError(f"expected a timeframe below a day, was {value!r}")
+    return timeframe.name
+
+
+DurationS = Annotated[float, BeforeValidator(_duration_s), Field(ge=0)]
 """A duration in seconds, written as a string with a unit (``"5s"``)."""
 
-SizeBytes = Annotated[int, BeforeValidator(_size_bytes)]
+SizeBytes = Annotated[int, BeforeValidator(_size_bytes), Field(ge=0)]
 """A size in bytes, written as a string with a unit (``"200MB"``)."""
+
+TimeframeName = Annotated[str, AfterValidator(lambda value: Timeframe.parse(value).name)]
+"""A timeframe in its shortest form (``60m`` becomes ``1h``)."""
+
+FixedTimeframeName = Annotated[str, AfterValidator(_fixed_timeframe)]
+"""A timeframe below a day, in its shortest form."""
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 """Name of an account or instance: it becomes part of file names, topics and metrics labels."""

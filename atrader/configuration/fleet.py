@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from atrader.clock import parse_time
 from atrader.configuration.account import AccountConfig
-from atrader.configuration.base import DurationS, Section, SizeBytes
+from atrader.configuration.base import DurationS, FixedTimeframeName, Section, SizeBytes
 from atrader.configuration.instance import InstanceConfig, ProcessLimits
 from atrader.instruments import Instrument
 
@@ -25,11 +26,18 @@ class ReplayMarket(Section):
     """Replay of stored bars or ticks as if they were live."""
 
     source: Literal["bars", "ticks"] = "bars"
-    timeframe: str = "1m"
+    timeframe: FixedTimeframeName = "1m"
     start: str | None = None  # ISO date or date-time with zone; default: first stored
     end: str | None = None
     speed: Annotated[float, Field(ge=1, le=10_000)] | Literal["max"] = "max"  # max: in step with workers and gateways
     stop_at_end: bool = True  # the fleet stops when the replay is over
+
+    @model_validator(mode="after")
+    def _a_span_of_time(self) -> Self:
+        start_ns, end_ns = (None if text is None else parse_time(text) for text in (self.start, self.end))
+        if start_ns is not None and end_ns is not None and end_ns <= start_ns:
+            raise ValueError(f"end {self.end} is not after start {self.start}")
+        return self
 
 
 class MarketConfig(Section):
@@ -44,7 +52,7 @@ class MarketConfig(Section):
 class DataConfig(Section):
     """The data layer."""
 
-    base_timeframe: str = "1m"  # built from ticks and stored; higher ones are built from it
+    base_timeframe: FixedTimeframeName = "1m"  # built from ticks and stored; higher ones are built from it
     keep_ticks: bool = False
     flush_interval: DurationS = 0.25  # prices and bars reach the disk at least this often
     min_free_disk: SizeBytes = 200_000_000  # below: nothing but orders and trades is written

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from atrader.configuration.base import DurationS, Name, Section, SizeBytes
+from atrader.configuration.base import DurationS, Name, Section, SizeBytes, TimeframeName
 from atrader.configuration.limits import InstanceLimits, TradeLimits
 from atrader.orders.ids import MAX_MAGIC
-from atrader.timeframes import Timeframe
+
+_STRATEGY = re.compile(r"[a-z0-9][a-z0-9-]*|[^:\s]+:[A-Za-z_]\w*")
 
 
 class RestartBudget(Section):
@@ -32,6 +34,7 @@ class ProcessLimits(Section):
     beat_timeout: DurationS = 3.0  # no beat for this long = stalled; a beat is due each second
     progress_timeout: DurationS = 10.0  # bars arrive but none is handled for this long = stalled
     stop_grace: DurationS = 5.0  # from TERM to KILL
+    stall_grace: DurationS = 1.0  # the same for one found stalled: it will hardly listen
     memory_soft: SizeBytes | None = None  # recycle at the next flat moment
     memory_hard: SizeBytes | None = 1_000_000_000  # kill at once: before the kernel kills something else
     open_files: Annotated[int, Field(ge=64)] = 1024
@@ -43,11 +46,13 @@ class InstanceConfig(Section):
     """One configured use of a strategy on an account, with its own worker and magic number."""
 
     name: Name
-    strategy: str  # built-in name, "package.module:Class" or "strategies/file.py:Class"
+    strategy: Annotated[
+        str, Field(pattern=r"^([a-z0-9][a-z0-9-]*|[^:\s]+:[A-Za-z_]\w*)$")
+    ]  # built-in name, "package.module:Class" or "strategies/file.py:Class"
     account: Name
     magic: Annotated[int, Field(gt=0, le=MAX_MAGIC)]
     instrument: str
-    timeframe: str
+    timeframe: TimeframeName
     enabled: bool = True
     warmup_bars: Annotated[int, Field(ge=0)] | None = None  # default: what the strategy asks for
     parameters: dict[str, object] = {}
@@ -60,7 +65,12 @@ class InstanceConfig(Section):
     limits: InstanceLimits = InstanceLimits()
     process: ProcessLimits = ProcessLimits()
 
-    @field_validator("timeframe")
+    @field_validator("strategy")
     @classmethod
-    def _known_timeframe(cls, value: str) -> str:
-        return Timeframe.parse(value).name
+    def _names_a_strategy(cls, value: str) -> str:
+        if _STRATEGY.fullmatch(value) is None:
+            raise ValueError(
+                "expected a built-in name such as 'sma-cross', 'package.module:Class' or 'strategies/file.py:Class',"
+                f" was {value!r}"
+            )
+        return value

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from atrader.configuration.base import DurationS, Section
+from atrader.sessions import Session
 
 Positive = Annotated[Decimal, Field(gt=0)]
 Fraction = Annotated[Decimal, Field(gt=0, le=1)]
@@ -16,10 +17,15 @@ Fraction = Annotated[Decimal, Field(gt=0, le=1)]
 class SessionWindow(Section):
     """A daily window of local time; it may cross midnight."""
 
-    start: str = Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
-    end: str = Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+    start: str  # local time such as "08:00"
+    end: str
     zone: str = "America/New_York"
     days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ("mon", "tue", "wed", "thu", "fri")
+
+    @model_validator(mode="after")
+    def _a_session(self) -> Self:
+        Session.parse(self.start, self.end, self.zone, self.days)
+        return self
 
 
 class TradeLimits(Section):
@@ -46,6 +52,12 @@ class InstanceLimits(Section):
     cooldown: DurationS = 3600.0
     daily_loss: Positive | None = None  # account currency; realised + floating since the start of the account's day
     on_daily_loss: Literal["reduce", "flatten"] = "reduce"  # reduce: open no more today; flatten: close as well
+
+    @model_validator(mode="after")
+    def _has_a_session_to_end(self) -> Self:
+        if self.exit_at_session_end and self.session is None:
+            raise ValueError("exit_at_session_end needs a session")
+        return self
 
 
 class CorrelatedCap(Section):
@@ -82,3 +94,9 @@ class PropFirmLimits(Section):
     consistency_frac: Fraction | None = None  # best day's profit over total profit
     profit_target: Positive | None = None  # account currency; the total of the consistency rule is at least this
     flat_by: SessionWindow | None = None  # no positions outside this window
+
+    @model_validator(mode="after")
+    def _flattens_after_it_stopped_opening(self) -> Self:
+        if self.flatten_frac < self.usage_frac:
+            raise ValueError(f"flatten_frac {self.flatten_frac} must not be below usage_frac {self.usage_frac}")
+        return self
