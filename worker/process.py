@@ -22,8 +22,8 @@ from worker import checkpoint
 from worker.account_feed import AccountFeed
 from worker.context import LiveContext
 from worker.desk import Desk
-from worker.lockstep import Lockstep
 from worker.loading import load_strategy, make_strategy
+from worker.lockstep import Lockstep
 from worker.loop import Loop
 from worker.market_feed import MarketFeed
 from worker.recorder import Recorder

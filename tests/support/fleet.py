@@ -73,7 +73,7 @@ class Fleet:
 
     def __init__(self, root: Path, environment: Mapping[str, str] | None = None) -> None:
         self.home = Home(root)
-        self._environment = dict(environment or {})
+        self.environment = dict(environment or {})
         self._manager: subprocess.Popen[bytes] | None = None
 
     # -- writing the configuration ------------------------------------------------------------------------------
@@ -84,7 +84,8 @@ class Fleet:
             folder.mkdir(parents=True, exist_ok=True)
         (self.home.root / "strategies" / "busy.py").write_text(BUSY)
         (self.home.etc / "atrader.toml").write_text(
-            f"[data]\nbase_timeframe = '1s'\n\n[market]\nfeed = 'synthetic'\ninstruments = {json.dumps(instruments)}\n\n"
+            "[data]\nbase_timeframe = '1s'\n\n"
+            f"[market]\nfeed = 'synthetic'\ninstruments = {json.dumps(instruments)}\n\n"
             f"[market.synthetic]\nticks_per_second = {ticks}\nvolatility_frac = 0.5\n\n{text}"
         )
 
@@ -110,13 +111,21 @@ class Fleet:
             f"timeframe = '1s'\n{text}\n"
         )
 
-    def write_busy(self, instances: int = 2, text: str = "") -> None:
+    @staticmethod
+    def unlimited() -> str:
+        """Text of an instance that may be killed and may trade as often as a test likes."""
+        return (
+            "[limits]\nmax_orders_per_minute = 1000000\n[process.restart]\ncount = 1000\nwindow = '1s'\n"
+            "min_backoff = '10ms'\nmax_backoff = '50ms'\n"
+        )
+
+    def write_busy(self, instances: int = 2, text: str | None = None) -> None:
         """Write everything for some instances that trade all the time."""
-        self.write_fleet()
+        restart = "[process.restart]\ncount = 1000\nwindow = '1s'\nmin_backoff = '10ms'\nmax_backoff = '50ms'\n"
+        self.write_fleet(restart)
         self.write_account()
-        unlimited = "[limits]\nmax_orders_per_minute = 100000\n"
         for number in range(1, instances + 1):
-            self.write_instance(f"busy{number}", number, text=text or unlimited)
+            self.write_instance(f"busy{number}", number, text=self.unlimited() if text is None else text)
 
     # -- running ------------------------------------------------------------------------------------------------
 
@@ -126,7 +135,7 @@ class Fleet:
         self.home.root.mkdir(parents=True, exist_ok=True)
         with open(self.home.root / "manager.out", "ab") as out:
             self._manager = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env={**os.environ, **self._environment}
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env={**os.environ, **self.environment}
             )
 
     def start(self) -> None:
@@ -219,6 +228,11 @@ class Fleet:
             return self._manager.wait(deadline_s)
         finally:
             self.end()
+
+    def reap(self) -> None:
+        """Collect a manager that was killed."""
+        assert self._manager is not None
+        self._manager.wait(10)
 
     def end(self) -> None:
         """End whatever is left, so that a failing test leaves nothing behind."""

@@ -1,0 +1,94 @@
+"""A stored market as a sequence of steps: the quotes inside each bar, then the bars that end with it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from atrader.market import Bar, Bars, Tick
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a replay.
+
+    Attributes
+    ----------
+    market_ns : int
+        Market time at its end, ns UTC.
+    ticks : tuple of Tick
+        Quotes within the step, oldest first.
+    bars : tuple of (str, Bar)
+        Base bars that are complete at its end, by instrument symbol.
+    """
+
+    market_ns: int
+    ticks: tuple[Tick, ...]
+    bars: tuple[tuple[str, Bar], ...]
+
+
+def quotes_of(instrument: str, bar: Bar, duration_ns: int) -> tuple[Tick, ...]:
+    """Return the quotes a bar stands for: open, the two extremes, close.
+
+    A rising bar is taken to touch its low first, a falling one its high: the shorter way. What really happened inside
+    is not stored; research on stops inside one bar needs quotes, not bars.
+
+    Times are at 0, 1/4, 1/2 and 3/4 of the bar, so that they are inside it.
+    """
+    rising = bar.close >= bar.open
+    first, second = ("low", "high") if rising else ("high", "low")
+    quarter = duration_ns // 4
+    names = ("open", first, second, "close")
+    ticks = []
+    for number, name in enumerate(names):
+        time_ns = bar.open_time_ns + number * quarter
+        bid, ask = getattr(bar, name), getattr(bar, f"ask_{name}")
+        ticks.append(Tick(instrument, time_ns, time_ns, bid, max(bid, ask)))
+    return tuple(ticks)
+
+
+def steps_of_bars(series: Mapping[str, Bars], duration_ns: int) -> Iterator[Step]:
+    """Merge the bars of several instruments into steps, one for each end of a bar.
+
+    Parameters
+    ----------
+    series : mapping of str to Bars
+        Bars by instrument, all of the same timeframe.
+    duration_ns : int
+        Length of a bar.
+    """
+    symbols = sorted(symbol for symbol in series if len(series[symbol]))
+    places = dict.fromkeys(symbols, 0)
+    for open_ns in np.unique(
+        np.concatenate([series[symbol].open_time_ns for symbol in symbols] or [np.empty(0, np.int64)])
+    ):
+        bars: list[tuple[str, Bar]] = []
+        for symbol in symbols:
+            place = places[symbol]
+            if place < len(series[symbol]) and series[symbol].open_time_ns[place] == open_ns:
+                bars.append((symbol, series[symbol].row(place)))
+                places[symbol] = place + 1
+        ticks = [tick for symbol, bar in bars for tick in quotes_of(symbol, bar, duration_ns)]
+        ticks.sort(key=_time_then_symbol)
+        yield Step(int(open_ns) + duration_ns, tuple(ticks), tuple(bars))
+
+
+def steps_of_ticks(ticks: Sequence[Tick], window_ns: int) -> Iterator[Step]:
+    """Group quotes (in the order of time) into steps that end at multiples of a window; bars are built from them."""
+    kept: list[Tick] = []
+    end_ns = 0
+    for tick in ticks:
+        if kept and tick.time_ns >= end_ns:
+            yield Step(end_ns, tuple(kept), ())
+            kept = []
+        if not kept:
+            end_ns = tick.time_ns - tick.time_ns % window_ns + window_ns
+        kept.append(tick)
+    if kept:
+        yield Step(end_ns, tuple(kept), ())
+
+
+def _time_then_symbol(tick: Tick) -> tuple[int, str]:
+    return tick.time_ns, tick.instrument

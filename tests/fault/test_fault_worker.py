@@ -1,0 +1,184 @@
+"""Workers that stall, leak, fail or never get ready: found, ended and replaced, with the rule in the log."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from tests.support.books import check_books, orders_so_far
+from tests.support.fleet import Fleet, wait_for
+
+HEAD = """
+from atrader.strategy import EventStrategy
+
+
+class Bad(EventStrategy):
+"""
+FAST = """
+[process]
+beat_timeout = "1s"
+stop_grace = "500ms"
+{more}
+[process.restart]
+count = {count}
+window = "60s"
+min_backoff = "50ms"
+max_backoff = "200ms"
+probation = "1s"
+"""
+
+
+def write_bad(fleet: Fleet, body: str, *, count: int = 5, more: str = "", config: str = "") -> None:
+    """Write a fleet with one misbehaving instance beside a good one."""
+    fleet.write_fleet()
+    fleet.write_account()
+    (fleet.home.root / "strategies" / "bad.py").write_text(HEAD + body)
+    fleet.write_instance("good", 1, text=fleet.unlimited())
+    fleet.write_instance("bad", 2, strategy="strategies/bad.py:Bad", text=config + FAST.format(count=count, more=more))
+
+
+def log_of(fleet: Fleet, name: str) -> str:
+    path = fleet.home.log / f"{name}.log"
+    return path.read_text() if path.exists() else ""
+
+
+def test_a_stopped_worker_is_found_stalled_its_rule_logged_and_replaced(fleet: Fleet) -> None:
+    write_bad(fleet, "    pass\n")
+    fleet.start()
+    pid = fleet.kill("worker-bad", signal.SIGSTOP)
+    fleet.wait_replaced("worker-bad", pid)
+    text = log_of(fleet, "manager")
+    assert "beat_timeout" in text
+    assert fleet.stop() == 0
+    check_books(fleet)
+
+
+LOOP = """
+    def on_bar(self, bar):
+        import pathlib, re
+        marker = pathlib.Path({marker!r})
+        if not marker.exists():
+            marker.touch()
+            re.match("(a+)+$", "a" * 64 + "b")  # runs for ever inside C and never gives the GIL away
+"""
+
+
+def test_an_endless_loop_holding_the_gil_is_found_its_stacks_dumped_and_the_worker_replaced(
+    fleet: Fleet, tmp_path: object
+) -> None:
+    write_bad(fleet, LOOP.format(marker=f"{tmp_path}/looped"))
+    fleet.launch()
+    pid = fleet.pid("worker-bad")
+    fleet.wait_replaced("worker-bad", pid)
+    stacks = (fleet.home.log / "worker-bad.stacks").read_text()
+    assert "on_bar" in stacks
+    assert fleet.process("worker-good")["restarts"] == 0
+    assert fleet.stop() == 0
+    check_books(fleet)
+
+
+LEAK = """
+    def on_tick(self, tick):
+        self.kept = getattr(self, "kept", [])
+        self.kept.append(bytearray(b"x" * 8_000_000))
+"""
+
+
+def test_a_leaking_worker_is_ended_at_its_limit_and_its_neighbours_live_on(fleet: Fleet) -> None:
+    write_bad(fleet, LEAK, more='memory_hard = "300MB"')
+    fleet.launch()
+    wait_for(lambda: (fleet.process("worker-bad").get("restarts") or 0) >= 1, "the leaking worker's end")
+    assert "memory_hard" in log_of(fleet, "manager")
+    assert fleet.process("worker-good")["restarts"] == 0
+    assert fleet.stop() == 0
+    check_books(fleet)
+
+
+RAISE = """
+    def on_tick(self, tick):
+        raise RuntimeError("always")
+"""
+
+
+def test_a_strategy_that_always_raises_backs_off_and_ends_in_probation_while_it_is_flat(fleet: Fleet) -> None:
+    write_bad(fleet, RAISE, count=2, config='on_error = "stop"\n')
+    fleet.launch()
+    wait_for(lambda: fleet.process("worker-bad").get("state") == "PROBATION", "PROBATION")
+    assert "BACKOFF" in log_of(fleet, "manager")
+    before = orders_so_far(fleet)
+    wait_for(lambda: orders_so_far(fleet) > before, "the good neighbour to trade on")
+    assert fleet.stop() == 0
+    check_books(fleet)
+
+
+RAISE_WITH_TRADE = """
+    def on_tick(self, tick):
+        from decimal import Decimal
+        if self.context.trades():
+            raise RuntimeError("with a trade open")
+        if not self.context.orders():
+            self.context.order("buy", units=Decimal(1000))
+"""
+
+
+def test_a_strategy_that_always_raises_with_a_trade_open_ends_failed_and_alerts(fleet: Fleet) -> None:
+    write_bad(fleet, RAISE_WITH_TRADE, count=2, config='on_error = "stop"\n')
+    fleet.launch()
+    wait_for(lambda: fleet.process("worker-bad").get("state") == "FAILED", "FAILED")
+    wait_for(lambda: any("bad" in str(row) for row in fleet.history("alerts")), "an alert")
+    assert fleet.stop() == 0
+    check_books(fleet)
+
+
+NEVER = """
+    def on_start(self):
+        import threading
+        threading.Event().wait()
+"""
+
+
+def test_a_worker_that_never_gets_ready_is_ended_after_its_grace_and_the_fleet_runs_without_it(fleet: Fleet) -> None:
+    write_bad(fleet, NEVER, count=1, more='start_grace = "1s"')
+    fleet.launch()
+    wait_for(lambda: fleet.process("worker-bad").get("state") in ("PROBATION", "FAILED", "BACKOFF"), "an end of it")
+    assert "start_grace" in log_of(fleet, "manager")
+    wait_for(lambda: fleet.process("worker-good").get("state") == "RUNNING", "its neighbour")
+    assert fleet.stop() == 0
+    check_books(fleet)
+
+
+def test_an_exception_in_on_bar_is_an_alert_with_a_traceback_not_a_crash(fleet: Fleet) -> None:
+    write_bad(
+        fleet, "    def on_bar(self, bar):\n        raise RuntimeError('once a bar')\n", config="max_errors = 1000\n"
+    )
+    fleet.start()
+    wait_for(lambda: any("once a bar" in str(row.get("text")) for row in fleet.history("alerts")), "the alert")
+    assert fleet.process("worker-bad")["restarts"] == 0
+    assert fleet.stop() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+def test_the_death_of_a_worker_with_a_trade_open_keeps_the_trade_and_its_stop(fleet: Fleet, number: int) -> None:
+    write_bad(
+        fleet,
+        """
+    def on_tick(self, tick):
+        from decimal import Decimal
+        if not self.context.trades() and not self.context.orders():
+            self.context.order("buy", units=Decimal(1000), stop_loss=Decimal("0.5"))
+""",
+    )
+    fleet.start()
+    trade = wait_for(
+        lambda: [row for row in fleet.history("trades") if row["instance"] == "bad" and row["state"] == "open"],
+        "an open trade",
+    )[0]
+    pid = fleet.kill("worker-bad", number)
+    fleet.wait_replaced("worker-bad", pid)
+    assert not os.path.exists(f"/proc/{pid}")
+    rows = [row for row in fleet.history("trades") if row["instance"] == "bad"]
+    assert [(row["trade_id"], row["state"]) for row in rows] == [(trade["trade_id"], "open")]
+    assert fleet.stop() == 0
+    check_books(fleet)
