@@ -47,3 +47,28 @@ class InstanceConfig(Section):
 
     name: Name
     strategy: str  # built-in name, "package.module:Class" or "strategies/file.py:Class"
+    account: Name
+    magic: Annotated[int, Field(gt=0, le=MAX_MAGIC)]
+    instrument: str
+    timeframe: TimeframeName
+    enabled: bool = True
+    warmup_bars: Annotated[int, Field(ge=0)] | None = None  # default: what the strategy asks for
+    parameters: dict[str, object] = {}
+    time_budget: DurationS = 0.5  # for one call of the strategy; more is reported, much more is a stall
+    on_error: Literal["skip-bar", "reduce", "stop"] = "skip-bar"
+    max_errors: Annotated[int, Field(gt=0)] = 10  # in a row; then the instance stops (StrategyError)
+    on_down: Literal["keep", "reduce", "flatten"] = "keep"  # its worker is down: broker-side stops stay
+    on_down_after: DurationS = 60.0
+    trade: TradeLimits | None = None  # overrides the account's
+    limits: InstanceLimits = InstanceLimits()
+    process: ProcessLimits = ProcessLimits()
+
+    @field_validator("strategy")
+    @classmethod
+    def _names_a_strategy(cls, value: str) -> str:
+        if _STRATEGY.fullmatch(value) is None:
+            raise ValueError(
+                "expected a built-in name such as 'sma-cross', 'package.module:Class' or 'strategies/file.py:Class',"
+                f" was {value!r}"
+            )
+        return value
