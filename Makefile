@@ -60,8 +60,10 @@ fault: setup ## only the named ways to die
 soak: setup ## the long tests
 	@$(PYTEST) -v -m soak --timeout=3600 $(TEST_ARGS)
 
-bench: setup ## the measurements (BENCH=name for one)
-	@for script in benchmarks/$(or $(BENCH),[a-z]*).py; do echo "== $$script"; $(PY) "$$script" $(BENCH_ARGS); done
+bench: setup ## the measurements (BENCH=name for one, BENCH_ARGS=...)
+	@for script in benchmarks/$(or $(BENCH),[a-z]*).py; do \
+		echo "== $$script"; PYTHONPATH="$(CURDIR)" $(PY) "$$script" $(BENCH_ARGS); \
+	done
 
 wheel: setup ## build dist/*.whl
 	@rm -rf build dist
