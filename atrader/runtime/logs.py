@@ -19,7 +19,7 @@ _clock: Final = SystemClock()
 
 
 def _add_time(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    event["time"] = iso_from_ns(_clock.now_ns() // 1000 * 1000)
+    event["timestamp"] = iso_from_ns(_clock.now_ns() // 1000 * 1000)
     return event
 
 

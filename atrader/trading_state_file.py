@@ -1,0 +1,131 @@
+"""The file that says what may be traded: the kill switch that survives every restart.
+
+Written by the manager (or by a command while no manager runs), read by every gateway before it decides.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final, Self
+
+from atrader.trading_state import TradingState, strictest
+
+_SCOPES: Final = ("fleet", "accounts", "instances", "stopping")
+
+
+@dataclass(frozen=True, slots=True)
+class TradingStates:
+    """Trading states by scope. A scope that is not named is ACTIVE.
+
+    Attributes
+    ----------
+    fleet : TradingState
+        Of everything.
+    accounts, instances : mapping of name to TradingState
+        Of one account or strategy instance.
+    stopping : bool
+        The fleet is being stopped: nothing opens any more. Unlike the states this ends with the next start.
+    damage : str
+        Why the file could not be read; then everything is HALTED.
+    """
+
+    fleet: TradingState = TradingState.ACTIVE
+    accounts: Mapping[str, TradingState] = field(default_factory=dict)
+    instances: Mapping[str, TradingState] = field(default_factory=dict)
+    stopping: bool = False
+    damage: str = ""
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read the file; a missing one means ACTIVE, a damaged one HALTED for everybody. Never fails."""
+        try:
+            return cls._parse(json.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return cls()
+        except (OSError, ValueError, TypeError, RecursionError) as error:
+            return cls(fleet=TradingState.HALTED, damage=f"{path}: {error}; everything is HALTED until it is set again")
+
+    @classmethod
+    def _parse(cls, content: object) -> Self:
+        if not isinstance(content, dict) or set(content) - set(_SCOPES):
+            raise ValueError(f"expected a map with {', '.join(_SCOPES)}, was {content!r:.80}")
+        stopping = content.get("stopping", False)
+        if not isinstance(stopping, bool):
+            raise TypeError(f"stopping: expected true or false, was {stopping!r:.40}")
+        return cls(
+            fleet=TradingState(content.get("fleet", TradingState.ACTIVE)),
+            accounts={str(name): TradingState(state) for name, state in dict(content.get("accounts", {})).items()},
+            instances={str(name): TradingState(state) for name, state in dict(content.get("instances", {})).items()},
+            stopping=stopping,
+        )
+
+    def save(self, path: Path) -> None:
+        """Write the file so that a reader sees the old or the new content, whole; on disk before this returns.
+
+        May be repeated.
+
+        Raises
+        ------
+        OSError
+            When it cannot be written; the old file is unharmed.
+        """
+        content = {
+            "fleet": self.fleet.value,
+            "accounts": {name: state.value for name, state in self.accounts.items()},
+            "instances": {name: state.value for name, state in self.instances.items()},
+            "stopping": self.stopping,
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            with open(draft, "w", encoding="utf-8") as file:
+                json.dump(content, file, indent=1)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+    def effective(self, account: str, instance: str | None = None) -> TradingState:
+        """Return what holds for an account or one of its instances: the strictest of all scopes."""
+        states = [self.fleet, self.accounts.get(account, TradingState.ACTIVE)]
+        if instance is not None:
+            states.append(self.instances.get(instance, TradingState.ACTIVE))
+        if self.stopping:
+            states.append(TradingState.REDUCING)
+        return strictest(states)
+
+    def with_state(self, scope: str, state: TradingState) -> Self:
+        """Return these states with one changed; a damaged file counts as HALTED until the fleet's state is set.
+
+        Parameters
+        ----------
+        scope : str
+            ``fleet``, ``account:NAME`` or ``instance:NAME``.
+        state : TradingState
+            The new one; ACTIVE removes the entry.
+
+        Raises
+        ------
+        ValueError
+            When the scope is none of these.
+        """
+        if scope == "fleet":
+            return replace(self, fleet=state, damage="")
+        kind, _, name = scope.partition(":")
+        if kind not in ("account", "instance") or not name:
+            raise ValueError(f"scope {scope!r}: expected fleet, account:NAME or instance:NAME")
+        old = self.accounts if kind == "account" else self.instances
+        new = {key: value for key, value in old.items() if key != name}
+        if state is not TradingState.ACTIVE:
+            new[name] = state
+        return replace(self, accounts=new) if kind == "account" else replace(self, instances=new)

@@ -1,0 +1,353 @@
+"""One supervised process: its state, what is known of its life, and the timers between its lives."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from atrader.clock import Clock
+from atrader.configuration.instance import ProcessLimits
+from atrader.errors import InvariantBroken, Retryable
+from atrader.runtime.spec import ProcessKind, ProcessSpec
+from manager.budget import Budget
+from manager.child_handle import ChildHandle
+from manager.liveness import Verdict, Vitals, judge
+from manager.oom import OomWatch
+from manager.restart_policy import Action, Cause, Exposure, Phase, cause_of, decide, decide_spent
+from manager.states import ALIVE, RESTING, ProcessState, allowed
+
+
+class Launcher(Protocol):
+    """What starts processes."""
+
+    async def start(self, spec: ProcessSpec) -> ChildHandle:
+        """Start one."""
+        ...
+
+
+class Surroundings(Protocol):
+    """What a process has to know of the fleet, and whom it tells."""
+
+    def missing_needs(self, process: Supervised) -> list[str]:
+        """Name the processes that have to be RUNNING before this one starts and are not."""
+        ...
+
+    def exposure_of(self, process: Supervised) -> Exposure:
+        """Tell what depends on this process."""
+        ...
+
+    def transitioned(self, process: Supervised, source: ProcessState, target: ProcessState, reason: str) -> None:
+        """Take note of a transition."""
+        ...
+
+    def alert(self, process: Supervised, text: str) -> None:
+        """Tell a human."""
+        ...
+
+    def left_over(self, process: Supervised, pid: int) -> None:
+        """Look for what a dead process started and left behind."""
+        ...
+
+
+class Supervised:
+    """One process of the fleet, across all its lives.
+
+    Parameters
+    ----------
+    name, kind, subject
+        As in `ProcessSpec`.
+    needs : tuple of str
+        Names of processes that must be RUNNING before it starts.
+    limits : ProcessLimits
+        Its limits and restart budget.
+    make_spec : callable
+        Gives the spec of the next life (restarts and standby are filled in).
+    """
+
+    def __init__(
+        self,
+        name: str,
+        kind: ProcessKind,
+        subject: str,
+        needs: tuple[str, ...],
+        limits: ProcessLimits,
+        make_spec: Callable[[Supervised], ProcessSpec],
+        surroundings: Surroundings,
+        launcher: Launcher,
+        clock: Clock,
+        rng: random.Random,
+        *,
+        standby: bool = False,
+    ) -> None:
+        self.name = name
+        self.kind = kind
+        self.subject = subject
+        self.needs = needs
+        self.limits = limits
+        self.standby = standby
+        self.state = ProcessState.STOPPED
+        self.reason = ""
+        self.since_s = clock.monotonic_s()
+        self.wanted = False
+        self.restarts = 0
+        self.handle: ChildHandle | None = None
+        self.vitals: Vitals | None = None
+        self.body: Mapping[str, Any] = {}
+        self.budget = Budget(limits.restart, rng)
+        self.probationer = False
+        self._make_spec = make_spec
+        self._around = surroundings
+        self._launcher = launcher
+        self._clock = clock
+        self._oom = OomWatch()
+        self._verdict: Verdict | None = None
+        self._asked = False  # the present life ends because a person wants it to
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._resting = asyncio.Event()
+        self._resting.set()
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the living process."""
+        return self.handle.pid if self.handle is not None else None
+
+    # -- what others ask for
+
+    def want(self, reason: str) -> None:
+        """Have it run from now on; a person's word also clears the restart budget."""
+        self.wanted = True
+        if self.state in RESTING:
+            self.budget.reset()
+            self.probationer = False
+            self.start_if_due(reason)
+
+    def start_if_due(self, reason: str) -> None:
+        """Start it when it shall run, does not, waits for no timer, and what it needs is RUNNING."""
+        if not self.wanted or self.state not in RESTING or self._timer is not None:
+            return
+        if missing := self._around.missing_needs(self):
+            self.reason = f"waiting for {', '.join(missing)}"
+            return
+        self._start(reason)
+
+    def unwant(self, reason: str) -> None:
+        """Have it end and stay away."""
+        self.wanted = False
+        self._cancel_timer()
+        if self.state in RESTING:
+            if self.state is not ProcessState.STOPPED:
+                self._to(ProcessState.STOPPED, reason)
+            self.reason = reason
+        else:
+            self._end(reason, asked=True)
+
+    def restart(self, reason: str) -> None:
+        """End it and start it again; does not count as an exit."""
+        self.wanted = True
+        if self.state in RESTING:
+            self._cancel_timer()
+            self.want(reason)
+        else:
+            self._end(reason, asked=True)
+
+    def kill_by(self, verdict: Verdict) -> None:
+        """End it by a rule; the restart policy decides what comes next."""
+        text = f"{verdict.rule}: {verdict.text}, limit {verdict.limit:g} ({verdict.setting})"
+        self._verdict = verdict
+        self._end(text, asked=False)
+
+    def change(self, needs: tuple[str, ...], limits: ProcessLimits) -> None:
+        """Take over a changed configuration for the next life."""
+        self.needs, self.limits = needs, limits
+        self.budget.config = limits.restart
+
+    async def rested(self) -> None:
+        """Wait until no process of it lives."""
+        await self._resting.wait()
+
+    def kill_now(self) -> None:
+        """Kill the process without grace; for the end of the fleet's own grace."""
+        if self.handle is not None:
+            self.handle.kill()
+
+    def close(self) -> None:
+        """Drop timers and tasks."""
+        self.wanted = False
+        self._cancel_timer()
+        for task in self._tasks:
+            task.cancel()
+
+    # -- what happens to it
+
+    def beat(self, body: Mapping[str, Any]) -> None:
+        """Take in a beat of the living process."""
+        now_s = self._clock.monotonic_s()
+        vitals = self.vitals
+        if vitals is None:
+            return
+        self.body = body
+        vitals.record_beat(now_s, int(body["progress"]), int(body["rss_bytes"]), body.get("handled") or {})
+        if body["phase"] == "ready" and self.state is ProcessState.STARTING:
+            vitals.ready_s = now_s
+            self._to(ProcessState.RUNNING, f"READY after {now_s - vitals.started_s:.3f} s")
+
+    def check(self, now_s: float) -> None:
+        """Judge the living process."""
+        if self.vitals is not None and self.state in (ProcessState.STARTING, ProcessState.RUNNING):
+            verdict = judge(self.vitals, self.limits, now_s)
+            if verdict is not None:
+                self.kill_by(verdict)
+
+    # -- one life
+
+    def _start(self, reason: str) -> None:
+        now_s = self._clock.monotonic_s()
+        self.vitals = Vitals(started_s=now_s)
+        self.body = {}
+        self._verdict = None
+        self._asked = False
+        self._resting.clear()
+        self._to(ProcessState.STARTING, reason)
+        self._task(self._live())
+
+    async def _live(self) -> None:
+        """Spawn and wait for the end."""
+        self._oom.begin()
+        try:
+            self.handle = await self._launcher.start(self._make_spec(self))
+        except Retryable as error:
+            self._ended(None, str(error))
+            return
+        if self.state is ProcessState.STOPPING:  # asked to end while it was being spawned
+            self._task(self._terminate(self.handle))
+        pid = self.handle.pid
+        status = await asyncio.shield(self.handle.exited)
+        self._around.left_over(self, pid)
+        self._ended(status, self._describe(status))
+
+    def _end(self, reason: str, *, asked: bool) -> None:
+        self._asked = self._asked or asked
+        if self.state is ProcessState.STOPPING:
+            return
+        self._to(ProcessState.STOPPING, reason)
+        if self.handle is not None:
+            self._task(self._terminate(self.handle))
+
+    async def _terminate(self, handle: ChildHandle) -> None:
+        stalled = self._verdict is not None and self._verdict.cause is Cause.STALLED
+        large = self._verdict is not None and self._verdict.cause is Cause.MEMORY
+        grace_s = self.limits.stall_grace if stalled or large else self.limits.stop_grace
+        await handle.end(grace_s, dump_stacks=stalled)
+
+    def _ended(self, status: int | None, text: str) -> None:
+        now_s = self._clock.monotonic_s()
+        vitals = self.vitals
+        assert vitals is not None
+        phase = Phase.BEFORE_READY if vitals.ready_s is None else Phase.AFTER_READY
+        if vitals.ready_s is not None and now_s - vitals.ready_s > self.limits.restart.window:
+            self.probationer = False
+        cause = self._verdict.cause if self._verdict is not None else cause_of(status)
+        if cause is Cause.SIGNAL and self._oom.killed():
+            cause, text = Cause.MEMORY, f"{text}; the kernel was out of memory"
+        self.handle = None
+        self.vitals = None
+        self._resting.set()
+        if not self.wanted:
+            self._to(ProcessState.STOPPED, text)
+        elif self._asked:
+            self._rest(ProcessState.BACKOFF, 0.0, text)
+        else:
+            self._after_death(cause, phase, text)
+
+    def _after_death(self, cause: Cause, phase: Phase, text: str) -> None:
+        now_s = self._clock.monotonic_s()
+        self.budget.record_exit(now_s)
+        exposure = self._around.exposure_of(self)
+        rule = decide(cause, phase, exposure)
+        text = f"{text}; {cause} {phase}"
+        if self.standby:
+            self.wanted = False
+            self._fail(f"{text}; it died before it could take over")
+        elif rule.action is Action.FAIL:
+            self._fail(f"{text}; {rule.why}")
+        elif rule.action is Action.WAIT:
+            self._rest(ProcessState.BACKOFF, self.budget.slow_s(), f"{text}; {rule.why}")
+        elif self.probationer or self.budget.spent(now_s):
+            self._after_spent(exposure, text)
+        else:
+            delay_s = {
+                Action.RESTART: self.budget.delay_s,
+                Action.RESTART_DELAYED: self.budget.delayed_s,
+                Action.RESTART_AT_ONCE: lambda _now_s: 0.0,
+            }[rule.action](now_s)
+            self._rest(ProcessState.BACKOFF, delay_s, f"{text}; {rule.why}")
+
+    def _after_spent(self, exposure: Exposure, text: str) -> None:
+        rule = decide_spent(self.kind, exposure)
+        config = self.limits.restart
+        text = f"{text}; budget of {config.count} exits in {config.window:g} s spent, {exposure}: {rule.why}"
+        if rule.action is Action.PROBATION:
+            if not self.probationer:
+                self._around.alert(self, text)
+            self.probationer = True
+            self._rest(ProcessState.PROBATION, self.budget.probation_s(), text)
+        else:
+            self._fail(text)
+
+    def _fail(self, text: str) -> None:
+        self._to(ProcessState.FAILED, text)
+        self.wanted = False
+        self._around.alert(self, text)
+
+    def _rest(self, state: ProcessState, delay_s: float, text: str) -> None:
+        self._to(state, f"{text}; next start in {delay_s:.2f} s")
+        self._timer = asyncio.get_running_loop().call_later(delay_s, self._delay_over)
+
+    def _delay_over(self) -> None:
+        self._timer = None
+        if self.state is ProcessState.PROBATION:
+            exposure = self._around.exposure_of(self)
+            if decide_spent(self.kind, exposure).action is not Action.PROBATION:
+                self._fail(f"on probation, but its instance is {exposure} now")
+                return
+        self.restarts += 1
+        self.start_if_due("its delay is over")
+
+    # -- small things
+
+    def _to(self, target: ProcessState, reason: str) -> None:
+        source = self.state
+        if not allowed(source, target):
+            raise InvariantBroken(f"{self.name}: {source} -> {target} ({reason}) is no transition")
+        self.state, self.reason, self.since_s = target, reason, self._clock.monotonic_s()
+        self._around.transitioned(self, source, target, reason)
+
+    def _describe(self, status: int | None) -> str:
+        if status is None:
+            return "ended, its exit status was lost with the fork server"
+        if status < 0:
+            return f"ended by signal {-status}"
+        return f"ended with exit code {status}"
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _task(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._around.alert(self, f"supervision failed: {error!r}")
+
+    @property
+    def living(self) -> bool:
+        """Whether a process of it lives or is being made."""
+        return self.state in ALIVE

@@ -1,0 +1,114 @@
+"""Starts child processes through a preloaded fork server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import types
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import forkserver
+from multiprocessing.popen_forkserver import Popen
+from pathlib import Path
+from typing import Final
+
+from atrader.errors import Retryable
+from atrader.runtime.child import run_child
+from atrader.runtime.spec import ProcessSpec
+from manager.child_handle import ChildHandle
+from manager.spawn_environment import prepare_environment
+
+PRELOAD: Final = "manager.preload.processes"
+
+
+class Spawner:
+    """The fork server and what it starts. One per process, since Python keeps one fork server per process.
+
+    Starting a child blocks while the fork server warms up (0.5 s, once), so it is done in a helper thread and control
+    answers meanwhile.
+
+    Parameters
+    ----------
+    root : Path
+        The installation directory.
+    preload : str
+        Module the fork server imports; children refuse to run without it.
+    """
+
+    def __init__(self, root: Path, preload: str = PRELOAD) -> None:
+        prepare_environment(root)
+        self.preload = preload
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload([preload])
+        # Lives as long as the manager: the kernel takes the end of the thread that forked for the death of the parent.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawn")
+
+    def warm_up(self) -> None:
+        """Start the fork server without waiting for it."""
+        forkserver.ensure_running()
+
+    @property
+    def server_pid(self) -> int | None:
+        """Process id of the fork server."""
+        pid: int | None = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
+        return pid
+
+    async def start(self, spec: ProcessSpec) -> ChildHandle:
+        """Start a child.
+
+        Returns
+        -------
+        ChildHandle
+            As soon as the process exists.
+
+        Raises
+        ------
+        Retryable
+            When the fork server cannot be started, died, or does not answer within the start grace; then it was
+            killed, so that the next start gets a new one.
+        """
+        forkserver.ensure_running()
+        loop = asyncio.get_running_loop()
+        starting = loop.run_in_executor(self._thread, self._launch, spec)
+        starting.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may be left to read it
+        try:
+            popen = await asyncio.wait_for(asyncio.shield(starting), spec.limits.start_grace)
+        except TimeoutError:
+            self.kill_server()
+            raise Retryable("the fork server did not answer; it was killed") from None
+        except (OSError, EOFError) as error:
+            raise Retryable(f"the fork server could not start {spec.name}: {error!r}") from error
+        return ChildHandle(popen)
+
+    def kill_server(self) -> None:
+        """Kill the fork server, and with it (the kernel sees to that) every child."""
+        if self.server_pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.server_pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """End the fork server; all children must have ended before."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        self.kill_server()
+        forkserver._forkserver._stop()  # type: ignore[attr-defined]
+
+    def _launch(self, spec: ProcessSpec) -> Popen:
+        process = self._context.Process(target=run_child, args=(spec,), name=spec.name)
+        with _without_main():
+            # Not process.start(): it would also poll all other children, in this thread.
+            return Popen(process)
+
+
+@contextlib.contextmanager
+def _without_main() -> Iterator[None]:
+    """Hide the main module: a child would import it again, with all that the command line needs."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
