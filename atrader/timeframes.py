@@ -44,6 +44,23 @@ class Timeframe:
         """
         return _parse(text)
 
+    @classmethod
+    def of_ns(cls, length_ns: int) -> "Timeframe":
+        """Return the timeframe of a length in nanoseconds, such as the distance of two bars; a day and more is nominal.
+
+        Raises
+        ------
+        ValueError
+            If no timeframe is that long.
+        """
+        seconds, rest = divmod(length_ns, NS_PER_S)
+        if rest or seconds <= 0:
+            raise ValueError(f"timeframe: no timeframe is {length_ns} ns long")
+        for name, nominal_s in _CALENDAR_UNITS_S.items():
+            if seconds == nominal_s:
+                return _parse(f"1{name}")
+        return _parse(f"{seconds}s")
+
     @property
     def is_fixed(self) -> bool:
         """Whether each bar lasts equally long, that is, whether it is shorter than a day."""

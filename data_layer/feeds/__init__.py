@@ -3,6 +3,7 @@
 `make_feed` chooses by configuration; see `data_layer.feeds.feed` for what a feed is.
 """
 
+from data_layer.feeds.choice import make_feed
 from data_layer.feeds.feed import Feed, MarketSink, MarketSource, ReplayState
 
-__all__ = ["Feed", "MarketSink", "MarketSource", "ReplayState"]
+__all__ = ["Feed", "MarketSink", "MarketSource", "ReplayState", "make_feed"]

@@ -71,11 +71,11 @@ def _one_series(files: list[BarFile]) -> BarFile:
 def _timeframe_of(file: BarFile, given: str | None) -> str:
     if given is not None:
         return Timeframe.parse(given).name
-    step_ns = file.step_ns()
-    found = step_ns and Timeframe.of_ns(step_ns)
-    if not found:
-        raise ConfigError(f"{file.path}: the timeframe cannot be told from the times; say it with --timeframe, e.g. 1m")
-    return found.name
+    try:
+        return Timeframe.of_ns(file.step_ns() or 0).name
+    except ValueError:
+        text = f"{file.path}: the timeframe cannot be told from the times; say it with --timeframe, e.g. 1m"
+        raise ConfigError(text) from None
 
 
 def _refuse_bad_rows(bad: tuple[BadRow, ...], strict: bool) -> None:

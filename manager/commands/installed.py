@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from atrader.bus import SyncCallClient
 from atrader.configuration.home import Home
 from atrader.errors import ConfigError, DeadlineExceeded
-from atrader.wire import Answer, Request
+from atrader.wire import Request
 
 directory_option = click.option(
     "-C",
@@ -39,7 +40,7 @@ def home_of(directory: Path, *, must_exist: bool = True) -> Home:
     return home
 
 
-def ask_manager(home: Home, request: Request, timeout_s: float = 10.0) -> Answer:
+def ask_manager(home: Home, request: Request, timeout_s: float = 10.0) -> Any:
     """Call the manager of an installation.
 
     Raises

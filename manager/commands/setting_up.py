@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Literal
 
 import click
 from atrader.configuration.loader import load_installation
@@ -17,6 +18,9 @@ from manager.commands.output import json_option, print_json, print_rows
 from worker.loading import load_strategy, make_strategy
 
 
+Template = Literal["demo", "replay", "empty"]
+
+
 @click.command()
 @click.argument("target", type=click.Path(path_type=Path, file_okay=False), required=False)
 @click.option(
@@ -27,7 +31,7 @@ from worker.loading import load_strategy, make_strategy
     help="demo: synthetic market, paper account, three instances; replay: stored bars through a paper account.",
 )
 @click.pass_obj
-def init(directory: Path, target: Path | None, template: str) -> None:
+def init(directory: Path, target: Path | None, template: Template) -> None:
     """Write a working installation into DIR (default: the one named by -C). Never overwrites a file."""
     home = home_of(target or directory, must_exist=False)
     written = write_template(home.root, template)

@@ -39,4 +39,6 @@ def test_the_last_row_of_cut_data_equals_that_row_of_all_data(name: str, seed: i
         part = strategy.signals(bars[:end], instrument)
         assert part.entry[-1] == whole.entry[end - 1]
         assert part.exit[-1] == whole.exit[end - 1]
+        assert part.stop_loss is not None
+        assert whole.stop_loss is not None
         np.testing.assert_allclose(part.stop_loss[-1], whole.stop_loss[end - 1], rtol=1e-12)

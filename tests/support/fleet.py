@@ -175,8 +175,8 @@ class Fleet:
 
     def process(self, name: str) -> dict[str, Any]:
         """Return the status row of one process."""
-        status = self.try_status()
-        rows = [row for row in (status or {"processes": []})["processes"] if row["name"] == name]
+        status = self.try_status() or {"processes": []}
+        rows = [row for row in status["processes"] if row["name"] == name]
         return rows[0] if rows else {}
 
     def pid(self, name: str) -> int:

@@ -9,8 +9,8 @@ MINUTE = 60_000_000_000
 
 
 def bar(minute: int, open_: float, high: float, low: float, close: float, spread: float = 0.25) -> Bar:
-    bid = (open_, high, low, close)
-    return Bar(minute * MINUTE, *bid, *(price + spread for price in bid), 1.0)
+    asks = (open_ + spread, high + spread, low + spread, close + spread)
+    return Bar(minute * MINUTE, open_, high, low, close, *asks, 1.0)
 
 
 def test_a_rising_bar_touches_its_low_first_and_a_falling_one_its_high() -> None:
