@@ -18,13 +18,13 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class PaperSettings(Section):
     """How the built-in paper account fills. The defaults are those of a cheap retail account, not of a dream."""
 
-    initial_balance: Positive = Decimal(10_000)
+    initial_balance: Positive = Decimal(10_000)  # account currency
     seed: int = 1  # same seed, same prices, same orders: same fills
     extra_spread_pips: NonNegative = Decimal(0)  # added to the spread of the prices
     slippage_pips: NonNegative = Decimal("0.2")  # worst case; drawn uniformly between 0 and this, against the order
     commission_per_million: NonNegative = Decimal(0)  # account currency per million of base value, each side
     swap_long_frac: Decimal = Decimal(0)  # of the position's value a year; negative = paid
-    swap_short_frac: Decimal = Decimal(0)
+    swap_short_frac: Decimal = Decimal(0)  # the same for short positions
     partial_fill_share: Share = 0.0  # share of orders that fill in two or three parts
     reject_share: Share = 0.0  # share of orders refused for no reason: strategies must cope
     latency: DurationS = 0.0  # between acceptance and fill, market time
@@ -35,26 +35,26 @@ class PaperSettings(Section):
 class RequestBudget(Section):
     """Token bucket of broker requests; exits go first, then cancels, queries, opens, history."""
 
-    per_second: Positive = Decimal(100)
-    burst: Annotated[int, Field(gt=0)] = 20
+    per_second: Positive = Decimal(100)  # tokens that come back
+    burst: Annotated[int, Field(gt=0)] = 20  # tokens saved at most
 
 
 class AccountConfig(Section):
     """One broker account and its gateway."""
 
     name: Name
-    broker: Literal["paper"]
-    enabled: bool = True
-    session: Literal["gateway"] = "gateway"
-    positions: Literal["hedging", "netting"] = "hedging"
-    currency: str = Field(default="USD", pattern=r"^[A-Z]{3,5}$")
-    currency_digits: Annotated[int, Field(ge=0, le=8)] = 2
+    broker: Literal["paper"]  # the adapter
+    enabled: bool = True  # false: no gateway is started for it
+    session: Literal["gateway"] = "gateway"  # the process that holds the session with the broker
+    positions: Literal["hedging", "netting"] = "hedging"  # a ticket for each trade, or one net position per instrument
+    currency: str = Field(default="USD", pattern=r"^[A-Z]{3,5}$")  # of balance, profit and limits
+    currency_digits: Annotated[int, Field(ge=0, le=8)] = 2  # profit is rounded to it, fill by fill
     day_start: str = "fx"  # calendar whose day boundary starts the risk day
     order_timeout: DurationS = 10.0  # no answer after this: UNKNOWN, look up, never re-send
     lookup_delays: tuple[DurationS, ...] = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)  # a broker may need 0.5 s to know it
     lost_after: DurationS = 60.0  # absent this long at a healthy broker = LOST
-    proof_interval: DurationS = 1.0
-    equity_interval: DurationS = 60.0
+    proof_interval: DurationS = 1.0  # how often virtual and real positions are compared
+    equity_interval: DurationS = 60.0  # how often the equity goes into the history
     trade: TradeLimits = TradeLimits()
     limits: AccountLimits = AccountLimits()
     prop_firm: PropFirmLimits | None = None

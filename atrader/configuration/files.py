@@ -13,11 +13,17 @@ class FileProblem(Exception):
     """Raised when a file cannot be read as TOML; the message says what to mend."""
 
 
+class FileMissing(FileProblem):
+    """Raised when there is no such file."""
+
+
 def read_toml(path: Path) -> dict[str, object]:
     """Read one TOML file; numbers with a point come as `Decimal`, exactly as written.
 
     Raises
     ------
+    FileMissing
+        When there is none.
     FileProblem
         When the file cannot be read, is no UTF-8, or no TOML (with line and column).
     """
@@ -25,6 +31,8 @@ def read_toml(path: Path) -> dict[str, object]:
         if path.stat().st_size > _LONGEST_FILE:
             raise FileProblem(f"is larger than {_LONGEST_FILE} bytes: is it a configuration file?")
         raw = path.read_bytes()
+    except FileNotFoundError as error:
+        raise FileMissing("there is none") from error
     except OSError as error:
         raise FileProblem(f"cannot be read: {error.strerror or error}") from error
     try:

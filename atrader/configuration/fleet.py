@@ -16,7 +16,7 @@ from atrader.instruments import Instrument
 class SyntheticMarket(Section):
     """The synthetic market: seeded random prices in real time."""
 
-    seed: int = 1
+    seed: int = 1  # the same seed gives the same course of prices
     ticks_per_second: Annotated[float, Field(gt=0, le=10_000)] = 2.0  # per instrument
     volatility_frac: Annotated[float, Field(gt=0, lt=10)] = 0.08  # a year; 0.08 is a calm EUR/USD
     always_open: bool = True  # demonstrations run on Sundays too
@@ -25,10 +25,10 @@ class SyntheticMarket(Section):
 class ReplayMarket(Section):
     """Replay of stored bars or ticks as if they were live."""
 
-    source: Literal["bars", "ticks"] = "bars"
-    timeframe: FixedTimeframeName = "1m"
+    source: Literal["bars", "ticks"] = "bars"  # what is replayed: stored bars, or stored ticks
+    timeframe: FixedTimeframeName = "1m"  # of the bars replayed
     start: str | None = None  # ISO date or date-time with zone; default: first stored
-    end: str | None = None
+    end: str | None = None  # the same; not included; default: last stored
     speed: Annotated[float, Field(ge=1, le=10_000)] | Literal["max"] = "max"  # max: in step with workers and gateways
     stop_at_end: bool = True  # the fleet stops when the replay is over
 
@@ -43,8 +43,8 @@ class ReplayMarket(Section):
 class MarketConfig(Section):
     """Where prices come from when no broker brings them."""
 
-    feed: Literal["synthetic", "replay", "none"] = "none"
-    instruments: tuple[str, ...] = ()
+    feed: Literal["synthetic", "replay", "none"] = "none"  # seeded random prices, stored ones, or those of brokers
+    instruments: tuple[str, ...] = ()  # what the feed quotes; paper accounts trade nothing else
     synthetic: SyntheticMarket = SyntheticMarket()
     replay: ReplayMarket = ReplayMarket()
 
@@ -53,7 +53,7 @@ class DataConfig(Section):
     """The data layer."""
 
     base_timeframe: FixedTimeframeName = "1m"  # built from ticks and stored; higher ones are built from it
-    keep_ticks: bool = False
+    keep_ticks: bool = False  # store ticks too
     flush_interval: DurationS = 0.25  # prices and bars reach the disk at least this often
     min_free_disk: SizeBytes = 200_000_000  # below: nothing but orders and trades is written
 
@@ -61,24 +61,24 @@ class DataConfig(Section):
 class BusConfig(Section):
     """Sockets other than the local ones. A tcp endpoint needs the keys that ``atrader-manager keys`` makes."""
 
-    data_tcp: str | None = None
-    keys: str = "etc/keys"
+    data_tcp: str | None = None  # address for clients on other hosts, "tcp://HOST:PORT"
+    keys: str = "etc/keys"  # folder of the keys, below the installation directory
 
 
 class LogConfig(Section):
     """Log files."""
 
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    max_file: SizeBytes = 20_000_000
-    files: Annotated[int, Field(ge=1)] = 5
+    level: Literal["debug", "info", "warning", "error"] = "info"  # least important lines that are written
+    max_file: SizeBytes = 20_000_000  # a log file that grows beyond it is rotated
+    files: Annotated[int, Field(ge=1)] = 5  # kept for each process, the present one included
 
 
 class FleetConfig(Section):
     """Everything in etc/atrader.toml."""
 
-    max_workers: Annotated[int, Field(gt=0)] = 200
-    beat_interval: DurationS = 1.0
-    stop_grace: DurationS = 10.0
+    max_workers: Annotated[int, Field(gt=0)] = 200  # strategies that may run at once: a copied folder harms less
+    beat_interval: DurationS = 1.0  # how often each process says that it makes progress
+    stop_grace: DurationS = 10.0  # how long an orderly stop of the fleet may take before processes are killed
     market: MarketConfig = MarketConfig()
     data: DataConfig = DataConfig()
     bus: BusConfig = BusConfig()

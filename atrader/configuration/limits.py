@@ -12,15 +12,16 @@ from atrader.sessions import Session
 
 Positive = Annotated[Decimal, Field(gt=0)]
 Fraction = Annotated[Decimal, Field(gt=0, le=1)]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
 class SessionWindow(Section):
     """A daily window of local time; it may cross midnight."""
 
     start: str  # local time such as "08:00"
-    end: str
-    zone: str = "America/New_York"
-    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ("mon", "tue", "wed", "thu", "fri")
+    end: str  # not included; before start: the window crosses midnight
+    zone: str = "America/New_York"  # of start and end
+    days: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")  # on which the window begins
 
     @model_validator(mode="after")
     def _a_session(self) -> Self:
@@ -31,10 +32,10 @@ class SessionWindow(Section):
 class TradeLimits(Section):
     """Limits of a single order."""
 
-    max_units: Positive | None = None
+    max_units: Positive | None = None  # of one order
     max_risk_frac: Fraction | None = None  # of equity, to the stop
     min_stop_distance: Positive | None = None  # price
-    stop_required: bool = False
+    stop_required: bool = False  # no order without a stop, and no stop is removed or moved away
     max_spread: Positive | None = None  # price
     max_price_age: DurationS = 10.0  # refuse to open on a price older than this; exits always go
     price_band_frac: Fraction = Decimal("0.05")  # limit/stop prices and stops farther from the market are typos
@@ -43,13 +44,13 @@ class TradeLimits(Section):
 class InstanceLimits(Section):
     """Limits of one strategy instance."""
 
-    max_open_trades: Annotated[int, Field(gt=0)] | None = None
-    max_position_units: Positive | None = None
+    max_open_trades: Annotated[int, Field(gt=0)] | None = None  # open trades and opening orders
+    max_position_units: Positive | None = None  # net position with what is ordered
     max_orders_per_minute: Annotated[int, Field(gt=0)] | None = 60  # a runaway loop shows here first
-    session: SessionWindow | None = None
-    exit_at_session_end: bool = False
+    session: SessionWindow | None = None  # when it may open
+    exit_at_session_end: bool = False  # close what is open when the session ends
     cooldown_after_losses: Annotated[int, Field(gt=0)] | None = None  # so many losing trades in a row
-    cooldown: DurationS = 3600.0
+    cooldown: DurationS = 3600.0  # how long it then opens nothing
     daily_loss: Positive | None = None  # account currency; realised + floating since the start of the account's day
     on_daily_loss: Literal["reduce", "flatten"] = "reduce"  # reduce: open no more today; flatten: close as well
 
@@ -63,8 +64,8 @@ class InstanceLimits(Section):
 class CorrelatedCap(Section):
     """One cap for instruments that move together."""
 
-    instruments: Annotated[tuple[str, ...], Field(min_length=2)]
-    max_exposure_frac: Positive
+    instruments: Annotated[tuple[str, ...], Field(min_length=2)]  # that move together
+    max_exposure_frac: Positive  # value of their net positions over equity
 
 
 class AccountLimits(Section):
@@ -74,12 +75,12 @@ class AccountLimits(Section):
     daily_loss_frac: Fraction | None = None  # of the equity at the start of the day
     on_daily_loss: Literal["reduce", "flatten"] = "reduce"  # reduce: open no more today; flatten: close as well
     max_drawdown_frac: Fraction | None = None  # of the reference below
-    drawdown_reference: Literal["start", "peak", "day"] = "peak"
+    drawdown_reference: Literal["start", "peak", "day"] = "peak"  # first balance, highest or day-start equity
     on_drawdown: Literal["reduce", "flatten"] = "flatten"  # a breaker that lets the loss run on is none
-    max_open_trades: Annotated[int, Field(gt=0)] | None = None
+    max_open_trades: Annotated[int, Field(gt=0)] | None = None  # over all instances
     max_gross_exposure_frac: Positive | None = None  # value of all positions over equity
-    max_net_exposure_frac: Positive | None = None
-    max_margin_use_frac: Fraction | None = None
+    max_net_exposure_frac: Positive | None = None  # the same, long and short set off against each other
+    max_margin_use_frac: Fraction | None = None  # margin over equity; far from the close-out
     correlated: tuple[CorrelatedCap, ...] = ()
 
 

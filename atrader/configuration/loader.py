@@ -18,7 +18,7 @@ from atrader.configuration.cross_checks import (
     instance_file,
     reference_problems,
 )
-from atrader.configuration.files import FileProblem, read_toml
+from atrader.configuration.files import FileMissing, FileProblem, read_toml
 from atrader.configuration.fleet import FleetConfig, Installation
 from atrader.configuration.home import Home
 from atrader.configuration.instance import InstanceConfig
@@ -119,6 +119,9 @@ def _files(folder: Path, name: str, problems: list[str]) -> Iterator[Path]:
 def _read(path: Path, file: str, problems: list[str]) -> dict[str, object] | None:
     try:
         return read_toml(path)
+    except FileMissing as problem:
+        problems.append(f"{file}: {problem}; 'atrader-manager init DIR' makes an installation, -C DIR names it")
+        return None
     except FileProblem as problem:
         problems.append(f"{file}: {problem}")
         return None

@@ -37,7 +37,9 @@ def problems_of(error: ValidationError, model: type[BaseModel], data: Mapping[st
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     """Return `` - did you mean 'x'?`` for the known name most like a wrong one, or nothing."""
-    near = difflib.get_close_matches(wrong, list(known), n=1, cutoff=0.6)
+    names = sorted(known)
+    begun = [name for name in names if wrong and name.startswith(f"{wrong}_")]
+    near = difflib.get_close_matches(wrong, names, n=1, cutoff=0.6) or begun
     return f" - did you mean {near[0]!r}?" if near else ""
 
 

@@ -82,8 +82,9 @@ def test_opening_needs_the_active_state(limits, state, units):
 
 @given(STATES, FRACTIONS, st.integers(1, 900))
 def test_sized_orders_never_exceed_the_risk_they_were_sized_for(state, frac, distance):
-    intent = make_intent(risk_frac=frac, stop_loss=Decimal("1.1") - Decimal(distance) / 10_000)
+    stop = Decimal("1.1") - Decimal(distance) / 10_000
+    intent = make_intent(risk_frac=frac, stop_loss=stop)
     units = resolve_units(state, intent)
     limits = RiskLimits(trade=TradeLimits(max_risk_frac=frac, price_band_frac=Decimal(1)))
     assert "max-risk" not in {denial.rule for denial in denials(limits, state, intent, units)} or state.equity < 0
-    assert units * (Decimal("1.1") - intent.stop_loss) <= max(Decimal(0), state.equity * frac)
+    assert units * (Decimal("1.1") - stop) <= max(Decimal(0), state.equity * frac)

@@ -14,6 +14,7 @@ from tests.support.orders import D, make_fill, make_trade
 NOON_NS = parse_time("2024-03-06T17:00Z")
 BEFORE_CLOSE_NS = parse_time("2024-03-06T21:59:59.999999999Z")
 CLOSE_NS = parse_time("2024-03-06T22:00Z")  # 17:00 in New York, still winter time
+ACCOUNT_LIMITS = TradeLimits.model_validate({"max_units": 1000, "stop_required": True, "max_price_age": "3s"})
 
 
 @pytest.fixture
@@ -87,9 +88,7 @@ def test_a_risk_day_survives_being_written_down(day):
 
 
 def test_what_an_instance_says_about_its_orders_wins_and_the_rest_stays_the_accounts():
-    account = AccountConfig(
-        name="paper", broker="paper", trade=TradeLimits(max_units=D(1000), stop_required=True, max_price_age="3s")
-    )
+    account = AccountConfig(name="paper", broker="paper", trade=ACCOUNT_LIMITS)
     config = InstanceConfig(
         name="alpha",
         strategy="sma-cross",
@@ -100,7 +99,7 @@ def test_what_an_instance_says_about_its_orders_wins_and_the_rest_stays_the_acco
         trade=TradeLimits(max_units=D(50)),
     )
     limits = RiskLimits.of(account, config)
-    assert limits.trade == TradeLimits(max_units=D(50), stop_required=True, max_price_age="3s")
+    assert limits.trade == ACCOUNT_LIMITS.model_copy(update={"max_units": D(50)})
     assert RiskLimits.of(account).trade == account.trade
 
 
