@@ -22,12 +22,12 @@ class Instrument(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     symbol: str = Field(pattern=r"^[A-Z0-9]{2,12}/[A-Z0-9]{2,12}(:[A-Z0-9]{2,12})?$")
-    kind: InstrumentKind = "fx"
+    kind: InstrumentKind = "fx"  # what it is
     price_tick: Decimal = Field(gt=0)  # smallest price step
     pip: Decimal = Field(gt=0)  # what people call a pip; spreads and distances in reports use it
     unit_step: Decimal = Field(gt=0)  # smallest step of units
-    min_units: Decimal = Field(gt=0)
-    max_units: Decimal = Field(gt=0)
+    min_units: Decimal = Field(gt=0)  # of one order
+    max_units: Decimal = Field(gt=0)  # of one order
     margin_rate_frac: Decimal = Field(gt=0, le=1)  # margin needed per value held; 0.02 = 50:1
     calendar: str = "fx"  # name of a calendar in atrader/calendars.py
 
@@ -128,7 +128,7 @@ def known_instrument(symbol: str, defined: Mapping[str, Instrument] | None = Non
     found = (defined or {}).get(symbol) or KNOWN.get(symbol)
     if found is None:
         raise ConfigError(
-            f"unknown instrument {symbol!r}: define it under [instruments.\"{symbol}\"] in etc/atrader.toml",
+            f'unknown instrument {symbol!r}: define it under [instruments."{symbol}"] in etc/atrader.toml',
             details={"instrument": symbol},
         )
     return found

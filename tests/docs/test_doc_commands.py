@@ -1,0 +1,59 @@
+"""Links in the documentation lead somewhere, and what it tells people to type exists."""
+
+import pytest
+
+from manager.commands.fleet import cli as fleet_cli
+from manager.commands.tools import cli as tools_cli
+from tests.support.doc_commands import ROOT, make_verbs, mentions, pages, problem_of, relative_links
+
+PROGRAMS = {"atrader-manager": fleet_cli, "atrader": tools_cli}
+
+
+def shown(page):
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", pages(), ids=shown)
+def test_every_relative_link_leads_to_a_file(page):
+    missing = [link for link, target in relative_links(page) if not target.exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize("page", pages(), ids=shown)
+def test_every_command_in_a_page_exists_with_its_options(page):
+    problems = []
+    for mention in mentions(page):
+        if mention.program == "make":
+            verbs = [word for word in mention.arguments if word.isalpha() and word.islower()]
+            wrong = [f"no verb {verb!r} in the Makefile" for verb in verbs if verb not in make_verbs()]
+        else:
+            problem = problem_of(PROGRAMS[mention.program], mention.arguments)
+            wrong = [problem] if problem else []
+        problems += [f"{mention}: {text}" for text in wrong]
+    assert not problems, "\n".join(problems)
+
+
+def test_the_search_finds_commands_in_the_readme():
+    found = [mention.program for mention in mentions(ROOT / "README.md")]
+    assert {"atrader-manager", "atrader", "make"} <= set(found)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["status", "--json"], None),
+        (["-C", "DIR", "start", "[NAME]", "..."], None),
+        (["VERB"], None),
+        (["fly"], "there is no command 'fly'"),
+        (["status", "--jason"], "No such option '--jason'."),
+    ],
+)
+def test_a_command_that_does_not_exist_is_found_out(arguments, expected):
+    problem = problem_of(fleet_cli, arguments)
+    assert (problem or "").split(" Did you")[0] == (expected or "")
+
+
+@pytest.mark.parametrize("program", [fleet_cli, tools_cli], ids=lambda program: program.name)
+def test_every_command_has_a_help_text(program):
+    silent = [name for name, command in program.commands.items() if not (command.help or command.short_help)]
+    assert not silent
