@@ -65,13 +65,7 @@ def load_installation(home: Path) -> Installation:
 
 
 def _read_fleet(root: Path, problems: list[str]) -> FleetConfig | None:
-    path = Home(root).etc / "atrader.toml"
-    if not path.exists():
-        problems.append(
-            f"{FLEET_FILE}: there is none; 'atrader-manager init DIR' makes an installation, -C DIR names it"
-        )
-        return None
-    data = _read(path, FLEET_FILE, problems)
+    data = _read(Home(root).etc / "atrader.toml", FLEET_FILE, problems)
     if data is None:
         return None
     instruments = data.get("instruments")

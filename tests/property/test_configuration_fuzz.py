@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import tomlkit
@@ -46,7 +47,7 @@ NUMBERS = st.sampled_from(
 )
 
 
-def as_toml(tree: dict[str, object]) -> bytes:
+def as_toml(tree: Mapping[str, object]) -> bytes:
     try:
         return tomlkit.dumps(tree).encode()
     except (ValueError, TypeError):  # what TOML cannot hold is not written
@@ -56,7 +57,7 @@ def as_toml(tree: dict[str, object]) -> bytes:
 FILES = TREES.map(as_toml) | RAW | NUMBERS
 
 
-def merged(base: dict[str, object], changes: dict[str, object]) -> bytes:
+def merged(base: dict[str, object], changes: Mapping[str, object]) -> bytes:
     return as_toml({**base, **changes})
 
 
