@@ -103,7 +103,9 @@ def judge(vitals: Vitals, limits: ProcessLimits, now_s: float) -> Verdict | None
             f"{vitals.rss_bytes / 1e6:.0f} MB resident, the limit is {limits.memory_hard / 1e6:.0f} MB",
         )
     if vitals.ready_s is None:
-        return _overdue("start-grace", now_s - vitals.started_s, limits.start_grace, "start_grace", "is not READY after")
+        return _overdue(
+            "start-grace", now_s - vitals.started_s, limits.start_grace, "start_grace", "is not READY after"
+        )
     # A process that never beat since it became READY is judged from there: unknown is bad after a deadline.
     silent_s = now_s - max(vitals.ready_s, vitals.beat_s or 0.0)
     if verdict := _overdue("beat-timeout", silent_s, limits.beat_timeout, "beat_timeout", "sent no beat for"):

@@ -5,12 +5,16 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 from atrader.clock import SystemClock, iso_from_ns
 from atrader.configuration.home import Home
 from atrader.errors import ConfigError
+
+_TRIES: Final = 10
+_TRY_S: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +46,10 @@ class ManagerLock:
         path = home.run / "manager.lock"
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(descriptor):
             os.close(descriptor)
             owner = owner_of(home) or "another manager, which is just starting"
-            raise ConfigError(f"{home.root} is run by {owner}", details={"exit_code": "LOCKED"}) from None
+            raise ConfigError(f"{home.root} is run by {owner}", details={"exit_code": "LOCKED"})
         started = iso_from_ns(SystemClock().now_ns() // 1_000_000_000 * 1_000_000_000)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps({"pid": os.getpid(), "since": started}).encode(), 0)
@@ -56,6 +58,17 @@ class ManagerLock:
     def release(self) -> None:
         """Free the lock."""
         os.close(self._descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    """Take the lock; somebody who asks `owner_of` holds it for a moment, so one refusal says nothing."""
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            time.sleep(_TRY_S)
+    return False
 
 
 def owner_of(home: Home) -> Owner | None:

@@ -105,6 +105,7 @@ class Supervised:
         self._verdict: Verdict | None = None
         self._asked = False  # the present life ends because a person wants it to
         self._timer: asyncio.TimerHandle | None = None
+        self._early_beats: list[Mapping[str, Any]] = []  # they may overtake the news of the pid
         self._tasks: set[asyncio.Task[None]] = set()
         self._resting = asyncio.Event()
         self._resting.set()
@@ -120,6 +121,7 @@ class Supervised:
         """Have it run from now on; a person's word also clears the restart budget."""
         self.wanted = True
         if self.state in RESTING:
+            self._cancel_timer()
             self.budget.reset()
             self.probationer = False
             self.start_if_due(reason)
@@ -148,7 +150,6 @@ class Supervised:
         """End it and start it again; does not count as an exit."""
         self.wanted = True
         if self.state in RESTING:
-            self._cancel_timer()
             self.want(reason)
         else:
             self._end(reason, asked=True)
@@ -163,6 +164,13 @@ class Supervised:
         """Take over a changed configuration for the next life."""
         self.needs, self.limits = needs, limits
         self.budget.config = limits.restart
+
+    def take_office(self, restarts: int) -> None:
+        """Turn from a standby worker into the worker of its instance."""
+        self.standby = False
+        self.restarts = restarts
+        if self.vitals is not None:
+            self.vitals.started_s = self._clock.monotonic_s()
 
     async def rested(self) -> None:
         """Wait until no process of it lives."""
@@ -183,11 +191,16 @@ class Supervised:
     # -- what happens to it
 
     def beat(self, body: Mapping[str, Any]) -> None:
-        """Take in a beat of the living process."""
-        now_s = self._clock.monotonic_s()
+        """Take in a beat; one that another life left in the queue counts for nothing."""
         vitals = self.vitals
         if vitals is None:
             return
+        if self.handle is None:
+            self._early_beats.append(body)
+            return
+        if body["pid"] != self.handle.pid:
+            return
+        now_s = self._clock.monotonic_s()
         self.body = body
         vitals.record_beat(now_s, int(body["progress"]), int(body["rss_bytes"]), body.get("handled") or {})
         if body["phase"] == "ready" and self.state is ProcessState.STARTING:
@@ -206,6 +219,7 @@ class Supervised:
     def _start(self, reason: str) -> None:
         now_s = self._clock.monotonic_s()
         self.vitals = Vitals(started_s=now_s)
+        self._early_beats = []
         self.body = {}
         self._verdict = None
         self._asked = False
@@ -221,6 +235,9 @@ class Supervised:
         except Retryable as error:
             self._ended(None, str(error))
             return
+        early, self._early_beats = self._early_beats, []
+        for body in early:
+            self.beat(body)
         if self.state is ProcessState.STOPPING:  # asked to end while it was being spawned
             self._task(self._terminate(self.handle))
         pid = self.handle.pid
@@ -278,12 +295,13 @@ class Supervised:
         elif self.probationer or self.budget.spent(now_s):
             self._after_spent(exposure, text)
         else:
-            delay_s = {
-                Action.RESTART: self.budget.delay_s,
-                Action.RESTART_DELAYED: self.budget.delayed_s,
-                Action.RESTART_AT_ONCE: lambda _now_s: 0.0,
-            }[rule.action](now_s)
+            delay_s = self._delay_s(rule.action, now_s)
             self._rest(ProcessState.BACKOFF, delay_s, f"{text}; {rule.why}")
+
+    def _delay_s(self, action: Action, now_s: float) -> float:
+        if action is Action.RESTART_AT_ONCE:
+            return 0.0
+        return self.budget.delayed_s(now_s) if action is Action.RESTART_DELAYED else self.budget.delay_s(now_s)
 
     def _after_spent(self, exposure: Exposure, text: str) -> None:
         rule = decide_spent(self.kind, exposure)

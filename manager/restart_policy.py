@@ -73,7 +73,9 @@ RULES: Final = (
     Rule(Cause.INVARIANT, None, None, Action.FAIL, "something impossible happened; trading on could repeat it"),
     Rule(Cause.BROKER_MAINTENANCE, None, None, Action.WAIT, "the broker comes back; asking often does not help"),
     Rule(Cause.LOCKED, None, None, Action.WAIT, "the owner of the lock must go first"),
-    Rule(Cause.STORE, None, None, Action.WAIT, "a full disk is emptied by somebody, a damaged one is not mended by haste"),
+    Rule(
+        Cause.STORE, None, None, Action.WAIT, "a full disk is emptied by somebody, a damaged one is not mended by haste"
+    ),
     Rule(Cause.RECYCLE, None, None, Action.RESTART_AT_ONCE, "we asked for it at a flat moment"),
     Rule(Cause.PARENT_DIED, None, None, Action.RESTART, "the fork server died; the process did nothing wrong"),
     Rule(Cause.SIGNAL, None, None, Action.RESTART, "somebody killed it, or the system did"),
@@ -100,7 +102,7 @@ class SpentRule:
 
 SPENT_RULES: Final = (
     SpentRule("data-layer", None, Action.PROBATION, "nobody can see or mend anything without it; it holds no position"),
-    SpentRule("gateway", None, Action.PROBATION, "only it can protect and close what is open; a restart cannot add to it"),
+    SpentRule("gateway", None, Action.PROBATION, "only it can close what is open; a restart adds nothing to it"),
     SpentRule("worker", Exposure.FLAT, Action.PROBATION, "trying again slowly can lose nothing"),
     SpentRule("worker", None, Action.FAIL, "trades are open, or nobody knows: a human decides; on_down applies"),
 )
@@ -117,9 +119,7 @@ def decide(cause: Cause, phase: Phase, exposure: Exposure) -> Rule:
 
 def decide_spent(kind: ProcessKind, exposure: Exposure) -> SpentRule:
     """Return the row for a death that the budget does not cover."""
-    return next(
-        rule for rule in SPENT_RULES if rule.kind in (None, kind) and rule.exposure in (None, exposure)
-    )
+    return next(rule for rule in SPENT_RULES if rule.kind in (None, kind) and rule.exposure in (None, exposure))
 
 
 def cause_of(status: int | None) -> Cause:

@@ -132,6 +132,6 @@ class OutboxRow(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     seq: int
-    table: Literal["orders", "fills", "trades", "equity", "alerts"]
+    table: Literal["orders", "fills", "trades", "signals", "equity", "alerts", "events"]
     time_ns: int
     body: dict[str, object]

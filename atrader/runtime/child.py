@@ -164,7 +164,7 @@ def _run(spec: ProcessSpec, log: FilteringBoundLogger) -> int:
         code = request.code if isinstance(request.code, int) else ExitCode.FAILURE
         log.info("ended", exit_code=code)
         return code
-    except BaseException as error:  # noqa: BLE001 - boundary: whatever it is, it ends in the log and as an exit code
+    except BaseException as error:
         code = exit_code_of(error)
         log.error("failed", exit_code=code.name, reason=str(error), exc_info=not isinstance(error, ConfigError))
         return code

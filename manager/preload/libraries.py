@@ -27,10 +27,10 @@ import numpy as np  # noqa: E402
 import structlog  # noqa: E402, F401
 import zmq  # noqa: E402, F401
 
-import atrader.bus  # noqa: E402, F401
-import atrader.messages.data  # noqa: E402, F401
-import atrader.messages.gateway  # noqa: E402, F401
-import atrader.messages.manager  # noqa: E402, F401
+import atrader.bus  # noqa: E402
+import atrader.messages.data  # noqa: E402
+import atrader.messages.gateway  # noqa: E402
+import atrader.messages.manager  # noqa: E402
 import atrader.runtime.child  # noqa: E402, F401
 from atrader.configuration.instance import ProcessLimits  # noqa: E402
 

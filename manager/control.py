@@ -1,0 +1,142 @@
+"""What the manager answers: status, control, reload, trading states, the turn of standby workers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+from atrader.bus import Caller, Handler
+from atrader.clock import Clock
+from atrader.errors import Rejected
+from atrader.messages.manager import (
+    Activate,
+    Control,
+    ControlAnswer,
+    GetStatus,
+    Reload,
+    SetTradingState,
+    StatusAnswer,
+)
+from atrader.wire import Request
+from manager.gateways import Gateways
+from manager.plan import gateway_name, worker_name
+from manager.process import Supervised
+from manager.reloading import Reloader
+from manager.states import ProcessState
+from manager.status import Usage, fleet_status
+from manager.supervisor import Supervisor
+
+_SETTLED = (ProcessState.RUNNING, ProcessState.FAILED, ProcessState.PROBATION)
+
+
+class ControlCalls:
+    """Handlers of ``manager.call``. None of them holds up another.
+
+    Parameters
+    ----------
+    request_stop : callable
+        Begins the end of the whole fleet and returns at once.
+    """
+
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        gateways: Gateways,
+        reloader: Reloader,
+        clock: Clock,
+        request_stop: Callable[[str], None],
+    ) -> None:
+        self._fleet = supervisor
+        self._gateways = gateways
+        self._reloader = reloader
+        self._clock = clock
+        self._request_stop = request_stop
+        self._usage = Usage(clock)
+        self._started_s = clock.monotonic_s()
+
+    def handlers(self) -> Mapping[type[Request], Handler]:
+        """Return the handler of each request."""
+        return {
+            GetStatus: self.status,
+            Control: self.control,
+            Reload: self.reload,
+            SetTradingState: self.set_trading_state,
+            Activate: self.activate,
+        }
+
+    async def status(self, request: GetStatus, caller: Caller) -> StatusAnswer:
+        """Answer what ``status --json`` prints."""
+        status = await fleet_status(self._fleet, self._gateways.states, self._usage, self._clock, self._started_s)
+        return StatusAnswer(status=status)
+
+    async def control(self, request: Control, caller: Caller) -> ControlAnswer:
+        """Start, stop or restart; answers when the named processes have settled, or once the fleet begins to stop."""
+        if self._fleet.stopping:
+            raise Rejected("the fleet is being stopped")
+        if request.verb == "stop" and not request.names:
+            self._request_stop("asked by a command")
+            return ControlAnswer(lines=("the fleet stops",))
+        processes = self._find(request.names)
+        act: Callable[[Supervised], Awaitable[str]] = {
+            "start": self._start,
+            "stop": self._stop,
+            "restart": self._restart,
+        }[request.verb]
+        if request.verb == "restart" and not request.names:
+            await self._fleet.stop_ranks("restart of the fleet")
+        return ControlAnswer(lines=tuple(await asyncio.gather(*map(act, processes))))
+
+    async def reload(self, request: Reload, caller: Caller) -> ControlAnswer:
+        """Read the configuration again."""
+        return ControlAnswer(lines=tuple(await self._reloader.reload()))
+
+    async def set_trading_state(self, request: SetTradingState, caller: Caller) -> ControlAnswer:
+        """Set a trading state; it is on disk before this answers, and may be repeated."""
+        kind, _, name = request.scope.partition(":")
+        installation = self._fleet.installation
+        known = {"fleet": {""}, "account": set(installation.accounts), "instance": set(installation.instances)}
+        if name not in known.get(kind, ()):
+            raise Rejected(f"scope {request.scope!r}: no such account or instance")
+        running = [account for account in installation.accounts if self._fleet.is_running(gateway_name(account))]
+        silent = await self._gateways.set_state(request.scope, request.state, running)
+        text = f"{request.scope} is {request.state}" + (f": {request.reason}" if request.reason else "")
+        self._fleet.note(text)
+        lines = [text, *(f"gateway-{account} did not answer; it reads the file by itself" for account in silent)]
+        return ControlAnswer(lines=tuple(lines))
+
+    async def activate(self, request: Activate, caller: Caller) -> ControlAnswer:
+        """Let a standby worker take over."""
+        await self._reloader.activate(request.name, request.pid)
+        return ControlAnswer()
+
+    def _find(self, names: tuple[str, ...]) -> list[Supervised]:
+        """Return processes by name; a bare account or instance name will do."""
+        table = self._fleet.processes
+        found = []
+        for name in names or tuple(table):
+            full = next((full for full in (name, worker_name(name), gateway_name(name)) if full in table), None)
+            if full is None:
+                raise Rejected(f"no process {name!r}; there are: {', '.join(table)}")
+            found.append(table[full])
+        return found
+
+    async def _start(self, process: Supervised) -> str:
+        process.want("asked by a command")
+        return await self._settled(process)
+
+    async def _stop(self, process: Supervised) -> str:
+        process.unwant("asked by a command")
+        await process.rested()
+        return f"{process.name}: {process.state}"
+
+    async def _restart(self, process: Supervised) -> str:
+        process.restart("asked by a command")
+        return await self._settled(process)
+
+    async def _settled(self, process: Supervised) -> str:
+        limits = process.limits
+        await self._fleet.until(
+            lambda: process.state in _SETTLED or bool(self._fleet.missing_needs(process)),
+            limits.start_grace + limits.stop_grace,
+        )
+        return f"{process.name}: {process.state}" + ("" if process.state in _SETTLED[:1] else f" ({process.reason})")

@@ -1,0 +1,41 @@
+"""Stops the fleet when a replay is over, everybody has worked in what it brought, and the configuration says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from atrader.clock import Clock
+from manager.plan import DATA_LAYER
+from manager.replay_end import settled
+from manager.supervisor import Supervisor
+
+
+class ReplayWatch:
+    """Looks at what beats tell of the replay."""
+
+    def __init__(self, fleet: Supervisor, clock: Clock, request_stop: Callable[[str], None]) -> None:
+        self._fleet = fleet
+        self._clock = clock
+        self._request_stop = request_stop
+        market = fleet.installation.fleet.market
+        self._active = market.feed == "replay" and market.replay.stop_at_end
+        self._finished_s: float | None = None
+
+    def look(self) -> None:
+        """Look again; called after every beat."""
+        if not self._active:
+            return
+        now_s = self._clock.monotonic_s()
+        replay = self._fleet.processes[DATA_LAYER].body.get("replay") or {}
+        if replay.get("state") != "finished":
+            self._finished_s = None
+            return
+        if self._finished_s is None:
+            self._finished_s = now_s
+        running = [process for process in self._fleet.all() if process.vitals is not None]
+        workers = [p.vitals for p in running if p.kind == "worker" and p.vitals is not None]
+        gateways = [(p.vitals, p.body) for p in running if p.kind == "gateway" and p.vitals is not None]
+        interval_s = self._fleet.installation.fleet.beat_interval
+        if settled(now_s, self._finished_s, interval_s, workers, gateways):
+            self._active = False
+            self._request_stop("the replay is over")
