@@ -1,0 +1,126 @@
+"""A cheap running estimate that says when the margin has to be looked at exactly.
+
+Equity moves with every quote of everything held; working it out with Decimals each time would cost more than all else.
+The watch keeps a float64 estimate per instrument, corrects it by the instrument that was quoted (and by those whose
+quote currency that instrument converts), and reports when equity comes near the close-out level. The decision itself
+is always made with the exact figures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from broker_api.paper.desk import Desk
+from broker_api.paper.money import Money
+
+# How far from the level the exact figures are asked: far more than float64 and the rounding of amounts can differ by.
+_NEAR_FRAC = 1e-3
+
+
+@dataclass(slots=True)
+class _Held:
+    desk: Desk
+    long_units: float
+    long_cost: float
+    short_units: float
+    short_cost: float
+    margin_units: float  # units of the larger leg times the margin rate
+    fallback_rate: float
+    profit: float = 0.0
+    margin: float = 0.0
+
+
+class MarginWatch:
+    """Estimate of equity and margin over the instruments held.
+
+    Parameters
+    ----------
+    money : Money
+        Arithmetic of the account: conversion pairs and margin rates.
+    closeout_frac : Decimal
+        Equity over margin used at which positions are closed.
+    """
+
+    __slots__ = ("_balance", "_by_symbol", "_closeout", "_held", "_margin", "_money", "_profit", "_rounding")
+
+    def __init__(self, money: Money, closeout_frac: Decimal) -> None:
+        self._money = money
+        self._closeout = float(closeout_frac)
+        self._held: dict[str, _Held] = {}
+        self._by_symbol: dict[str, tuple[_Held, ...]] = {}
+        self._profit = self._margin = self._balance = self._rounding = 0.0
+
+    def refresh(self, desk: Desk, balance: Decimal) -> None:
+        """Take the tickets of one instrument and the balance as they are now; needed after fills and bookings."""
+        self._balance = float(balance)
+        symbol = desk.instrument.symbol
+        if self._held.pop(symbol, None) is None and not desk.tickets:
+            return
+        if desk.tickets:
+            self._held[symbol] = _held(desk, self._money)
+        by_symbol: dict[str, tuple[_Held, ...]] = {}
+        for symbol, held in self._held.items():
+            converting = [pair.instrument.symbol for pair, _ in self._money.pairs(held.desk.instrument.quote)]
+            for source in {symbol, *converting}:
+                by_symbol[source] = (*by_symbol.get(source, ()), held)
+        self._by_symbol = by_symbol
+        self._profit = self._margin = self._rounding = 0.0
+        for held in self._held.values():
+            held.profit = held.margin = 0.0
+            self._estimate(held)
+            self._rounding += float(self._money.quantum) * (len(held.desk.tickets) + 1)
+
+    def is_near(self, symbol: str) -> bool:
+        """Take a new quote of an instrument into the estimate; tell whether a close-out is near or due."""
+        for held in self._by_symbol.get(symbol, ()):
+            self._estimate(held)
+        if not self._held:
+            return False
+        level = self._closeout * self._margin * (1 + _NEAR_FRAC) + self._rounding
+        return self._balance + self._profit <= level
+
+    def concerns(self, symbol: str) -> bool:
+        """Tell whether quotes of an instrument move the estimate."""
+        return symbol in self._by_symbol
+
+    def _estimate(self, held: _Held) -> None:
+        desk = held.desk
+        bid, ask = desk.bid, desk.ask
+        if bid != bid:
+            return
+        rate = self._rate(held)
+        profit = (bid * held.long_units - held.long_cost + held.short_cost - ask * held.short_units) * rate
+        margin = held.margin_units * (bid + ask) / 2 * rate
+        self._profit += profit - held.profit
+        self._margin += margin - held.margin
+        held.profit, held.margin = profit, margin
+
+    def _rate(self, held: _Held) -> float:
+        currency = held.desk.instrument.quote
+        for desk, inverse in self._money.pairs(currency):
+            if desk.has_quote:
+                middle = (desk.bid + desk.ask) / 2
+                return 1 / middle if inverse else middle
+        return held.fallback_rate
+
+
+def _held(desk: Desk, money: Money) -> _Held:
+    units = {"buy": Decimal(0), "sell": Decimal(0)}
+    cost = {"buy": Decimal(0), "sell": Decimal(0)}
+    fallback = Decimal(1)
+    for ticket in desk.tickets.values():
+        units[ticket.side] += ticket.units
+        cost[ticket.side] += ticket.units * ticket.open_price
+        fallback = ticket.home_rate
+    # A wider spread at this account makes closing worse: put it into the costs once.
+    extra_bid, extra_ask = desk.extra_spread
+    return _Held(
+        desk=desk,
+        long_units=float(units["buy"]),
+        long_cost=float(cost["buy"] + units["buy"] * extra_bid),
+        short_units=float(units["sell"]),
+        short_cost=float(cost["sell"] - units["sell"] * extra_ask),
+        margin_units=float(max(units.values()) * money.margin_rate(desk.instrument)),
+        fallback_rate=float(fallback),
+    )

@@ -1,0 +1,129 @@
+"""What the paper account refuses at once: pure checks that return a code of `REJECT_REASONS` or None."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from atrader.configuration.account import AccountConfig
+from atrader.instruments import Instrument
+from broker_api.adapter import BrokerOrder, Modification
+from broker_api.paper.desk import Desk
+from broker_api.paper.matching import is_refused_at_random
+from broker_api.paper.money import Money
+from broker_api.paper.state import BookState, Ticket, WorkingOrder
+from broker_api.protection import closing_price, wrong_side
+
+
+def order_refusal(
+    order: BrokerOrder, config: AccountConfig, state: BookState, desk: Desk | None, money: Money, now_ns: int
+) -> str | None:
+    """Check a new order; the first thing wrong wins."""
+    if desk is None:
+        return "unknown-instrument"
+    refusal = _form_refusal(order, desk.instrument, now_ns) or _position_refusal(order, config, state)
+    if refusal:
+        return refusal
+    if is_refused_at_random(config.paper, order.client_id):
+        return "refused-at-random"
+    return _market_refusal(order, state, desk, money, now_ns)
+
+
+def funds_refusal(order: BrokerOrder, units: Decimal, state: BookState, desk: Desk, money: Money) -> str | None:
+    """Check conversion and margin for units that an order is about to fill; what closes a ticket always may."""
+    if order.close_broker_trade_id is not None:
+        return None
+    if money.rate(desk.instrument.quote) is None and desk.instrument.symbol not in state.tickets:
+        return "no-conversion-rate"
+    before, after = money.margin_of(desk), money.margin_of(desk, order.side, units)
+    if after > before and money.margin_used(state) - before + after > money.equity(state):
+        return "insufficient-margin"
+    return None
+
+
+def change_refusal(change: Modification, config: AccountConfig, state: BookState, desks: dict[str, Desk]) -> str | None:
+    """Check a modification of a ticket's protection or of a working order."""
+    protects = any((change.stop_loss, change.take_profit, change.trailing_distance))
+    if change.broker_trade_id is not None:
+        if config.positions == "netting":
+            return "no-tickets"
+        ticket = state.tickets.get(change.broker_trade_id)
+        return "unknown-ticket" if ticket is None else _ticket_change_refusal(change, ticket, desks[ticket.instrument])
+    working = state.orders.get(change.order_client_id or "")
+    if working is None:
+        return "order-not-working"
+    if protects and config.positions == "netting":
+        return "no-native-protection"
+    return _order_change_refusal(change, working, desks[working.order.instrument].instrument)
+
+
+def _form_refusal(order: BrokerOrder, instrument: Instrument, now_ns: int) -> str | None:
+    if order.units <= 0 or (order.units < instrument.min_units and order.close_broker_trade_id is None):
+        return "units-too-small"
+    if order.units % instrument.unit_step:
+        return "units-precision"
+    if order.units > instrument.max_units:
+        return "units-too-large"
+    if order.order_type != "market" and not order.price:
+        return "price-missing"
+    if not _are_precise(instrument, order.price, order.stop_loss, order.take_profit, order.trailing_distance):
+        return "price-precision"
+    if order.expires_ns is not None and order.expires_ns <= now_ns:
+        return "expiry-passed"
+    return None
+
+
+def _position_refusal(order: BrokerOrder, config: AccountConfig, state: BookState) -> str | None:
+    if config.positions == "netting":
+        if order.close_broker_trade_id is not None:
+            return "no-tickets"
+        protects = any((order.stop_loss, order.take_profit, order.trailing_distance))
+        return "no-native-protection" if protects else None
+    if order.close_broker_trade_id is None:
+        return None
+    ticket = state.tickets.get(order.close_broker_trade_id)
+    if ticket is None:
+        return "unknown-ticket"
+    if ticket.instrument != order.instrument or ticket.side == order.side:
+        return "ticket-mismatch"
+    return "close-exceeds-ticket" if order.units > ticket.units else None
+
+
+def _market_refusal(order: BrokerOrder, state: BookState, desk: Desk, money: Money, now_ns: int) -> str | None:
+    if order.order_type == "market":
+        if desk.is_halted(now_ns):
+            return "market-halted"
+        refusal = funds_refusal(order, order.units, state, desk, money)
+        if refusal:
+            return refusal
+        reference = closing_price(order.side, *desk.prices())
+    else:
+        reference = order.price or Decimal(0)
+    if order.close_broker_trade_id is not None:
+        return None
+    return wrong_side(order.side, order.stop_loss, order.take_profit, reference)
+
+
+def _ticket_change_refusal(change: Modification, ticket: Ticket, desk: Desk) -> str | None:
+    if not _are_precise(desk.instrument, change.stop_loss, change.take_profit, change.trailing_distance):
+        return "price-precision"
+    if not desk.has_quote:
+        return None
+    return wrong_side(ticket.side, change.stop_loss, change.take_profit, closing_price(ticket.side, *desk.prices()))
+
+
+def _order_change_refusal(change: Modification, working: WorkingOrder, instrument: Instrument) -> str | None:
+    order = working.order
+    if not _are_precise(instrument, change.price, change.stop_loss, change.take_profit, change.trailing_distance):
+        return "price-precision"
+    if change.price and order.order_type == "market":
+        return "price-not-changeable"
+    price = change.price or order.price
+    if price is None:
+        return None
+    stop_loss = order.stop_loss if change.stop_loss is None else change.stop_loss
+    take_profit = order.take_profit if change.take_profit is None else change.take_profit
+    return wrong_side(order.side, stop_loss, take_profit, price)
+
+
+def _are_precise(instrument: Instrument, *prices: Decimal | None) -> bool:
+    return all(not price % instrument.price_tick for price in prices if price is not None)
