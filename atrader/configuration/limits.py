@@ -38,6 +38,7 @@ class TradeLimits(Section):
     stop_required: bool = False  # no order without a stop, and no stop is removed or moved away
     max_spread: Positive | None = None  # price
     max_price_age: DurationS = 10.0  # refuse to open on a price older than this; exits always go
+    max_intent_age: DurationS = 30.0  # an entry that comes later (gateway away) is another one
     price_band_frac: Fraction = Decimal("0.05")  # limit/stop prices and stops farther from the market are typos
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
+from atrader.clock import NS_PER_S
 from atrader.orders.model import SIGN
 from atrader.risk.model import Breach, Check, Proposal, RiskLimits, RiskState, Rule, Scope
 
@@ -38,6 +39,12 @@ def price_age(limits: RiskLimits, state: RiskState, proposal: Proposal) -> Breac
         return Breach(f"no price of {proposal.instrument.symbol} yet", "none", limit)
     age_s = proposal.quote.age_s
     return Breach(f"price is {age_s:.1f} s old, limit {limit:g} s", age_s, limit) if age_s > limit else None
+
+
+def intent_age(limits: RiskLimits, state: RiskState, proposal: Proposal) -> Breach | None:
+    """Refuse an entry that was decided long ago and comes only now, because the gateway was away."""
+    age_s, limit = (state.now_ns - proposal.intent.time_ns) / NS_PER_S, limits.trade.max_intent_age
+    return Breach(f"decided {age_s:.1f} s ago, limit {limit:g} s", age_s, limit) if age_s > limit else None
 
 
 def max_spread(limits: RiskLimits, state: RiskState, proposal: Proposal) -> Breach | None:
@@ -129,6 +136,7 @@ def _rule(name: str, protects_from: str, setting: str, check: Check, kinds: froz
 
 RULES: tuple[Rule, ...] = (
     _rule("price-age", "opening on a price that is no longer true", f"{_TRADE}.max_price_age", price_age),
+    _rule("intent-age", "entries that come long after their moment", f"{_TRADE}.max_intent_age", intent_age),
     _rule("home-rate", "limits that compare different currencies", "fleet: market.instruments", home_rate),
     _rule("min-units", "orders the venue refuses", "fleet: instruments.SYMBOL.min_units", min_units, _OPEN),
     _rule("venue-max-units", "orders the venue refuses", "fleet: instruments.SYMBOL.max_units", venue_max_units, _OPEN),

@@ -5,10 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from atrader.clock import parse_time
 from atrader.orders.model import Fill, Intent, Order, Trade
 from atrader.orders.states import OrderState
 
 D = Decimal
+
+NOON_NS = parse_time("2024-03-06T17:00Z")  # a Wednesday, noon in New York
 
 
 def make_intent(n: int = 1, **changes: Any) -> Intent:
@@ -19,7 +22,7 @@ def make_intent(n: int = 1, **changes: Any) -> Intent:
         "instance": "alpha",
         "instrument": "EUR/USD",
         "action": "open",
-        "time_ns": 0,
+        "time_ns": NOON_NS,
         **changes,
     }
     if values["action"] == "open":

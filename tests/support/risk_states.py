@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from atrader.clock import parse_time
 from atrader.instruments import KNOWN
 from atrader.risk import Quote, RiskDay, RiskState
-from tests.support.orders import D
-
-NOON_NS = parse_time("2024-03-06T17:00Z")  # a Wednesday, noon in New York
+from tests.support.orders import NOON_NS, D
 
 QUOTES = {
     "EUR/USD": Quote(D("1.0999"), D("1.1000"), 0.5),

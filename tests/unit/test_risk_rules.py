@@ -76,6 +76,7 @@ CASES = [
     ),
     Case("price-age", trade(max_price_age="10s"), {"quotes": OLD}, good_limits=trade(max_price_age="11s")),
     Case("price-age", {}, {"quotes": {}}, {"order_type": "limit", "price": D("1.1")}, good_state={}),
+    Case("intent-age", {}, {}, {"time_ns": NOON_NS - 31 * NS_PER_S}, good_intent={"time_ns": NOON_NS - 29 * NS_PER_S}),
     Case("home-rate", {}, {"home_rates": {"GBP/USD": D(1)}}, good_state={}),
     Case("min-units", {}, {}, {"units": D("0.5")}, good_intent={"units": D(1)}),
     Case("venue-max-units", {}, {}, {"units": D(100_000_001)}, good_intent={"units": D(100_000_000)}),
