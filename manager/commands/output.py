@@ -31,7 +31,7 @@ EXIT_CODES: tuple[tuple[type[AtraderError], ExitCode], ...] = (
     (Rejected, ExitCode.FAILURE),
     (AtraderError, ExitCode.FAILURE),
 )
-"""Exit code of a command by the error that ended it; the first match counts. ``docs/operators/commands.md`` has it."""
+"""Exit code of a command by the error that ended it; the first match counts. ``docs/commands.md`` has it."""
 
 
 class Locked(ConfigError):
