@@ -1,0 +1,93 @@
+"""Processes that do nothing but what a test of the supervision wants: they read it from a file in the installation."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from atrader.bus import SyncCallClient
+from atrader.errors import ConfigError, DeadlineExceeded, Retryable
+from atrader.exit_codes import ExitCode
+from atrader.messages.manager import Activate
+from atrader.runtime.child import Child
+
+ENTRIES = dict.fromkeys(("data-layer", "gateway", "worker"), "tests.support.toy:main")
+
+
+def main(child: Child) -> None:
+    """Behave as ``toy/NAME`` says; without that file: be READY, beat, stop when asked."""
+    folder = child.home.root / "toy"
+    mode = _read(folder / child.spec.name)
+    _say(folder, f"start {child.spec.name}")
+    _before_ready(child, mode)
+    if child.spec.standby:
+        _await_turn(child)
+    _after_ready(child, mode, folder)
+    _say(folder, f"end {child.spec.name}")
+
+
+def _before_ready(child: Child, mode: str) -> None:
+    if mode == "config-error":
+        raise ConfigError("toy: wrong configuration")
+    if mode == "maintenance":
+        child.exit(ExitCode.BROKER_MAINTENANCE)
+    if mode == "crash-early":
+        raise RuntimeError("toy: crash before READY")
+    if mode == "deaf":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if mode == "grandchildren":
+        code = "import os, sys, time; sys.argv[1] == 'own' and os.setsid(); time.sleep(600)"
+        for how in ("group", "own"):
+            subprocess.Popen([sys.executable, "-c", code, how])
+    while mode == "never-ready" and not child.stopping:
+        _turn(child, "starting", 0)
+
+
+def _after_ready(child: Child, mode: str, folder: Path) -> None:
+    turns = 0
+    hoard = []
+    while not child.stopping:
+        turns += 1
+        _turn(child, "ready", turns, **json.loads(_read(folder / f"{child.spec.name}.body") or "{}"))
+        if mode == "crash":
+            raise RuntimeError("toy: crash")
+        if mode == "exit-ok":
+            return
+        while mode == "spin":
+            pass
+        if mode == "grow":
+            hoard.append(b"x" * 20_000_000)
+
+
+def _turn(child: Child, phase: str, progress: int, **body: object) -> None:
+    child.beat(phase, progress, **body)
+    select.select([child.wakeup_fd], [], [], 0.02)
+
+
+def _await_turn(child: Child) -> None:
+    manager = SyncCallClient(child.home.endpoint("manager.call"))
+    try:
+        while not child.stopping:
+            child.beat("starting", 0)
+            try:
+                manager.call(Activate(name=child.spec.name, pid=os.getpid()), timeout_s=1.0)
+            except (DeadlineExceeded, Retryable):
+                continue
+            return
+    finally:
+        manager.close()
+
+
+def _read(path: Path) -> str:
+    return path.read_text().strip() if path.exists() else ""
+
+
+def _say(folder: Path, line: str) -> None:
+    """Append to the diary of the fleet; small appends do not mix."""
+    with open(folder / "diary", "a") as diary:
+        diary.write(f"{line} {os.getpid()}\n")
