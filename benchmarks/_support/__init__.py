@@ -1,0 +1,1 @@
+"""What the benchmarks share: a quiet machine, floors, fleets, tables."""
