@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 
 from atrader.bus import BeatSender, SyncCallClient
-from atrader.clock import SystemClock
+from atrader.clock import MarketClock, SystemClock
 from atrader.configuration.fleet import Installation
 from atrader.configuration.instance import InstanceConfig
 from atrader.errors import DeadlineExceeded, Retryable, StrategyError
@@ -83,6 +83,8 @@ class _Worker:
         account = AccountFeed(child.home, self._broker, config, self._view)
         try:
             self._retry(market.start)
+            if isinstance(self._clock, MarketClock):
+                self._clock.advance(self._data.replay().market_ns)
             self._retry(lambda: account.start(max(0, self._clock.now_ns() - _RECENT_NS)))
             desk = Desk(self._broker, self._view, max(self._memory.n, account.last_n), self._still_wanted)
             context = LiveContext(
