@@ -1,0 +1,9 @@
+"""Stores: bars and quotes in one, trade history in another, each behind an interface.
+
+The embedded ones are SQLite files with exactly one writing connection each. That is not only good manners: the SQLite
+library of Python 3.11 and Debian 12 can damage a file when two connections write or checkpoint in the same moment.
+"""
+
+from data_layer.store.interface import HistoryReader, HistoryStore, MarketBatch, MarketReader, MarketStore
+
+__all__ = ["HistoryReader", "HistoryStore", "MarketBatch", "MarketReader", "MarketStore"]

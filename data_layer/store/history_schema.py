@@ -1,0 +1,119 @@
+"""Tables of the history. Money and units are decimals as text, times ns UTC, free-form values JSON."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import JSON, BigInteger, Column, Float, Index, Integer, MetaData, String, Table
+
+HISTORY_VERSION: Final = 1
+
+metadata: Final = MetaData()
+
+
+def _text(*names: str) -> list[Column[Any]]:
+    return [Column(name, String) for name in names]
+
+
+def _whose() -> list[Column[Any]]:
+    columns: list[Column[Any]] = [Column("magic", Integer), *_text("instance", "instrument")]
+    return columns
+
+
+def _order_columns() -> list[Column[Any]]:
+    return [
+        *_whose(),
+        *_text("intent_id", "broker_id", "state", "action", "side", "order_type"),
+        *_text("units", "filled_units", "average_price", "reason"),
+        Column("created_ns", BigInteger, nullable=False),
+        Column("updated_ns", BigInteger, nullable=False),
+        Column("intent", JSON),
+    ]
+
+
+orders: Final = Table(
+    "orders",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("client_id", String, primary_key=True),
+    Column("version", Integer, nullable=False),
+    *_order_columns(),
+    Index("orders_time", "created_ns"),
+)
+"""The newest version of each order."""
+
+order_events: Final = Table(
+    "order_events",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("client_id", String, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    *_order_columns(),
+    Index("order_events_time", "updated_ns"),
+)
+"""Every version of each order, as it was."""
+
+fills: Final = Table(
+    "fills",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("fill_id", String, primary_key=True),
+    Column("trade_id", String, primary_key=True),  # a net fill may belong to several virtual trades; "" for none
+    *_whose(),
+    *_text("client_id", "side", "units", "price", "reason", "commission", "profit", "home_rate"),
+    Column("time_ns", BigInteger, nullable=False),
+    Index("fills_time", "time_ns"),
+)
+
+trades: Final = Table(
+    "trades",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("trade_id", String, primary_key=True),
+    Column("version", Integer, nullable=False),
+    *_whose(),
+    # units: what was opened; units_open: what is still held.
+    *_text("side", "state", "units", "units_open", "units_closed", "open_price", "close_price", "broker_trade_id"),
+    *_text("stop_loss", "take_profit", "trailing_distance", "profit", "commission", "swap", "close_reason"),
+    Column("open_time_ns", BigInteger, nullable=False),
+    Column("close_time_ns", BigInteger),
+    Index("trades_time", "open_time_ns"),
+)
+
+_ORIGIN: Final = "origin"  # what makes a row of the tables below unique: who sent it, and its number there
+
+
+def _log(name: str, *columns: Column[Any]) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column(_ORIGIN, String, primary_key=True),
+        Column("time_ns", BigInteger, nullable=False),
+        *columns,
+        Index(f"{name}_time", "time_ns"),
+    )
+
+
+signals: Final = _log(
+    "signals",
+    *_whose(),
+    *_text("account", "timeframe", "name"),
+    Column("value", Float),
+    Column("indicators", JSON),
+)
+
+equity: Final = _log("equity", *_text("account", "balance", "equity", "margin_used", "currency"))
+
+alerts: Final = _log(
+    "alerts", *_whose(), *_text("account", "timeframe", "level", "kind", "text", "process"), Column("details", JSON)
+)
+
+events: Final = _log("events", *_text("process", "kind", "text", "account", "instance"), Column("details", JSON))
+
+outbox_positions: Final = Table(
+    "outbox_positions",
+    metadata,
+    Column("source", String, primary_key=True),
+    Column("last_seq", BigInteger, nullable=False),
+)
+"""How far each outbox is in the history."""

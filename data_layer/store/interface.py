@@ -1,0 +1,140 @@
+"""What a store is, so that the embedded files and a database server are two implementations of one thing.
+
+Every method may raise `StoreError`; ``details["read_only"]`` is true when reading still works (the disk is full).
+Writers are for one thread; readers see what was committed when the call began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from atrader.market import Bar, Bars, Tick
+from atrader.messages.data import QueryHistory, SeriesInfo, Stored
+from atrader.messages.gateway import OutboxRow
+
+
+class MarketBatch(NamedTuple):
+    """What a live market brings between two commits.
+
+    Attributes
+    ----------
+    timeframe : str
+        Of all bars in it.
+    source : str
+        Who brought them.
+    bars : sequence of (str, Bar)
+        Complete bars by instrument; older or equal open times replace what is stored.
+    ticks : sequence of Tick
+        Quotes to keep, oldest first for each instrument.
+    forming : mapping of str to Bar
+        The bars that form now, to go on from after a restart.
+    """
+
+    timeframe: str
+    source: str
+    bars: Sequence[tuple[str, Bar]]
+    ticks: Sequence[Tick]
+    forming: Mapping[str, Bar]
+
+
+class MarketReader(Protocol):
+    """Reads bars and quotes."""
+
+    def series(self) -> list[SeriesInfo]:
+        """List the stored series, by instrument and length of the timeframe."""
+        ...
+
+    def bars(self, instrument: str, timeframe: str, start_ns: int | None = None, end_ns: int | None = None) -> Bars:
+        """Return the stored bars of exactly this timeframe with ``start_ns <= open_time < end_ns``."""
+        ...
+
+    def last_bar(self, instrument: str, timeframe: str) -> Bar | None:
+        """Return the newest stored bar."""
+        ...
+
+    def forming(self, timeframe: str) -> dict[str, Bar]:
+        """Return the bars that were forming at the last commit, by instrument."""
+        ...
+
+    def ticks(
+        self, instrument: str, start_ns: int | None = None, end_ns: int | None = None, limit: int | None = None
+    ) -> list[Tick]:
+        """Return the stored quotes with ``start_ns <= time < end_ns``, oldest first; the first `limit` of them."""
+        ...
+
+    def close(self) -> None:
+        """Close; may be called twice."""
+        ...
+
+
+class MarketStore(MarketReader, Protocol):
+    """Reads and writes bars and quotes. Survives the death of the process; a power failure costs the last commits."""
+
+    def write(self, batch: MarketBatch) -> None:
+        """Store a batch in one transaction."""
+        ...
+
+    def put_bars(self, instrument: str, timeframe: str, source: str, bars: Bars) -> Stored:
+        """Store bars in one transaction; those with an open time that exists replace the old ones.
+
+        May be repeated. Raises ValueError when open times do not strictly increase.
+        """
+        ...
+
+    def put_ticks(self, instrument: str, source: str, ticks: Sequence[Tick]) -> Stored:
+        """Store quotes (oldest first) in one transaction, in place of all that are stored between first and last.
+
+        May be repeated. Raises ValueError when times go backwards.
+        """
+        ...
+
+    def tidy(self) -> None:
+        """Do the housekeeping that is due; called when there is nothing else to do."""
+        ...
+
+
+class HistoryReader(Protocol):
+    """Reads the history."""
+
+    def query(self, query: QueryHistory) -> list[dict[str, object]]:
+        """Return rows, oldest first; with a limit the newest so many. Money is text, times are ns UTC."""
+        ...
+
+    def last_seq(self, source: str) -> int:
+        """Return the highest number of a source that is on disk, 0 for none."""
+        ...
+
+    def close(self) -> None:
+        """Close; may be called twice."""
+        ...
+
+
+class HistoryStore(HistoryReader, Protocol):
+    """Reads and writes the history. What a write returned for survives a power failure."""
+
+    def append(self, batches: Sequence[tuple[str, Sequence[OutboxRow]]]) -> list[int]:
+        """Append rows of outboxes, all in one transaction that is on disk before this returns.
+
+        Rows with a number up to the source's last one are skipped, so a batch may be repeated. A version of an order
+        or trade that is older than the stored one changes nothing.
+
+        Parameters
+        ----------
+        batches : sequence of (source, rows)
+            Rows in the order of their numbers.
+
+        Returns
+        -------
+        list of int
+            The last number of each batch's source.
+        """
+        ...
+
+    def append_rows(self, rows: Sequence[Mapping[str, object]]) -> None:
+        """Append rows that came without numbers (``table, instance, time_ns, number`` tell them apart), once each."""
+        ...
+
+    def tidy(self) -> None:
+        """Do the housekeeping that is due; called when there is nothing else to do."""
+        ...

@@ -1,0 +1,283 @@
+"""The embedded market store: market.db."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from atrader.market import BAR_COLUMNS, Bar, Bars, Tick
+from atrader.messages.data import SeriesInfo, Stored
+from atrader.timeframes import Timeframe
+from data_layer.store.column_table import ColumnTable
+from data_layer.store.interface import MarketBatch
+from data_layer.store.lock import StoreLock
+from data_layer.store.sqlite_file import checkpoint, errors_of, open_reader, open_writer
+
+MARKET_VERSION: Final = 1
+TICK_COLUMNS: Final = ("time_ns", "received_ns", "bid", "ask")
+_TICKS: Final = "ticks"  # in place of a timeframe
+_FIRST: Final = -(2**63)
+_LAST: Final = 2**63 - 1
+_SOURCES_SHOWN: Final = 200  # characters
+
+
+class SqliteMarketReader:
+    """Reads market.db. For one thread at a time.
+
+    Raises
+    ------
+    StoreError
+        When the file is missing, damaged or newer than this program.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection | None = None) -> None:
+        self._path = path
+        self._bars = ColumnTable(path, "bar", BAR_COLUMNS, integers=1)
+        self._ticks = ColumnTable(path, "tick", TICK_COLUMNS, integers=2)
+        self._db = connection or open_reader(path, MARKET_VERSION)
+
+    def series(self) -> list[SeriesInfo]:
+        """List the stored series, by instrument and length of the timeframe; quotes have the timeframe ``ticks``."""
+        with errors_of(self._path):
+            found = []
+            for number, instrument, timeframe, source in self._db.execute(
+                "SELECT id, instrument, timeframe, source FROM series"
+            ).fetchall():
+                table = self._ticks if timeframe == _TICKS else self._bars
+                count, first_ns, last_ns = table.extent(self._db, number)
+                if count:
+                    found.append(
+                        SeriesInfo(
+                            instrument=instrument,
+                            timeframe=timeframe,
+                            source=source,
+                            count=count,
+                            first_ns=first_ns,
+                            last_ns=last_ns,
+                        )
+                    )
+        return sorted(found, key=lambda one: (one.instrument, _length(one.timeframe)))
+
+    def bars(self, instrument: str, timeframe: str, start_ns: int | None = None, end_ns: int | None = None) -> Bars:
+        """Return the stored bars of exactly this timeframe with ``start_ns <= open_time < end_ns``."""
+        with errors_of(self._path):
+            number = self._find(instrument, timeframe)
+            if number is None:
+                return Bars.empty()
+            return Bars(*self._bars.read(self._db, number, *_period(start_ns, end_ns)))
+
+    def last_bar(self, instrument: str, timeframe: str) -> Bar | None:
+        """Return the newest stored bar."""
+        with errors_of(self._path):
+            number = self._find(instrument, timeframe)
+            if number is None:
+                return None
+            _, _, last_ns = self._bars.extent(self._db, number)
+            bars = Bars(*self._bars.read(self._db, number, last_ns, _LAST))
+        return bars.row(-1) if len(bars) else None
+
+    def forming(self, timeframe: str) -> dict[str, Bar]:
+        """Return the bars that were forming at the last commit, by instrument."""
+        with errors_of(self._path):
+            rows = self._db.execute(
+                f"SELECT instrument, {', '.join(BAR_COLUMNS)} FROM forming JOIN series ON series.id = forming.series"
+                " WHERE timeframe=?",
+                (timeframe,),
+            ).fetchall()
+        return {row[0]: Bar(*row[1:]) for row in rows}
+
+    def ticks(
+        self, instrument: str, start_ns: int | None = None, end_ns: int | None = None, limit: int | None = None
+    ) -> list[Tick]:
+        """Return the stored quotes with ``start_ns <= time < end_ns``, oldest first; the first `limit` of them."""
+        with errors_of(self._path):
+            number = self._find(instrument, _TICKS)
+            if number is None:
+                return []
+            columns = self._ticks.read(self._db, number, *_period(start_ns, end_ns))
+        values = (column[:limit].tolist() for column in columns)
+        return [Tick(instrument, *row) for row in zip(*values, strict=True)]
+
+    def close(self) -> None:
+        """Close; may be called twice."""
+        self._db.close()
+
+    def _find(self, instrument: str, timeframe: str) -> int | None:
+        row = self._db.execute(
+            "SELECT id FROM series WHERE instrument=? AND timeframe=?", (instrument, timeframe)
+        ).fetchone()
+        return None if row is None else int(row[0])
+
+
+class SqliteMarketStore(SqliteMarketReader):
+    """Reads and writes market.db; holds its lock. For one thread at a time.
+
+    Parameters
+    ----------
+    path : Path
+        The file; made when missing.
+    owner : str
+        Who this is, for whoever finds the lock taken.
+    wait_s : float
+        How long to wait for the lock.
+
+    Raises
+    ------
+    StoreError
+        When another process holds it, or the file is damaged, newer than this program or cannot be written.
+    """
+
+    def __init__(self, path: Path, owner: str, wait_s: float = 0.0) -> None:
+        self._lock = StoreLock(path, owner, wait_s)
+        try:
+            super().__init__(path, open_writer(path, "NORMAL", _schema(path), MARKET_VERSION))
+        except BaseException:
+            self._lock.close()
+            raise
+        self._known: dict[tuple[str, str], tuple[int, str]] = {}
+
+    def write(self, batch: MarketBatch) -> None:
+        """Store a batch in one transaction."""
+        with self._transaction():
+            for instrument, bars in _grouped(batch.bars).items():
+                self._write_bars(instrument, batch.timeframe, batch.source, bars)
+            for instrument, ticks in _grouped((tick.instrument, tick) for tick in batch.ticks).items():
+                self._write_ticks(instrument, batch.source, ticks)
+            for instrument, bar in batch.forming.items():
+                number = self._series(instrument, batch.timeframe, batch.source)
+                self._db.execute(
+                    f"INSERT OR REPLACE INTO forming VALUES (?, {', '.join('?' * len(BAR_COLUMNS))})", (number, *bar)
+                )
+
+    def put_bars(self, instrument: str, timeframe: str, source: str, bars: Bars) -> Stored:
+        """Store bars in one transaction; those with an open time that exists replace the old ones."""
+        if len(bars) == 0:
+            return Stored(rows=0, new=0)
+        times = bars.open_time_ns
+        if not np.all(times[1:] > times[:-1]):
+            raise ValueError("open times must strictly increase")
+        first_ns, end_ns = int(times[0]), int(times[-1]) + 1
+        with self._transaction():
+            number = self._series(instrument, timeframe, source)
+            old = self._bars.read(self._db, number, first_ns, end_ns)
+            kept = ~np.isin(old[0], times)
+            merged = tuple(np.concatenate([new, before[kept]]) for new, before in zip(bars.columns, old, strict=True))
+            order = np.argsort(merged[0], kind="stable")
+            self._bars.replace(self._db, number, first_ns, end_ns, tuple(column[order] for column in merged))
+        return Stored(rows=len(bars), new=len(bars) - int(len(old[0]) - kept.sum()))
+
+    def put_ticks(self, instrument: str, source: str, ticks: Sequence[Tick]) -> Stored:
+        """Store quotes in one transaction, in place of all that are stored between the first and the last."""
+        if not ticks:
+            return Stored(rows=0, new=0)
+        columns = (
+            np.array([tick.time_ns for tick in ticks], np.int64),
+            np.array([tick.received_ns for tick in ticks], np.int64),
+            np.array([tick.bid for tick in ticks], np.float64),
+            np.array([tick.ask for tick in ticks], np.float64),
+        )
+        if not np.all(columns[0][1:] >= columns[0][:-1]):
+            raise ValueError("times of quotes must not go backwards")
+        first_ns, end_ns = int(columns[0][0]), int(columns[0][-1]) + 1
+        with self._transaction():
+            number = self._series(instrument, _TICKS, source)
+            old = len(self._ticks.read(self._db, number, first_ns, end_ns)[0])
+            self._ticks.replace(self._db, number, first_ns, end_ns, columns)
+        return Stored(rows=len(ticks), new=max(0, len(ticks) - old))
+
+    def tidy(self) -> None:
+        """Move the write-ahead log into the file."""
+        with errors_of(self._path):
+            checkpoint(self._db, self._path)
+
+    def close(self) -> None:
+        """Close and release the lock; may be called twice."""
+        super().close()
+        self._lock.close()
+
+    def _write_bars(self, instrument: str, timeframe: str, source: str, bars: list[Bar]) -> None:
+        number = self._series(instrument, timeframe, source)
+        last_ns = self._bars.last_chunk_ns(self._db, number)
+        for bar in bars:
+            if bar.open_time_ns <= last_ns:  # inside the chunks: a revised bar
+                columns = Bars.from_rows([bar]).columns
+                self._bars.replace(self._db, number, bar.open_time_ns, bar.open_time_ns + 1, columns)
+        self._bars.append(self._db, number, [bar for bar in bars if bar.open_time_ns > last_ns])
+        self._bars.roll(self._db, number)
+
+    def _write_ticks(self, instrument: str, source: str, ticks: list[Tick]) -> None:
+        number = self._series(instrument, _TICKS, source)
+        last_ns = self._ticks.last_chunk_ns(self._db, number)
+        in_order = [tick[1:] for tick in ticks if tick.time_ns >= last_ns]  # the chunks are closed
+        self._ticks.append(self._db, number, in_order, self._next_tick(number))
+        self._ticks.roll(self._db, number)
+
+    def _next_tick(self, number: int) -> int:
+        row = self._db.execute("SELECT max(number) FROM tick_tail WHERE series=?", (number,)).fetchone()
+        return 1 if row[0] is None else int(row[0]) + 1
+
+    def _series(self, instrument: str, timeframe: str, source: str) -> int:
+        known = self._known.get((instrument, timeframe))
+        if known is not None and known[1] == source:
+            return known[0]
+        row = self._db.execute(
+            "SELECT id, source FROM series WHERE instrument=? AND timeframe=?", (instrument, timeframe)
+        ).fetchone()
+        if row is None:
+            self._db.execute(
+                "INSERT INTO series (instrument, timeframe, source) VALUES (?, ?, ?)", (instrument, timeframe, source)
+            )
+            number = int(self._db.execute("SELECT last_insert_rowid()").fetchone()[0])
+        else:
+            number = int(row[0])
+            if source not in row[1].split(", "):
+                both = f"{row[1]}, {source}"[-_SOURCES_SHOWN:]
+                self._db.execute("UPDATE series SET source=? WHERE id=?", (both, number))
+        self._known[instrument, timeframe] = (number, source)
+        return number
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with errors_of(self._path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._known.clear()
+                if self._db.in_transaction:  # a full disk has rolled it back already
+                    self._db.execute("ROLLBACK")
+                raise
+
+
+def _schema(path: Path) -> str:
+    forming = ", ".join(f"{name} {'INTEGER' if name == 'open_time_ns' else 'REAL'} NOT NULL" for name in BAR_COLUMNS)
+    return ";".join(
+        (
+            "CREATE TABLE series (id INTEGER PRIMARY KEY, instrument TEXT NOT NULL, timeframe TEXT NOT NULL,"
+            " source TEXT NOT NULL, UNIQUE (instrument, timeframe))",
+            f"CREATE TABLE forming (series INTEGER PRIMARY KEY, {forming})",
+            ColumnTable(path, "bar", BAR_COLUMNS, integers=1).schema,
+            ColumnTable(path, "tick", TICK_COLUMNS, integers=2).schema,
+        )
+    )
+
+
+def _grouped(pairs: Any) -> dict[str, list[Any]]:
+    groups: dict[str, list[Any]] = {}
+    for instrument, item in pairs:
+        groups.setdefault(instrument, []).append(item)
+    return groups
+
+
+def _period(start_ns: int | None, end_ns: int | None) -> tuple[int, int]:
+    return _FIRST if start_ns is None else start_ns, _LAST if end_ns is None else end_ns
+
+
+def _length(timeframe: str) -> int:
+    return 0 if timeframe == _TICKS else Timeframe.parse(timeframe).seconds

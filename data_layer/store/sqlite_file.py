@@ -1,0 +1,141 @@
+"""Opening SQLite files the one right way, and telling people what is wrong with them."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, Literal
+from urllib.parse import quote
+
+from atrader.errors import StoreError
+
+Synchronous = Literal["NORMAL", "FULL"]
+
+_BUSY_MS: Final = 5000  # readers wait this long for the moment in which a write-ahead log is set up or reset
+_MMAP_BYTES: Final = 2**31 - 65536
+_TRUNCATE_BYTES: Final = 64 * 1024 * 1024  # a write-ahead log that large is cut, not only emptied
+_DISK_TROUBLE: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY})
+_DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+
+def store_error(path: Path, error: sqlite3.Error | OSError) -> StoreError:
+    """Make the error that people see, with the remedy, of one of SQLite or the system."""
+    if isinstance(error, OSError):
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+        return StoreError(f"{path}: {error.strerror}", details={"read_only": full})
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in _DAMAGE:
+        return damaged(path, str(error))
+    if code in _DISK_TROUBLE:
+        text = f"{path} cannot be written ({error}): make room on the disk; writing goes on by itself afterwards"
+        return StoreError(text, details={"read_only": True})
+    return StoreError(f"{path}: {error}", details={"read_only": False})
+
+
+def damaged(path: Path, reason: str) -> StoreError:
+    """Make the error of a damaged file."""
+    return StoreError(
+        f"{path} is damaged ({reason}): stop the fleet, move the file and its -wal and -shm away or put a backup in"
+        " their place, and start again; the journals of the gateways hold the orders, bars can be imported again",
+        details={"damaged": True},
+    )
+
+
+@contextmanager
+def errors_of(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the system raise into `StoreError`."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise store_error(path, error) from error
+
+
+def open_writer(path: Path, synchronous: Synchronous, schema: str, version: int) -> sqlite3.Connection:
+    """Open the writing connection of a file, and make the file when it is missing. The caller holds the lock.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its directory exists.
+    synchronous : {"NORMAL", "FULL"}
+        FULL: a commit survives power failure.
+    schema : str
+        Statements that make all tables in an empty file.
+    version : int
+        Schema version of this program.
+
+    Raises
+    ------
+    StoreError
+        When the file is damaged, newer than this program or cannot be opened.
+    """
+    with errors_of(path):
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+            connection.execute("PRAGMA page_size=16384")
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute(f"PRAGMA synchronous={synchronous}")
+            connection.execute("PRAGMA wal_autocheckpoint=0")  # checkpoints come when there is nothing else to do
+            connection.execute(f"PRAGMA mmap_size={_MMAP_BYTES}")
+            _bring_to_version(connection, path, schema, version)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def open_reader(path: Path, version: int) -> sqlite3.Connection:
+    """Open a connection that can only read; for any process and thread, one thread at a time.
+
+    Raises
+    ------
+    StoreError
+        When the file is missing, damaged or newer than this program.
+    """
+    if not path.exists():
+        raise StoreError(f"{path} does not exist yet", details={"missing": True})
+    with errors_of(path):
+        connection = sqlite3.connect(
+            f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+        )
+        try:
+            connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+            connection.execute("PRAGMA wal_autocheckpoint=0")
+            connection.execute(f"PRAGMA mmap_size={_MMAP_BYTES}")
+            check_version(connection, path, version)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def checkpoint(connection: sqlite3.Connection, path: Path) -> None:
+    """Move the write-ahead log into the file; by the writing connection only, readers are not disturbed."""
+    log = path.with_name(f"{path.name}-wal")
+    large = log.exists() and log.stat().st_size > _TRUNCATE_BYTES
+    connection.execute(f"PRAGMA wal_checkpoint({'TRUNCATE' if large else 'PASSIVE'})")
+
+
+def check_version(connection: sqlite3.Connection, path: Path, version: int) -> int:
+    """Return the schema version of a file, 0 for an empty one; refuse a newer one."""
+    found = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if found > version:
+        raise StoreError(
+            f"{path} was written by a newer atrader (schema {found}, this one knows {version}): run that one, or move"
+            " the file away",
+            details={"found": found, "known": version},
+        )
+    return found
+
+
+def _bring_to_version(connection: sqlite3.Connection, path: Path, schema: str, version: int) -> None:
+    if check_version(connection, path, version) == 0:
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in schema.split(";"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version={version}")
+        connection.execute("COMMIT")

@@ -1,0 +1,223 @@
+"""What every history store must do."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from atrader.errors import Rejected, StoreError, WireError
+from atrader.messages.data import QueryHistory
+from atrader.messages.gateway import OutboxRow
+from atrader.orders.model import Fill, Intent, Order, Trade
+from atrader.orders.states import OrderState
+from data_layer.store import HistoryStore
+from data_layer.store.history_sqlite import SqliteHistoryReader, SqliteHistoryStore
+
+SOURCE = "gateway:paper"
+
+
+def order(n: int, version: int = 1, state: OrderState = OrderState.SENT, **changes: Any) -> dict[str, object]:
+    intent = Intent(
+        magic=changes.pop("magic", 7),
+        n=n,
+        instance=changes.pop("instance", "demo"),
+        instrument=changes.pop("instrument", "EUR/USD"),
+        action="open",
+        time_ns=n,
+        side="buy",
+        units=Decimal("1000.50"),
+    )
+    made = Order(
+        client_id=intent.client_id, intent=intent, state=state, created_ns=n, updated_ns=n + version, version=version
+    )
+    return made.model_dump(mode="json") | {"account": "paper"}
+
+
+def trade(number: int, version: int = 1, *, units: str = "1000", **changes: Any) -> dict[str, object]:
+    made = Trade(
+        trade_id=f"t{number}",
+        account="paper",
+        magic=7,
+        instance="demo",
+        instrument="EUR/USD",
+        side="buy",
+        units_opened=Decimal(1000),
+        units=Decimal(units),
+        open_time_ns=number,
+        open_price=Decimal("1.10000"),
+        version=version,
+        **changes,
+    )
+    return made.model_dump(mode="json")
+
+
+def fill(number: int, trade_id: str | None = "t1") -> dict[str, object]:
+    made = Fill(
+        fill_id=f"f{number}",
+        account="paper",
+        magic=7,
+        instance="demo",
+        instrument="EUR/USD",
+        side="buy",
+        units=Decimal(1000),
+        price=Decimal("1.10010"),
+        time_ns=number,
+        trade_id=trade_id,
+    )
+    return made.model_dump(mode="json")
+
+
+def rows(*items: tuple[str, dict[str, object]], first: int = 1) -> list[OutboxRow]:
+    return [
+        OutboxRow(seq=seq, table=table, time_ns=seq, body=body)  # type: ignore[arg-type]
+        for seq, (table, body) in enumerate(items, first)
+    ]
+
+
+@pytest.fixture(params=[SqliteHistoryStore])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[HistoryStore]:
+    store = request.param(tmp_path / "history.db", "test")
+    yield store
+    store.close()
+
+
+def query(store: HistoryStore, table: str, **filters: Any) -> list[dict[str, object]]:
+    return store.query(QueryHistory(table=table, **filters))  # type: ignore[arg-type]
+
+
+def test_money_comes_back_as_the_text_that_was_sent(store: HistoryStore) -> None:
+    store.append([(SOURCE, rows(("orders", order(1)), ("fills", fill(1)), ("trades", trade(1))))])
+    (found,) = query(store, "orders")
+    assert (found["units"], found["intent_id"], found["state"]) == ("1000.50", "7:1", "SENT")
+    (found,) = query(store, "fills")
+    assert (found["price"], found["units"], found["commission"]) == ("1.10010", "1000", "0")
+    (found,) = query(store, "trades")
+    assert (found["open_price"], found["units"], found["units_open"], found["state"]) == (
+        "1.10000",
+        "1000",
+        "1000",
+        "open",
+    )
+
+
+def test_rows_seen_before_are_skipped(store: HistoryStore) -> None:
+    batch = rows(("fills", fill(1)), ("fills", fill(2)))
+    assert store.append([(SOURCE, batch)]) == [2]
+    assert store.append([(SOURCE, batch)]) == [2]
+    assert store.append([(SOURCE, rows(("fills", fill(9)), first=2))]) == [2]
+    assert store.last_seq(SOURCE) == 2
+    assert store.last_seq("gateway:other") == 0
+    assert [row["fill_id"] for row in query(store, "fills")] == ["f1", "f2"]
+
+
+def test_the_same_number_of_two_sources_is_two_rows(store: HistoryStore) -> None:
+    body: dict[str, object] = {"kind": "exit", "text": "one"}
+    assert store.append([("manager", rows(("events", body))), (SOURCE, rows(("events", body)))]) == [1, 1]
+    assert len(query(store, "events")) == 2
+
+
+def test_an_older_version_never_overwrites_a_newer_one(store: HistoryStore) -> None:
+    newer, older = order(1, 3, OrderState.FILLED), order(1, 2, OrderState.WORKING)
+    store.append([(SOURCE, rows(("orders", newer), ("trades", trade(1, 2, units="0", close_time_ns=5))))])
+    store.append([(SOURCE, rows(("orders", older), ("trades", trade(1, 1)), first=3))])
+    assert [row["state"] for row in query(store, "orders")] == ["FILLED"]
+    assert [(row["state"], row["units"]) for row in query(store, "trades")] == [("closed", "1000")]
+
+
+def test_versions_within_one_batch_end_at_the_newest(store: HistoryStore) -> None:
+    versions = [("orders", order(1, version)) for version in (1, 2, 3)]
+    store.append([(SOURCE, rows(*versions, ("orders", order(1, 4, OrderState.FILLED))))])
+    assert [(row["version"], row["state"]) for row in query(store, "orders")] == [(4, "FILLED")]
+
+
+def test_filters_choose_and_a_limit_takes_the_newest_oldest_first(store: HistoryStore) -> None:
+    items = [("orders", order(n, magic=n % 2 + 1, instance=f"i{n % 2 + 1}")) for n in range(1, 11)]
+    store.append([(SOURCE, rows(*items))])
+    assert [row["created_ns"] for row in query(store, "orders", magic=2)] == [1, 3, 5, 7, 9]
+    assert [row["created_ns"] for row in query(store, "orders", instance="i1", start_ns=4, end_ns=8)] == [4, 6]
+    assert [row["created_ns"] for row in query(store, "orders", limit=3)] == [8, 9, 10]
+    assert query(store, "orders", state="FILLED") == []
+    assert query(store, "orders", account="other") == []
+
+
+def test_a_filter_that_a_table_cannot_have_is_refused(store: HistoryStore) -> None:
+    with pytest.raises(Rejected, match="equity have no magic"):
+        query(store, "equity", magic=1)
+
+
+def test_an_incomplete_row_is_refused_and_nothing_of_its_batch_is_kept(store: HistoryStore) -> None:
+    with pytest.raises(WireError, match="row 2"):
+        store.append([(SOURCE, rows(("fills", fill(1)), ("orders", {"client_id": "x"})))])
+    assert store.last_seq(SOURCE) == 0
+    assert query(store, "fills") == []
+
+
+def test_pushed_rows_are_stored_once(store: HistoryStore) -> None:
+    row = {
+        "table": "signals",
+        "time_ns": 5,
+        "number": 0,
+        "instance": "demo",
+        "magic": 7,
+        "account": "paper",
+        "instrument": "EUR/USD",
+        "timeframe": "1m",
+        "name": "cross",
+        "value": 1.5,
+        "indicators": {"fast": 1.1},
+    }
+    store.append_rows([row, row, row | {"number": 1}])
+    store.append_rows([row])
+    found = query(store, "signals", instance="demo")
+    assert [(one["name"], one["value"], one["indicators"]) for one in found] == [("cross", 1.5, {"fast": 1.1})] * 2
+    with pytest.raises(WireError):
+        store.append_rows([{"table": "orders", "instance": "demo", "time_ns": 1, "number": 1}])
+
+
+def test_fills_of_a_net_order_that_belong_to_two_trades_are_two_rows(store: HistoryStore) -> None:
+    store.append([(SOURCE, rows(("fills", fill(1, "t1")), ("fills", fill(1, "t2")), ("fills", fill(1, None))))])
+    assert len(query(store, "fills")) == 3
+
+
+def test_every_version_of_an_order_is_kept_as_an_event(tmp_path: Path) -> None:
+    store = SqliteHistoryStore(tmp_path / "history.db", "test")
+    store.append([(SOURCE, rows(("orders", order(1, 1)), ("orders", order(1, 2, OrderState.FILLED))))])
+    reader = SqliteHistoryReader(tmp_path / "history.db")
+    assert [row["version"] for row in query(reader, "orders")] == [2]  # type: ignore[arg-type]
+    reader.close()
+    store.close()
+    db = sqlite3.connect(tmp_path / "history.db")
+    assert db.execute("SELECT version, state FROM order_events ORDER BY version").fetchall() == [
+        (1, "SENT"),
+        (2, "FILLED"),
+    ]
+    db.close()
+
+
+def test_a_second_writer_a_newer_file_and_garbage_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    store = SqliteHistoryStore(path, "test")
+    with pytest.raises(StoreError, match="in use by test"):
+        SqliteHistoryStore(path, "other")
+    store.close()
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA user_version=99")
+    db.close()
+    with pytest.raises(StoreError, match="newer atrader"):
+        SqliteHistoryStore(path, "test")
+    path.write_bytes(b"garbage " * 4096)
+    path.with_name("history.db-wal").unlink(missing_ok=True)
+    with pytest.raises(StoreError, match="is damaged"):
+        SqliteHistoryStore(path, "test")
+
+
+def test_commits_of_the_history_are_synced_to_the_disk(tmp_path: Path) -> None:
+    store = SqliteHistoryStore(tmp_path / "history.db", "test")
+    assert store._db.execute("PRAGMA synchronous").fetchone()[0] == 2  # FULL
+    assert store._db.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+    store.close()

@@ -1,0 +1,258 @@
+"""What every market store must do."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from atrader.errors import StoreError
+from atrader.market import BAR_COLUMNS, Bar, Bars, Tick
+from data_layer.store import MarketBatch, MarketReader, MarketStore
+from data_layer.store.market_sqlite import SqliteMarketReader, SqliteMarketStore
+
+MINUTE = 60_000_000_000
+START = 1_370_044_800_000_000_000
+
+
+def make_bars(count: int, first: int = 0, price: float = 100.0, step: int = MINUTE) -> Bars:
+    times = START + (np.arange(count, dtype=np.int64) + first) * step
+    columns = [price + np.arange(count, dtype=np.float64) * 0.01 + number for number in range(len(BAR_COLUMNS) - 1)]
+    return Bars(times, *columns)
+
+
+def same(left: Bars, right: Bars) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(left.columns, right.columns, strict=True))
+
+
+class Sqlite:
+    """The embedded store."""
+
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / "market.db"
+
+    def open(self) -> MarketStore:
+        return SqliteMarketStore(self.path, "test")
+
+    def reader(self) -> MarketReader:
+        return SqliteMarketReader(self.path)
+
+
+@pytest.fixture(params=[Sqlite])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Sqlite:
+    return request.param(tmp_path)
+
+
+@pytest.fixture
+def store(place: Sqlite) -> Iterator[MarketStore]:
+    store = place.open()
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def reader(place: Sqlite, store: MarketStore) -> Iterator[MarketReader]:
+    reader = place.reader()
+    yield reader
+    reader.close()
+
+
+def live(*bars: Bar, timeframe: str = "1m", forming: dict[str, Bar] | None = None, ticks: list[Tick] | None = None):
+    return MarketBatch(timeframe, "feed", [("EUR/USD", bar) for bar in bars], ticks or [], forming or {})
+
+
+def test_bars_come_back_as_they_were_stored(store: MarketStore, reader: MarketReader) -> None:
+    bars = make_bars(10_000)
+    stored = store.put_bars("EUR/USD", "1m", "file.csv", bars)
+    assert (stored.rows, stored.new) == (10_000, 10_000)
+    assert same(reader.bars("EUR/USD", "1m"), bars)
+    assert same(reader.bars("EUR/USD", "1m", START + 5 * MINUTE, START + 9000 * MINUTE), bars[5:9000])
+
+
+def test_importing_twice_changes_nothing(store: MarketStore, reader: MarketReader) -> None:
+    bars = make_bars(5000)
+    store.put_bars("EUR/USD", "1m", "file.csv", bars)
+    assert store.put_bars("EUR/USD", "1m", "file.csv", bars).new == 0
+    assert same(reader.bars("EUR/USD", "1m"), bars)
+    assert [(one.count, one.source) for one in reader.series()] == [(5000, "file.csv")]
+
+
+def test_an_import_over_live_bars_replaces_equal_times_and_keeps_the_others(
+    store: MarketStore, reader: MarketReader
+) -> None:
+    old = make_bars(100)
+    for index in range(100):
+        store.write(live(old.row(index)))
+    new = make_bars(5, first=0, price=500.0, step=2 * MINUTE)
+    assert store.put_bars("EUR/USD", "1m", "revision.csv", new).new == 0
+    found = reader.bars("EUR/USD", "1m")
+    assert len(found) == 100
+    assert found.row(4) == new.row(2)
+    assert found.row(5) == old.row(5)
+    assert reader.series()[0].source == "feed, revision.csv"
+
+
+def test_older_history_may_be_imported_after_newer(store: MarketStore, reader: MarketReader) -> None:
+    bars = make_bars(9000)
+    store.put_bars("EUR/USD", "1m", "b", bars[6000:])
+    store.put_bars("EUR/USD", "1m", "a", bars[:6000])
+    assert same(reader.bars("EUR/USD", "1m"), bars)
+
+
+def test_single_bars_become_chunks_without_a_seam(store: MarketStore, reader: MarketReader) -> None:
+    bars = make_bars(9000)
+    for start in range(0, 9000, 100):
+        store.write(live(*[bars.row(index) for index in range(start, start + 100)]))
+    assert same(reader.bars("EUR/USD", "1m"), bars)
+    last = reader.last_bar("EUR/USD", "1m")
+    assert last == bars.row(-1)
+
+
+def test_a_revised_bar_inside_the_chunks_replaces_the_old_one(store: MarketStore, reader: MarketReader) -> None:
+    bars = make_bars(5000)
+    store.put_bars("EUR/USD", "1m", "a", bars)
+    revised = bars.row(17)._replace(close=1.0)
+    store.write(live(revised))
+    found = reader.bars("EUR/USD", "1m")
+    assert len(found) == 5000
+    assert found.row(17) == revised
+
+
+def test_open_times_that_do_not_increase_are_refused(store: MarketStore) -> None:
+    bars = make_bars(2)
+    with pytest.raises(ValueError, match="increase"):
+        store.put_bars("EUR/USD", "1m", "a", bars.append(bars))
+    assert store.series() == []
+
+
+def test_series_do_not_mix(store: MarketStore, reader: MarketReader) -> None:
+    store.put_bars("EUR/USD", "1m", "a", make_bars(3))
+    store.put_bars("EUR/USD", "1h", "a", make_bars(2, step=60 * MINUTE))
+    store.put_bars("GBP/USD", "1m", "a", make_bars(4))
+    assert [(one.instrument, one.timeframe, one.count) for one in reader.series()] == [
+        ("EUR/USD", "1m", 3),
+        ("EUR/USD", "1h", 2),
+        ("GBP/USD", "1m", 4),
+    ]
+    assert len(reader.bars("USD/JPY", "1m")) == 0
+
+
+def test_quotes_keep_their_order_even_within_one_instant(store: MarketStore, reader: MarketReader) -> None:
+    ticks = [Tick("EUR/USD", START + index // 3, START, 1.0 + index, 2.0 + index) for index in range(10_000)]
+    for start in range(0, len(ticks), 500):
+        store.write(live(ticks=ticks[start : start + 500]))
+    assert reader.ticks("EUR/USD") == ticks
+    assert reader.ticks("EUR/USD", START + 1, limit=2) == ticks[3:5]
+
+
+def test_imported_quotes_replace_those_of_their_period(store: MarketStore, reader: MarketReader) -> None:
+    ticks = [Tick("EUR/USD", START + index, START, 1.0, 2.0) for index in range(6000)]
+    assert store.put_ticks("EUR/USD", "t.csv", ticks).new == 6000
+    assert store.put_ticks("EUR/USD", "t.csv", ticks).new == 0
+    assert len(reader.ticks("EUR/USD")) == 6000
+
+
+def test_the_forming_bar_survives(place: Sqlite) -> None:
+    bar = make_bars(1).row(0)
+    store = place.open()
+    store.write(live(forming={"EUR/USD": bar}))
+    store.close()
+    again = place.open()
+    assert again.forming("1m") == {"EUR/USD": bar}
+    assert again.forming("5m") == {}
+    again.close()
+
+
+def test_readers_see_each_commit_and_tidying_loses_nothing(store: MarketStore, reader: MarketReader) -> None:
+    bars = make_bars(300)
+    for index in range(300):
+        store.write(live(bars.row(index)))
+        if index % 50 == 0:
+            store.tidy()
+            assert len(reader.bars("EUR/USD", "1m")) == index + 1
+
+
+def test_a_second_writer_is_refused_and_told_who_holds_the_store(place: Sqlite, store: MarketStore) -> None:
+    with pytest.raises(StoreError, match=r"in use by test \(pid \d+\)") as refusal:
+        place.open()
+    assert refusal.value.details["exit_code"] == "LOCKED"
+
+
+def test_a_newer_file_is_refused(tmp_path: Path) -> None:
+    SqliteMarketStore(tmp_path / "market.db", "test").close()
+    with sqlite3.connect(tmp_path / "market.db") as db:
+        db.execute("PRAGMA user_version=99")
+    db.close()
+    for opener in (lambda path: SqliteMarketStore(path, "test"), SqliteMarketReader):
+        with pytest.raises(StoreError, match="newer atrader"):
+            opener(tmp_path / "market.db")
+
+
+def test_a_file_that_is_no_database_is_named_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "market.db").write_bytes(b"garbage " * 4096)
+    with pytest.raises(StoreError, match=r"market\.db is damaged .* move the file"):
+        SqliteMarketStore(tmp_path / "market.db", "test")
+    SqliteMarketStore(tmp_path / "other.db", "test").close()
+
+
+def test_a_damaged_chunk_is_found_by_its_checksum(tmp_path: Path) -> None:
+    store = SqliteMarketStore(tmp_path / "market.db", "test")
+    store.put_bars("EUR/USD", "1m", "a", make_bars(5000))
+    store.close()
+    with sqlite3.connect(tmp_path / "market.db") as db:
+        blob = bytearray(db.execute("SELECT data FROM bar_chunk WHERE id=1").fetchone()[0])
+        blob[1000] ^= 1
+        db.execute("UPDATE bar_chunk SET data=? WHERE id=1", (bytes(blob),))
+    db.close()
+    reader = SqliteMarketReader(tmp_path / "market.db")
+    with pytest.raises(StoreError, match="wrong checksum"):
+        reader.bars("EUR/USD", "1m")
+    reader.close()
+
+
+def test_a_reader_works_while_nobody_writes(place: Sqlite) -> None:
+    store = place.open()
+    store.put_bars("EUR/USD", "1m", "a", make_bars(10))
+    store.close()
+    reader = place.reader()
+    assert len(reader.bars("EUR/USD", "1m")) == 10
+    reader.close()
+
+
+LIMITED_WRITER = """
+import resource, sys
+from pathlib import Path
+sys.path.append(sys.argv[2])
+from atrader.errors import StoreError
+from data_layer.store.market_sqlite import SqliteMarketStore
+import numpy as np
+from atrader.market import Bars
+def bars(first, count):
+    return Bars(np.arange(first, first + count, dtype=np.int64), *(np.ones(count) for _ in range(9)))
+store = SqliteMarketStore(Path(sys.argv[1]), "test")
+store.put_bars("EUR/USD", "1m", "a", bars(0, 10_000))
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_100_000, resource.RLIM_INFINITY))
+try:
+    store.put_bars("EUR/USD", "1m", "a", bars(10_000, 20_000))
+except StoreError as error:
+    assert error.details["read_only"], error
+else:
+    raise SystemExit("the disk was not full")
+assert len(store.bars("EUR/USD", "1m")) == 10_000
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+store.put_bars("EUR/USD", "1m", "a", bars(10_000, 20_000))
+assert len(store.bars("EUR/USD", "1m")) == 30_000
+store.close()
+"""
+
+
+def test_a_full_disk_refuses_a_write_whole_and_writing_goes_on_afterwards(tmp_path: Path) -> None:
+    root = str(Path(__file__).resolve().parents[2])
+    command: list[str] = [sys.executable, "-c", LIMITED_WRITER, str(tmp_path / "market.db"), root]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
