@@ -24,6 +24,7 @@ Context: TypeAlias = "zmq.Context[zmq.Socket[bytes]]"
 Socket: TypeAlias = "zmq.Socket[bytes]"
 
 _UNBIND_LIMIT_S: Final = 1.0  # libzmq closes a listener in its own thread, normally within 1 ms
+_UNLINK_LIMIT_S: Final = 0.02
 
 _context: Context | None = None
 _context_pid = 0
@@ -222,6 +223,10 @@ def _refuse_if_served(endpoint: Endpoint, path: Path) -> None:
 
 
 def _wait_for_unlink(path: Path | None) -> None:
-    deadline_s = time.monotonic() + _UNBIND_LIMIT_S
-    while path is not None and path.exists() and time.monotonic() < deadline_s:
+    """Give libzmq a moment to remove the socket file; newer versions leave it for ever, then we do."""
+    if path is None:
+        return
+    deadline_s = time.monotonic() + _UNLINK_LIMIT_S
+    while path.exists() and time.monotonic() < deadline_s:
         time.sleep(0.0005)
+    path.unlink(missing_ok=True)
