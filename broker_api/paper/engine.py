@@ -29,7 +29,7 @@ from broker_api.paper.margin_watch import MarginWatch
 from broker_api.paper.matching import fill_price, parts_of, slipped
 from broker_api.paper.money import Money
 from broker_api.paper.state import BookState, Changes, Ticket, WorkingOrder
-from broker_api.paper.validation import change_refusal, funds_refusal, order_refusal
+from broker_api.paper.validation import Funds, change_refusal, funds_refusal, order_refusal
 from broker_api.protection import closing_price, trailed_stop, triggered_exit
 
 # Quotes this much older than an order mean that the clock was set back, not that they travelled slowly.
@@ -49,7 +49,17 @@ class Engine:
         What it held when it was last written.
     """
 
-    __slots__ = ("_config", "_execution", "_latency_ns", "_margin_watch", "_next_ns", "desks", "money", "state")
+    __slots__ = (
+        "_config",
+        "_execution",
+        "_funds",
+        "_latency_ns",
+        "_margin_watch",
+        "_next_ns",
+        "desks",
+        "money",
+        "state",
+    )
 
     def __init__(self, config: AccountConfig, instruments: Mapping[str, Instrument], state: BookState) -> None:
         self._config = config
@@ -57,6 +67,7 @@ class Engine:
         self.desks = {symbol: Desk(item, config.paper.extra_spread_pips) for symbol, item in instruments.items()}
         self.money = Money(config, self.desks)
         self._margin_watch = MarginWatch(self.money, config.paper.margin_closeout_frac)
+        self._funds = Funds(self.money, self._margin_watch)
         self.restore(state)
 
     def restore(self, state: BookState) -> None:
@@ -93,7 +104,7 @@ class Engine:
         if order.client_id in self.state.orders:
             return "duplicate-client-id"  # no report: it would look like the working order's
         desk = self.desks.get(order.instrument)
-        refusal = order_refusal(order, self._config, self.state, desk, self.money, now_ns)
+        refusal = order_refusal(order, self._config, self.state, desk, self._funds, now_ns)
         if refusal or desk is None:
             self._execution.report_order(order.client_id, None, OrderState.REJECTED, now_ns, refusal or "")
             return refusal
@@ -110,7 +121,7 @@ class Engine:
         if not at_once or len(working.parts) > 1 or order.order_type != "market":
             self._execution.report_order(order.client_id, working.broker_id, OrderState.WORKING, now_ns)
         if at_once:
-            self._work_order(working, desk, now_ns)
+            self._work_order(working, desk, now_ns, is_funded=order.order_type == "market")
             self._work_quote(desk, now_ns)
         self._settle(desk)
         return None
@@ -208,7 +219,7 @@ class Engine:
         bid, ask = desk.prices()
         return fill_price(order_type, order.side, order.price, resting=working.resting, bid=bid, ask=ask)
 
-    def _work_order(self, working: WorkingOrder, desk: Desk, now_ns: int) -> None:
+    def _work_order(self, working: WorkingOrder, desk: Desk, now_ns: int, *, is_funded: bool = False) -> None:
         order = working.order
         price = self._price(working, desk)
         if price is None:
@@ -222,7 +233,7 @@ class Engine:
         if closes is not None and (ticket is None or ticket.units < units):
             self._execution.end_order(working, OrderState.CANCELLED, now_ns, "ticket-closed")
             return
-        refusal = funds_refusal(order, units, self.state, desk, self.money)
+        refusal = None if is_funded else funds_refusal(order, units, self.state, desk, self._funds)
         if refusal:
             self._execution.end_order(working, OrderState.CANCELLED, now_ns, refusal)
             return

@@ -27,6 +27,7 @@ class _Held:
     short_cost: float
     margin_units: float  # units of the larger leg times the margin rate
     fallback_rate: float
+    pairs: tuple[tuple[Desk, bool], ...]  # what converts the quote currency, and whether inverted
     profit: float = 0.0
     margin: float = 0.0
 
@@ -61,7 +62,7 @@ class MarginWatch:
             self._held[symbol] = _held(desk, self._money)
         by_symbol: dict[str, tuple[_Held, ...]] = {}
         for symbol, held in self._held.items():
-            converting = [pair.instrument.symbol for pair, _ in self._money.pairs(held.desk.instrument.quote)]
+            converting = [pair.instrument.symbol for pair, _ in held.pairs]
             for source in {symbol, *converting}:
                 by_symbol[source] = (*by_symbol.get(source, ()), held)
         self._by_symbol = by_symbol
@@ -84,25 +85,27 @@ class MarginWatch:
         """Tell whether quotes of an instrument move the estimate."""
         return symbol in self._by_symbol
 
+    def is_surely_enough(self, more_margin: Decimal) -> bool:
+        """Tell whether equity covers some more margin by far, so that the exact figures need not be asked."""
+        needed = (self._margin + float(more_margin)) * (1 + _NEAR_FRAC) + self._rounding
+        return self._balance + self._profit > needed
+
     def _estimate(self, held: _Held) -> None:
         desk = held.desk
         bid, ask = desk.bid, desk.ask
         if bid != bid:
             return
-        rate = self._rate(held)
+        rate = held.fallback_rate
+        for pair, inverse in held.pairs:
+            if pair.bid == pair.bid:
+                middle = (pair.bid + pair.ask) / 2
+                rate = 1 / middle if inverse else middle
+                break
         profit = (bid * held.long_units - held.long_cost + held.short_cost - ask * held.short_units) * rate
         margin = held.margin_units * (bid + ask) / 2 * rate
         self._profit += profit - held.profit
         self._margin += margin - held.margin
         held.profit, held.margin = profit, margin
-
-    def _rate(self, held: _Held) -> float:
-        currency = held.desk.instrument.quote
-        for desk, inverse in self._money.pairs(currency):
-            if desk.has_quote:
-                middle = (desk.bid + desk.ask) / 2
-                return 1 / middle if inverse else middle
-        return held.fallback_rate
 
 
 def _held(desk: Desk, money: Money) -> _Held:
@@ -123,4 +126,5 @@ def _held(desk: Desk, money: Money) -> _Held:
         short_cost=float(cost["sell"] - units["sell"] * extra_ask),
         margin_units=float(max(units.values()) * money.margin_rate(desk.instrument)),
         fallback_rate=float(fallback),
+        pairs=money.pairs(desk.instrument.quote),
     )

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import NamedTuple
 
 from atrader.configuration.account import AccountConfig
 from atrader.instruments import Instrument
 from broker_api.adapter import BrokerOrder, Modification
 from broker_api.paper.desk import Desk
+from broker_api.paper.margin_watch import MarginWatch
 from broker_api.paper.matching import is_refused_at_random
 from broker_api.paper.money import Money
 from broker_api.paper.state import BookState, Ticket, WorkingOrder
 from broker_api.protection import closing_price, wrong_side
 
 
+class Funds(NamedTuple):
+    """What a check of money needs: exact arithmetic, and an estimate that saves it while there is plenty."""
+
+    money: Money
+    watch: MarginWatch
+
+
 def order_refusal(
-    order: BrokerOrder, config: AccountConfig, state: BookState, desk: Desk | None, money: Money, now_ns: int
+    order: BrokerOrder, config: AccountConfig, state: BookState, desk: Desk | None, funds: Funds, now_ns: int
 ) -> str | None:
     """Check a new order; the first thing wrong wins."""
     if desk is None:
@@ -25,19 +34,20 @@ def order_refusal(
         return refusal
     if is_refused_at_random(config.paper, order.client_id):
         return "refused-at-random"
-    return _market_refusal(order, state, desk, money, now_ns)
+    return _market_refusal(order, state, desk, funds, now_ns)
 
 
-def funds_refusal(order: BrokerOrder, units: Decimal, state: BookState, desk: Desk, money: Money) -> str | None:
+def funds_refusal(order: BrokerOrder, units: Decimal, state: BookState, desk: Desk, funds: Funds) -> str | None:
     """Check conversion and margin for units that an order is about to fill; what closes a ticket always may."""
     if order.close_broker_trade_id is not None:
         return None
+    money = funds.money
     if money.rate(desk.instrument.quote) is None and desk.instrument.symbol not in state.tickets:
         return "no-conversion-rate"
-    before, after = money.margin_of(desk), money.margin_of(desk, order.side, units)
-    if after > before and money.margin_used(state) - before + after > money.equity(state):
-        return "insufficient-margin"
-    return None
+    more = money.margin_of(desk, order.side, units) - money.margin_of(desk)
+    if more <= 0 or funds.watch.is_surely_enough(more):
+        return None
+    return "insufficient-margin" if money.margin_used(state) + more > money.equity(state) else None
 
 
 def change_refusal(change: Modification, config: AccountConfig, state: BookState, desks: dict[str, Desk]) -> str | None:
@@ -88,11 +98,11 @@ def _position_refusal(order: BrokerOrder, config: AccountConfig, state: BookStat
     return "close-exceeds-ticket" if order.units > ticket.units else None
 
 
-def _market_refusal(order: BrokerOrder, state: BookState, desk: Desk, money: Money, now_ns: int) -> str | None:
+def _market_refusal(order: BrokerOrder, state: BookState, desk: Desk, funds: Funds, now_ns: int) -> str | None:
     if order.order_type == "market":
         if desk.is_halted(now_ns):
             return "market-halted"
-        refusal = funds_refusal(order, order.units, state, desk, money)
+        refusal = funds_refusal(order, order.units, state, desk, funds)
         if refusal:
             return refusal
         reference = closing_price(order.side, *desk.prices())
