@@ -1,0 +1,355 @@
+"""Commands on a running fleet: one that all tests look at, and one each for those that stop and start processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from atrader.bus import close_context
+from atrader.clock import parse_time
+from atrader.exit_codes import ExitCode
+from tests.support.fleet import Fleet, wait_for
+from tests.support.typed import SCRIPTS, Done, type_command
+
+TALKER = '''
+"""Records a signal with each trade it opens, and closes at the next quote."""
+
+from decimal import Decimal
+
+from atrader.strategy import EventStrategy
+
+
+class Talker(EventStrategy):
+    def on_tick(self, tick):
+        if self.context.orders():
+            return
+        trades = self.context.trades()
+        if trades:
+            self.context.close(trades[0].trade_id)
+        else:
+            self.context.signal("open", 1.0, bid=tick.bid)
+            self.context.order("buy", units=Decimal(1000))
+'''
+
+NUMBER = (int, float)
+PROCESS_KEYS = {
+    "name": str,
+    "kind": str,
+    "state": str,
+    "pid": (int, type(None)),
+    "restarts": int,
+    "beat_age_s": (*NUMBER, type(None)),
+    "progress_age_s": (*NUMBER, type(None)),
+    "uss_bytes": (int, type(None)),
+    "cpu_percent": (*NUMBER, type(None)),
+    "trading_state": (str, type(None)),
+}
+TRADE_PROMISE = (
+    *("magic", "instance", "account", "instrument", "side", "units", "open_time", "open_price", "close_time"),
+    *("close_price", "profit", "commission", "swap", "state"),
+)
+
+
+def write_talkers(fleet: Fleet) -> Fleet:
+    """Write two instances that trade on every quote."""
+    fleet.write_fleet()
+    fleet.write_account()
+    (fleet.home.root / "strategies" / "talker.py").write_text(TALKER)
+    for number, name in ((1, "ann"), (2, "bob")):
+        fleet.write_instance(name, number, strategy="strategies/talker.py:Talker", text=Fleet.unlimited())
+    return fleet
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """Give the fleet that tests look at; none of them may stop a process of it."""
+    fleet = write_talkers(Fleet(tmp_path_factory.mktemp("shared") / "home"))
+    try:
+        fleet.start()
+        wait_for(lambda: len(fleet.history("trades")) >= 2, "trades")
+        yield fleet
+        assert fleet.stop() == 0
+        assert not fleet.survivors()
+    finally:
+        fleet.end()
+        close_context()
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Fleet]:
+    """Give a running fleet that a test may do anything with."""
+    fleet = write_talkers(Fleet(tmp_path / "home"))
+    try:
+        fleet.start()
+        yield fleet
+    finally:
+        fleet.end()
+        close_context()
+
+
+def typed(fleet: Fleet, line: str, *more: object) -> Done:
+    """Type a command in the fleet's directory."""
+    return type_command(line, *more, cwd=fleet.home.root)
+
+
+def row_of(fleet: Fleet, name: str) -> dict[str, Any]:
+    """Return a process as `status --json` shows it."""
+    rows = typed(fleet, "atrader-manager status --json").json["processes"]
+    return next(row for row in rows if row["name"] == name)
+
+
+# -- looking ------------------------------------------------------------------------------------------------------
+
+
+def test_status_json_keeps_its_promise(shared: Fleet) -> None:
+    status = typed(shared, "atrader-manager status --json").json
+    assert status.keys() == {"manager", "processes", "accounts"}
+    assert status["manager"].keys() == {"pid", "state", "uptime_s"}
+    assert status["manager"]["pid"] == shared.manager_pid
+    assert status["manager"]["state"] == "RUNNING"
+    assert isinstance(status["manager"]["uptime_s"], NUMBER)
+    assert [(row["name"], row["kind"]) for row in status["processes"]] == [
+        *(("data-layer", "data-layer"), ("gateway-paper", "gateway")),
+        *(("worker-ann", "worker"), ("worker-bob", "worker")),
+    ]
+    for row in status["processes"]:
+        assert row.keys() == PROCESS_KEYS.keys()
+        assert all(isinstance(row[key], kind) for key, kind in PROCESS_KEYS.items()), row
+        assert row["state"] == "RUNNING"
+        assert row["uss_bytes"] > 1_000_000
+        assert row["trading_state"] == (None if row["kind"] == "data-layer" else "ACTIVE")
+    [account] = status["accounts"]
+    assert account.keys() == {"name", "balance", "equity", "proof"}
+    assert account["name"] == "paper"
+    assert account["proof"] == "holds"
+    assert Decimal(str(account["balance"])) > 900_000
+    assert Decimal(str(account["equity"])) > 900_000
+
+
+def test_status_for_people_shows_every_process_and_account(shared: Fleet) -> None:
+    done = typed(shared, "atrader-manager status")
+    assert done.code == ExitCode.OK
+    for word in ("data-layer", "gateway-paper", "worker-ann", "worker-bob", "RUNNING", "ACTIVE", "paper", "holds"):
+        assert word in done.out
+
+
+def test_logs_show_all_processes_in_the_order_of_time_or_one(shared: Fleet) -> None:
+    lines = typed(shared, "atrader-manager logs --json -n 1000").json
+    assert {line["process"] for line in lines} >= {"manager", "gateway-paper"}
+    times = [parse_time(line["time"]) for line in lines]
+    assert times == sorted(times)
+    manager = typed(shared, "atrader-manager logs manager -n 5")
+    assert len(manager.out.splitlines()) == 5
+    unknown = typed(shared, "atrader-manager logs nobody")
+    assert unknown.code == ExitCode.CONFIG
+    assert "gateway-paper" in unknown.err
+
+
+def test_history_json_keeps_its_promise(shared: Fleet) -> None:
+    wait_for(lambda: [row for row in shared.history("trades") if row["state"] == "closed"], "a closed trade")
+    trades = typed(shared, "atrader history trades --json").json
+    for trade in trades:
+        assert trade.keys() >= set(TRADE_PROMISE)
+        assert trade["magic"] in (1, 2)
+        assert (trade["account"], trade["instrument"]) == ("paper", "EUR/USD")
+        assert trade["instance"] == {1: "ann", 2: "bob"}[trade["magic"]]
+        assert trade["side"] in ("buy", "sell")
+        assert trade["state"] in ("open", "closed")
+        assert (trade["close_time"] is None) == (trade["state"] == "open")
+        assert Decimal(trade["open_price"]) > 0
+        assert parse_time(trade["open_time"]) > 0
+        assert all(Decimal(trade[key]).is_finite() for key in ("profit", "commission", "swap"))
+    closed = next(trade for trade in trades if trade["state"] == "closed")
+    assert Decimal(closed["units"]) == 1000
+    assert parse_time(closed["close_time"]) >= parse_time(closed["open_time"])
+    assert Decimal(closed["close_price"]) > 0
+
+
+def test_history_orders_fills_and_signals_have_what_tools_need(shared: Fleet) -> None:
+    orders = typed(shared, "atrader history orders --json").json
+    assert len({order["client_id"] for order in orders}) == len(orders) > 0
+    for order in orders:
+        assert order.keys() >= {"intent_id", "client_id", "broker_id", "state"}
+    filled = [order for order in orders if order["state"] == "FILLED"]
+    assert filled
+    assert all(order["broker_id"] for order in filled)
+    fills = typed(shared, "atrader history fills --json").json
+    assert len({fill["fill_id"] for fill in fills}) == len(fills) > 0
+    signal_row = typed(shared, "atrader history signals --json").json[0]
+    assert signal_row["name"] == "open"
+    assert signal_row["instance"] in ("ann", "bob")
+    assert "bid" in signal_row["indicators"]
+
+
+def test_history_is_narrowed_by_instance_state_and_number(shared: Fleet) -> None:
+    of_ann = typed(shared, "atrader history trades --instance ann --state closed --limit 2 --json").json
+    assert 0 < len(of_ann) <= 2
+    assert {(trade["instance"], trade["state"]) for trade in of_ann} == {("ann", "closed")}
+    assert typed(shared, "atrader history trades --magic 99 --json").json == []
+    assert typed(shared, "atrader history trades --start yesterday").code == ExitCode.CONFIG
+    assert "ann" in typed(shared, "atrader history trades --limit 20").out
+
+
+def test_doctor_and_check_work_beside_a_running_fleet(shared: Fleet) -> None:
+    findings = {row["what"]: row for row in typed(shared, "atrader-manager doctor --json").json}
+    assert str(shared.manager_pid) in findings["manager"]["text"]
+    assert {row["level"] for what, row in findings.items() if what.endswith(".db")} == {"ok"}
+    assert typed(shared, "atrader-manager check").code == ExitCode.OK
+
+
+def test_data_is_imported_through_the_running_data_layer(shared: Fleet, tmp_path: Path) -> None:
+    path = tmp_path / "gbpusd.csv"
+    path.write_text("timestamp,open,high,low,close\n2023-02-01T10:00:00Z,1.2,1.3,1.1,1.25\n")
+    stored = typed(shared, "atrader data import --timeframe 1m --json", path).json
+    assert (stored["instrument"], stored["rows"], stored["new"]) == ("GBP/USD", 1, 1)
+    listed = typed(shared, "atrader data list --json").json
+    assert [row["count"] for row in listed if (row["instrument"], row["timeframe"]) == ("GBP/USD", "1m")] == [1]
+    assert "2023-02-01T10:00:00Z,1.2,1.3,1.1,1.25" in typed(shared, "atrader data export GBP/USD 1m").out
+
+
+def test_a_second_manager_on_the_directory_is_refused_with_the_first_ones_pid(shared: Fleet) -> None:
+    second = typed(shared, "atrader-manager start")
+    assert second.code == ExitCode.LOCKED
+    assert str(shared.manager_pid) in second.err
+
+
+def test_a_name_that_is_no_process_is_refused_with_those_there_are(shared: Fleet) -> None:
+    for verb in ("start", "stop", "restart"):
+        done = typed(shared, f"atrader-manager {verb} nobody")
+        assert done.code == ExitCode.FAILURE
+        assert "worker-ann" in done.err
+
+
+def test_a_reload_without_a_change_touches_nothing(shared: Fleet) -> None:
+    pids = {row["name"]: row["pid"] for row in typed(shared, "atrader-manager status --json").json["processes"]}
+    assert typed(shared, "atrader-manager reload").code == ExitCode.OK
+    rows = typed(shared, "atrader-manager status --json").json["processes"]
+    assert {row["name"]: row["pid"] for row in rows} == pids
+
+
+# -- what may be traded ---------------------------------------------------------------------------------------------
+
+
+def file_of(fleet: Fleet) -> dict[str, Any]:
+    """Return the trading-state file."""
+    content: dict[str, Any] = json.loads(fleet.home.trading_states.read_text())
+    return content
+
+
+def trading_states(fleet: Fleet) -> dict[str, str]:
+    """Return the trading state of each worker."""
+    status = fleet.try_status() or {"processes": []}
+    return {row["name"]: row["trading_state"] for row in status["processes"] if row["kind"] == "worker"}
+
+
+@pytest.fixture
+def resumed(shared: Fleet) -> Iterator[Fleet]:
+    """Give the shared fleet, and let it trade again afterwards."""
+    yield shared
+    for scope in ("fleet", "paper", "ann", "bob"):
+        typed(shared, "atrader-manager resume", scope)
+    wait_for(lambda: set(trading_states(shared).values()) == {"ACTIVE"}, "all ACTIVE again")
+
+
+def test_reduce_of_an_instance_lets_it_close_and_nothing_open(resumed: Fleet) -> None:
+    told = typed(resumed, "atrader-manager reduce ann --reason news --json").json
+    assert (told["scope"], told["state"]) == ("instance:ann", "REDUCING")
+    assert file_of(resumed)["instances"]["ann"] == "REDUCING"
+    wait_for(lambda: trading_states(resumed) == {"worker-ann": "REDUCING", "worker-bob": "ACTIVE"}, "ann to reduce")
+    denied = wait_for(
+        lambda: typed(resumed, "atrader history orders --instance ann --state DENIED --json").json, "a denied open"
+    )
+    assert "trading-state" in denied[-1]["reason"]
+    assert typed(resumed, "atrader history trades --instance ann --state open --json").json == []
+
+
+def test_halt_of_the_fleet_is_seen_by_every_worker_and_ends_with_resume(resumed: Fleet) -> None:
+    assert typed(resumed, "atrader-manager halt").code == ExitCode.OK
+    assert file_of(resumed)["fleet"] == "HALTED"
+    wait_for(lambda: set(trading_states(resumed).values()) == {"HALTED"}, "all HALTED")
+
+    def denied() -> int:
+        return len(typed(resumed, "atrader history orders --state DENIED --json").json)
+
+    known = denied()
+    wait_for(lambda: denied() > known, "intents to be denied; what was filled before them is in the history by then")
+    before = typed(resumed, "atrader history fills --json").json
+    known = denied()
+    wait_for(lambda: denied() > known, "more intents to be denied")
+    assert typed(resumed, "atrader history fills --json").json == before
+    assert typed(resumed, "atrader-manager resume").code == ExitCode.OK
+    assert file_of(resumed)["fleet"] == "ACTIVE"
+    wait_for(lambda: len(typed(resumed, "atrader history fills --json").json) > len(before), "trading to go on")
+
+
+def test_flatten_of_an_account_closes_every_trade_of_it(resumed: Fleet) -> None:
+    assert typed(resumed, "atrader-manager flatten account:paper --yes").code == ExitCode.OK
+    assert file_of(resumed)["accounts"]["paper"] == "FLATTENING"
+    wait_for(lambda: typed(resumed, "atrader history trades --state open --json").json == [], "no open trade")
+    assert row_of(resumed, "gateway-paper")["trading_state"] == "FLATTENING"
+
+
+# -- stopping and starting --------------------------------------------------------------------------------------------
+
+
+def test_stop_start_and_restart_of_a_name_touch_that_process_only(own: Fleet) -> None:
+    others = {name: own.pid(name) for name in ("data-layer", "gateway-paper", "worker-bob")}
+    first = own.pid("worker-ann")
+    assert typed(own, "atrader-manager stop ann").code == ExitCode.OK
+    stopped = row_of(own, "worker-ann")
+    assert (stopped["state"], stopped["pid"]) == ("STOPPED", None)
+    assert not os.path.exists(f"/proc/{first}")
+    assert typed(own, "atrader-manager start worker-ann").code == ExitCode.OK
+    second = own.pid("worker-ann")
+    assert second != first
+    assert typed(own, "atrader-manager restart ann --json").json["lines"]
+    third = row_of(own, "worker-ann")
+    assert third["state"] == "RUNNING"
+    assert third["pid"] not in (first, second)
+    assert {name: own.pid(name) for name in others} == others
+    assert own.stop() == 0
+
+
+def test_stop_ends_the_fleet_and_returns_when_it_is_gone(own: Fleet) -> None:
+    wait_for(lambda: own.history("trades"), "a trade")
+    assert typed(own, "atrader-manager stop").code == ExitCode.OK
+    own.reap()
+    assert not own.survivors()
+    assert typed(own, "atrader-manager status").code == ExitCode.UNAVAILABLE
+    assert typed(own, "atrader history trades --json").json
+    assert typed(own, "atrader-manager logs -n 3").out.strip()
+
+
+def test_start_daemon_returns_when_the_fleet_runs_and_stop_ends_it(tmp_path: Path) -> None:
+    fleet = write_talkers(Fleet(tmp_path / "home"))
+    try:
+        assert typed(fleet, "atrader-manager start --daemon").code == ExitCode.OK
+        status = typed(fleet, "atrader-manager status --json").json
+        assert {row["state"] for row in status["processes"]} == {"RUNNING"}
+        assert typed(fleet, "atrader-manager stop").code == ExitCode.OK
+        wait_for(lambda: not fleet.survivors(), "the end of the daemon")
+    finally:
+        fleet.end()
+        close_context()
+
+
+def test_following_the_logs_shows_new_lines_until_ctrl_c(own: Fleet) -> None:
+    command = [SCRIPTS / "atrader-manager", "-C", own.home.root, "logs", "-f", "-n", "1", "manager"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as logs:
+        try:
+            assert logs.stdout is not None
+            assert logs.stdout.readline()  # the newest line there is: from here on it follows
+            assert typed(own, "atrader-manager halt paper").code == ExitCode.OK
+            assert any("HALTED" in line for line in iter(logs.stdout.readline, ""))
+        finally:
+            logs.send_signal(signal.SIGINT)
+        assert logs.wait(10) == 0
+    assert own.stop() == 0

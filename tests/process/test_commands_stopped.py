@@ -1,0 +1,245 @@
+"""Commands on an installation that is not running, or is none."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from atrader.exit_codes import ExitCode
+from tests.support.typed import SCRIPTS, type_command
+
+HEADER = "timestamp,open,high,low,close,ask_open,ask_high,ask_low,ask_close,volume"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Give an installation as `init` makes it."""
+    directory = tmp_path / "demo"
+    assert type_command("atrader-manager init", directory).code == ExitCode.OK
+    return directory
+
+
+def bar_line(minute: int) -> str:
+    """Write one minute bar of Wednesday, 1 February 2023, from 10:00 UTC on."""
+    price = 1.1 + minute * 0.0001
+    bid = f"{price:.4f},{price + 0.0002:.4f},{price - 0.0002:.4f},{price + 0.0001:.4f}"
+    ask = f"{price + 0.0001:.4f},{price + 0.0003:.4f},{price - 0.0001:.4f},{price + 0.0002:.4f}"
+    return f"2023-02-01T10:{minute:02d}:00Z,{bid},{ask},{minute + 1}.0"
+
+
+def trading_states(home: Path) -> dict[str, Any]:
+    """Return the trading-state file."""
+    content: dict[str, Any] = json.loads((home / "data" / "trading-states.json").read_text())
+    return content
+
+
+def test_init_writes_an_installation_that_passes_check(home: Path) -> None:
+    assert {path.name for path in home.iterdir()} >= {"etc", "data", "log", "run"}
+    assert (home / "run").stat().st_mode & 0o777 == 0o700
+    checked = type_command("atrader-manager -C", home, "check", "--json").json
+    assert checked["accounts"] == ["paper"]
+    assert len(checked["instances"]) >= 3
+    assert len({row["magic"] for row in checked["instances"]}) == len(checked["instances"])
+
+
+@pytest.mark.parametrize("template", ["demo", "replay", "empty"])
+def test_every_template_passes_check(tmp_path: Path, template: str) -> None:
+    assert type_command("atrader-manager init --template", template, tmp_path / "made").code == ExitCode.OK
+    assert type_command("atrader-manager -C", tmp_path / "made", "check").code == ExitCode.OK
+
+
+def test_init_never_overwrites_a_file(home: Path) -> None:
+    mine = home / "etc" / "accounts" / "paper.toml"
+    mine.write_text("broker = 'paper'  # mine\n")
+    before = {path: path.read_bytes() for path in home.rglob("*.toml")}
+    again = type_command("atrader-manager init", home)
+    assert again.code == ExitCode.CONFIG
+    assert "never overwritten" in again.err
+    assert {path: path.read_bytes() for path in home.rglob("*.toml")} == before
+
+
+def test_check_names_file_and_key_of_everything_that_is_wrong(home: Path) -> None:
+    account = home / "etc" / "accounts" / "paper.toml"
+    account.write_text(account.read_text().replace("initial_balance", "inital_balance"))
+    fleet = home / "etc" / "atrader.toml"
+    fleet.write_text(fleet.read_text().replace('beat_interval = "1s"', "beat_interval = 1"))
+    found = type_command("atrader-manager -C", home, "check")
+    assert found.code == ExitCode.CONFIG
+    assert "etc/accounts/paper.toml" in found.err
+    assert "inital_balance" in found.err
+    assert "initial_balance" in found.err  # did you mean
+    assert "etc/atrader.toml" in found.err
+    assert "beat_interval" in found.err
+    assert "Traceback" not in found.err
+    assert type_command("atrader-manager -C", home, "start").code == ExitCode.CONFIG
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["atrader-manager status", "atrader-manager start", "atrader-manager logs", "atrader-manager halt"],
+)
+def test_a_directory_without_an_installation_is_named_with_what_to_do(tmp_path: Path, line: str) -> None:
+    done = type_command(line, cwd=tmp_path)
+    assert done.code == ExitCode.CONFIG
+    assert str(tmp_path) in done.err
+    assert "atrader-manager init" in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", ["status", "stop", "restart", "reload", "start eurusd-cross"])
+def test_commands_that_need_the_fleet_say_that_it_does_not_run(home: Path, words: str) -> None:
+    done = type_command(f"atrader-manager {words}", cwd=home, timeout_s=90)
+    assert done.code == ExitCode.UNAVAILABLE
+    assert "is it running?" in done.err
+
+
+@pytest.mark.parametrize(
+    "line", ["atrader-manager fly", "atrader-manager status --jason", "atrader history", "atrader fly"]
+)
+def test_a_wrong_command_line_is_a_usage_error(home: Path, line: str) -> None:
+    done = type_command(line, cwd=home)
+    assert done.code == ExitCode.USAGE
+    assert "Usage: " in done.err + done.out
+
+
+def test_the_installation_is_the_current_directory_or_atrader_home_or_minus_c(home: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    expected = type_command("atrader-manager check --json", cwd=home).json
+    by_variable = type_command("atrader-manager check --json", cwd=elsewhere, environment={"ATRADER_HOME": str(home)})
+    assert by_variable.json == expected
+    wrong = {"ATRADER_HOME": str(elsewhere)}
+    assert (
+        type_command("atrader-manager -C", home, "check", "--json", cwd=elsewhere, environment=wrong).json == expected
+    )
+
+
+def test_halt_without_a_manager_is_written_for_the_next_start(home: Path) -> None:
+    told = type_command("atrader-manager halt paper --json", cwd=home).json
+    assert told["scope"] == "account:paper"
+    assert told["state"] == "HALTED"
+    assert json.loads((home / "data" / "trading-states.json").read_text())["accounts"] == {"paper": "HALTED"}
+    assert type_command("atrader-manager resume paper", cwd=home).code == ExitCode.OK
+    assert (
+        json.loads((home / "data" / "trading-states.json").read_text())["accounts"].get("paper", "ACTIVE") == "ACTIVE"
+    )
+
+
+def test_an_unknown_scope_is_refused_with_those_there_are(home: Path) -> None:
+    done = type_command("atrader-manager halt nobody", cwd=home)
+    assert done.code == ExitCode.CONFIG
+    assert "eurusd-cross" in done.err
+    assert not (home / "data" / "trading-states.json").exists()
+
+
+def test_flatten_asks_for_a_confirmation(home: Path) -> None:
+    done = type_command("atrader-manager flatten", cwd=home)
+    assert done.code == ExitCode.USAGE
+    assert "--yes" in done.err
+    assert type_command("atrader-manager flatten --yes", cwd=home).code == ExitCode.OK
+    assert trading_states(home)["fleet"] == "FLATTENING"
+
+
+def test_keys_are_made_once_and_kept(home: Path) -> None:
+    assert type_command("atrader-manager keys", cwd=home).code == ExitCode.OK
+    files = {path: path.read_bytes() for path in (home / "etc" / "keys").rglob("*") if path.is_file()}
+    assert files
+    assert all(path.stat().st_mode & 0o077 == 0 for path in files)
+    assert type_command("atrader-manager keys", cwd=home).code == ExitCode.CONFIG
+    assert {path: path.read_bytes() for path in files} == files
+    assert type_command("atrader-manager keys --force", cwd=home).code == ExitCode.OK
+    assert {path: path.read_bytes() for path in files} != files
+
+
+def test_doctor_looks_at_machine_and_installation(home: Path) -> None:
+    findings = type_command("atrader-manager doctor --json", cwd=home).json
+    looked_at = {finding["what"]: finding["level"] for finding in findings}
+    assert looked_at.keys() >= {"python", "sqlite", "clock", "disk", "configuration", "run directory", "manager"}
+    assert looked_at["configuration"] == "ok"
+    (home / "run").chmod(0o755)
+    found = type_command("atrader-manager doctor", cwd=home)
+    assert found.code == ExitCode.FAILURE
+    assert "chmod 700" in found.out
+
+
+@pytest.mark.parametrize("program", ["atrader-manager", "atrader"])
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script_that_the_shell_accepts(program: str, shell: str) -> None:
+    script = type_command(f"{program} completion {shell}")
+    assert script.code == ExitCode.OK
+    assert f"_{program.upper().replace('-', '_')}_COMPLETE" in script.out
+    if shutil.which(shell):
+        assert subprocess.run([shell, "-n"], input=script.out, text=True, check=False).returncode == 0
+
+
+def test_completion_completes_commands() -> None:
+    asked = {"_ATRADER_MANAGER_COMPLETE": "bash_complete", "COMP_WORDS": "atrader-manager re", "COMP_CWORD": "1"}
+    offered = type_command("atrader-manager", environment=asked).out
+    assert {line.partition(",")[2] for line in offered.splitlines()} == {"reduce", "reload", "restart", "resume"}
+
+
+@pytest.mark.parametrize("program", ["atrader-manager", "atrader"])
+def test_help_and_version_work_anywhere(program: str, tmp_path: Path) -> None:
+    assert "Usage: " in type_command(f"{program} --help", cwd=tmp_path).out
+    assert type_command(f"{program} -h", cwd=tmp_path).out == type_command(f"{program} --help", cwd=tmp_path).out
+    assert "0.1.0" in type_command(f"{program} --version", cwd=tmp_path).out
+
+
+def test_bars_go_in_and_out_with_their_gap_known(home: Path, tmp_path: Path) -> None:
+    lines = [HEADER, *(bar_line(minute) for minute in range(20) if minute not in (7, 8)), "2023-02-01T10:30:00Z,no"]
+    (tmp_path / "eurusd-1m.csv").write_text("\n".join(lines) + "\n")
+
+    first = type_command("atrader data import --json", tmp_path / "eurusd-1m.csv", cwd=home).json
+    assert (first["instrument"], first["what"], first["rows"], first["new"]) == ("EUR/USD", "1m bars", 18, 18)
+    assert [row["line"] for row in first["bad_rows"]] == [20]
+    again = type_command("atrader data import --json", tmp_path / "eurusd-1m.csv", cwd=home).json
+    assert (again["rows"], again["new"]) == (18, 0)
+
+    [series] = type_command("atrader data list --json", cwd=home).json
+    assert series.keys() == {"instrument", "timeframe", "source", "count", "first", "last"}
+    assert (series["count"], series["first"]) == (18, "2023-02-01T10:00:00Z")
+
+    [gap] = type_command("atrader data gaps EUR/USD 1m --json", cwd=home).json
+    assert gap == {"first_missing": "2023-02-01T10:07:00Z", "last_missing": "2023-02-01T10:08:00Z", "bars": 2}
+
+    whole = type_command("atrader data export EUR/USD 1m", cwd=home).out.splitlines()
+    assert whole[0] == HEADER
+    assert len(whole) == 19
+    part = ("--start", "2023-02-01T10:05:00Z", "--end", "2023-02-01T10:10:00Z")
+    hourly = type_command("atrader data export EUR/USD 5m", *part, cwd=home).out.splitlines()
+    assert len(hourly) == 2
+    assert hourly[1].startswith("2023-02-01T10:05:00Z,1.1005,")
+
+    type_command("atrader data export EUR/USD 1m -o", tmp_path / "out.csv", cwd=home)
+    other = tmp_path / "other"
+    assert type_command("atrader-manager init", other).code == ExitCode.OK
+    back = type_command("atrader data import --instrument EUR/USD", tmp_path / "out.csv", cwd=other)
+    assert back.code == ExitCode.OK
+    assert type_command("atrader data export EUR/USD 1m", cwd=other).out.splitlines() == whole
+
+
+def test_an_import_that_is_strict_stores_nothing_when_a_row_is_bad(home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "eurusd.csv"
+    path.write_text(f"{HEADER}\n{bar_line(0)}\nnonsense\n")
+    refused = type_command("atrader data import --strict --timeframe 1m", path, cwd=home)
+    assert refused.code == ExitCode.CONFIG
+    assert "eurusd.csv" in refused.err
+    assert type_command("atrader data list --json", cwd=home).json == []
+    assert type_command("atrader data import --instrument XXX/YYY", path, cwd=home).code == ExitCode.CONFIG
+
+
+@pytest.mark.parametrize("table", ["trades", "orders", "fills", "signals", "equity", "alerts", "events"])
+def test_the_history_of_an_installation_that_never_ran_is_empty(home: Path, table: str) -> None:
+    assert type_command(f"atrader history {table} --json", cwd=home).json == []
+
+
+def test_the_scripts_are_those_of_this_environment() -> None:
+    assert {(SCRIPTS / name).is_file() for name in ("atrader-manager", "atrader")} == {True}
+    assert type_command("atrader-manager --version").out.startswith("atrader-manager")
+    assert sys.executable in (SCRIPTS / "atrader").read_text()

@@ -1,0 +1,52 @@
+"""Commands as a user types them: the installed scripts, in a directory, with an environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+SCRIPTS = Path(sys.executable).parent
+"""Where the scripts of the environment under test are."""
+
+
+class Done(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What it printed, as JSON."""
+        assert self.code == 0, self.err
+        return json.loads(self.out)
+
+
+def type_command(
+    line: str,
+    *more: object,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    scripts: Path = SCRIPTS,
+    timeout_s: float = 60.0,
+) -> Done:
+    """Run one command line: the words of ``line``, then ``more`` arguments as they are."""
+    program, *words = line.split()
+    inherited = {key: value for key, value in os.environ.items() if key not in ("ATRADER_HOME", "PYTHONPATH")}
+    done = subprocess.run(
+        [scripts / program, *words, *map(str, more)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**inherited, **(environment or {})},
+        timeout=timeout_s,
+        check=False,
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
