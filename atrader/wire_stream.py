@@ -16,8 +16,6 @@ from atrader.errors import WireError
 
 _PLAIN: Final = frozenset({int, float, str, bool, bytes, list, dict, NoneType})
 _MAX_SIGNATURES: Final = 256
-_INT_MIN: Final = -(2**63)
-_INT_MAX: Final = 2**64 - 1
 
 _schemas: dict[tuple[str, int], StreamSchema] = {}
 
@@ -57,7 +55,8 @@ class StreamSchema:
         Parameters
         ----------
         values : tuple
-            One value per field, in order. An int is accepted for a float, a numpy float64 too.
+            One value per field, in order. An int is accepted for a float, a numpy float64 too. Ints must
+            fit 64 bits, which the sender of the message finds out.
 
         Raises
         ------
@@ -164,8 +163,6 @@ def _types_of(kind: str, name: str, declared: Any) -> frozenset[type]:
 def _to_wire(value: Any, allowed: frozenset[type]) -> Any:
     """Return the plain form of one value; TypeError when it is none of the allowed types."""
     kind = type(value)
-    if kind is int and int in allowed and not _INT_MIN <= value <= _INT_MAX:
-        raise OverflowError
     if kind is Decimal and Decimal in allowed:
         return str(value)
     if kind in allowed:

@@ -1,19 +1,19 @@
 """Who may connect to the CURVE servers of this process.
 
-libzmq asks one handler per context (ZAP). It runs in a thread of its own that lives as long as a CURVE server is open.
+libzmq asks one handler per context (ZAP). It runs in a thread of its own from the first CURVE server on
+until the context is closed: libzmq frees its address too late to start a second one soon after.
 """
 
 from __future__ import annotations
 
+import os
 import threading
-from typing import Final
 
 import zmq
 from zmq.auth.thread import ThreadAuthenticator
 
-_lock: Final = threading.Lock()
+_lock = threading.Lock()
 _authenticator: ThreadAuthenticator | None = None
-_doors: dict[str, _Door] = {}
 
 
 class _Door:
@@ -31,28 +31,35 @@ def open_door(context: zmq.Context[zmq.Socket[bytes]], domain: str, admitted: fr
     """Admit these public keys to the servers of a domain; call it before they bind."""
     global _authenticator
     with _lock:
-        if _authenticator is None or _authenticator.context is not context or not _authenticator.is_alive():
-            _doors.clear()  # of a parent process, or of a context that was closed
+        if _authenticator is None:
             _authenticator = ThreadAuthenticator(context)
             _authenticator.start()
-        _doors[domain] = _Door(admitted)
-        _authenticator.configure_curve_callback(domain, _doors[domain])
+        _authenticator.configure_curve_callback(domain, _Door(admitted))
 
 
 def close_door(domain: str) -> None:
-    """Admit nobody to a domain any more; the last one ends the thread."""
+    """Admit nobody to a domain any more."""
+    with _lock:
+        if _authenticator is not None:
+            _authenticator.configure_curve_callback(domain, _Door(frozenset()))
+
+
+def close_all_doors() -> None:
+    """End the thread; for the end of the context."""
     global _authenticator
     with _lock:
-        if _doors.pop(domain, None) is None or _authenticator is None:
-            return
-        if _doors:
-            _authenticator.configure_curve_callback(domain, _Door(frozenset()))
-        else:
+        if _authenticator is not None:
             _authenticator.stop()
             _authenticator = None
 
 
-def close_all_doors() -> None:
-    """End the thread, whoever is still open; for the end of the context."""
-    for domain in list(_doors):
-        close_door(domain)
+def _forget_in_child() -> None:
+    """Drop a parent's handler without touching its sockets, which a forked child must not use."""
+    global _authenticator, _lock
+    if _authenticator is not None:
+        _authenticator.pipe = _authenticator.thread = None  # type: ignore[assignment]
+        _authenticator = None
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget_in_child)

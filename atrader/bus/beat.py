@@ -154,7 +154,7 @@ class BeatServer:
         """Stop listening and free the endpoint. May be called twice."""
         if self._socket is not None and self._pump is not None:
             self._pump.stop()
-            close_server_socket(self._socket, self._asked, self.endpoint)
+            close_server_socket(self._socket, self.endpoint)
             self._socket = self._pump = None
 
     def _on_message(self, frames: list[zmq.Frame]) -> None:

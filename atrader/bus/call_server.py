@@ -144,7 +144,7 @@ class CallServer:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
-        close_server_socket(self._socket, self._asked, self.endpoint)
+        close_server_socket(self._socket, self.endpoint)
         self._socket = self._pump = None
 
     def _on_message(self, frames: list[zmq.Frame]) -> None:

@@ -5,6 +5,7 @@ One context per process, made when the first socket is, so never before a fork.
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket as unix
 import time
@@ -26,6 +27,7 @@ Socket: TypeAlias = "zmq.Socket[bytes]"
 _UNBIND_LIMIT_S: Final = 1.0  # libzmq closes a listener in its own thread, normally within 1 ms
 _UNLINK_LIMIT_S: Final = 0.02
 
+_domains = itertools.count(1)
 _context: Context | None = None
 _context_pid = 0
 
@@ -100,15 +102,16 @@ def server_socket(
     socket = _make(kind, endpoint, options)
     try:
         if endpoint.transport == "tcp" and curve is not None and curve.server_secret is not None:
-            admission.open_door(context(), endpoint.address, curve.admitted)
-            socket.setsockopt_string(zmq.ZAP_DOMAIN, endpoint.address)
+            domain = f"{endpoint}#{next(_domains)}"  # one each: two servers may both have asked for port 0
+            admission.open_door(context(), domain, curve.admitted)
+            socket.setsockopt_string(zmq.ZAP_DOMAIN, domain)
             socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)
             socket.setsockopt(zmq.CURVE_SERVER, 1)
             socket.setsockopt_string(zmq.CURVE_SECRETKEY, curve.server_secret)
         return socket, _bind(socket, endpoint)
     except AtraderError:
+        admission.close_door(socket.getsockopt_string(zmq.ZAP_DOMAIN))
         socket.close(linger=0)
-        admission.close_door(endpoint.address)
         raise
 
 
@@ -143,21 +146,20 @@ def client_socket(
     return socket
 
 
-def close_server_socket(socket: Socket, asked: Endpoint, bound: Endpoint) -> None:
+def close_server_socket(socket: Socket, bound: Endpoint) -> None:
     """Unbind and close a server's socket, and return only when a successor can bind.
 
-    libzmq removes the socket file later in a thread of its own; a successor's file at the same path would be removed
-    in place of ours, and nobody could ever connect to it.
+    libzmq closes the listener in a thread of its own. The socket file stays: removing it could hit a successor's.
     """
     if not socket.closed:
         try:
             socket.unbind(bound.address)
         except zmq.ZMQError:
-            pass  # the context is ending: it removes the file itself
+            pass  # the context is ending, and the listener with it
         else:
-            _wait_for_unlink(bound.path)
+            _wait_until_free(bound.path)
+        admission.close_door(socket.getsockopt_string(zmq.ZAP_DOMAIN))
         socket.close()
-    admission.close_door(asked.address)
 
 
 def _make(kind: int, endpoint: Endpoint, options: SocketOptions) -> Socket:
@@ -211,22 +213,25 @@ def _refuse_if_served(endpoint: Endpoint, path: Path) -> None:
         raise ConfigError(f"endpoint {endpoint}: the directory {path.parent} does not exist")
     if path.exists() and not path.is_socket():
         raise ConfigError(f"endpoint {endpoint}: the path exists and is no socket")
+    try:
+        served = _is_served(path)
+    except OSError as error:
+        raise ConfigError(f"endpoint {endpoint}: cannot tell whether it is in use: {error}") from error
+    if served:
+        raise ConfigError(f"endpoint {endpoint}: another process serves it already")
+
+
+def _is_served(path: Path) -> bool:
     with unix.socket(unix.AF_UNIX, unix.SOCK_STREAM) as probe:
         probe.settimeout(_UNBIND_LIMIT_S)
         try:
             probe.connect(str(path))
         except (FileNotFoundError, ConnectionRefusedError):
-            return  # no file, or one that a dead process left
-        except OSError as error:
-            raise ConfigError(f"endpoint {endpoint}: cannot tell whether it is in use: {error}") from error
-    raise ConfigError(f"endpoint {endpoint}: another process serves it already")
+            return False  # no file, or one that a dead process left
+    return True
 
 
-def _wait_for_unlink(path: Path | None) -> None:
-    """Give libzmq a moment to remove the socket file; newer versions leave it for ever, then we do."""
-    if path is None:
-        return
-    deadline_s = time.monotonic() + _UNLINK_LIMIT_S
-    while path.exists() and time.monotonic() < deadline_s:
+def _wait_until_free(path: Path | None) -> None:
+    deadline_s = time.monotonic() + _UNBIND_LIMIT_S
+    while path is not None and time.monotonic() < deadline_s and _is_served(path):
         time.sleep(0.0005)
-    path.unlink(missing_ok=True)

@@ -70,12 +70,11 @@ class StreamServer:
     ) -> None:
         self.epoch = secrets.randbits(63) if epoch is None else epoch
         self.counters: Counter[str] = Counter()
-        self._asked = Endpoint.parse(endpoint)
         self._keep = keep
         self._topics: dict[str, _Topic] = {}
         self._wanted: Counter[bytes] = Counter()
         self._packer = msgpack.Packer()
-        self._socket, self.endpoint = server_socket(zmq.XPUB, self._asked, curve, options)
+        self._socket, self.endpoint = server_socket(zmq.XPUB, Endpoint.parse(endpoint), curve, options)
 
     def publish(self, topic: str, schema: StreamSchema, values: tuple[Any, ...]) -> int:
         """Send one message to whoever listens; never blocks, nothing is on disk.
@@ -142,7 +141,7 @@ class StreamServer:
 
     def close(self) -> None:
         """Stop publishing and free the endpoint; sends what is queued for 0.2 s at most. May be called twice."""
-        close_server_socket(self._socket, self._asked, self.endpoint)
+        close_server_socket(self._socket, self.endpoint)
 
     def _new_topic(self, topic: str) -> _Topic:
         name = _name(topic)
