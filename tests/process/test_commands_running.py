@@ -40,7 +40,7 @@ class Talker(EventStrategy):
 '''
 
 NUMBER = (int, float)
-PROCESS_KEYS = {
+PROCESS_KEYS: dict[str, Any] = {
     "name": str,
     "kind": str,
     "state": str,
@@ -342,7 +342,7 @@ def test_start_daemon_returns_when_the_fleet_runs_and_stop_ends_it(tmp_path: Pat
 
 
 def test_following_the_logs_shows_new_lines_until_ctrl_c(own: Fleet) -> None:
-    command = [SCRIPTS / "atrader-manager", "-C", own.home.root, "logs", "-f", "-n", "1", "manager"]
+    command = [str(SCRIPTS / "atrader-manager"), "-C", str(own.home.root), "logs", "-f", "-n", "1", "manager"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as logs:
         try:
             assert logs.stdout is not None
