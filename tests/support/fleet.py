@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -240,8 +241,9 @@ class Fleet:
             self._manager.kill()
             self._manager.wait()
         for process in self.survivors():
-            process.kill()
-            process.wait(5)
+            with contextlib.suppress(psutil.NoSuchProcess):  # the fleet is dying with its manager
+                process.kill()
+                process.wait(5)
 
     def survivors(self) -> list[psutil.Process]:
         """Return processes of this installation that still live (found by their working files)."""

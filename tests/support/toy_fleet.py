@@ -27,7 +27,9 @@ stall_grace = '300ms'
 class ToyFleet(Fleet):
     """One data layer, one gateway and some workers that do what files tell them."""
 
-    def __init__(self, root: Path, workers: int = 1, process: str = QUICK, restart: str = "", instance: str = "") -> None:
+    def __init__(
+        self, root: Path, workers: int = 1, process: str = QUICK, restart: str = "", instance: str = ""
+    ) -> None:
         super().__init__(root)
         self.process_text = process
         self.restart_text = restart

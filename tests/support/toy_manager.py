@@ -5,10 +5,10 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))  # children inherit it
 
-from atrader.configuration.loader import load_installation  # noqa: E402
-from atrader.errors import ConfigError  # noqa: E402
-from manager.service import run_manager  # noqa: E402
-from tests.support.toy import ENTRIES  # noqa: E402
+from atrader.configuration.loader import load_installation
+from atrader.errors import ConfigError
+from manager.service import run_manager
+from tests.support.toy import ENTRIES
 
 if __name__ == "__main__":
     home = Path(sys.argv[1])
