@@ -57,3 +57,8 @@ def test_a_command_that_does_not_exist_is_found_out(arguments, expected):
 def test_every_command_has_a_help_text(program):
     silent = [name for name, command in program.commands.items() if not (command.help or command.short_help)]
     assert not silent
+
+
+def test_every_page_of_the_documentation_is_linked_from_another():
+    linked = {target for page in pages() for _, target in relative_links(page) if target != page}
+    assert not [shown(page) for page in pages() if page.is_relative_to(ROOT / "docs") and page not in linked]
