@@ -130,11 +130,11 @@ def run_child(spec: ProcessSpec) -> NoReturn:
     with contextlib.suppress(PermissionError):  # we lead a session already
         os.setsid()
     preloaded = sys.modules.get(spec.preload) if spec.preload else None
-    parent_pid = getattr(preloaded, "SERVER_PID", None) or _parent_pid()
-    try:
-        kernel_limits.die_with_parent(parent_pid)
-    except InvariantBroken:
-        os._exit(ExitCode.PARENT_DIED)
+    if preloaded is not None or not spec.preload:
+        try:
+            kernel_limits.die_with_parent(getattr(preloaded, "SERVER_PID", None) or _parent_pid())
+        except InvariantBroken:
+            os._exit(ExitCode.PARENT_DIED)
     os.environ[OWNER_VARIABLE] = str(os.getpid())
     _capture_output(spec)
     refused = kernel_limits.apply(spec.limits, spec.kind)
