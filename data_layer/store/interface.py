@@ -41,8 +41,8 @@ class MarketBatch(NamedTuple):
 class MarketReader(Protocol):
     """Reads bars and quotes."""
 
-    def series(self) -> list[SeriesInfo]:
-        """List the stored series, by instrument and length of the timeframe."""
+    def series(self, instrument: str | None = None) -> list[SeriesInfo]:
+        """List the series (of one instrument), by length of the timeframe; quotes have the timeframe ``ticks``."""
         ...
 
     def bars(self, instrument: str, timeframe: str, start_ns: int | None = None, end_ns: int | None = None) -> Bars:

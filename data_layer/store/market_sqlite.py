@@ -41,19 +41,20 @@ class SqliteMarketReader:
         self._ticks = ColumnTable(path, "tick", TICK_COLUMNS, integers=2)
         self._db = connection or open_reader(path, MARKET_VERSION)
 
-    def series(self) -> list[SeriesInfo]:
-        """List the stored series, by instrument and length of the timeframe; quotes have the timeframe ``ticks``."""
+    def series(self, instrument: str | None = None) -> list[SeriesInfo]:
+        """List the series (of one instrument), by length of the timeframe; quotes have the timeframe ``ticks``."""
         with errors_of(self._path):
             found = []
-            for number, instrument, timeframe, source in self._db.execute(
-                "SELECT id, instrument, timeframe, source FROM series"
+            for number, symbol, timeframe, source in self._db.execute(
+                "SELECT id, instrument, timeframe, source FROM series WHERE instrument=coalesce(?, instrument)",
+                (instrument,),
             ).fetchall():
                 table = self._ticks if timeframe == _TICKS else self._bars
                 count, first_ns, last_ns = table.extent(self._db, number)
                 if count:
                     found.append(
                         SeriesInfo(
-                            instrument=instrument,
+                            instrument=symbol,
                             timeframe=timeframe,
                             source=source,
                             count=count,

@@ -1,0 +1,20 @@
+"""Bars: built from quotes, and longer ones from shorter ones."""
+
+from data_layer.bars.aggregation import IncrementalAggregator, aggregate, complete, divides
+from data_layer.bars.builder import BarBuilder
+from data_layer.bars.gaps import Gap, find_gaps
+from data_layer.bars.library import BarLibrary, BarReader
+from data_layer.bars.overlay import Overlay
+
+__all__ = [
+    "BarBuilder",
+    "BarLibrary",
+    "BarReader",
+    "Gap",
+    "IncrementalAggregator",
+    "Overlay",
+    "aggregate",
+    "complete",
+    "divides",
+    "find_gaps",
+]
