@@ -303,7 +303,12 @@ class Engine:
         self._plan()
 
     def _close_out(self, now_ns: int) -> None:
-        """Close the worst tickets, as far as their market is open, until equity is above the level again."""
+        """Close the worst tickets, as far as their market is open, until equity is above the level again.
+
+        Not before everything held was quoted anew after a restart: equity at old prices has cost nobody anything.
+        """
+        if not self._is_valued_afresh():
+            return
         frac = self._config.paper.margin_closeout_frac
         while (margin := self.money.margin_used(self.state)) and self.money.equity(self.state) <= frac * margin:
             losing = [
@@ -318,6 +323,11 @@ class Engine:
             price = closing_price(worst.side, *desk.prices())
             self._exit(worst, desk, price, "margin-closeout", now_ns)
             self._settle(desk)
+
+    def _is_valued_afresh(self) -> bool:
+        held = [desk for desk in self.desks.values() if desk.tickets]
+        pairs = (pair for desk in held for pair, _ in self.money.pairs(desk.instrument.quote) if pair.has_quote)
+        return all(desk.fresh for desk in (*held, *pairs))
 
     def _settle(self, desk: Desk) -> None:
         desk.set_levels()
