@@ -1,0 +1,238 @@
+"""Executions into the ledger: whose they are, what they open or close."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from typing import Any, Final, get_args
+
+from atrader.clock import Clock
+from atrader.ledger import FOREIGN_MAGIC
+from atrader.orders.ids import IntentId, intent_id_of
+from atrader.orders.model import OPPOSITE, Fill, FillReason, Intent, Order, Trade
+from atrader.orders.states import OrderState
+from broker_api.adapter import FillReport
+from broker_api.gateway.alerts import Alerts
+from broker_api.gateway.book import ADOPTED_DIGEST, Book
+from broker_api.gateway.day import DayKeeper
+from broker_api.gateway.moves import Moves
+from broker_api.gateway.publish import Publisher
+from broker_api.gateway.valuation import Valuation
+from broker_api.journal import Batch, Entry
+
+_ZERO: Final = Decimal(0)
+_CONTEXT: Final = Context(prec=40, rounding=ROUND_HALF_EVEN)
+_REASONS: Final = frozenset(get_args(FillReason))
+
+
+class FillBooking:
+    """Books each execution once, in ledger, journal, risk day and balance.
+
+    Attribution: by the client id of our order; else by the ticket; else, when the broker closed out by itself, to our
+    trades on the closed side, oldest first; what is left belongs to nobody (magic 0), is shown and never touched.
+    """
+
+    def __init__(
+        self,
+        book: Book,
+        moves: Moves,
+        publisher: Publisher,
+        valuation: Valuation,
+        day: DayKeeper,
+        alerts: Alerts,
+        clock: Clock,
+        instance_names: Mapping[int, str],
+    ) -> None:
+        self._book = book
+        self._moves = moves
+        self._publisher = publisher
+        self._valuation = valuation
+        self._day = day
+        self._alerts = alerts
+        self._clock = clock
+        self._instance_names = instance_names
+
+    def book(self, report: FillReport, batch: Batch) -> None:
+        """Book an execution that was not booked before."""
+        entry = self._owner(report, batch)
+        if entry is None:
+            self._book_ownerless(report, batch)
+            return
+        order = entry.order
+        fill = self._fill_of(report, order)
+        if order.intent.action == "close":
+            self._book_close(order, fill, batch)
+        else:
+            self._book_open(order, fill, report.broker_trade_id, batch)
+        self._count(entry, report, batch)
+
+    def _owner(self, report: FillReport, batch: Batch) -> Entry | None:
+        if report.client_id is None:
+            return None
+        entry = self._book.entry(report.client_id)
+        intent_id = intent_id_of(report.client_id) if entry is None else None
+        return entry if intent_id is None else self._adopt(report, intent_id, batch)
+
+    def _adopt(self, report: FillReport, intent_id: IntentId, batch: Batch) -> Entry:
+        """Make the order of a fill that carries one of our ids, which the journal does not know."""
+        closes = self._closed_by(report, intent_id)
+        intent = Intent(
+            magic=intent_id.magic,
+            n=intent_id.n,
+            instance=self._instance_names.get(intent_id.magic, ""),
+            instrument=report.instrument,
+            action="open" if closes is None else "close",
+            time_ns=report.time_ns,
+            reason="adopted",
+            side=report.side if closes is None else None,
+            units=report.units,
+            trade_id=None if closes is None else closes.trade_id,
+        )
+        order = Order(
+            client_id=intent.client_id,
+            intent=intent,
+            state=OrderState.SENT,
+            units=report.units,
+            created_ns=report.time_ns,
+            updated_ns=report.time_ns,
+        )
+        entry = Entry(order, report.transaction_id, ADOPTED_DIGEST)
+        self._book.add(entry)
+        batch.order(entry)
+        self._alerts.alert(
+            "adopted-order",
+            f"the broker filled order {order.client_id}, which the journal does not know",
+            instrument=report.instrument,
+            magic=intent_id.magic,
+        )
+        return entry
+
+    def _closed_by(self, report: FillReport, intent_id: IntentId) -> Trade | None:
+        if report.broker_trade_id is not None:
+            held = self._book.trade_of_ticket(report.broker_trade_id)
+            return held if held is not None and held.side != report.side else None
+        if intent_id.n > 0:
+            return None
+        trades = self._book.ledger.open_trades(intent_id.magic, report.instrument)
+        return next((trade for trade in trades if trade.side != report.side), None)
+
+    def _book_open(self, order: Order, fill: Fill, broker_trade_id: str | None, batch: Batch) -> None:
+        ledger, protection = self._book.ledger, dict[str, Decimal]()
+        if ledger.trade(order.client_id) is None:  # a known trade keeps what it was modified to
+            protection = self.protection_of(order.intent)
+        trade = ledger.apply_open(order, fill, broker_trade_id=broker_trade_id, **protection)
+        self._keep(fill.model_copy(update={"trade_id": trade.trade_id}), trade, batch)
+
+    def _book_close(self, order: Order, fill: Fill, batch: Batch) -> None:
+        intent = order.intent
+        if intent.reason in _REASONS and intent.n < 0:
+            fill = fill.model_copy(update={"reason": intent.reason})
+        trade = self._book.ledger.trade(intent.trade_id or "")
+        rest = fill if trade is None else self._close(trade, fill, intent.reason or None, batch)
+        if rest is not None:
+            self._alerts.alert(
+                "excess-close",
+                f"order {order.client_id} closed {rest.units} units more than trade {intent.trade_id} held",
+                instrument=fill.instrument,
+                magic=intent.magic,
+            )
+            self._book_foreign(rest, batch)
+
+    def _book_ownerless(self, report: FillReport, batch: Batch) -> None:
+        fill = self._fill_of(report, None)
+        rest: Fill | None = fill
+        if report.broker_trade_id is not None:
+            held = self._book.trade_of_ticket(report.broker_trade_id)
+            if held is None or held.side == report.side:
+                trade_id = None if held is None else held.trade_id
+                fill = fill.model_copy(update={"trade_id": trade_id})
+                trade = self._book.ledger.apply_open(None, fill, broker_trade_id=report.broker_trade_id)
+                self._keep(fill.model_copy(update={"trade_id": trade.trade_id}), trade, batch)
+                return
+            rest = self._close(held, fill, None, batch)
+        elif report.reason != "foreign" and report.reason != "order":
+            for trade in self._book.own_trades():
+                if rest is not None and (trade.instrument, trade.side) == (fill.instrument, OPPOSITE[fill.side]):
+                    rest = self._close(trade, rest, None, batch)
+        if rest is not None:
+            self._book_foreign(rest, batch)
+
+    def _close(self, trade: Trade, fill: Fill, reason: str | None, batch: Batch) -> Fill | None:
+        """Close what the trade holds with a fill; return the part of the fill that is left over."""
+        owner = {"magic": trade.magic, "instance": trade.instance}
+        rest = None
+        if fill.units > trade.units:
+            name, _, part = fill.fill_id.partition("/")
+            number = int(part or 1)
+            rest = fill.model_copy(
+                update={"fill_id": f"{name}/{number + 1}", "units": fill.units - trade.units, "commission": _ZERO}
+            )
+            fill = fill.model_copy(update={"fill_id": f"{name}/{number}", "units": trade.units})
+        booked, after = self._book.ledger.apply_close(
+            trade.trade_id, fill.model_copy(update=owner), reason=reason or fill.reason
+        )
+        self._keep(booked, after, batch)
+        return rest
+
+    def _book_foreign(self, fill: Fill, batch: Batch) -> None:
+        fill = fill.model_copy(update={"magic": FOREIGN_MAGIC, "instance": ""})
+        for part, trade in self._book.ledger.apply_foreign(fill):
+            self._keep(part, trade, batch)
+
+    def _keep(self, fill: Fill, trade: Trade, batch: Batch) -> None:
+        batch.fill(fill)
+        batch.trade(trade, fill.time_ns)
+        self._valuation.balance += fill.profit + fill.commission
+        if trade.magic != FOREIGN_MAGIC:
+            self._day.fill(fill, batch)
+            self._day.closed(trade, batch)
+        self._publisher.note_trade(trade)
+
+    def _count(self, entry: Entry, report: FillReport, batch: Batch) -> None:
+        """Bring the order up to date: units, average price, state."""
+        order = entry.order
+        filled = order.filled_units + report.units
+        value = _CONTEXT.multiply(order.filled_units, order.average_price or _ZERO)
+        update: dict[str, Any] = {
+            "filled_units": filled,
+            "average_price": _CONTEXT.divide(_CONTEXT.fma(report.units, report.price, value), filled),
+            "broker_id": report.broker_id or order.broker_id,
+        }
+        state = OrderState.FILLED if order.units is None or filled >= order.units else OrderState.PARTIAL
+        if order.state is OrderState.NEW:  # the adapter took back that it was never executed
+            self._moves.move(entry, OrderState.SENT, batch)
+        if not self._moves.move(entry, state, batch, **update):
+            if order.state is not OrderState.PARTIAL:
+                self._alerts.count("fill-after-end")
+            self._moves.rewrite(entry, batch, **update)
+
+    def protection_of(self, intent: Intent) -> dict[str, Decimal]:
+        """Return an intent's protective prices, rounded as the broker gets them."""
+        instrument = self._valuation.instruments.get(intent.instrument)
+        given = {
+            "stop_loss": intent.stop_loss,
+            "take_profit": intent.take_profit,
+            "trailing_distance": intent.trailing_distance,
+        }
+        rounded: Callable[[Decimal], Decimal] = (lambda value: value) if instrument is None else instrument.round_price
+        return {name: rounded(value) for name, value in given.items() if value is not None}
+
+    def _fill_of(self, report: FillReport, order: Order | None) -> Fill:
+        intent = None if order is None else order.intent
+        return Fill.model_construct(
+            fill_id=report.fill_id,
+            account=self._book.account,
+            magic=FOREIGN_MAGIC if intent is None else intent.magic,
+            instance="" if intent is None else intent.instance,
+            instrument=report.instrument,
+            side=report.side,
+            units=report.units,
+            price=report.price,
+            time_ns=report.time_ns,
+            reason=report.reason,
+            client_id=report.client_id,
+            trade_id=None,
+            commission=report.commission,
+            profit=_ZERO,
+            home_rate=report.home_rate,
+        )

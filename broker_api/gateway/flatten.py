@@ -1,0 +1,147 @@
+"""Exits that the gateway makes itself: close all, flatten, forced exits, a worker that stays away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final, Literal
+
+from atrader.clock import Clock
+from atrader.configuration.limits import InstanceLimits
+from atrader.orders.model import Intent, Order, Trade
+from atrader.risk import forced_exits
+from atrader.trading_state import TradingState
+from broker_api.gateway.alerts import Alerts
+from broker_api.gateway.book import Book
+from broker_api.gateway.gate import Gate
+from broker_api.gateway.submit import Submitter
+from broker_api.gateway.trading_states import TradingStateReader
+
+_FIRST_PAUSE_S: Final = 1.0
+_LONGEST_PAUSE_S: Final = 60.0  # a closed market refuses for a whole weekend
+_PASSES: Final = 2  # the second finds what opened while the first was under way
+_PASS_S: Final = 1.5
+
+
+class Flattener:
+    """Closes trades and cancels orders with intents of the gateway's own (counter below zero).
+
+    Everything here may be asked for again: a trade whose close is under way is not closed twice. A trade that cannot
+    be closed is tried again by its asker, after a pause that doubles from 1 s to 60 s (host time).
+    """
+
+    def __init__(
+        self,
+        book: Book,
+        submitter: Submitter,
+        gate: Gate,
+        states: TradingStateReader,
+        alerts: Alerts,
+        clock: Clock,
+        host_clock: Clock,
+    ) -> None:
+        self._book = book
+        self._submitter = submitter
+        self._gate = gate
+        self._states = states
+        self._alerts = alerts
+        self._clock = clock
+        self._host_clock = host_clock
+        self._pauses: dict[str, tuple[float, float]] = {}  # trade or order id -> not before, pause
+        self._limits: Mapping[int, InstanceLimits] = {
+            magic: config.limits for magic, config in gate.instances.items()
+        }
+
+    def close(self, trade: Trade, reason: str) -> bool:
+        """Close a whole trade; False when that is under way or was tried a moment ago. Returns at once."""
+        if self._book.closing_units(trade.trade_id) >= trade.units or not self._may_try(trade.trade_id):
+            return False
+        self._begin(trade.magic, trade.instance, trade.instrument, reason, "close", trade_id=trade.trade_id)
+        return True
+
+    def cancel(self, order: Order, reason: str) -> bool:
+        """Cancel a working order; False when that is under way or was tried a moment ago. Returns at once."""
+        if self._book.cancelling(order.client_id) or not self._may_try(order.client_id):
+            return False
+        intent = order.intent
+        self._begin(intent.magic, intent.instance, intent.instrument, reason, "cancel", order_id=order.client_id)
+        return True
+
+    def sweep(self, magic: int | None, reason: str) -> int:
+        """Begin to close every trade and to cancel every opening order of a magic number (None: of all of ours).
+
+        Returns
+        -------
+        int
+            How many closes and cancellations were begun now.
+        """
+        cancelled = sum([self.cancel(order, reason) for order in self._book.live_opens(magic)])
+        return cancelled + sum([self.close(trade, reason) for trade in self._book.own_trades(magic)])
+
+    async def close_all(self, magic: int | None, reason: str) -> int:
+        """Sweep, wait for the outcome, and sweep again for what opened meanwhile; for one-time requests."""
+        done = 0
+        for _ in range(_PASSES):
+            done += self.sweep(magic, reason)
+            await self._submitter.idle(_PASS_S)
+        return done
+
+    async def instance_down(self, instance: str, magic: int, policy: Literal["keep", "reduce", "flatten"]) -> int:
+        """Apply the policy of an instance whose worker stays away: nothing, no new trades, or no trades at all."""
+        self._alerts.alert("instance-down", f"worker of {instance} is down: {policy}", magic=magic)
+        if policy == "flatten":
+            return await self.close_all(magic, "instance-down")
+        if policy == "reduce":
+            return sum([self.cancel(order, "instance-down") for order in self._book.live_opens(magic)])
+        return 0
+
+    def turn(self) -> None:
+        """Carry out what trading states and limits force, as far as it is not under way. Returns at once."""
+        if self._states.of_account() is TradingState.FLATTENING:
+            self.sweep(None, "flatten")
+        else:
+            for config in self._gate.instances.values():
+                if self._states.of_instance(config.name) is TradingState.FLATTENING:
+                    self.sweep(config.magic, "flatten")
+        if self._book.own_trades() or self._book.live_opens():
+            for forced in forced_exits(self._gate.limits, self._gate.state(), self._limits):
+                if self.sweep(forced.magic, forced.rule):
+                    self._alerts.alert("forced-exit", f"{forced.rule}: {forced.reason}", magic=forced.magic)
+        self._forget_pauses()
+
+    def _begin(
+        self,
+        magic: int,
+        instance: str,
+        instrument: str,
+        reason: str,
+        action: Literal["close", "cancel"],
+        *,
+        trade_id: str | None = None,
+        order_id: str | None = None,
+    ) -> asyncio.Task[None]:
+        intent = Intent(
+            magic=magic,
+            n=self._book.take_own_id(magic).n,
+            instance=instance,
+            instrument=instrument,
+            action=action,
+            time_ns=self._clock.now_ns(),
+            reason=reason,
+            trade_id=trade_id,
+            order_id=order_id,
+        )
+        return self._submitter.begin(intent)
+
+    def _may_try(self, subject: str) -> bool:
+        now_s = self._host_clock.monotonic_s()
+        not_before_s, pause_s = self._pauses.get(subject, (now_s, _FIRST_PAUSE_S))
+        if now_s < not_before_s:
+            return False
+        self._pauses[subject] = (now_s + pause_s, min(2 * pause_s, _LONGEST_PAUSE_S))
+        return True
+
+    def _forget_pauses(self) -> None:
+        live = {trade.trade_id for trade in self._book.own_trades()}
+        live.update(order.client_id for order in self._book.open_orders())
+        self._pauses = {subject: pause for subject, pause in self._pauses.items() if subject in live}

@@ -1,0 +1,132 @@
+"""What becomes of an intent when it arrives: known, refused, denied, or an order about to be sent. No I/O, no waiting."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+from atrader.clock import Clock
+from atrader.errors import Rejected
+from atrader.orders.model import Intent, Order
+from atrader.orders.states import LIVE, OrderState
+from atrader.risk import Deny
+from broker_api.adapter import Capabilities
+from broker_api.gateway.book import Book
+from broker_api.gateway.gate import Gate
+from broker_api.gateway.valuation import Valuation
+from broker_api.journal import Entry
+
+_ZERO: Final = Decimal(0)
+
+
+class Intake:
+    """Turns intents into orders.
+
+    Everything that is decided about an intent ends in an order with a state, so that it has an outcome in the journal;
+    only what cannot be anybody's order (wrong account, reused id) is refused by an error.
+    """
+
+    def __init__(
+        self, book: Book, gate: Gate, valuation: Valuation, capabilities: Capabilities, clock: Clock
+    ) -> None:
+        self._book = book
+        self._gate = gate
+        self._valuation = valuation
+        self._capabilities = capabilities
+        self._clock = clock
+
+    def check_origin(self, intent: Intent) -> None:
+        """Refuse an intent that no worker of this account may send.
+
+        Raises
+        ------
+        Rejected
+            When magic number and instance are not configured together on this account, or the counter is one of the
+            gateway's own (those pass the gate more easily).
+        """
+        config = self._gate.instances.get(intent.magic)
+        if config is None or config.name != intent.instance:
+            raise Rejected(
+                f"instance {intent.instance!r} with magic number {intent.magic} is not configured on this account",
+                details={"reason": "unknown-instance"},
+            )
+        if intent.n < 0:
+            raise Rejected(
+                "counters below zero belong to the gateway", details={"reason": "reserved-counter", "n": intent.n}
+            )
+
+    def take(self, intent: Intent, digest: bytes, watermark: int) -> Entry:
+        """Decide about a new intent: the entry's order is SENT (to be journaled, then sent), DENIED or DONE."""
+        now_ns = self._clock.now_ns()
+        units, denial = self._decide(intent)
+        if intent.n > 0:
+            self._gate.count_intent(intent.magic, now_ns)
+        state = OrderState.SENT if denial is None else OrderState.DENIED
+        if denial is None and self.stays_here(intent):
+            state = OrderState.DONE
+        order = Order.model_construct(
+            client_id=intent.client_id,
+            intent=intent,
+            state=state,
+            broker_id=None,
+            units=units,
+            filled_units=_ZERO,
+            average_price=None,
+            reason=denial or "",
+            created_ns=now_ns,
+            updated_ns=now_ns,
+            version=1,
+        )
+        return Entry(order, watermark, digest)
+
+    def objection(self, order: Order) -> str | None:
+        """Judge an order again that was certainly not executed; the units stay."""
+        return self._decide(order.intent)[1]
+
+    def stays_here(self, intent: Intent) -> bool:
+        """Tell whether a modification concerns only what the gateway itself watches: the broker is not asked."""
+        if intent.action != "modify" or self._capabilities.native_protection:
+            return False
+        return intent.trade_id is not None or intent.price is None
+
+    def _decide(self, intent: Intent) -> tuple[Decimal | None, str | None]:
+        if intent.instrument not in self._valuation.instruments:
+            return None, f"unknown-instrument: this account does not trade {intent.instrument}"
+        missing = self._missing(intent)
+        if missing is not None:
+            return None, missing
+        units, verdict = self._gate.judge(intent)
+        if isinstance(verdict, Deny):
+            return units, str(verdict)
+        if intent.action == "close":
+            return self._closable(intent)
+        return units, None
+
+    def _missing(self, intent: Intent) -> str | None:
+        """Check that what an intent refers to is there and its own: nobody touches another instance's trades."""
+        if intent.trade_id is not None and intent.action in ("close", "modify"):
+            trade = self._book.ledger.trade(intent.trade_id)
+            if trade is None or trade.magic != intent.magic:
+                return f"unknown-trade: {intent.trade_id} is no open trade of this instance"
+            if trade.instrument != intent.instrument:
+                return f"wrong-instrument: trade {intent.trade_id} is in {trade.instrument}"
+        if intent.order_id is not None and intent.action in ("cancel", "modify"):
+            entry = self._book.entry(intent.order_id)
+            if entry is None or entry.order.intent.magic != intent.magic:
+                return f"unknown-order: {intent.order_id} is no order of this instance"
+            if entry.order.state not in LIVE:
+                return f"order-not-working: {intent.order_id} is {entry.order.state}"
+        return None
+
+    def _closable(self, intent: Intent) -> tuple[Decimal | None, str | None]:
+        """Size a close: never more than is open and not being closed already."""
+        assert intent.trade_id is not None
+        trade = self._book.ledger.trade(intent.trade_id)
+        assert trade is not None
+        left = trade.units - self._book.closing_units(intent.trade_id, but=intent.client_id)
+        if left <= 0:
+            return None, f"already-closing: trade {intent.trade_id} is being closed"
+        if intent.units is None or intent.units >= left:
+            return left, None
+        units = self._valuation.instruments[intent.instrument].round_units(intent.units)
+        return (units, None) if units > 0 else (None, "min-units: less than one step of units")

@@ -1,0 +1,73 @@
+"""Events to the workers, published only after the journal has them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from atrader.messages.gateway import ORDER_EVENT, TRADE_EVENT
+from atrader.orders.model import Order, Trade
+from atrader.orders.states import OrderState
+from atrader.wire import StreamSchema
+from broker_api.gateway.crash_points import reached
+
+
+class Stream(Protocol):
+    """What a publisher needs of `atrader.bus.StreamServer`."""
+
+    epoch: int
+
+    def publish(self, topic: str, schema: StreamSchema, values: tuple[str, ...]) -> int:
+        """Send one message."""
+
+    def last(self, topic: str) -> tuple[int, int]:
+        """Return the epoch and the number of the last message of a topic."""
+
+
+def order_topic(instance: str) -> str:
+    """Topic of an instance's order events."""
+    return f"order|{instance}"
+
+
+def trade_topic(instance: str) -> str:
+    """Topic of an instance's trade events."""
+    return f"trade|{instance}"
+
+
+class Publisher:
+    """Keeps events until the journal's commit and then publishes them in the order they were noted.
+
+    SENT is no event: whoever handed the intent over gets it as the answer, and everybody else the outcome.
+    """
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._orders: list[Order] = []
+        self._trades: list[Trade] = []
+
+    def note_order(self, order: Order) -> None:
+        """Publish an order with the next commit."""
+        if order.state is not OrderState.SENT and order.state is not OrderState.NEW:
+            self._orders.append(order)
+
+    def note_trade(self, trade: Trade) -> None:
+        """Publish a trade with the next commit."""
+        self._trades.append(trade)
+
+    def on_commit(self) -> None:
+        """Publish everything noted; the journal calls this."""
+        if not self._orders and not self._trades:
+            return
+        reached("after-answer-before-publish")
+        orders, self._orders = self._orders, []
+        trades, self._trades = self._trades, []
+        for order in orders:
+            if order.intent.instance:
+                self._stream.publish(order_topic(order.intent.instance), ORDER_EVENT, (order.model_dump_json(),))
+        for trade in trades:
+            if trade.instance:
+                self._stream.publish(trade_topic(trade.instance), TRADE_EVENT, (trade.model_dump_json(),))
+
+    def position(self, instance: str) -> tuple[int, int, int]:
+        """Return epoch, number of the last order event and of the last trade event of an instance."""
+        epoch, order_seq = self._stream.last(order_topic(instance))
+        return epoch, order_seq, self._stream.last(trade_topic(instance))[1]

@@ -1,0 +1,111 @@
+"""What the account is worth now: last quotes, conversion rates, floating profit, margin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from typing import Final, NamedTuple
+
+from atrader.instruments import Instrument
+from atrader.ledger import profit_of
+from atrader.market import Tick
+from atrader.orders.model import Trade
+from atrader.risk import Quote
+from broker_api.protection import closing_price
+
+_ZERO: Final = Decimal(0)
+_ONE: Final = Decimal(1)
+# Conversion rates are quotients; twelve digits are beyond any quote's precision and the same on every machine.
+_RATE: Final = Context(prec=12, rounding=ROUND_HALF_EVEN)
+
+
+class Worth(NamedTuple):
+    """The account at one moment, in account currency."""
+
+    balance: Decimal
+    equity: Decimal
+    margin_used: Decimal
+    floating: Mapping[int, Decimal]  # profit of the open trades by magic number
+
+
+class Valuation:
+    """Keeps the last quotes and the balance, and values the trades with them.
+
+    Parameters
+    ----------
+    currency : str
+        Account currency.
+    currency_digits : int
+        Its digits.
+    """
+
+    def __init__(self, currency: str, currency_digits: int) -> None:
+        self._currency = currency
+        self._digits = currency_digits
+        self.instruments: Mapping[str, Instrument] = {}
+        self.ticks: dict[str, Tick] = {}
+        self.balance = _ZERO
+
+    def take_ticks(self, ticks: Sequence[Tick]) -> None:
+        """Keep the newest quote of each instrument; crossed or empty ones are passed over."""
+        for tick in ticks:
+            if 0.0 < tick.bid <= tick.ask:
+                self.ticks[tick.instrument] = tick
+
+    def quote(self, symbol: str, now_ns: int) -> Quote | None:
+        """Return the last quote as money."""
+        tick, instrument = self.ticks.get(symbol), self.instruments.get(symbol)
+        return None if tick is None or instrument is None else Quote.from_tick(tick, instrument, now_ns)
+
+    def quotes(self, symbols: Iterable[str], now_ns: int) -> dict[str, Quote]:
+        """Return the last quotes of some instruments; those without one are missing."""
+        found = {symbol: self.quote(symbol, now_ns) for symbol in symbols}
+        return {symbol: quote for symbol, quote in found.items() if quote is not None}
+
+    def rate(self, currency: str) -> Decimal | None:
+        """Return the account currency per unit of a currency at the middle price; None when no price converts."""
+        if currency == self._currency:
+            return _ONE
+        direct = self.quote(f"{currency}/{self._currency}", 0)
+        if direct is not None:
+            return _RATE.divide(direct.bid + direct.ask, Decimal(2))
+        inverse = self.quote(f"{self._currency}/{currency}", 0)
+        return None if inverse is None else _RATE.divide(Decimal(2), inverse.bid + inverse.ask)
+
+    def home_rates(self, symbols: Iterable[str]) -> dict[str, Decimal]:
+        """Return account currency per quote currency by instrument; those without a rate are missing."""
+        rates: dict[str, Decimal] = {}
+        for symbol in symbols:
+            rate = self.rate(self.instruments[symbol].quote) if symbol in self.instruments else None
+            if rate is not None:
+                rates[symbol] = rate
+        return rates
+
+    def worth(self, trades: Sequence[Trade]) -> Worth:
+        """Value the account with these open trades; what has no price or rate yet counts as nothing won or lost."""
+        floating: dict[int, Decimal] = {}
+        equity, legs = self.balance, dict[str, dict[str, Decimal]]()
+        for trade in trades:
+            legs.setdefault(trade.instrument, {"buy": _ZERO, "sell": _ZERO})[trade.side] += trade.units
+            won = self._floating(trade)
+            equity += won
+            floating[trade.magic] = floating.get(trade.magic, _ZERO) + won
+        return Worth(self.balance, equity, self._margin(legs), floating)
+
+    def _floating(self, trade: Trade) -> Decimal:
+        quote = self.quote(trade.instrument, 0)
+        rate = None if quote is None else self.rate(self.instruments[trade.instrument].quote)
+        if quote is None or rate is None:
+            return _ZERO
+        price = closing_price(trade.side, quote.bid, quote.ask)
+        return profit_of(trade.side, trade.units, trade.open_price, price, rate, self._digits)
+
+    def _margin(self, legs: Mapping[str, Mapping[str, Decimal]]) -> Decimal:
+        """Value of the larger side of each instrument times its margin rate."""
+        total = _ZERO
+        for symbol, sides in legs.items():
+            quote, rates = self.quote(symbol, 0), self.home_rates((symbol,))
+            if quote is not None and rates:
+                units = max(sides.values())
+                total += units * quote.mid * rates[symbol] * self.instruments[symbol].margin_rate_frac
+        return total.quantize(_ONE.scaleb(-self._digits), ROUND_HALF_EVEN)

@@ -1,0 +1,95 @@
+"""Tables of the journal, and how a file of another version is met."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from atrader.errors import StoreError
+
+VERSION: Final = 1
+APPLICATION_ID: Final = 0x61747264  # "atrd": whoever looks at the file sees whose it is
+
+_TABLES: Final = """
+CREATE TABLE orders (
+    client_id TEXT PRIMARY KEY,
+    magic INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    decision TEXT,
+    state TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    created_ns INTEGER NOT NULL,
+    updated_ns INTEGER NOT NULL,
+    watermark INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    body TEXT NOT NULL,
+    UNIQUE (magic, n)
+);
+CREATE UNIQUE INDEX orders_by_decision ON orders (magic, decision) WHERE decision IS NOT NULL;
+CREATE INDEX orders_open ON orders (state) WHERE state IN ('NEW', 'SENT', 'UNKNOWN', 'WORKING', 'PARTIAL');
+CREATE INDEX orders_by_time ON orders (magic, updated_ns);
+CREATE TABLE fills (
+    fill_id TEXT PRIMARY KEY,
+    magic INTEGER NOT NULL,
+    client_id TEXT,
+    trade_id TEXT,
+    time_ns INTEGER NOT NULL,
+    body TEXT NOT NULL
+);
+CREATE TABLE swaps (transaction_id INTEGER PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE trades (
+    trade_id TEXT PRIMARY KEY,
+    magic INTEGER NOT NULL,
+    is_open INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    close_time_ns INTEGER,
+    body TEXT NOT NULL
+);
+CREATE INDEX trades_open ON trades (is_open) WHERE is_open = 1;
+CREATE INDEX trades_closed ON trades (magic, close_time_ns) WHERE is_open = 0;
+CREATE TABLE outbox (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    destination TEXT NOT NULL,
+    time_ns INTEGER NOT NULL,
+    body TEXT NOT NULL
+);
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the journal's file with full durability, make its tables if it is new.
+
+    The caller holds the file's lock: this connection is the only one that ever writes or checkpoints.
+
+    Raises
+    ------
+    StoreError
+        When the file cannot be opened, is no journal, or is of a newer version.
+    """
+    try:
+        connection = sqlite3.connect(path, isolation_level=None, timeout=0.2)
+        _prepare(connection, path)
+    except sqlite3.Error as error:
+        raise StoreError(f"journal {path} cannot be opened: {error}", details={"path": str(path)}) from error
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    if version == 0 and application_id == 0:
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {VERSION};"
+            f" PRAGMA application_id = {APPLICATION_ID}; COMMIT;"
+        )
+    elif application_id != APPLICATION_ID:
+        raise StoreError(f"{path} is no journal of atrader", details={"path": str(path)})
+    elif version != VERSION:
+        raise StoreError(
+            f"journal {path} has version {version}, this program knows {VERSION}: run the release that wrote it",
+            details={"path": str(path), "version": version},
+        )
