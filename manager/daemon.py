@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from atrader.configuration.home import Home
 from atrader.configuration.loader import load_installation
@@ -15,10 +15,17 @@ from atrader.exit_codes import ExitCode
 _UP = b"\0"
 
 
-def start_daemon(home: Path) -> int:
+def start_daemon(home: Path, **options: Any) -> int:
     """Start the manager detached from terminal and session, and wait until its fleet is RUNNING or is known not to be.
 
     What the daemon prints goes to ``log/manager.out``.
+
+    Parameters
+    ----------
+    home : Path
+        The installation directory.
+    **options
+        For `run_manager` (tests).
 
     Returns
     -------
@@ -48,7 +55,7 @@ def start_daemon(home: Path) -> int:
         from manager.service import run_manager
 
         pipe = os.fdopen(write_fd, "wb")
-        code = run_manager(paths.root, installation, foreground=False, on_up=lambda text: _tell(pipe, text))
+        code = run_manager(paths.root, installation, foreground=False, on_up=lambda text: _tell(pipe, text), **options)
         if not pipe.closed:
             _say(pipe, "the manager ended: see log/manager.out and log/manager.log", code)
     finally:

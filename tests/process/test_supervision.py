@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -31,7 +32,7 @@ EXPOSED = {"exposure": {"toy1": {"open_trades": 1, "live_orders": 0}}}
 def make_fleet(tmp_path: Path) -> Iterator[MakeFleet]:
     fleets: list[ToyFleet] = []
 
-    def make(**options: object) -> ToyFleet:
+    def make(**options: Any) -> ToyFleet:
         (tmp_path / "home").mkdir(exist_ok=True)
         fleets.append(ToyFleet(tmp_path / "home", **options))
         return fleets[-1]

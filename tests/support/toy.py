@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import os
 import select
@@ -10,9 +12,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from atrader.bus import SyncCallClient
+from atrader.bus import Caller, CallServer, SyncCallClient
 from atrader.errors import ConfigError, DeadlineExceeded, Retryable
 from atrader.exit_codes import ExitCode
+from atrader.messages.gateway import Acknowledged, InstanceDown, RefreshTradingState
 from atrader.messages.manager import Activate
 from atrader.runtime.child import Child
 
@@ -27,7 +30,10 @@ def main(child: Child) -> None:
     _before_ready(child, mode)
     if child.spec.standby:
         _await_turn(child)
-    _after_ready(child, mode, folder)
+    if child.spec.kind == "gateway":
+        child.run(lambda: _gateway(child, folder))
+    else:
+        _after_ready(child, mode, folder)
     _say(folder, f"end {child.spec.name}")
 
 
@@ -52,7 +58,7 @@ def _after_ready(child: Child, mode: str, folder: Path) -> None:
     turns = 0
     hoard = []
     while not child.stopping:
-        turns += 1
+        turns += mode != "idle" or turns == 0
         _turn(child, "ready", turns, **json.loads(_read(folder / f"{child.spec.name}.body") or "{}"))
         if mode == "crash":
             raise RuntimeError("toy: crash")
@@ -62,6 +68,30 @@ def _after_ready(child: Child, mode: str, folder: Path) -> None:
             pass
         if mode == "grow":
             hoard.append(b"x" * 20_000_000)
+
+
+async def _gateway(child: Child, folder: Path) -> None:
+    """Beat as told, and note what the manager calls."""
+
+    def instance_down(request: InstanceDown, caller: Caller) -> Acknowledged:
+        _say(folder, f"down {request.instance} {request.policy}")
+        return Acknowledged()
+
+    def refresh(request: RefreshTradingState, caller: Caller) -> Acknowledged:
+        return Acknowledged()
+
+    server = CallServer(
+        child.home.endpoint(f"gateway.{child.spec.subject}.call"),
+        {InstanceDown: instance_down, RefreshTradingState: refresh},
+    )
+    await server.start()
+    turns = 0
+    while not child.stopping:
+        turns += 1
+        child.beat("ready", turns, **json.loads(_read(folder / f"{child.spec.name}.body") or "{}"))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(child.stop_requested(), 0.02)
+    await server.close()
 
 
 def _turn(child: Child, phase: str, progress: int, **body: object) -> None:

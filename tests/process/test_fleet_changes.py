@@ -1,0 +1,203 @@
+"""A running fleet is changed: reload with hand-over, on_down, recycling, detaching, the end of a replay."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from atrader.bus import close_context
+from atrader.errors import ConfigError
+from atrader.exit_codes import ExitCode
+from atrader.messages.manager import Activate, Reload
+from manager.lock import owner_of
+from tests.support.fleet import wait_for
+from tests.support.toy_fleet import QUICK, ToyFleet
+
+MakeFleet = Callable[..., ToyFleet]
+
+
+@pytest.fixture
+def make_fleet(tmp_path: Path) -> Iterator[MakeFleet]:
+    fleets: list[ToyFleet] = []
+
+    def make(**options: Any) -> ToyFleet:
+        (tmp_path / "home").mkdir(exist_ok=True)
+        fleets.append(ToyFleet(tmp_path / "home", **options))
+        return fleets[-1]
+
+    yield make
+    for fleet in fleets:
+        fleet.end()
+    close_context()
+
+
+def pids(fleet: ToyFleet) -> dict[str, int]:
+    return {row["name"]: row["pid"] for row in (fleet.try_status() or {})["processes"]}
+
+
+def test_a_reload_replaces_only_the_changed_worker_and_never_runs_two(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet(workers=2)
+    fleet.start()
+    before = pids(fleet)
+    fleet.write_toy_worker(2, "time_budget = '200ms'")
+    assert fleet.ask(Reload()).lines == ("worker-toy2: replaced",)
+    fleet.wait_state("worker-toy2", "RUNNING")
+    after = pids(fleet)
+    assert {name for name in before if before[name] != after[name]} == {"worker-toy2"}
+    # The new one was started first, but came into office only after the end of the old one.
+    lines = [line for line in fleet.diary() if "worker-toy2" in line]
+    assert lines[1:] == [f"start worker-toy2 {after['worker-toy2']}", f"end worker-toy2 {before['worker-toy2']}"]
+    assert fleet.states("worker-toy2") == ["STARTING", "RUNNING", "STARTING", "STOPPING", "STOPPED", "RUNNING"]
+    assert not psutil.pid_exists(before["worker-toy2"])
+    os.kill(after["worker-toy2"], signal.SIGKILL)  # and it is supervised like any other
+    fleet.wait_replaced("worker-toy2", after["worker-toy2"])
+
+
+def test_a_replacement_that_fails_leaves_the_old_worker_at_work(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet()
+    fleet.start()
+    before = pids(fleet)
+    fleet.tell("worker-toy1", "crash-early")
+    fleet.write_toy_worker(1, "time_budget = '200ms'")
+    (line,) = fleet.ask(Reload()).lines
+    assert "the old one keeps running" in line
+    assert pids(fleet) == before
+    assert fleet.process("worker-toy1")["state"] == "RUNNING"
+
+
+def test_a_corrupt_configuration_changes_nothing(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet()
+    fleet.start()
+    before = pids(fleet)
+    path = fleet.home.etc / "strategies" / "toy1.toml"
+    good = path.read_text()
+    path.write_text(good.replace("magic = 1", "magic = 'one'"))
+    with pytest.raises(ConfigError, match="magic"):
+        fleet.ask(Reload())
+    os.kill(fleet.manager_pid, signal.SIGHUP)
+    wait_for(lambda: "reload-refused" in fleet.output(), "the refusal in the log")
+    assert pids(fleet) == before
+    path.write_text(good)
+    assert fleet.ask(Reload()).lines == ("nothing changed",)
+
+
+def test_instances_come_and_go_with_their_files(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet()
+    fleet.start()
+    fleet.write_toy_worker(2)
+    lines = fleet.ask(Reload()).lines
+    assert lines == ("gateway-paper: restarted with the new configuration, RUNNING", "worker-toy2: started")
+    fleet.wait_state("worker-toy2", "RUNNING")
+    (fleet.home.etc / "strategies" / "toy1.toml").unlink()
+    assert "worker-toy1: stopped, it is gone from the configuration" in fleet.ask(Reload()).lines
+    assert set(pids(fleet)) == {"data-layer", "gateway-paper", "worker-toy2"}
+
+
+def test_a_fleet_key_is_reported_as_needing_a_restart(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet()
+    fleet.start()
+    before = pids(fleet)
+    fleet.write_toy_fleet("max_workers = 7")
+    assert fleet.ask(Reload()).lines == ("nothing changed",)
+    path = fleet.home.etc / "atrader.toml"
+    path.write_text(path.read_text().replace("beat_interval = '100ms'", "beat_interval = '200ms'"))
+    (line,) = fleet.ask(Reload()).lines
+    assert line.startswith("etc/atrader.toml: beat_interval:")
+    assert pids(fleet) == before
+
+
+def test_only_a_standby_worker_may_take_over(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet()
+    fleet.start()
+    pid = fleet.pid("worker-toy1")
+    fleet.ask(Activate(name="worker-toy1", pid=pid))  # it is in office: a repeated call
+    with pytest.raises(Exception, match="does not stand by"):
+        fleet.ask(Activate(name="worker-toy1", pid=1))
+    assert fleet.pid("worker-toy1") == pid
+
+
+def test_the_gateway_is_told_once_that_a_worker_is_down_for_too_long(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet(restart="count = 0", instance="on_down = 'flatten'\non_down_after = '300ms'")
+    fleet.beats_with("gateway-paper", {"exposure": {"toy1": {"open_trades": 1, "live_orders": 0}}})
+    fleet.tell("worker-toy1", "crash")
+    fleet.launch()
+    fleet.wait_state("worker-toy1", "FAILED")
+    assert wait_for(lambda: _told(fleet), "InstanceDown at the gateway") == ["down toy1 flatten"]
+    assert any("on_down = flatten" in line for line in fleet.output().splitlines())
+
+
+def _told(fleet: ToyFleet) -> list[str]:
+    return [line.rpartition(" ")[0] for line in fleet.diary() if line.startswith("down ")]
+
+
+def test_a_large_worker_is_recycled_when_its_instance_is_flat_and_not_before(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet(process=QUICK + "memory_soft = '1MB'\n", restart="count = 1000")
+    fleet.beats_with("gateway-paper", {"exposure": {"toy1": {"open_trades": 1, "live_orders": 0}}})
+    fleet.start()
+    pid = fleet.pid("worker-toy1")
+    fleet.wait_state("gateway-paper", "RUNNING")
+    assert fleet.pid("worker-toy1") == pid
+    fleet.beats_with("gateway-paper", {"exposure": {}})
+    wait_for(lambda: fleet.process("worker-toy1").get("pid") not in (None, pid), "the recycled worker")
+    assert any("memory-soft" in text for text in fleet.transitions("worker-toy1"))
+
+
+def test_the_fleet_stops_with_success_when_the_replay_is_over(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet()
+    for file, changes in {
+        "atrader.toml": (("feed = 'synthetic'", "feed = 'replay'"), ("base_timeframe = '1s'", "base_timeframe = '1m'")),
+        "strategies/toy1.toml": (("timeframe = '1s'", "timeframe = '1m'"),),
+    }.items():
+        path = fleet.home.etc / file
+        for old, new in changes:
+            path.write_text(path.read_text().replace(old, new))
+    fleet.tell("worker-toy1", "idle")
+    fleet.start()
+    fleet.beats_with("gateway-paper", {"outbox_lag": 3})
+    fleet.beats_with("data-layer", {"replay": {"state": "finished"}})
+    wait_for(lambda: (fleet.process("worker-toy1").get("progress_age_s") or 0) > 1.0, "an idle worker")
+    assert fleet.process("gateway-paper")["state"] == "RUNNING"  # its outbox is not empty yet
+    fleet.beats_with("gateway-paper", {"outbox_lag": 0})
+    assert fleet._manager is not None
+    assert fleet._manager.wait(10) == ExitCode.OK
+
+
+def test_a_detached_manager_returns_when_the_fleet_runs_and_outlives_its_caller(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet()
+    code = "import sys; sys.path.append(sys.argv[1]); from tests.support.toy_manager import detached; detached()"
+    root = str(Path(__file__).resolve().parents[2])
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code, root, str(fleet.home.root)], capture_output=True, text=True, timeout=30
+    )
+    assert (done.returncode, done.stderr) == (ExitCode.OK, "")
+    status = fleet.try_status()
+    assert status is not None
+    assert {row["state"] for row in status["processes"]} == {"RUNNING"}
+    manager = psutil.Process(status["manager"]["pid"])
+    assert os.getsid(manager.pid) != os.getsid(0)
+    manager.terminate()
+    wait_for(lambda: owner_of(fleet.home) is None, "the end of the manager")
+
+
+def test_a_detached_manager_tells_which_process_failed(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet()
+    fleet.tell("worker-toy1", "config-error")
+    code = "import sys; sys.path.append(sys.argv[1]); from tests.support.toy_manager import detached; detached()"
+    root = str(Path(__file__).resolve().parents[2])
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code, root, str(fleet.home.root)], capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == ExitCode.FAILURE
+    assert "worker-toy1 FAILED" in done.stderr
+    status = fleet.try_status()
+    assert status is not None
+    psutil.Process(status["manager"]["pid"]).terminate()
+    wait_for(lambda: owner_of(fleet.home) is None, "the end of the manager")
