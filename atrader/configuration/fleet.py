@@ -54,6 +54,7 @@ class DataConfig(Section):
 
     base_timeframe: FixedTimeframeName = "1m"  # built from ticks and stored; higher ones are built from it
     keep_ticks: bool = False  # store ticks too
+    late_quotes: DurationS = 0.5  # a bar is complete this long after its end when no newer quote has come
     flush_interval: DurationS = 0.25  # prices and bars reach the disk at least this often
     min_free_disk: SizeBytes = 200_000_000  # below: nothing but orders and trades is written
 

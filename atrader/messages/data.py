@@ -119,13 +119,22 @@ class Stored(Answer):
 ImportBars.answer = Stored
 
 
+class ImportTicks(Request):
+    """Store quotes that follow as four frames (time_ns, received_ns, bid, ask), in place of those of their period."""
+
+    kind: ClassVar[str] = "data.import-ticks"
+    answer: ClassVar[type[Answer]] = Stored
+    instrument: str
+    source: str
+
+
 class AppendHistory(Request):
     """Rows of an outbox, in sequence order. Answered after they are on disk; rows seen before are skipped."""
 
     kind: ClassVar[str] = "data.append-history"
     answer: ClassVar[type[Answer]]
     source: str  # "gateway:NAME", "worker:NAME", "manager"
-    rows: tuple[dict[str, object], ...]  # OutboxRow maps
+    rows: tuple[dict[str, object], ...]  # OutboxRow maps (atrader/messages/gateway.py)
 
 
 class Appended(Answer):

@@ -80,8 +80,11 @@ class BarBuilder:
         return done
 
     def advance(self, time_ns: int) -> Bar | None:
-        """Return the bar that ended by a time, if one did."""
-        if self.forming is None or time_ns < self._end_ns:
+        """Return the bar that ended by a time, if one did; quotes from before that time's bar come too late then."""
+        if self.forming is None:
+            self._closed_ns = max(self._closed_ns, self._calendar.bar_open(time_ns, self._timeframe))
+            return None
+        if time_ns < self._end_ns:
             return None
         return self._close()
 

@@ -118,10 +118,11 @@ class BarLibrary:
         begin_ns = min(source.first_ns for source in sources)
         begin_ns = wanted.calendar.bar_open(begin_ns if start_ns is None else max(begin_ns, start_ns), timeframe)
         stop_ns = horizon_ns if end_ns is None else min(_aligned_up(end_ns, wanted), horizon_ns)
+        newest_end_ns = max(wanted.calendar.next_bar_open(one.last_ns, one.timeframe) for one in sources)
+        stop_ns = min(stop_ns, _aligned_up(newest_end_ns, wanted))
         from_ns = begin_ns
         if count is not None:
-            newest_ns = min(stop_ns, max(source.last_ns for source in sources) + 1)
-            from_ns = newest_ns - int(count * timeframe.seconds * NS_PER_S * _FIRST_GUESS)
+            from_ns = stop_ns - int(count * timeframe.seconds * NS_PER_S * _FIRST_GUESS)
         while True:
             from_ns = max(begin_ns, wanted.calendar.bar_open(from_ns, timeframe))
             found = self._between(wanted, sources, from_ns, stop_ns)

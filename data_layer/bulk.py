@@ -1,0 +1,135 @@
+"""Big answers come from a thread and a socket of their own, so that a million bars delay no price."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Final
+
+from atrader.bus import Caller, CallServer, OnError, Reply
+from atrader.calendars import Calendar
+from atrader.errors import Rejected
+from atrader.messages.data import BarsAnswer, GetBars
+from atrader.timeframes import Timeframe
+from data_layer.bars import BarLibrary, Overlay
+from data_layer.frames import frames_of_bars
+from data_layer.live_market import LiveMarket
+from data_layer.store.market_sqlite import SqliteMarketReader
+
+_STOP_S: Final = 5.0
+
+
+class BulkServer:
+    """Answers `GetBars` on ``data.bulk``.
+
+    Parameters
+    ----------
+    endpoint : str
+        Where.
+    store : Path
+        The market store, read through a connection of this thread.
+    market : LiveMarket
+        What is published already, and what is in no store.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        store: Path,
+        market: LiveMarket,
+        calendar_of: Callable[[str], Calendar],
+        on_error: OnError | None = None,
+    ) -> None:
+        self._endpoint = endpoint
+        self._store = store
+        self._market = market
+        self._calendar_of = calendar_of
+        self._on_error = on_error
+        self._started: Future[None] = Future()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop = asyncio.Event()
+        self._revisions: dict[str, int] = {}
+        self._thread = threading.Thread(target=self._main, name="bulk", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread; returns when it answers.
+
+        Raises
+        ------
+        ConfigError
+            When the endpoint is in use.
+        StoreError
+            When the store cannot be read.
+        """
+        self._thread.start()
+        self._started.result()
+
+    def close(self) -> None:
+        """Stop the thread; may be called twice."""
+        if self._loop is not None and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join(_STOP_S)
+
+    def _main(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:
+            if self._started.done():
+                raise
+            self._started.set_exception(error)
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        reader = SqliteMarketReader(self._store)
+        try:
+            self._overlay = Overlay(reader, self._market.base.name)
+            self._library = BarLibrary(self._overlay, self._calendar_of)
+            server = CallServer(self._endpoint, {GetBars: self._get_bars}, on_error=self._on_error)
+            await server.start()
+            self._started.set_result(None)
+            await self._stop.wait()
+            await server.close()
+        finally:
+            reader.close()
+
+    def _get_bars(self, request: GetBars, caller: Caller) -> Reply:
+        timeframe = timeframe_of(request.timeframe)
+        self._calendar_of(request.instrument)  # an unknown instrument is an error, not an empty answer
+        snapshot = self._market.snapshot(request.instrument, timeframe)
+        if self._revisions.get(request.instrument, 0) != snapshot.revision:
+            self._revisions[request.instrument] = snapshot.revision
+            self._library.forget(request.instrument)
+        self._overlay.waiting = {request.instrument: snapshot.waiting} if len(snapshot.waiting) else {}
+        bars = self._library.bars(
+            request.instrument,
+            timeframe,
+            start_ns=request.start_ns,
+            end_ns=request.end_ns,
+            count=request.count,
+            horizon_ns=snapshot.horizon_ns,
+        )
+        answer = BarsAnswer(
+            instrument=request.instrument,
+            timeframe=timeframe.name,
+            count=len(bars),
+            epoch=snapshot.epoch,
+            seq=snapshot.seq,
+        )
+        return Reply(answer, frames_of_bars(bars))
+
+
+def timeframe_of(text: str) -> Timeframe:
+    """Read a timeframe that somebody asked for.
+
+    Raises
+    ------
+    Rejected
+        When it is none.
+    """
+    try:
+        return Timeframe.parse(text)
+    except ValueError as error:
+        raise Rejected(str(error), details={"reason": "timeframe"}) from error

@@ -1,0 +1,172 @@
+"""Brings the history to the disk: everything that waits in one commit, each answered when it is there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, NamedTuple
+
+from structlog.typing import FilteringBoundLogger
+
+from atrader.errors import AtraderError, StoreError, WireError
+from atrader.messages.gateway import OutboxRow
+from data_layer.store import HistoryStore
+
+MAX_PUSHED: Final = 10_000
+"""Rows that came one way and wait; beyond it the oldest are dropped and counted."""
+
+_TIDY_S: Final = 10.0
+
+
+class _Batch(NamedTuple):
+    source: str
+    rows: tuple[OutboxRow, ...]
+    answer: asyncio.Future[int]
+
+
+class HistoryWriter:
+    """The only one who writes to the history store, in a thread of its own.
+
+    Parameters
+    ----------
+    store : HistoryStore
+        Used from here on by the thread only.
+
+    Attributes
+    ----------
+    read_only : bool
+        Whether the last attempt to write failed for want of space; those who asked keep their rows.
+    counters : Counter of str
+        ``rows commits dropped refused``.
+    """
+
+    def __init__(self, store: HistoryStore, log: FilteringBoundLogger) -> None:
+        self._store = store
+        self._log = log
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="history-writer")
+        self._batches: list[_Batch] = []
+        self._pushed: list[Mapping[str, object]] = []
+        self._news = asyncio.Event()
+        self.read_only = False
+        self.counters: Counter[str] = Counter()
+
+    async def append(self, source: str, rows: Sequence[OutboxRow]) -> int:
+        """Append rows of an outbox; return the last number of the source that is on disk.
+
+        Blocks until they are on disk. May be repeated, with the same rows or others.
+
+        Raises
+        ------
+        StoreError
+            When they could not be written; nothing of them was.
+        WireError
+            When a row lacks what its table needs.
+        """
+        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._batches.append(_Batch(source, tuple(rows), answer))
+        self._news.set()
+        return await answer
+
+    def push(self, rows: Sequence[Mapping[str, object]]) -> None:
+        """Take rows that nobody waits for."""
+        self._pushed.extend(rows)
+        self.counters["dropped"] += max(0, len(self._pushed) - MAX_PUSHED)
+        del self._pushed[:-MAX_PUSHED]
+        self._news.set()
+
+    async def run(self) -> None:
+        """Write whatever waits, again and again."""
+        while True:
+            try:
+                async with asyncio.timeout(_TIDY_S):
+                    await self._news.wait()
+            except TimeoutError:
+                await self._tidy()
+                continue
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write what waits."""
+        self._news.clear()
+        batches, self._batches = self._batches, []
+        if batches:
+            await self._append(batches)
+        pushed, self._pushed = self._pushed, []
+        if pushed:
+            await self._append_pushed(pushed)
+
+    async def close(self) -> None:
+        """Write what waits and close the store."""
+        await self.flush()
+        await self._do(self._store.close)
+        self._pool.shutdown()
+
+    async def _append(self, batches: list[_Batch]) -> None:
+        try:
+            last = await self._do(self._store.append, [(batch.source, batch.rows) for batch in batches])
+        except WireError as error:
+            if len(batches) == 1:
+                self._answer(batches[0], error)
+                return
+            for batch in batches:  # only the bad one is refused
+                await self._append([batch])
+        except StoreError as error:
+            self._trouble(error)
+            for batch in batches:
+                self._answer(batch, error)
+        else:
+            self._written(sum(len(batch.rows) for batch in batches))
+            for batch, seq in zip(batches, last, strict=True):
+                self._answer(batch, seq)
+
+    async def _append_pushed(self, rows: list[Mapping[str, object]]) -> None:
+        try:
+            await self._do(self._store.append_rows, rows)
+        except WireError as error:
+            if len(rows) == 1:
+                self.counters["refused"] += 1
+                self._log.warning("history-row-refused", reason=str(error))
+                return
+            for row in rows:
+                await self._append_pushed([row])
+        except StoreError as error:
+            self._trouble(error)
+            self._pushed = (rows + self._pushed)[-MAX_PUSHED:]  # tried again with the next news
+        else:
+            self._written(len(rows))
+
+    async def _tidy(self) -> None:
+        try:
+            await self._do(self._store.tidy)
+        except StoreError as error:
+            self._trouble(error)
+            return
+        if self._pushed:
+            self._news.set()
+
+    async def _do(self, work: Any, *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
+
+    def _answer(self, batch: _Batch, result: int | AtraderError) -> None:
+        if batch.answer.done():
+            return  # who asked is gone
+        if isinstance(result, AtraderError):
+            batch.answer.set_exception(result)
+        else:
+            batch.answer.set_result(result)
+
+    def _written(self, rows: int) -> None:
+        if self.read_only:
+            self._log.info("history-store-writable")
+        self.read_only = False
+        self.counters["rows"] += rows
+        self.counters["commits"] += 1
+
+    def _trouble(self, error: StoreError) -> None:
+        if not error.details.get("read_only"):
+            raise error
+        if not self.read_only:
+            self._log.error("history-store-read-only", reason=str(error))
+        self.read_only = True

@@ -1,0 +1,208 @@
+"""Puts the parts of the data layer together, and takes them apart in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
+from typing import Any, Final, Protocol
+
+from structlog.typing import FilteringBoundLogger
+
+from atrader.bus import BeatServer, CallServer, StreamServer
+from atrader.calendars import Calendar
+from atrader.clock import NS_PER_S, MarketClock, SystemClock
+from atrader.configuration.fleet import Installation
+from atrader.configuration.home import Home
+from atrader.instruments import known_instrument
+from atrader.timeframes import Timeframe
+from data_layer.bars import BarLibrary
+from data_layer.bulk import BulkServer
+from data_layer.feeds import make_feed
+from data_layer.history_writer import HistoryWriter
+from data_layer.live_market import Completed, LiveMarket
+from data_layer.market_writer import MarketWriter
+from data_layer.open_stores import OpenStores
+from data_layer.service import Receiver, Service
+from data_layer.sink import Sink, Source
+
+_TURN_S: Final = 0.05  # how often the clock is looked at: bars without a later quote complete that much later
+_HEARTBEAT_S: Final = 1.0
+
+
+class Beat(Protocol):
+    """How the main loop tells the manager how far it is."""
+
+    def __call__(self, phase: str, progress: int, **body: object) -> None:
+        """Send a beat if one is due."""
+        ...
+
+
+class DataLayer:
+    """Live market, feed and servers of one installation, over open stores.
+
+    Parameters
+    ----------
+    home : Home
+        Where sockets and files are.
+    installation : Installation
+        The configuration.
+    stores : OpenStores
+        Closed by their owner.
+    log : structlog logger
+        Where to log.
+
+    Raises
+    ------
+    StoreError
+        When a store cannot be read.
+    ConfigError
+        When the feed cannot work with the configuration, an instrument is not known, or an endpoint is in use.
+    """
+
+    def __init__(self, home: Home, installation: Installation, stores: OpenStores, log: FilteringBoundLogger) -> None:
+        self._home = home
+        self._installation = installation
+        self._stores = stores
+        self._log = log
+        self._host_clock = SystemClock()
+        self._replay_clock = MarketClock()
+        config = installation.fleet.data
+        self._feed = make_feed(installation)
+        self._is_replay = self._feed is not None and self._feed.is_replay
+        self._grace_ns = 0 if self._is_replay else int(config.late_quotes * NS_PER_S)
+        base = Timeframe.parse((self._feed.timeframe if self._feed else None) or config.base_timeframe)
+        self.stream = StreamServer(home.endpoint("data.stream"))
+        self.market = LiveMarket(
+            self.stream, BarLibrary(stores.market_reader, self._calendar_of), self._calendar_of, base, self._settled_ns
+        )
+        self._sink = Sink(self.market, self.stream, self._feed, self._replay_clock)
+        self._market_writer = MarketWriter(
+            stores.market,
+            self.market,
+            config,
+            self._feed.name if self._feed else "brokers",
+            home.data,
+            self._host_clock,
+            log,
+        )
+        self._history_writer = HistoryWriter(stores.history, log)
+
+    async def run(self, beat: Beat, stop_requested: Callable[[], Awaitable[None]]) -> None:
+        """Serve until told to stop, then write what is left.
+
+        Parameters
+        ----------
+        beat : Beat
+            Called in each turn of the main loop.
+        stop_requested : callable
+            Returns when the process is told to stop.
+        """
+        async with AsyncExitStack() as stack:
+            stack.callback(self.stream.close)
+            stack.push_async_callback(self._market_writer.close)
+            stack.push_async_callback(self._history_writer.close)
+            self._prepare()
+            await self._serve(stack)
+            self._log.info("serving", feed=self._feed.name if self._feed else "none", base=self.market.base.name)
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(work) for work in self._endless(beat)]
+                feed = group.create_task(self._feed.run()) if self._feed else None
+                await stop_requested()
+                for task in (*tasks, *((feed,) if feed else ())):
+                    task.cancel()
+            beat("draining", self._progress)
+
+    def _prepare(self) -> None:
+        """Go on where a predecessor stopped, before anybody may ask."""
+        base = self.market.base
+        reader = self._stores.market_reader
+        if not self._is_replay:
+            self.market.hand_over = self._market_writer.take
+            for instrument, bar in reader.forming(base.name).items():
+                last = reader.last_bar(instrument, base.name)
+                calendar = self._calendar_of(instrument)
+                until_ns = 0 if last is None else calendar.next_bar_open(last.open_time_ns, base)
+                if bar.open_time_ns >= until_ns:
+                    self.market.resume(instrument, until_ns, bar)
+        if self._feed is not None:
+            library = BarLibrary(reader, self._calendar_of, max_cached_rows=0)
+            self._feed.prepare(self._sink, Source(reader, library, self.market))
+        if self._is_replay:
+            self._prepare_replay()
+        elif self._installation.fleet.data.keep_ticks:
+            self._sink.keep = self._market_writer.keep
+        for instance in self._installation.instances.values():
+            if instance.enabled:
+                self.market.subscribe(instance.instrument, Timeframe.parse(instance.timeframe))
+
+    def _prepare_replay(self) -> None:
+        """Find bars in the store when bars are played; build those before the start when quotes are played."""
+        if self._feed is not None and self._feed.timeframe is not None:
+            self.market.hand_over = self._publish_stored
+            return
+        for instrument in self._installation.fleet.market.instruments:
+            self.market.ticks(self._stores.market_reader.ticks(instrument, None, self._replay_clock.now_ns()))
+        self.market.advance(self._replay_clock.now_ns())
+
+    def _publish_stored(self, completed: Completed) -> None:
+        self.market.publish(completed, stored=True)
+
+    async def _serve(self, stack: AsyncExitStack) -> None:
+        service = Service(
+            self.market,
+            self._sink,
+            self._market_writer,
+            self._history_writer,
+            self._stores.query_market,
+            self._stores.query_history,
+            self._now_ns,
+            is_replay=self._is_replay,
+            epoch=self.stream.epoch,
+        )
+        stack.callback(service.close)
+        calls = CallServer(self._home.endpoint("data.call"), service.handlers(), on_error=self._on_error)
+        receiver = Receiver(self._sink, self._history_writer, is_replay=self._is_replay)
+        pushes = BeatServer(self._home.endpoint("data.push"), receiver.on_push, on_error=self._on_error)
+        bulk = BulkServer(
+            self._home.endpoint("data.bulk"), self._home.market_store, self.market, self._calendar_of, self._on_error
+        )
+        for server in (calls, pushes):
+            stack.push_async_callback(server.close)
+            await server.start()
+        stack.callback(bulk.close)
+        bulk.start()
+
+    def _endless(self, beat: Beat) -> tuple[Coroutine[Any, Any, None], ...]:
+        return self._turns(beat), self._market_writer.run(), self._history_writer.run(), self._heartbeats()
+
+    async def _turns(self, beat: Beat) -> None:
+        while True:
+            if not self._is_replay:
+                self.market.advance(self._settled_ns())
+            read_only = self._market_writer.read_only or self._history_writer.read_only
+            replay = {"replay": self._sink.replay().model_dump()} if self._is_replay else {}
+            beat("ready", self._progress, latest=self.market.latest, read_only=read_only, **replay)
+            await asyncio.sleep(_TURN_S)
+
+    async def _heartbeats(self) -> None:
+        while True:
+            self.stream.heartbeat()
+            await asyncio.sleep(_HEARTBEAT_S)
+
+    @property
+    def _progress(self) -> int:
+        return self.market.counters["ticks"] + self._history_writer.counters["rows"]
+
+    def _calendar_of(self, instrument: str) -> Calendar:
+        return Calendar.get(known_instrument(instrument, self._installation.fleet.instruments).calendar)
+
+    def _now_ns(self) -> int:
+        return self._replay_clock.now_ns() if self._is_replay else self._host_clock.now_ns()
+
+    def _settled_ns(self) -> int:
+        """Time up to which no more quotes are expected."""
+        return self._now_ns() - self._grace_ns
+
+    def _on_error(self, error: BaseException, where: str) -> None:
+        self._log.error("bus-error", where=where, reason=repr(error), exc_info=error)

@@ -1,0 +1,283 @@
+"""The market as it comes: quotes in; prices, ticks and complete bars out."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from atrader.bus import StreamServer
+from atrader.calendars import Calendar
+from atrader.clock import NS_PER_S
+from atrader.errors import ConfigError, Rejected
+from atrader.market import BAR, TICK, Bar, Bars, Tick, bar_topic, tick_topic
+from atrader.timeframes import Timeframe
+from data_layer.bars import BarBuilder, BarLibrary, IncrementalAggregator, divides
+from data_layer.prices import LastPrices, is_sound
+
+MAX_WAITING: Final = 50_000
+"""Bars of one instrument kept in memory while the store does not take them: 35 days of minutes."""
+
+_FUTURE_NS: Final = 60 * NS_PER_S  # a quote farther ahead of its arrival has a wrong time
+
+
+class Completed(NamedTuple):
+    """Base bars of one instrument that are complete, and the time up to which all are."""
+
+    instrument: str
+    bars: tuple[Bar, ...]
+    horizon_ns: int
+
+
+class Snapshot(NamedTuple):
+    """What a query for bars has to know, taken in one moment.
+
+    Attributes
+    ----------
+    epoch, seq : int
+        Place in the stream of the topic: everything up to there is in the answer.
+    horizon_ns : int
+        Bars that ended by then are complete and published.
+    waiting : Bars
+        Published base bars that are in no store.
+    revision : int
+        Grows when stored bars are replaced.
+    """
+
+    epoch: int
+    seq: int
+    horizon_ns: int
+    waiting: Bars
+    revision: int
+
+
+@dataclass(slots=True)
+class _Fed:
+    """One instrument that gets quotes or bars."""
+
+    calendar: Calendar
+    builder: BarBuilder
+    ready_made: list[Bar] = field(default_factory=list)
+    horizon_ns: int = 0  # published up to here
+    emitted_ns: int = 0  # handed to the writer up to here
+
+
+class LiveMarket:
+    """Prices, forming bars and subscriptions of all instruments.
+
+    Everything is called from one asyncio loop; only `snapshot` may be called from any thread.
+
+    Parameters
+    ----------
+    stream : StreamServer
+        Where ticks and bars are published.
+    library : BarLibrary
+        Stored bars, to go on from.
+    calendar_of : callable
+        Gives the calendar of an instrument, `ConfigError` for one that nobody knows.
+    base : Timeframe
+        Of the bars that are built from quotes.
+    now_ns : callable
+        Time of the market, already behind by the grace for late quotes.
+
+    Attributes
+    ----------
+    hand_over : callable
+        Takes each `Completed` and calls `publish` when it is stored; at first it publishes without storing.
+    counters : Counter of str
+        ``ticks unsound future unknown``.
+    latest : dict of str to int
+        Open time of the last bar published, by ``INSTRUMENT|TIMEFRAME``.
+    """
+
+    def __init__(
+        self,
+        stream: StreamServer,
+        library: BarLibrary,
+        calendar_of: Callable[[str], Calendar],
+        base: Timeframe,
+        now_ns: Callable[[], int],
+    ) -> None:
+        self._stream = stream
+        self._library = library
+        self._calendar_of = calendar_of
+        self._now_ns = now_ns
+        self._fed: dict[str, _Fed] = {}
+        self._aggregators: dict[str, dict[str, IncrementalAggregator]] = {}
+        self._waiting: dict[str, list[Bar]] = {}
+        self._revisions: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self.base = base
+        self.prices = LastPrices()
+        self.counters: Counter[str] = Counter()
+        self.latest: dict[str, int] = {}
+        self.hand_over: Callable[[Completed], None] = self._publish_at_once
+
+    # -- quotes and bars in -------------------------------------------------------------------------------------
+
+    def resume(self, instrument: str, complete_until_ns: int, forming: Bar | None) -> None:
+        """Go on where a predecessor stopped: with its forming bar, and without opening a stored bar again."""
+        calendar = self._calendar_of(instrument)
+        builder = BarBuilder(self.base, calendar, complete_until_ns, forming)
+        horizon_ns = complete_until_ns if builder.forming is None else builder.forming.open_time_ns
+        self._fed[instrument] = _Fed(calendar, builder, horizon_ns=horizon_ns, emitted_ns=horizon_ns)
+
+    def ticks(self, ticks: Sequence[Tick], *, build: bool = True) -> list[Tick]:
+        """Take quotes: prices, tick stream and, if wanted, bars. Return those that were taken as prices."""
+        taken = []
+        for tick in ticks:
+            fed = self._sound(tick)
+            if fed is None:
+                continue
+            if self.prices.put(tick):
+                self._stream.publish(tick_topic(tick.instrument), TICK, tuple(tick))
+                taken.append(tick)
+            done = fed.builder.add(tick) if build else None
+            if done is not None:
+                forming = fed.builder.forming
+                horizon_ns = fed.calendar.next_bar_open(done.open_time_ns, self.base)
+                self._emit(tick.instrument, fed, (done,), forming.open_time_ns if forming else horizon_ns)
+        self.counters["ticks"] += len(taken)
+        return taken
+
+    def ready_made(self, instrument: str, bar: Bar) -> None:
+        """Take a complete base bar that a feed brings; it is published by the next `advance`."""
+        self._feed(instrument).ready_made.append(bar)
+
+    def advance(self, time_ns: int) -> None:
+        """Complete and hand over the bars that ended by a time (of the market, behind by the grace)."""
+        for instrument, fed in self._fed.items():
+            done = fed.builder.advance(time_ns)
+            bars = (*fed.ready_made, *((done,) if done is not None else ()))
+            forming = fed.builder.forming
+            horizon_ns = fed.calendar.bar_open(time_ns, self.base) if forming is None else forming.open_time_ns
+            if bars or horizon_ns > fed.emitted_ns:
+                fed.ready_made.clear()
+                self._emit(instrument, fed, bars, max(horizon_ns, fed.emitted_ns))
+
+    def forming(self) -> dict[str, Bar]:
+        """Return the bars that form now, by instrument."""
+        return {symbol: fed.builder.forming for symbol, fed in self._fed.items() if fed.builder.forming is not None}
+
+    # -- bars out -----------------------------------------------------------------------------------------------
+
+    def subscribe(self, instrument: str, timeframe: Timeframe) -> None:
+        """Build and publish the bars of a longer timeframe from now on; a second time changes nothing.
+
+        Raises
+        ------
+        Rejected
+            When they cannot be built from the base bars.
+        ConfigError
+            When nobody knows the instrument.
+        """
+        aggregators = self._aggregators.setdefault(instrument, {})
+        if timeframe == self.base or timeframe.name in aggregators:
+            return
+        if not divides(self.base, timeframe):
+            raise Rejected(
+                f"{timeframe} bars cannot be built from the {self.base} bars of this fleet (data.base_timeframe)",
+                details={"reason": "timeframe"},
+            )
+        calendar = self._calendar_of(instrument)
+        aggregator = IncrementalAggregator(self.base, timeframe, calendar)
+        horizon_ns = self._horizon_ns(instrument)
+        start_ns = calendar.bar_open(horizon_ns, timeframe)
+        stored = self._library.bars(instrument, self.base, start_ns=start_ns, horizon_ns=horizon_ns)
+        begun = {bar.open_time_ns: bar for bar in self._waiting.get(instrument, ()) if bar.open_time_ns >= start_ns}
+        begun |= {bar.open_time_ns: bar for bar in map(stored.row, range(len(stored)))}
+        for _, bar in sorted(begun.items()):
+            aggregator.add(bar)
+        aggregators[timeframe.name] = aggregator
+
+    def publish(self, completed: Completed, *, stored: bool) -> None:
+        """Publish base bars and the longer ones that they complete.
+
+        Parameters
+        ----------
+        stored : bool
+            Whether queries find them in the store; if not, they are kept in memory.
+        """
+        instrument, bars, horizon_ns = completed
+        with self._lock:
+            if not stored and bars:
+                waiting = self._waiting.setdefault(instrument, [])
+                waiting.extend(bars)
+                del waiting[:-MAX_WAITING]
+            for bar in bars:
+                self._publish(instrument, self.base.name, bar)
+            for timeframe, aggregator in self._aggregators.get(instrument, {}).items():
+                longer = [done for bar in bars for done in aggregator.add(bar)]
+                for bar in longer + aggregator.advance(horizon_ns):
+                    self._publish(instrument, timeframe, bar)
+            fed = self._fed.get(instrument)
+            if fed is not None:
+                fed.horizon_ns = max(fed.horizon_ns, horizon_ns)
+
+    def snapshot(self, instrument: str, timeframe: Timeframe) -> Snapshot:
+        """Return what a query has to know; from any thread."""
+        with self._lock:
+            epoch, seq = self._stream.last(bar_topic(instrument, timeframe.name))
+            waiting = Bars.from_rows(self._waiting.get(instrument, []))
+            return Snapshot(epoch, seq, self._horizon_ns(instrument), waiting, self._revisions[instrument])
+
+    def waiting(self) -> list[tuple[str, Bar]]:
+        """Return the bars that the store has not taken."""
+        return [(symbol, bar) for symbol, bars in self._waiting.items() for bar in bars]
+
+    def waiting_is_stored(self) -> None:
+        """Forget the waiting bars: queries find them in the store."""
+        with self._lock:
+            self._waiting.clear()
+
+    def revised(self, instrument: str) -> None:
+        """Note that stored bars were replaced."""
+        with self._lock:
+            self._revisions[instrument] += 1
+        self._library.forget(instrument)
+
+    @property
+    def late(self) -> int:
+        """Quotes and bars that came after their bar was complete."""
+        builders = sum(fed.builder.late for fed in self._fed.values())
+        return builders + sum(one.late for frames in self._aggregators.values() for one in frames.values())
+
+    def _horizon_ns(self, instrument: str) -> int:
+        fed = self._fed.get(instrument)
+        return self._now_ns() if fed is None else fed.horizon_ns
+
+    def _sound(self, tick: Tick) -> _Fed | None:
+        if not is_sound(tick):
+            self.counters["unsound"] += 1
+        elif tick.time_ns > tick.received_ns + _FUTURE_NS:
+            self.counters["future"] += 1
+        else:
+            try:
+                return self._feed(tick.instrument)
+            except ConfigError:
+                self.counters["unknown"] += 1
+        return None
+
+    def _feed(self, instrument: str) -> _Fed:
+        fed = self._fed.get(instrument)
+        if fed is None:
+            now_ns = self._now_ns()
+            calendar = self._calendar_of(instrument)
+            last = self._library.bars(instrument, self.base, count=1, horizon_ns=now_ns)
+            until_ns = calendar.next_bar_open(int(last.open_time_ns[0]), self.base) if len(last) else 0
+            self.resume(instrument, max(until_ns, calendar.bar_open(now_ns, self.base)), None)
+            fed = self._fed[instrument]
+        return fed
+
+    def _emit(self, instrument: str, fed: _Fed, bars: tuple[Bar, ...], horizon_ns: int) -> None:
+        fed.emitted_ns = max(fed.emitted_ns, horizon_ns)
+        self.hand_over(Completed(instrument, bars, horizon_ns))
+
+    def _publish_at_once(self, completed: Completed) -> None:
+        self.publish(completed, stored=False)
+
+    def _publish(self, instrument: str, timeframe: str, bar: Bar) -> None:
+        self._stream.publish(bar_topic(instrument, timeframe), BAR, (instrument, timeframe, *bar, True))
+        self.latest[f"{instrument}|{timeframe}"] = bar.open_time_ns

@@ -1,0 +1,209 @@
+"""What commands use: the data layer when it runs, else its files, with the same methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, Protocol, TypeVar
+
+from atrader.calendars import Calendar
+from atrader.clock import SystemClock
+from atrader.configuration.home import Home
+from atrader.errors import StoreError
+from atrader.instruments import Instrument, known_instrument
+from atrader.market import Bars, Tick
+from atrader.messages.data import QueryHistory, SeriesInfo, Stored
+from atrader.timeframes import Timeframe
+from data_layer.bars import BarLibrary, Gap, find_gaps
+from data_layer.client import DataClient
+from data_layer.store import MarketReader, MarketStore
+from data_layer.store.history_sqlite import SqliteHistoryReader
+from data_layer.store.lock import is_locked
+from data_layer.store.market_sqlite import SqliteMarketReader, SqliteMarketStore
+
+_LOCK_WAIT_S: Final = 2.0
+
+T = TypeVar("T")
+
+
+class HistorySource(Protocol):
+    """Where a command reads history."""
+
+    def query(self, query: QueryHistory) -> list[dict[str, Any]]:
+        """Return rows, oldest first; money as text, times ns UTC."""
+        ...
+
+
+class Market:
+    """Bars and quotes for a command.
+
+    All methods may raise `StoreError`, and with a running data layer `DeadlineExceeded`.
+    """
+
+    def series(self) -> Sequence[SeriesInfo]:
+        """List what is stored."""
+        raise NotImplementedError
+
+    def bars(self, instrument: str, timeframe: str, *, start_ns: int | None = None, end_ns: int | None = None) -> Bars:
+        """Return complete bars with ``start_ns <= open_time < end_ns``, stored or built from what is stored."""
+        raise NotImplementedError
+
+    def import_bars(self, instrument: str, timeframe: str, source: str, bars: Bars) -> Stored:
+        """Store bars; those with the same open time are replaced. In the store when this returns; may be repeated."""
+        raise NotImplementedError
+
+    def import_ticks(self, instrument: str, source: str, ticks: Sequence[Tick]) -> Stored:
+        """Store quotes in place of those of their period. In the store when this returns; may be repeated."""
+        raise NotImplementedError
+
+    def gaps(
+        self, instrument: str, timeframe: str, calendar: str, start_ns: int | None = None, end_ns: int | None = None
+    ) -> list[Gap]:
+        """Return the bars missing between two times (default: the first and the last bar), judged by a calendar."""
+        frame, days = Timeframe.parse(timeframe), Calendar.get(calendar)
+        times = self.bars(instrument, timeframe, start_ns=start_ns, end_ns=end_ns).open_time_ns
+        if len(times) == 0 and (start_ns is None or end_ns is None):
+            return []
+        first_ns = int(times[0]) if start_ns is None else start_ns
+        last_ns = days.next_bar_open(int(times[-1]), frame) if end_ns is None else end_ns
+        return find_gaps(times, frame, days, first_ns, last_ns)
+
+
+class _RunningMarket(Market):
+    def __init__(self, client: DataClient) -> None:
+        self._client = client
+
+    def series(self) -> Sequence[SeriesInfo]:
+        return self._client.series()
+
+    def bars(self, instrument: str, timeframe: str, *, start_ns: int | None = None, end_ns: int | None = None) -> Bars:
+        return self._client.bars(instrument, timeframe, start_ns=start_ns, end_ns=end_ns)[0]
+
+    def import_bars(self, instrument: str, timeframe: str, source: str, bars: Bars) -> Stored:
+        return self._client.import_bars(instrument, timeframe, source, bars)
+
+    def import_ticks(self, instrument: str, source: str, ticks: Sequence[Tick]) -> Stored:
+        return self._client.import_ticks(instrument, source, ticks)
+
+
+class _StoredMarket(Market):
+    """The file itself: read without a lock, written under it."""
+
+    def __init__(self, home: Home, instruments: Mapping[str, Instrument]) -> None:
+        self._home = home
+        self._instruments = instruments
+
+    def series(self) -> Sequence[SeriesInfo]:
+        nothing: list[SeriesInfo] = []
+        return self._read(lambda reader: reader.series(), nothing)
+
+    def bars(self, instrument: str, timeframe: str, *, start_ns: int | None = None, end_ns: int | None = None) -> Bars:
+        def read(reader: MarketReader) -> Bars:
+            return BarLibrary(reader, self._calendar_of).bars(
+                instrument,
+                Timeframe.parse(timeframe),
+                start_ns=start_ns,
+                end_ns=end_ns,
+                horizon_ns=SystemClock().now_ns(),
+            )
+
+        return self._read(read, Bars.empty())
+
+    def import_bars(self, instrument: str, timeframe: str, source: str, bars: Bars) -> Stored:
+        return self._write(lambda store: store.put_bars(instrument, timeframe, source, bars))
+
+    def import_ticks(self, instrument: str, source: str, ticks: Sequence[Tick]) -> Stored:
+        return self._write(lambda store: store.put_ticks(instrument, source, ticks))
+
+    def _calendar_of(self, instrument: str) -> Calendar:
+        return Calendar.get(known_instrument(instrument, self._instruments).calendar)
+
+    def _read(self, work: Callable[[MarketReader], T], nothing: T) -> T:
+        try:
+            reader = SqliteMarketReader(self._home.market_store)
+        except StoreError as error:
+            if error.details.get("missing"):
+                return nothing
+            raise
+        try:
+            return work(reader)
+        finally:
+            reader.close()
+
+    def _write(self, work: Callable[[MarketStore], Stored]) -> Stored:
+        self._home.data.mkdir(parents=True, exist_ok=True)
+        store = SqliteMarketStore(self._home.market_store, "an import", _LOCK_WAIT_S)
+        try:
+            return work(store)
+        finally:
+            store.close()
+
+
+class _RunningHistory:
+    def __init__(self, client: DataClient) -> None:
+        self._client = client
+
+    def query(self, query: QueryHistory) -> list[dict[str, Any]]:
+        return self._client.history(query)
+
+
+class _StoredHistory:
+    def __init__(self, home: Home) -> None:
+        self._home = home
+
+    def query(self, query: QueryHistory) -> list[dict[str, Any]]:
+        try:
+            reader = SqliteHistoryReader(self._home.history_store)
+        except StoreError as error:
+            if error.details.get("missing"):
+                return []
+            raise
+        try:
+            return reader.query(query)
+        finally:
+            reader.close()
+
+
+@contextmanager
+def open_market(home: Home, instruments: Mapping[str, Instrument] | None = None) -> Iterator[Market]:
+    """Give access to bars and quotes: through the data layer when it runs, else from the file.
+
+    Parameters
+    ----------
+    instruments : Mapping of str to Instrument, optional
+        Instruments of the configuration, whose calendars say how longer bars are built; the built-in ones are known.
+
+    Raises
+    ------
+    StoreError
+        When the file is damaged or newer than this program, or (for imports) in use.
+    DeadlineExceeded
+        When the data layer holds the store but does not answer.
+    """
+    if _is_running(home, home.market_store.name):
+        with DataClient(home) as client:
+            yield _RunningMarket(client)
+    else:
+        yield _StoredMarket(home, instruments or {})
+
+
+@contextmanager
+def open_history(home: Home) -> Iterator[HistorySource]:
+    """Give access to the history: through the data layer when it runs, else from the file.
+
+    Raises
+    ------
+    StoreError
+        When the file is damaged or newer than this program.
+    DeadlineExceeded
+        When the data layer holds the store but does not answer.
+    """
+    if _is_running(home, home.history_store.name):
+        with DataClient(home) as client:
+            yield _RunningHistory(client)
+    else:
+        yield _StoredHistory(home)
+
+
+def _is_running(home: Home, store: str) -> bool:
+    return home.data.is_dir() and is_locked(home.data / store)

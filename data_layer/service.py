@@ -1,0 +1,198 @@
+"""What the data layer answers on ``data.call`` and takes on ``data.push``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from atrader.bus import Beat, Caller, Handler
+from atrader.errors import Rejected, WireError
+from atrader.market import Tick
+from atrader.messages.data import (
+    Appended,
+    AppendHistory,
+    GetPrices,
+    GetReplay,
+    HistoryAnswer,
+    ImportBars,
+    ImportTicks,
+    LastSeq,
+    ListSeries,
+    PricesAnswer,
+    QueryHistory,
+    ReplayAnswer,
+    SeriesAnswer,
+    Stored,
+    SubscribeBars,
+    Subscribed,
+)
+from atrader.messages.gateway import OutboxRow
+from atrader.wire import Request
+from data_layer.bulk import timeframe_of
+from data_layer.frames import bars_of_frames, ticks_of_frames
+from data_layer.history_writer import HistoryWriter
+from data_layer.live_market import LiveMarket
+from data_layer.market_writer import MarketWriter
+from data_layer.sink import Sink
+from data_layer.store import HistoryReader, MarketReader
+
+T = TypeVar("T")
+
+
+class Service:
+    """The handlers of calls.
+
+    Parameters
+    ----------
+    market : LiveMarket
+        Prices and subscriptions.
+    sink : Sink
+        Where the replay stands.
+    market_writer, history_writer : MarketWriter, HistoryWriter
+        Write.
+    market_reader, history_reader : MarketReader, HistoryReader
+        Used by one thread of the service only, so that a long query delays no price.
+    now_ns : callable
+        Time of the market, for the age of prices.
+    is_replay : bool
+        Then nothing can be imported: it would change the past.
+    epoch : int
+        Of the data stream.
+    """
+
+    def __init__(
+        self,
+        market: LiveMarket,
+        sink: Sink,
+        market_writer: MarketWriter,
+        history_writer: HistoryWriter,
+        market_reader: MarketReader,
+        history_reader: HistoryReader,
+        now_ns: Callable[[], int],
+        *,
+        is_replay: bool,
+        epoch: int,
+    ) -> None:
+        self._market = market
+        self._sink = sink
+        self._market_writer = market_writer
+        self._history_writer = history_writer
+        self._market_reader = market_reader
+        self._history_reader = history_reader
+        self._now_ns = now_ns
+        self._is_replay = is_replay
+        self._epoch = epoch
+        self._readers = ThreadPoolExecutor(1, thread_name_prefix="queries")
+
+    def handlers(self) -> Mapping[type[Request], Handler]:
+        """Return what answers which request."""
+        return {
+            GetPrices: self._prices,
+            SubscribeBars: self._subscribe,
+            ListSeries: self._series,
+            ImportBars: self._import_bars,
+            ImportTicks: self._import_ticks,
+            AppendHistory: self._append,
+            QueryHistory: self._query,
+            LastSeq: self._last_seq,
+            GetReplay: self._replay,
+        }
+
+    def close(self) -> None:
+        """End the thread that queries."""
+        self._readers.shutdown()
+
+    def _prices(self, request: GetPrices, caller: Caller) -> PricesAnswer:
+        return PricesAnswer(prices=self._market.prices.prices(request.instruments, self._now_ns()))
+
+    def _subscribe(self, request: SubscribeBars, caller: Caller) -> Subscribed:
+        self._market.subscribe(request.instrument, timeframe_of(request.timeframe))
+        return Subscribed(epoch=self._epoch)
+
+    async def _series(self, request: ListSeries, caller: Caller) -> SeriesAnswer:
+        return SeriesAnswer(series=tuple(await self._read(self._market_reader.series)))
+
+    async def _import_bars(self, request: ImportBars, caller: Caller) -> Stored:
+        timeframe = timeframe_of(request.timeframe)
+        bars = bars_of_frames(caller.frames)
+        return await self._import(
+            request.instrument,
+            lambda store: store.put_bars(request.instrument, timeframe.name, request.source, bars),
+        )
+
+    async def _import_ticks(self, request: ImportTicks, caller: Caller) -> Stored:
+        ticks = ticks_of_frames(request.instrument, caller.frames)
+        return await self._import(
+            request.instrument, lambda store: store.put_ticks(request.instrument, request.source, ticks)
+        )
+
+    async def _import(self, instrument: str, work: Callable[[Any], Stored]) -> Stored:
+        if self._is_replay:
+            raise Rejected("a replay is running: what it plays must not change", details={"reason": "replay"})
+        try:
+            stored = await self._market_writer.do(work)
+        except ValueError as error:
+            raise Rejected(str(error), details={"reason": "order"}) from error
+        self._market.revised(instrument)
+        return stored
+
+    async def _append(self, request: AppendHistory, caller: Caller) -> Appended:
+        try:
+            rows = [OutboxRow.model_validate(row) for row in request.rows]
+        except ValidationError as error:
+            raise WireError(f"history of {request.source}: {error}") from error
+        return Appended(last_seq=await self._history_writer.append(request.source, rows))
+
+    async def _query(self, request: QueryHistory, caller: Caller) -> HistoryAnswer:
+        return HistoryAnswer(rows=tuple(await self._read(self._history_reader.query, request)))
+
+    async def _last_seq(self, request: LastSeq, caller: Caller) -> Appended:
+        return Appended(last_seq=await self._read(self._history_reader.last_seq, request.source))
+
+    def _replay(self, request: GetReplay, caller: Caller) -> ReplayAnswer:
+        return self._sink.replay()
+
+    async def _read(self, work: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, work, *arguments)
+
+
+class Receiver:
+    """Takes what others push: quotes of gateways, rows of workers, acknowledgements of a replay."""
+
+    def __init__(self, sink: Sink, history: HistoryWriter, *, is_replay: bool) -> None:
+        self._sink = sink
+        self._history = history
+        self._is_replay = is_replay
+
+    def on_push(self, push: Beat) -> None:
+        """Take one message; what it raises is counted and logged by the bus.
+
+        Raises
+        ------
+        WireError
+            When it is of an unknown kind or not complete.
+        """
+        body = push.body
+        try:
+            match push.kind:
+                case "ticks":
+                    self._ticks([Tick(*values) for values in body["ticks"]])
+                case "rows":
+                    self._history.push(body["rows"])
+                case "replay-ready":
+                    self._sink.gate.on_ready(body["name"])
+                case "replay-ack":
+                    self._sink.gate.on_ack(body["name"], body["step"], body["phase"])
+                case _:
+                    raise WireError(f"push of unknown kind {push.kind!r} from {push.sender}")
+        except (KeyError, TypeError, ValueError) as error:
+            raise WireError(f"push {push.kind!r} of {push.sender}: {error!r}") from error
+
+    def _ticks(self, ticks: list[Tick]) -> None:
+        if self._is_replay:
+            raise WireError("quotes of a broker have no place in a replay")
+        self._sink.ticks(ticks)

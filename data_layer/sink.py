@@ -1,0 +1,122 @@
+"""The two sides a feed works with, over the live market and the stores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Final
+
+from atrader.bus import StreamServer
+from atrader.clock import MarketClock
+from atrader.market import REPLAY_STEP, REPLAY_TOPIC, Bar, Bars, Tick
+from atrader.messages.data import ReplayAnswer
+from atrader.timeframes import Timeframe
+from data_layer.bars import BarLibrary
+from data_layer.feeds import Feed, ReplayState
+from data_layer.live_market import LiveMarket
+from data_layer.lockstep import ReplayGate
+from data_layer.store import MarketReader
+
+_NO_HORIZON: Final = 2**62  # the year 2116
+
+
+class Source:
+    """What is stored, whatever the market clock says; a `MarketSource`."""
+
+    def __init__(self, reader: MarketReader, library: BarLibrary, market: LiveMarket) -> None:
+        self._reader = reader
+        self._library = library
+        self._market = market
+
+    def bars(self, instrument: str, timeframe: str, start_ns: int | None = None, end_ns: int | None = None) -> Bars:
+        """Return the bars with ``start_ns <= open_time < end_ns``, stored or built from finer stored ones."""
+        return self._library.bars(
+            instrument, Timeframe.parse(timeframe), start_ns=start_ns, end_ns=end_ns, horizon_ns=_NO_HORIZON
+        )
+
+    def ticks(
+        self, instrument: str, start_ns: int | None = None, end_ns: int | None = None, limit: int | None = None
+    ) -> list[Tick]:
+        """Return the stored quotes with ``start_ns <= time < end_ns``, oldest first; the first `limit` of them."""
+        return self._reader.ticks(instrument, start_ns, end_ns, limit)
+
+    def last_tick(self, instrument: str) -> Tick | None:
+        """Return the last price known; after a restart the close of the newest bar."""
+        tick = self._market.prices.get(instrument)
+        if tick is not None:
+            return tick
+        base = self._market.base.name
+        bar = self._market.forming().get(instrument) or self._reader.last_bar(instrument, base)
+        if bar is None:
+            return None
+        return Tick(instrument, bar.open_time_ns, bar.open_time_ns, bar.close, max(bar.close, bar.ask_close))
+
+
+class Sink:
+    """Where a feed hands its market to; a `MarketSink`.
+
+    Parameters
+    ----------
+    market : LiveMarket
+        Gets quotes and bars.
+    feed : Feed
+        Who brings them.
+    clock : MarketClock
+        The clock of the market in a replay: it follows `advance_clock`, not the quotes, so that no query sees a bar
+        before the step that brings it.
+
+    Attributes
+    ----------
+    keep : callable, optional
+        Takes the quotes that are to be stored.
+    """
+
+    def __init__(self, market: LiveMarket, stream: StreamServer, feed: Feed | None, clock: MarketClock) -> None:
+        self._market = market
+        self._stream = stream
+        self._builds = feed is None or feed.timeframe is None
+        self._clock = clock
+        self.gate = ReplayGate(self._publish_step)
+        self.keep: Callable[[Sequence[Tick]], None] | None = None
+        self._progress: tuple[ReplayState, int, int] = ("none", 0, 0)
+
+    def ticks(self, ticks: Sequence[Tick]) -> None:
+        """Take quotes."""
+        taken = self._market.ticks(ticks, build=self._builds)
+        if self.keep is not None:
+            self.keep(taken)
+
+    def complete_bars(self, bars: Sequence[tuple[str, Bar]]) -> None:
+        """Take complete bars; the next `advance_clock` publishes them."""
+        for instrument, bar in bars:
+            self._market.ready_made(instrument, bar)
+
+    def advance_clock(self, market_ns: int) -> None:
+        """Move the market clock and publish what is complete by then."""
+        self._clock.advance(market_ns)
+        self._market.advance(market_ns)
+
+    async def ready(self, participants: Collection[str]) -> None:
+        """Wait until every participant is ready."""
+        await self.gate.ready(participants)
+
+    async def turn(self, step: int, market_ns: int, phase: str, participants: Collection[str]) -> None:
+        """Publish a phase of a step and wait for its acknowledgements."""
+        await self.gate.turn(step, market_ns, phase, participants)
+
+    def progress(self, state: ReplayState, done: int, total: int) -> None:
+        """Remember how far the replay is."""
+        self._progress = (state, done, total)
+
+    def replay(self) -> ReplayAnswer:
+        """Return where the replay stands."""
+        state, done, total = self._progress
+        return ReplayAnswer(
+            state=state,
+            market_ns=self._clock.now_ns(),
+            done=done,
+            total=total,
+            waiting_for=self.gate.waiting_for,
+        )
+
+    def _publish_step(self, step: int, market_ns: int, phase: str) -> None:
+        self._stream.publish(REPLAY_TOPIC, REPLAY_STEP, (step, market_ns, phase))
