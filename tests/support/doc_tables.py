@@ -19,6 +19,7 @@ from atrader.exit_codes import ExitCode
 from atrader.orders import states as order_states
 from atrader.risk import EXIT_RULES, RULES
 from atrader.trading_state import TradingState
+from broker_api.reconcile import POLICY
 from manager import restart_policy
 from manager import states as process_states
 from tests.support.config_reference import tables
@@ -134,6 +135,13 @@ def _risk_exits() -> str:
     )
 
 
+def _reconciliation() -> str:
+    return markdown_table(
+        ("case", "the journal", "the broker", "then", "why"),
+        ((f"`{code}`", case.journal, case.broker, case.action, case.why) for code, case in POLICY.items()),
+    )
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "order-states": _order_states,
     "order-transitions": _order_transitions,
@@ -145,6 +153,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "trading-states": _trading_states,
     "risk-rules": _risk_rules,
     "risk-exits": _risk_exits,
+    "reconciliation": _reconciliation,
     "configuration-fleet": lambda: "\n".join(tables(FleetConfig)),
     "configuration-account": lambda: "\n".join(tables(AccountConfig)),
     "configuration-strategy": lambda: "\n".join(tables(InstanceConfig)),
