@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from atrader.clock import Clock
 from atrader.configuration.instance import ProcessLimits
 from atrader.errors import InvariantBroken, Retryable
 from atrader.runtime.spec import ProcessKind, ProcessSpec
+from manager.beats import BeatBody
 from manager.budget import Budget
 from manager.child_handle import ChildHandle
 from manager.liveness import Verdict, Vitals, judge
@@ -94,7 +95,7 @@ class Supervised:
         self.restarts = 0
         self.handle: ChildHandle | None = None
         self.vitals: Vitals | None = None
-        self.body: Mapping[str, Any] = {}
+        self.last_beat: BeatBody | None = None
         self.budget = Budget(limits.restart, rng)
         self.probationer = False
         self._make_spec = make_spec
@@ -105,7 +106,7 @@ class Supervised:
         self._verdict: Verdict | None = None
         self._asked = False  # the present life ends because a person wants it to
         self._timer: asyncio.TimerHandle | None = None
-        self._early_beats: list[Mapping[str, Any]] = []  # they may overtake the news of the pid
+        self._early_beats: list[BeatBody] = []  # they may overtake the news of the pid
         self._tasks: set[asyncio.Task[None]] = set()
         self._resting = asyncio.Event()
         self._resting.set()
@@ -190,20 +191,20 @@ class Supervised:
 
     # -- what happens to it
 
-    def beat(self, body: Mapping[str, Any]) -> None:
+    def beat(self, beat: BeatBody) -> None:
         """Take in a beat; one that another life left in the queue counts for nothing."""
         vitals = self.vitals
         if vitals is None:
             return
         if self.handle is None:
-            self._early_beats.append(body)
+            self._early_beats.append(beat)
             return
-        if body["pid"] != self.handle.pid:
+        if beat.pid != self.handle.pid:
             return
         now_s = self._clock.monotonic_s()
-        self.body = body
-        vitals.record_beat(now_s, int(body["progress"]), int(body["rss_bytes"]), body.get("handled") or {})
-        if body["phase"] == "ready" and self.state is ProcessState.STARTING:
+        self.last_beat = beat
+        vitals.record_beat(now_s, beat.progress, beat.rss_bytes, beat.handled)
+        if beat.phase == "ready" and self.state is ProcessState.STARTING:
             vitals.ready_s = now_s
             self._to(ProcessState.RUNNING, f"READY after {now_s - vitals.started_s:.3f} s")
 
@@ -220,7 +221,7 @@ class Supervised:
         now_s = self._clock.monotonic_s()
         self.vitals = Vitals(started_s=now_s)
         self._early_beats = []
-        self.body = {}
+        self.last_beat = None
         self._verdict = None
         self._asked = False
         self._resting.clear()
@@ -236,8 +237,8 @@ class Supervised:
             self._ended(None, str(error))
             return
         early, self._early_beats = self._early_beats, []
-        for body in early:
-            self.beat(body)
+        for beat in early:
+            self.beat(beat)
         if self.state is ProcessState.STOPPING:  # asked to end while it was being spawned
             self._task(self._terminate(self.handle))
         pid = self.handle.pid

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from manager.liveness import Vitals
 
@@ -13,7 +12,7 @@ def settled(
     finished_s: float,
     interval_s: float,
     workers: Iterable[Vitals],
-    gateways: Iterable[tuple[Vitals, Mapping[str, Any]]],
+    gateways: Iterable[tuple[Vitals, int]],
 ) -> bool:
     """Tell whether the fleet may stop.
 
@@ -24,13 +23,13 @@ def settled(
     interval_s : float
         Between two beats.
     workers, gateways
-        What is known of those that run; gateways with the body of their last beat.
+        What is known of those that run; gateways with the rows in their outbox.
     """
     quiet_since_s = now_s - 2 * interval_s
     if finished_s > quiet_since_s:
         return False
     return all(_heard(vitals, finished_s) and vitals.progress_s <= quiet_since_s for vitals in workers) and all(
-        _heard(vitals, finished_s) and body.get("outbox_lag", 0) == 0 for vitals, body in gateways
+        _heard(vitals, finished_s) and waiting == 0 for vitals, waiting in gateways
     )
 
 

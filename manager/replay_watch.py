@@ -26,15 +26,19 @@ class ReplayWatch:
         if not self._active:
             return
         now_s = self._clock.monotonic_s()
-        replay = self._fleet.processes[DATA_LAYER].body.get("replay") or {}
-        if replay.get("state") != "finished":
+        beat = self._fleet.processes[DATA_LAYER].last_beat
+        if beat is None or beat.replay is None or beat.replay.get("state") != "finished":
             self._finished_s = None
             return
         if self._finished_s is None:
             self._finished_s = now_s
         running = [process for process in self._fleet.all() if process.vitals is not None]
         workers = [p.vitals for p in running if p.kind == "worker" and p.vitals is not None]
-        gateways = [(p.vitals, p.body) for p in running if p.kind == "gateway" and p.vitals is not None]
+        gateways = [
+            (p.vitals, p.last_beat.outbox_lag if p.last_beat else 0)
+            for p in running
+            if p.kind == "gateway" and p.vitals is not None
+        ]
         interval_s = self._fleet.installation.fleet.beat_interval
         if settled(now_s, self._finished_s, interval_s, workers, gateways):
             self._active = False

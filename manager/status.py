@@ -35,13 +35,17 @@ class Usage:
         """Return unique memory in bytes and percent of one core, by pid; reads in a helper thread."""
         async with self._lock:
             now_s = self._clock.monotonic_s()
-            if now_s - self._read_s > _FRESH_S or not pids <= self._figures.keys():
-                self._figures = await asyncio.get_running_loop().run_in_executor(None, self._measure, pids)
+            stale = now_s - self._read_s > _FRESH_S
+            if wanted := pids if stale else pids - self._figures.keys():
+                known = {} if stale else self._figures
+                figures = await asyncio.get_running_loop().run_in_executor(None, self._measure, wanted)
+                self._figures = {**known, **figures}
+            if stale:
                 self._read_s = now_s
+                self._known = {pid: process for pid, process in self._known.items() if pid in pids}
             return self._figures
 
     def _measure(self, pids: set[int]) -> dict[int, tuple[int, float]]:
-        self._known = {pid: process for pid, process in self._known.items() if pid in pids}
         found = {}
         for pid in pids:
             try:
@@ -115,7 +119,7 @@ def _trading_state(process: Supervised, supervisor: Supervisor, states: TradingS
     if config is None:
         return None
     gateway = supervisor.processes.get(gateway_name(config.account))
-    told = (gateway.body.get("trading_states") or {}).get(config.name) if gateway is not None else None
+    told = gateway.last_beat.trading_states.get(config.name) if gateway is not None and gateway.last_beat else None
     return strictest([states.effective(config.account, config.name), *_known_states([told])]).value
 
 
@@ -124,7 +128,7 @@ def _known_states(words: Iterable[Any]) -> list[TradingState]:
 
 
 def _account_row(process: Supervised) -> dict[str, object] | None:
-    told = process.body.get("account")
+    told = process.last_beat.account if process.last_beat is not None else None
     if not told:
         return None
     return {key: told.get(key) for key in ("name", "balance", "equity", "proof", "breaks") if key in told}

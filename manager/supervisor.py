@@ -215,10 +215,9 @@ class Supervisor:
             When it is none; the bus counts and logs that.
         """
         checked = BeatBody.model_validate(beat.body)
-        body = checked.model_dump()
         for table in (self.processes, self.successors):
             if (process := table.get(checked.name)) is not None:
-                process.beat(body)
+                process.beat(checked)
         process = self.processes.get(checked.name)
         if process is None or process.pid != checked.pid:
             return

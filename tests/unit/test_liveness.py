@@ -8,8 +8,11 @@ from manager.restart_policy import Cause
 
 LIMITS = ProcessLimits.model_validate(
     {
-        "start_grace": "20s", "beat_timeout": "3s", "progress_timeout": "10s",
-        "memory_soft": "200MB", "memory_hard": "400MB",
+        "start_grace": "20s",
+        "beat_timeout": "3s",
+        "progress_timeout": "10s",
+        "memory_soft": "200MB",
+        "memory_hard": "400MB",
     }
 )
 SERIES = "EUR/USD|1m"

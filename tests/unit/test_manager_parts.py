@@ -155,7 +155,7 @@ def test_on_down_is_due_after_its_time_and_told_once() -> None:
 def test_a_replay_is_over_when_all_that_it_brought_is_worked_in(
     now_s: float, worker: Vitals, lag: int, expected: bool
 ) -> None:
-    gateway = (Vitals(0.0, beat_s=14.5), {"outbox_lag": lag})
+    gateway = (Vitals(0.0, beat_s=14.5), lag)
     assert settled(now_s, 10.0, 1.0, [worker], [gateway]) is expected
 
 
