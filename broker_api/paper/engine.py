@@ -32,7 +32,7 @@ from broker_api.paper.state import BookState, Changes, Ticket, WorkingOrder
 from broker_api.paper.validation import Funds, change_refusal, funds_refusal, order_refusal
 from broker_api.protection import closing_price, trailed_stop, triggered_exit
 
-# Quotes this much older than an order mean that the clock was set back, not that they travelled slowly.
+# A quote this much older than one before it means that the clock was set back, not that the quote travelled slowly.
 _CLOCK_SET_BACK_NS = 60 * NS_PER_S
 
 
@@ -113,6 +113,7 @@ class Engine:
             broker_id=str(self.state.transaction_id + 1),
             accepted_ns=now_ns,
             ready_ns=now_ns + self._latency_ns,
+            quote_ns=desk.time_ns,
             parts=parts_of(self._config.paper, desk.instrument, order.client_id, order.units),
         )
         self.state.orders[order.client_id] = desk.orders[order.client_id] = working
@@ -210,7 +211,7 @@ class Engine:
     def _is_due(self, working: WorkingOrder, desk: Desk) -> bool:
         if working.filled_parts:
             return desk.time_ns != working.last_quote_ns  # each part takes a quote of its own
-        return desk.time_ns >= working.ready_ns or desk.time_ns < working.accepted_ns - _CLOCK_SET_BACK_NS
+        return desk.time_ns >= working.ready_ns or desk.time_ns < working.quote_ns - _CLOCK_SET_BACK_NS
 
     def _price(self, working: WorkingOrder, desk: Desk) -> Decimal | None:
         order = working.order
@@ -233,7 +234,11 @@ class Engine:
         if closes is not None and (ticket is None or ticket.units < units):
             self._execution.end_order(working, OrderState.CANCELLED, now_ns, "ticket-closed")
             return
-        refusal = None if is_funded else funds_refusal(order, units, self.state, desk, self._funds)
+        refusal = None
+        if not is_funded:
+            # Something else may have filled or closed with this very quote.
+            self._margin_watch.refresh(desk, self.state.balance)
+            refusal = funds_refusal(order, units, self.state, desk, self._funds)
         if refusal:
             self._execution.end_order(working, OrderState.CANCELLED, now_ns, refusal)
             return

@@ -20,6 +20,7 @@ class WorkingOrder(BaseModel):
     broker_id: str  # the transaction id of its acceptance
     accepted_ns: int
     ready_ns: int  # accepted + latency: quotes from then on may fill it
+    quote_ns: int  # time of the newest quote when it was accepted
     parts: tuple[Decimal, ...]  # sizes of its fills
     filled_parts: int = 0
     filled_units: Decimal = Decimal(0)

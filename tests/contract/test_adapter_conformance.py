@@ -1,6 +1,7 @@
 """What every adapter must do; `tests/support/adapter_bench.py` says how another one joins."""
 
 from decimal import Decimal
+from typing import Any
 
 from atrader.clock import NS_PER_S
 from atrader.orders.states import OrderState
@@ -78,7 +79,7 @@ async def test_a_working_order_fills_at_the_price_it_was_changed_to(desk: Desk) 
 @scenario()
 async def test_an_order_whose_time_runs_out_expires_and_never_fills(desk: Desk) -> None:
     expires_ns = desk.bench.now_ns() + 30 * NS_PER_S
-    more = {"order_type": "limit", "price": D("1.09000"), "expires_ns": expires_ns}
+    more: dict[str, Any] = {"order_type": "limit", "price": D("1.09000"), "expires_ns": expires_ns}
     order = await desk.send(desk.order("buy", 1000, **more))
     await desk.prices("1.10000", "1.10010", after_s=31)
     await desk.until(lambda: desk.state_of(order.client_id) is OrderState.EXPIRED)
@@ -186,7 +187,7 @@ async def test_an_account_without_protection_refuses_it_instead_of_dropping_it(d
 
 @scenario()
 async def test_what_cannot_be_an_order_is_refused_with_a_reason_and_changes_nothing(desk: Desk) -> None:
-    limit = {"order_type": "limit", "price": D("1.09")}
+    limit: dict[str, Any] = {"order_type": "limit", "price": D("1.09")}
     wrong = {
         "units-precision": desk.order(units=1000).model_copy(update={"units": D("1000.5")}),
         "units-too-small": desk.order(units=0),

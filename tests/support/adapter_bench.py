@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from atrader.errors import Rejected
+from atrader.orders.model import Side
 from atrader.orders.states import OrderState
 from broker_api.adapter import (
     Adapter,
@@ -107,7 +108,7 @@ class Desk:
         self._number += 1
         return f"a{magic:06d}w{self._number}"
 
-    def order(self, side: str = "buy", units: int = 1000, **more: Any) -> BrokerOrder:
+    def order(self, side: Side = "buy", units: int = 1000, **more: Any) -> BrokerOrder:
         magic = more.pop("magic", 7)
         values = {"client_id": self.next_client_id(magic), "magic": magic, "instance": f"i{magic}", **more}
         values.setdefault("instrument", self.instrument)
@@ -118,7 +119,7 @@ class Desk:
         self.note(await self.adapter.submit(order))
         return order
 
-    async def filled(self, side: str = "buy", units: int = 1000, **more: Any) -> FillReport:
+    async def filled(self, side: Side = "buy", units: int = 1000, **more: Any) -> FillReport:
         """Send a market order and return its last fill."""
         order = await self.send(self.order(side, units, **more))
         await self.until(lambda: self.units_of(order.client_id) == order.units)

@@ -12,6 +12,7 @@ from atrader.clock import NS_PER_S, parse_time
 from atrader.errors import Rejected
 from atrader.instruments import KNOWN
 from atrader.market import Tick
+from atrader.orders.model import Side
 from atrader.orders.states import OrderState
 from broker_api.adapter import BrokerOrder, FillReport, Modification, OrderReport
 from broker_api.paper import CANCEL_REASONS, REJECT_REASONS
@@ -20,7 +21,7 @@ from tests.support.paper import PaperBench
 D = Decimal
 
 
-def order(number: int = 1, side: str = "buy", units: int = 1000, **more: Any) -> BrokerOrder:
+def order(number: int = 1, side: Side = "buy", units: int = 1000, **more: Any) -> BrokerOrder:
     values = {"instrument": "EUR/USD", "order_type": "market", "magic": 7, "instance": "test", **more}
     return BrokerOrder(client_id=f"a000007w{number}", side=side, units=D(units), **values)
 
@@ -85,7 +86,7 @@ def test_a_partial_order_fills_with_one_quote_each_and_makes_one_ticket_at_the_a
         assert len({fill.price for fill in fills}) == len(fills)
         (trade,) = (await bench.adapter.snapshot()).trades
         assert (trade.units, {fill.broker_trade_id for fill in fills}) == (D(1000), {trade.broker_trade_id})
-        average = sum(fill.units * fill.price for fill in fills) / 1000
+        average = sum((fill.units * fill.price for fill in fills), D(0)) / 1000
         assert abs(trade.open_price - average) < D("1e-20")
 
     play(scene, partial_fill_share=1.0)
@@ -245,6 +246,25 @@ def test_the_closeout_sees_a_loss_that_comes_through_the_conversion_rate_alone(p
         assert (closed.instrument, closed.reason) == ("EUR/JPY", "margin-closeout")
 
     play(scene, leverage=30, instruments=instruments)
+
+
+def test_after_a_restart_nothing_is_closed_out_at_prices_that_are_only_remembered(play):
+    async def scene(bench: PaperBench) -> None:
+        bench.quote("USD/JPY", "150.000", "150.000")
+        await bench.adapter.submit(order(1, "buy", 100_000))
+        await bench.adapter.submit(order(2, "buy", 10_000, instrument="USD/JPY"))
+        bench.quote("EUR/USD", "1.03000", "1.03000")  # near the close-out, and written with the next order
+        await bench.adapter.submit(order(3, "buy", 1, order_type="limit", price=D("0.50000")))
+        bench.quote("EUR/USD", "1.09000", "1.09000")  # recovered, not written
+        last = dict(bench._last)
+        bench._last.clear()
+        await bench.crash()
+        # Yen alone, lower: with the remembered 1.03 of the euro it would be a close-out.
+        assert not bench.quote("USD/JPY", "140.000", "140.000")
+        assert not bench.tick(last["EUR/USD"])
+        assert bench.quote("EUR/USD", "1.02700", "1.02700")
+
+    play(scene, leverage=20)
 
 
 def test_a_new_tickets_target_can_be_reached_by_the_quote_that_opened_it(play):

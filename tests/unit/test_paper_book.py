@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from atrader.errors import BrokerUnavailable, StoreError
+from atrader.orders.model import Side
 from atrader.orders.states import OrderState
 from broker_api.adapter import BrokerOrder, FillReport, OrderReport
 from broker_api.paper.book import JUMP, SCHEMA_VERSION, Book
@@ -22,9 +23,15 @@ from tests.support.paper import PaperBench
 D = Decimal
 
 
-def order(number: int, side: str = "buy", units: int = 1000, **more: Any) -> BrokerOrder:
+def order(number: int, side: Side = "buy", units: int = 1000, **more: Any) -> BrokerOrder:
     values = {"instrument": "EUR/USD", "order_type": "market", "magic": 7, "instance": "test", **more}
     return BrokerOrder(client_id=f"a000007w{number}", side=side, units=D(units), **values)
+
+
+def book_of(bench: PaperBench) -> Book:
+    book = bench.adapter._book
+    assert book is not None
+    return book
 
 
 def run(scene: Coroutine[Any, Any, None]) -> None:
@@ -75,7 +82,7 @@ def test_a_full_disk_refuses_without_a_trace_and_the_account_goes_on_when_there_
         bench.quote("EUR/USD", "1.10000", "1.10010")
         await bench.adapter.submit(order(1, stop_loss=D("1.09000")))
         before = await bench.adapter.snapshot()
-        db = bench.adapter._book._connection  # a real full disk needs root; SQLite's own limit fails at the same place
+        db = book_of(bench)._connection  # a real full disk needs root; SQLite's own limit fails at the same place
         (pages,) = db.execute("PRAGMA page_count").fetchone()
         db.execute(f"PRAGMA max_page_count={pages}")
         number, refused = 1, ""
@@ -104,11 +111,11 @@ def test_a_quote_that_cannot_be_written_down_causes_nothing_and_its_stop_fires_w
         bench.quote("EUR/USD", "1.10000", "1.10010")
         await bench.adapter.submit(order(1, stop_loss=D("1.09000")))
         before = await bench.adapter.snapshot()
-        bench.adapter._book._connection.execute("PRAGMA query_only=1")
+        book_of(bench)._connection.execute("PRAGMA query_only=1")
         with pytest.raises(BrokerUnavailable):
             bench.quote("EUR/USD", "1.08000", "1.08010")
         assert (await bench.adapter.snapshot()).trades == before.trades
-        bench.adapter._book._connection.execute("PRAGMA query_only=0")
+        book_of(bench)._connection.execute("PRAGMA query_only=0")
         (closed,) = bench.quote("EUR/USD", "1.08000", "1.08010")
         assert isinstance(closed, FillReport)
         await bench.stop()
@@ -183,7 +190,7 @@ def test_pruning_keeps_the_newest_what_is_open_and_the_outcome_of_every_client_i
         await bench.adapter.submit(order(6, "sell", close_broker_trade_id=opened.broker_trade_id))
         await bench.adapter.submit(order(7))
         newest = (await bench.adapter.snapshot()).watermark
-        book = bench.adapter._book
+        book = book_of(bench)
         before = {number: book.reports_of(f"a000007w{number}", 0) for number in range(1, 8)}
         assert book.prune(keep=1) == 5
         for number in (1, 2, 7):

@@ -9,13 +9,14 @@ import asyncio
 from decimal import Decimal
 from pathlib import Path
 
+from atrader.orders.model import Side
 from broker_api.adapter import BrokerOrder, FillReport, SwapReport
 from tests.support.paper import PaperBench
 
 D = Decimal
 
 
-def order(number: int, instrument: str, side: str, units: int, closes: str | None = None) -> BrokerOrder:
+def order(number: int, instrument: str, side: Side, units: int, closes: str | None = None) -> BrokerOrder:
     return BrokerOrder(
         client_id=f"a000007w{number}",
         magic=7,
@@ -45,7 +46,7 @@ async def the_day(path: Path) -> None:
     # Buy 10,000 EUR/USD at the ask 1.10010. Value 11,001.00 USD; commission 11,001 * 35 / 1,000,000 = 0.385035 -> 0.39.
     (euro,) = await adapter.submit(order(1, "EUR/USD", "buy", 10_000))
     assert isinstance(euro, FillReport)
-    assert (euro.price, euro.commission, euro.home_rate) == (D("1.10010"), D("-0.39"), 1)
+    assert (euro.price, euro.commission, euro.home_rate) == (D("1.10010"), D("-0.39"), D(1))
 
     # Sell 20,000 USD/JPY at the bid 155.990. One yen is 1 / 156.000 = 0.00641025641026 USD (12 digits).
     # Value 20,000 * 155.990 / 156 = 19,998.717949; times 35 / 1,000,000 = 0.69995513 -> 0.70.
