@@ -13,7 +13,16 @@ from atrader.bus.curve import CurveKeys
 from atrader.bus.endpoints import Endpoint
 from atrader.bus.notices import Notices, OnError
 from atrader.bus.sockets import Socket, SocketOptions, client_socket
-from atrader.bus.stream_messages import END, HEARTBEAT_TOPIC, Gap, Message, read_body, read_heartbeat, topic_bytes
+from atrader.bus.stream_messages import (
+    END,
+    HEARTBEAT_TOPIC,
+    Gap,
+    Message,
+    read_body,
+    read_heartbeat,
+    read_topic,
+    topic_bytes,
+)
 from atrader.bus.stream_server import STREAM_OPTIONS
 from atrader.bus.stream_tracker import StreamTracker
 from atrader.clock import SystemClock
@@ -124,9 +133,8 @@ class StreamClient:
                 self.counters["heartbeats"] += 1
                 self._tracker.on_heartbeat(*read_heartbeat(frames[1]), items)
                 return
-            topic = frames[0].decode().removesuffix(END)
-            message = read_body(topic, frames[1])
-        except (WireError, UnicodeDecodeError) as error:
+            message = read_body(read_topic(frames[0]), frames[1])
+        except WireError as error:
             self.counters["malformed"] += 1
             self._notices.tell_seldom(error, f"{self.endpoint}: unreadable stream message")
             return

@@ -54,6 +54,20 @@ def topic_bytes(topic: str) -> bytes:
     return (topic if not topic or topic.endswith(END) else topic + END).encode()
 
 
+def read_topic(frame: bytes) -> str:
+    """Return the topic of a frame.
+
+    Raises
+    ------
+    WireError
+        When it is no text.
+    """
+    try:
+        return frame.decode().removesuffix(END)
+    except UnicodeDecodeError as error:
+        raise WireError(f"topic {frame!r:.60}: {error.reason}") from error
+
+
 def read_body(topic: str, body: bytes) -> Message:
     """Read the body of a stream message, from the stream or from a replay.
 

@@ -24,7 +24,7 @@ from atrader.errors import (
     WireError,
 )
 from atrader.wire import Answer, pack_request
-from tests.support.bus import Act, Asker, Echo, EchoAnswer, auntil
+from tests.support.bus import Act, Asker, Echo, EchoAnswer, auntil, raw_socket
 
 Scene = Callable[["Stage"], Coroutine[Any, Any, None]]
 
@@ -114,7 +114,8 @@ def test_an_unforeseen_error_is_internal_in_the_caller_reported_here_and_the_ser
     stage: Stage, is_async: bool
 ):
     def fail(request: Echo, _: Caller) -> EchoAnswer:
-        return EchoAnswer(text={}[request.text])  # type: ignore[misc]
+        nothing: dict[str, str] = {}
+        return EchoAnswer(text=nothing[request.text])
 
     async def fail_later(request: Echo, caller: Caller) -> EchoAnswer:
         await asyncio.sleep(0)
@@ -407,32 +408,27 @@ def test_garbage_from_a_raw_socket_never_ends_the_server_and_is_answered_with_wi
 
     async def scene() -> None:
         server = await local.serve({Echo: echo})
-        raw = zmq.Context.instance().socket(zmq.DEALER)
-        raw.linger = 0
-        raw.connect(local.address)
-        for frames in garbage:
-            raw.send_multipart(frames)
-        await auntil(lambda: server.counters["received"] == len(garbage), "all the garbage to be read")
-        answers = []
-        while raw.poll(100):
-            answers.append(raw.recv_multipart())
+        with raw_socket(zmq.DEALER) as raw:
+            raw.connect(local.address)
+            for frames in garbage:
+                raw.send_multipart(frames)
+            await auntil(lambda: server.counters["received"] == len(garbage), "all the garbage to be read")
+            answers = []
+            while raw.poll(100):
+                answers.append(raw.recv_multipart())
         assert len(answers) == len([frames for frames in garbage if frames[0] == good_id and len(frames) == 2])
         assert all(msgpack.unpackb(payload)["body"]["code"] == "wire" for _, payload in answers)
         async with local.asker() as asker:
             assert (await asker.ask(Echo(text="alive"))).text == "alive"
-        raw.close()
         await server.close()
         assert server.counters["malformed"] == len(garbage)
 
     asyncio.run(scene())
-    zmq.Context.instance().term()
     assert len(local.errors) == 1  # once a minute
 
 
 def test_a_garbage_answer_is_counted_by_the_client_and_a_good_one_still_arrives(local: Stage):
-    async def scene() -> None:
-        raw = zmq.Context.instance().socket(zmq.ROUTER)
-        raw.linger = 0
+    async def scene(raw: zmq.Socket[bytes]) -> None:
         raw.bind(local.address)
         client = CallClient(local.address)
         asking = asyncio.create_task(client.call(Echo(), 10))
@@ -445,10 +441,9 @@ def test_a_garbage_answer_is_counted_by_the_client_and_a_good_one_still_arrives(
         assert client.counters["malformed"] == 2
         assert client.counters["dropped_late"] == 1
         await client.close()
-        raw.close()
 
-    asyncio.run(scene())
-    zmq.Context.instance().term()
+    with raw_socket(zmq.ROUTER) as raw:
+        asyncio.run(scene(raw))
 
 
 def test_an_answer_to_a_peer_that_is_gone_is_counted_and_nothing_else(local: Stage):

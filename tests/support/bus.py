@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
+import zmq
+
 from atrader.bus import CallClient, CurveKeys, SyncCallClient
 from atrader.wire import Answer, Request, stream_schema
 
@@ -66,8 +68,8 @@ class Asker:
     """One way of asking for both clients; the plain one runs in a thread, since its server is in our loop."""
 
     def __init__(self, kind: str, endpoint: object, curve: CurveKeys | None = None) -> None:
-        make = {"async": CallClient, "sync": SyncCallClient}[kind]
-        self.client: CallClient | SyncCallClient = make(str(endpoint), curve=curve)
+        make: type[CallClient | SyncCallClient] = CallClient if kind == "async" else SyncCallClient
+        self.client = make(str(endpoint), curve=curve)
 
     async def ask(self, request: Request, timeout_s: float = LIMIT_S) -> Any:
         return (await self.ask_frames(request, timeout_s))[0]
@@ -110,3 +112,17 @@ def line_of(process: subprocess.Popen[str], expected: str) -> None:
         if line.strip() == expected:
             return
     raise AssertionError(f"the child ended without saying {expected!r}: {''.join(lines)}")
+
+
+@contextmanager
+def raw_socket(kind: int, **options: int) -> Iterator[zmq.Socket[bytes]]:
+    """Open a socket the bus knows nothing of, in a context of its own."""
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    socket = context.socket(kind)
+    socket.setsockopt(zmq.LINGER, 0)
+    for name, value in options.items():
+        socket.setsockopt(getattr(zmq, name), value)
+    try:
+        yield socket
+    finally:
+        context.destroy(linger=0)

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from enum import Enum
+from enum import StrEnum
+from typing import Any
 
 import msgpack
 import numpy as np
@@ -11,7 +12,7 @@ from atrader.errors import WireError
 from atrader.wire import find_stream_schema, stream_schema
 
 
-class Side(str, Enum):
+class Side(StrEnum):
     BUY = "buy"
 
 
@@ -77,9 +78,10 @@ def test_a_decimal_from_the_wire_must_be_a_finite_number_as_text(number: object)
 
 
 def test_what_is_no_list_is_refused():
-    for values in ({}, "abc", None, 3):
+    not_lists: list[Any] = [{}, "abc", None, 3]
+    for values in not_lists:
         with pytest.raises(WireError, match="expected a list"):
-            QUOTE.unpack(values)  # type: ignore[arg-type]
+            QUOTE.unpack(values)
 
 
 def test_a_schema_is_found_by_kind_and_version():
