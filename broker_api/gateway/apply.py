@@ -173,7 +173,7 @@ class Bookkeeper:
         return True
 
     def _shares(self, report: SwapReport) -> list[tuple[Trade, Decimal]]:
-        """Divide financing: all to its ticket, or by units among the trades of a net position (the last gets the rest)."""
+        """Divide financing: to its ticket, or by units among the trades of a net position (the last gets the rest)."""
         if report.broker_trade_id is not None:
             held = self._book.trade_of_ticket(report.broker_trade_id)
             return [] if held is None else [(held, report.amount)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import math
 from enum import IntEnum
 
 from atrader.clock import Clock
@@ -26,15 +27,15 @@ class Budget:
 
     Parameters
     ----------
-    config : RequestBudget
-        Rate and burst.
+    config : RequestBudget or None
+        Rate and burst; None rations nothing.
     clock : Clock
         The host's: brokers count in real time.
     """
 
-    def __init__(self, config: RequestBudget, clock: Clock) -> None:
-        self._per_second = float(config.per_second)
-        self._burst = float(config.burst)
+    def __init__(self, config: RequestBudget | None, clock: Clock) -> None:
+        self._per_second = math.inf if config is None else float(config.per_second)
+        self._burst = math.inf if config is None else float(config.burst)
         self._clock = clock
         self._tokens = self._burst
         self._filled_s = clock.monotonic_s()
@@ -54,6 +55,8 @@ class Budget:
         await turn
 
     def _fill(self) -> None:
+        if self._burst == math.inf:
+            return
         now_s = self._clock.monotonic_s()
         self._tokens = min(self._burst, self._tokens + (now_s - self._filled_s) * self._per_second)
         self._filled_s = now_s

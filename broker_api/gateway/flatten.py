@@ -27,7 +27,7 @@ class Flattener:
     """Closes trades and cancels orders with intents of the gateway's own (counter below zero).
 
     Everything here may be asked for again: a trade whose close is under way is not closed twice. A trade that cannot
-    be closed is tried again by its asker, after a pause that doubles from 1 s to 60 s (host time).
+    be closed is tried again by its asker, after a pause that doubles from 1 s to 60 s.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Flattener:
         states: TradingStateReader,
         alerts: Alerts,
         clock: Clock,
-        host_clock: Clock,
+        pause_clock: Clock,
     ) -> None:
         self._book = book
         self._submitter = submitter
@@ -46,11 +46,9 @@ class Flattener:
         self._states = states
         self._alerts = alerts
         self._clock = clock
-        self._host_clock = host_clock
+        self._pause_clock = pause_clock
         self._pauses: dict[str, tuple[float, float]] = {}  # trade or order id -> not before, pause
-        self._limits: Mapping[int, InstanceLimits] = {
-            magic: config.limits for magic, config in gate.instances.items()
-        }
+        self._limits: Mapping[int, InstanceLimits] = {magic: config.limits for magic, config in gate.instances.items()}
 
     def close(self, trade: Trade, reason: str) -> bool:
         """Close a whole trade; False when that is under way or was tried a moment ago. Returns at once."""
@@ -134,7 +132,7 @@ class Flattener:
         return self._submitter.begin(intent)
 
     def _may_try(self, subject: str) -> bool:
-        now_s = self._host_clock.monotonic_s()
+        now_s = self._pause_clock.monotonic_s()
         not_before_s, pause_s = self._pauses.get(subject, (now_s, _FIRST_PAUSE_S))
         if now_s < not_before_s:
             return False

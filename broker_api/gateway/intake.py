@@ -1,4 +1,4 @@
-"""What becomes of an intent when it arrives: known, refused, denied, or an order about to be sent. No I/O, no waiting."""
+"""What becomes of an intent when it arrives: refused, denied, or an order about to be sent. No I/O, no waiting."""
 
 from __future__ import annotations
 
@@ -26,9 +26,7 @@ class Intake:
     only what cannot be anybody's order (wrong account, reused id) is refused by an error.
     """
 
-    def __init__(
-        self, book: Book, gate: Gate, valuation: Valuation, capabilities: Capabilities, clock: Clock
-    ) -> None:
+    def __init__(self, book: Book, gate: Gate, valuation: Valuation, capabilities: Capabilities, clock: Clock) -> None:
         self._book = book
         self._gate = gate
         self._valuation = valuation

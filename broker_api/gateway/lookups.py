@@ -75,6 +75,11 @@ class Lookups:
             self._pursued.add(entry.order.client_id)
             self._tasks.spawn(self._pursue(entry.order.client_id, at_once))
 
+    @property
+    def in_hand(self) -> frozenset[str]:
+        """Client ids that are being looked up."""
+        return frozenset(self._pursued)
+
     async def _pursue(self, client_id: str, at_once: bool) -> None:
         try:
             await self._look(client_id, at_once)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from atrader.errors import AtraderError
+from atrader.messages.gateway import OutboxRow
 from broker_api.gateway.alerts import Log
 from broker_api.journal import Batch, Journal
+from broker_api.journal.reading import OutboxLine
 
 _BATCH_ROWS: Final = 500
 _GATHER_S: Final = 0.02  # rows of one burst travel together
@@ -19,7 +21,7 @@ _PAUSE_S: Final = 0.5  # after a failure: the data layer restarts faster than th
 class History(Protocol):
     """What the outbox needs of the data layer's client."""
 
-    async def append_history(self, source: str, rows: Sequence[dict[str, object]]) -> int:
+    async def append_history(self, source: str, rows: Sequence[OutboxRow]) -> int:
         """Store rows; return the highest sequence number on disk."""
 
     async def last_seq(self, source: str) -> int:
@@ -92,10 +94,7 @@ class Outbox:
         lines = self._journal.read.outbox_after(self._acknowledged, _BATCH_ROWS)
         if not lines:
             return False
-        rows: list[dict[str, object]] = [
-            {"seq": line.seq, "table": line.destination, "time_ns": line.time_ns, "body": json.loads(line.body)}
-            for line in lines
-        ]
+        rows = [_row(line) for line in lines]
         try:
             stored = await self._history.append_history(self._source, rows)
         except AtraderError:
@@ -120,3 +119,13 @@ class Outbox:
         batch = Batch(self._account)
         batch.prune_outbox(upto_seq)
         self._journal.stage_quietly(batch)
+
+
+def _row(line: OutboxLine) -> OutboxRow:
+    values: dict[str, Any] = {
+        "seq": line.seq,
+        "table": line.destination,
+        "time_ns": line.time_ns,
+        "body": json.loads(line.body),
+    }
+    return OutboxRow.model_construct(**values)  # our own rows, checked when they were made

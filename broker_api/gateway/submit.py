@@ -170,9 +170,9 @@ class Submitter:
         self._running.pop(intent.client_id, None)
         if intent.decision is not None:
             self._decisions.pop((intent.magic, intent.decision), None)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            if not isinstance(error, (Rejected, Retryable)):  # those are answers
-                self._tasks.fail(error)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, (Rejected, Retryable)):  # those are answers
+            self._tasks.fail(error)
 
     async def _wait_for(self, client_id: str, task: asyncio.Task[None], timeout_s: float) -> Order:
         await asyncio.wait((task,), timeout=timeout_s)

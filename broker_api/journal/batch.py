@@ -30,6 +30,7 @@ _OUTBOX = "INSERT INTO outbox (destination, time_ns, body) VALUES (?, ?, ?)"
 _META = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 _PRUNE = "DELETE FROM outbox WHERE seq <= ?"
 _RAISE = "UPDATE outbox SET seq = seq + ?"
+_FIRST = "INSERT INTO sqlite_sequence (name, seq) SELECT 'outbox', 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence)"
 _RAISE_NEXT = "UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'outbox'"
 
 Statement = tuple[str, tuple[object, ...]]
@@ -100,4 +101,4 @@ class Batch:
 
     def raise_outbox(self, by: int) -> None:
         """Raise the numbers of the outbox, by at least its highest: the data layer knows those numbers already."""
-        self.statements += [(_RAISE, (by,)), (_RAISE_NEXT, (by,))]
+        self.statements += [(_FIRST, ()), (_RAISE, (by,)), (_RAISE_NEXT, (by,))]

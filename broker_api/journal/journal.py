@@ -117,6 +117,10 @@ class Journal:
         self._queue.append(_Waiting(batch, None))
         self._plan_turn()
 
+    def stage_quietly(self, batch: Batch) -> None:
+        """Have a fact written with whatever commit comes next, without causing one; for housekeeping."""
+        self._queue.append(_Waiting(batch, None))
+
     async def settle(self) -> None:
         """Wait until everything handed over so far is on disk."""
         if self._queue:
@@ -148,6 +152,12 @@ class Journal:
         with contextlib.suppress(sqlite3.Error):  # the WAL file is worked in at the next start as well
             self._connection.close()
         self._lock.release()
+
+    def abandon(self) -> None:
+        """Close the file without writing what waits, as the death of the process would; for tests of recovery."""
+        self._queue.clear()
+        self.is_full = False
+        self.close()
 
     def _plan_turn(self, delay_s: float = 0.0) -> None:
         if self._turn is not None:

@@ -1,0 +1,142 @@
+"""The calls a gateway answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from atrader.bus import Caller, Handler
+from atrader.clock import NS_PER_S, Clock
+from atrader.errors import Retryable
+from atrader.messages.gateway import (
+    AccountAnswer,
+    Acknowledged,
+    Attach,
+    CloseAll,
+    GetAccount,
+    InstanceDown,
+    InstanceSnapshot,
+    OrderAnswer,
+    RefreshTradingState,
+    Submit,
+    Synchronise,
+    Synchronised,
+)
+from atrader.orders.states import TERMINAL
+from atrader.wire import Request
+from broker_api.gateway.core import Gateway
+from broker_api.gateway.submit import ANSWER_S
+
+_SNAPSHOT_ROWS: Final = 1000
+"""Ended orders and closed trades in one snapshot at most: the newest ones."""
+
+_ANSWER_MARGIN_S: Final = 0.2  # before the caller's deadline, for the way back
+
+
+class Calls:
+    """Handlers over one gateway.
+
+    Parameters
+    ----------
+    gateway : Gateway
+        Who does the work.
+    host_clock : Clock
+        Deadlines of calls are in the host's time.
+    """
+
+    def __init__(self, gateway: Gateway, host_clock: Clock) -> None:
+        self._gateway = gateway
+        self._clock = host_clock
+
+    def handlers(self) -> Mapping[type[Request], Handler]:
+        """Return what answers which request."""
+        return {
+            Submit: self.submit,
+            Attach: self.attach,
+            GetAccount: self.account,
+            RefreshTradingState: self.refresh,
+            CloseAll: self.close_all,
+            InstanceDown: self.instance_down,
+            Synchronise: self.synchronise,
+        }
+
+    async def submit(self, request: Submit, caller: Caller) -> OrderAnswer:
+        """Carry an intent out; see `Submitter.submit`."""
+        gateway, intent = self._gateway, request.intent
+        gateway.intake.check_origin(intent)
+        if gateway.states.closing and intent.action == "open":
+            raise Retryable("the gateway is being stopped: ask its successor")
+        left_s = (caller.deadline_ns - self._clock.now_ns()) / NS_PER_S - _ANSWER_MARGIN_S
+        order, duplicate = await gateway.submitter.submit(intent, max(0.0, min(ANSWER_S, left_s)))
+        return OrderAnswer.model_construct(order=order, duplicate=duplicate)
+
+    async def attach(self, request: Attach, caller: Caller) -> InstanceSnapshot:
+        """Give a worker everything it owns, as it is on disk."""
+        gateway = self._gateway
+        await gateway.journal.settle()
+        book, read, magic = gateway.book, gateway.journal.read, request.magic
+        since = request.since_ns
+        ended = [item for item in read.orders_since(magic, since, _SNAPSHOT_ROWS) if item.state in TERMINAL]
+        closed = read.trades_closed_since(magic, since, _SNAPSHOT_ROWS)
+        epoch, order_seq, trade_seq = gateway.publisher.position(request.instance)
+        return InstanceSnapshot(
+            last_n=book.counters(magic)[0],
+            epoch=epoch,
+            order_seq=order_seq,
+            trade_seq=trade_seq,
+            orders=(*ended, *book.open_orders(magic)),
+            trades=(*closed, *book.own_trades(magic)),
+            trading_state=gateway.states.of_instance(request.instance),
+            equity=self._equity(),
+        )
+
+    def account(self, request: GetAccount, caller: Caller) -> AccountAnswer:
+        """Show the account."""
+        gateway = self._gateway
+        worth = gateway.valuation.worth(gateway.book.ledger.open_trades())
+        breaks = gateway.reconciler.breaks
+        return AccountAnswer(
+            name=gateway.account.name,
+            currency=gateway.account.currency,
+            balance=worth.balance,
+            equity=worth.equity,
+            margin_used=worth.margin_used,
+            proof="broken" if breaks else "holds",
+            breaks=tuple(f"{instrument}: {reason}" for instrument, reason in breaks.items()),
+            trading_state=gateway.states.of_account(),
+            open_trades=gateway.book.ledger.open_trades(),
+            live_orders=gateway.book.open_orders(),
+        )
+
+    def refresh(self, request: RefreshTradingState, caller: Caller) -> Acknowledged:
+        """Read the trading states now, and begin to flatten where they say so."""
+        gateway = self._gateway
+        gateway.states.current()
+        if gateway.online.is_set() and gateway.clock.now_ns() > 0:
+            gateway.flattener.turn()
+        return Acknowledged()
+
+    async def close_all(self, request: CloseAll, caller: Caller) -> Acknowledged:
+        """Close and cancel everything of a magic number, or of all instances."""
+        self._require_online()
+        return Acknowledged(done=await self._gateway.flattener.close_all(request.magic, request.reason))
+
+    async def instance_down(self, request: InstanceDown, caller: Caller) -> Acknowledged:
+        """Apply the policy of an instance whose worker stays away."""
+        self._require_online()
+        flattener = self._gateway.flattener
+        return Acknowledged(done=await flattener.instance_down(request.instance, request.magic, request.policy))
+
+    async def synchronise(self, request: Synchronise, caller: Caller) -> Synchronised:
+        """Say how far the events reach after everything worked in so far."""
+        await self._gateway.journal.settle()
+        epoch, order_seq, trade_seq = self._gateway.publisher.position(request.instance)
+        return Synchronised(epoch=epoch, order_seq=order_seq, trade_seq=trade_seq, equity=self._equity())
+
+    def _equity(self) -> Any:
+        gateway = self._gateway
+        return gateway.valuation.worth(gateway.book.ledger.open_trades()).equity
+
+    def _require_online(self) -> None:
+        if not self._gateway.online.is_set():
+            raise Retryable("the broker is away: ask again")

@@ -1,0 +1,237 @@
+"""The gateway's core: one account, from intents to the broker and back. Composes the parts, holds the connection."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from atrader.clock import NS_PER_S, Clock, MarketClock
+from atrader.configuration.account import AccountConfig
+from atrader.configuration.fleet import Installation
+from atrader.configuration.home import Home
+from atrader.errors import AtraderError, Retryable
+from atrader.market import Tick
+from broker_api.adapter import Adapter, AnyReport, PriceDriven
+from broker_api.gateway.alerts import Alerts, Log
+from broker_api.gateway.apply import Bookkeeper
+from broker_api.gateway.book import Book
+from broker_api.gateway.budget import Budget
+from broker_api.gateway.day import DayKeeper
+from broker_api.gateway.fills import FillBooking
+from broker_api.gateway.flatten import Flattener
+from broker_api.gateway.gate import Gate
+from broker_api.gateway.intake import Intake
+from broker_api.gateway.lookups import Lookups
+from broker_api.gateway.moves import Moves
+from broker_api.gateway.publish import Publisher, Stream
+from broker_api.gateway.reconciler import Reconciler
+from broker_api.gateway.submit import Submitter
+from broker_api.gateway.tasks import Tasks
+from broker_api.gateway.trading_states import TradingStateReader
+from broker_api.gateway.valuation import Valuation
+from broker_api.gateway.virtual import Watch
+from broker_api.journal import Batch, Journal
+
+RECONNECT_S: Final = 1.0
+"""Pause between two attempts to reach the broker."""
+
+
+class Gateway:
+    """Everything one account needs, short of sockets.
+
+    Parameters
+    ----------
+    installation : Installation
+        The whole configuration.
+    account : AccountConfig
+        The account.
+    adapter : Adapter
+        Its broker.
+    journal : Journal
+        Open; restored from at once.
+    stream : Stream
+        Where events are published.
+    clock : Clock
+        Market time.
+    host_clock : Clock
+        Time of the host: time-outs, budgets, look-ups.
+    pause_clock : Clock
+        Time of the pauses between two attempts to flatten: the host's; in a replay in lockstep the market's, or two
+        runs would differ.
+    log : Log
+        For people.
+    on_failure : callable
+        Told of an error after which the process must end.
+    """
+
+    def __init__(
+        self,
+        installation: Installation,
+        account: AccountConfig,
+        adapter: Adapter,
+        journal: Journal,
+        stream: Stream,
+        clock: Clock,
+        host_clock: Clock,
+        pause_clock: Clock,
+        log: Log,
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        self.account = account
+        self.adapter = adapter
+        self.journal = journal
+        self.clock = clock
+        self.log = log
+        self.online = asyncio.Event()
+        self.tasks = Tasks(on_failure)
+        instances = {item.magic: item for item in installation.instances.values() if item.account == account.name}
+        self.alerts = Alerts(account.name, journal, clock, log)
+        self.states = TradingStateReader(Home(Path(installation.home)).trading_states, account.name, self.alerts)
+        self.book = Book(account.name, account.currency_digits, journal)
+        self.valuation = Valuation(account.currency, account.currency_digits)
+        self.publisher = Publisher(stream)
+        self.day = DayKeeper(account.day_start, journal)
+        moves = Moves(self.book, self.publisher, self.alerts, clock)
+        names = {magic: item.name for magic, item in instances.items()}
+        fills = FillBooking(self.book, moves, self.publisher, self.valuation, self.day, self.alerts, clock, names)
+        self.bookkeeper = Bookkeeper(
+            self.book, moves, fills, journal, self.publisher, self.valuation, self.day, self.alerts
+        )
+        self.gate = Gate(account, instances, self.book, self.valuation, self.day, self.states, journal, clock)
+        # An adapter that fills from our own quotes asks nobody: there is nothing to ration.
+        budget = Budget(None if adapter.capabilities.price_driven else account.budget, host_clock)
+        self.lookups = Lookups(
+            account, adapter, self.book, moves, self.bookkeeper, journal, budget, self.alerts, host_clock, self.tasks
+        )
+        self.intake = Intake(self.book, self.gate, self.valuation, adapter.capabilities, clock)
+        self.submitter = Submitter(
+            account, adapter, self.book, self.intake, moves, self.bookkeeper, self.lookups, journal, self.publisher,
+            self.valuation, budget, self.alerts, clock, self.tasks, self.online,
+        )  # fmt: skip
+        self.reconciler = Reconciler(
+            adapter, self.book, self.bookkeeper, self.submitter, self.lookups, self.gate, self.valuation, journal,
+            self.publisher, budget, self.alerts, clock,
+        )  # fmt: skip
+        self.flattener = Flattener(self.book, self.submitter, self.gate, self.states, self.alerts, clock, pause_clock)
+        self._watch = Watch(self.book, self.bookkeeper, self.valuation, journal, self.flattener.close)
+        self._equity_due_ns = 0
+
+    # -- the broker
+
+    async def connect(self) -> None:
+        """Log in, reconcile, and let intents through.
+
+        Raises
+        ------
+        Retryable
+            The broker is away or busy: try again.
+        ConfigError, StoreError
+            It will not get better by itself.
+        """
+        await self.adapter.connect()
+        self.valuation.instruments = dict(await self.adapter.instruments())
+        if not await self.reconciler.run():
+            raise Retryable("journal and broker did not come together; they are compared again")
+        if self.clock.now_ns() > 0:
+            self.gate.roll_day(self.clock.now_ns())
+        await self.journal.settle()
+        self.online.set()
+
+    async def stay_connected(self) -> None:
+        """Take reports in as they come; when the connection breaks, reconnect and reconcile. Runs until cancelled."""
+        while True:
+            if self.online.is_set():
+                try:
+                    async for reports in self.adapter.reports():
+                        self.bookkeeper.apply(reports)
+                    self.alerts.log.info("broker-disconnected")
+                except Retryable as error:
+                    self.alerts.log.info("broker-disconnected", reason=error.message)
+                self.online.clear()
+            try:
+                await self.connect()
+            except Retryable as error:
+                self.alerts.count("broker-away")
+                self.log.info("broker-away", reason=error.message)
+                await asyncio.sleep(RECONNECT_S)
+
+    # -- the market
+
+    def on_ticks(self, ticks: Sequence[Tick]) -> None:
+        """Work quotes in, oldest first: clock, valuation, paper fills, watched stops.
+
+        What they cause is handed to the journal and published with its commit.
+        """
+        if isinstance(self.clock, MarketClock) and ticks:
+            self.clock.advance(max(tick.time_ns for tick in ticks))
+        self.valuation.take_ticks(ticks)
+        if not self.online.is_set():
+            return
+        if isinstance(self.adapter, PriceDriven):
+            self._apply_paper(self.adapter, ticks)
+        if not self.adapter.capabilities.native_protection:
+            self._watch.on_ticks(ticks)
+
+    def _apply_paper(self, adapter: PriceDriven, ticks: Sequence[Tick]) -> None:
+        try:
+            reports: Sequence[AnyReport] = adapter.on_ticks(ticks)
+        except Retryable as error:  # its book cannot be written; the next quotes cause what these should have
+            self.alerts.count("ticks-not-worked")
+            self.log.warning("ticks-not-worked", reason=error.message)
+            return
+        if reports:
+            self.bookkeeper.apply(reports)
+
+    # -- what is due from time to time
+
+    async def turn(self) -> None:
+        """Prove, value, flatten: whatever is due. Called each ``proof_interval`` of market or host time."""
+        if not self.online.is_set():
+            return
+        await self.reconciler.try_run()
+        now_ns = self.clock.now_ns()
+        if now_ns > 0:
+            self.gate.roll_day(now_ns)
+            self.flattener.turn()
+            self._note_equity(now_ns)
+
+    def _note_equity(self, now_ns: int) -> None:
+        if 0 <= self._equity_due_ns - now_ns <= self.account.equity_interval * NS_PER_S:
+            return  # not due; a clock that was set back makes it due at once
+        self._equity_due_ns = now_ns + int(self.account.equity_interval * NS_PER_S)
+        worth = self.valuation.worth(self.book.ledger.open_trades())
+        batch = Batch(self.account.name)
+        body = {
+            "time_ns": now_ns,
+            "account": self.account.name,
+            "currency": self.account.currency,
+            "balance": str(worth.balance),
+            "equity": str(worth.equity),
+            "margin_used": str(worth.margin_used),
+        }
+        batch.history("equity", now_ns, json.dumps(body))
+        self.journal.stage(batch)
+
+    # -- the end
+
+    async def stop(self, timeout_s: float) -> None:
+        """Close the gate for opens, let what is under way finish for a time, and hang up.
+
+        What is not finished then stays SENT or UNKNOWN in the journal and is looked up at the next start.
+        """
+        self.states.closing = True
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self.submitter.busy:
+                    await self.submitter.idle(timeout_s)
+                await self.journal.settle()
+        except TimeoutError:
+            self.log.warning("stopped-while-busy", orders=len(self.book.open_orders()))
+        await self.tasks.stop()
+        try:
+            await self.adapter.close()
+        except AtraderError as error:
+            self.log.info("hang-up-failed", reason=error.message)

@@ -1,0 +1,227 @@
+"""The gateway process of one account, started by the manager."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+
+from atrader.bus import AsyncStreamClient, BeatSender, CallServer, StreamServer
+from atrader.clock import MarketClock, SystemClock
+from atrader.configuration.account import AccountConfig
+from atrader.errors import AtraderError, Retryable, StoreError
+from atrader.market import Tick
+from atrader.orders.states import LIVE
+from atrader.runtime.child import Child
+from atrader.runtime.market_clock import market_clock
+from broker_api.adapters import make_adapter
+from broker_api.gateway.calls import Calls
+from broker_api.gateway.core import RECONNECT_S, Gateway
+from broker_api.gateway.market import Market
+from broker_api.gateway.outbox import Outbox
+from broker_api.journal import Journal
+from data_layer.client import AsyncDataClient
+
+_LOOP_S = 0.2  # the main loop beats, and sends the stream's heartbeat, at least this often
+_HEARTBEAT_S = 1.0
+_PRICES_S = 1.0  # the data layer may be away: quotes come by stream then
+_FINISH_S = 2.0  # for orders under way at the end
+_FLUSH_S = 1.0  # for the outbox at the end; what is left is in the journal
+
+
+def main(child: Child) -> None:
+    """Run the gateway of one account until told to stop.
+
+    The socket for calls opens when journal and broker are reconciled, or, when the broker is away, after half of the
+    start-up grace: intents are then answered with `Retryable` until it is back. The data layer need not be there.
+
+    Raises
+    ------
+    ConfigError
+        When the account's broker is not known or refuses the configuration.
+    StoreError
+        When the journal is damaged, or another gateway owns the account (exit code LOCKED).
+    InvariantBroken
+        When journal and broker contradict each other in a way that cannot happen.
+    """
+    account = child.installation.accounts[child.spec.subject]
+    child.run(lambda: _Process(child, account).run())
+
+
+class _Process:
+    """Puts the parts of one gateway together."""
+
+    def __init__(self, child: Child, account: AccountConfig) -> None:
+        self._child = child
+        self._account = account
+        self._clock = SystemClock()
+        market = child.installation.fleet.market
+        self._lockstep = market.feed == "replay" and market.replay.speed == "max"
+        self._failure: BaseException | None = None
+        self._wake = asyncio.Event()
+        self._journal = Journal(child.home.journal(account.name))
+        self._stream = StreamServer(child.home.endpoint(f"gateway.{account.name}.stream"))
+        self._data = AsyncDataClient(child.home)
+        self._outbox = Outbox(account.name, self._journal, self._data, child.log)
+        self._gateway = self._make_gateway()
+        self._push = BeatSender(child.home.endpoint("data.push"), child.spec.name) if self._lockstep else None
+        self._quotes = AsyncStreamClient(child.home.endpoint("data.stream"))
+        self._market = Market(self._gateway, self._quotes, self._push, child.spec.name)
+        self._journal.on_commit = self._on_commit
+        self._journal.on_trouble = self._on_trouble
+        self._journal.on_damage = self._on_damage
+
+    def _make_gateway(self) -> Gateway:
+        child, account = self._child, self._account
+        clock = market_clock(child.installation)
+        adapter = make_adapter(account, child.installation, child.home, clock)
+        return Gateway(
+            child.installation, account, adapter, self._journal, self._stream, clock, self._clock,
+            clock if self._lockstep else self._clock, child.log, self._fail,
+        )  # fmt: skip
+
+    async def run(self) -> None:
+        """Connect, answer, and end in order."""
+        server = CallServer(
+            self._child.home.endpoint(f"gateway.{self._account.name}.call"),
+            Calls(self._gateway, self._clock).handlers(),
+            on_error=self._on_error,
+        )
+        try:
+            await self._connect()
+            await self._begin(server)
+            await self._loop()
+        finally:
+            await self._end(server)
+        if self._failure is not None:
+            raise self._failure
+
+    async def _connect(self) -> None:
+        gateway, child = self._gateway, self._child
+        await self._take_market_time()
+        deadline_s = self._clock.monotonic_s() + child.limits.start_grace / 2
+        while not child.stopping and self._failure is None:
+            child.beat("starting", 0)
+            try:
+                return await gateway.connect()
+            except Retryable as error:
+                if self._clock.monotonic_s() >= deadline_s:
+                    gateway.alerts.alert("broker-away", error.message)
+                    return
+                await asyncio.sleep(min(RECONNECT_S, child.limits.start_grace / 20))
+
+    async def _take_market_time(self) -> None:
+        clock = self._gateway.clock
+        if isinstance(clock, MarketClock):
+            try:
+                clock.advance((await self._data.replay()).market_ns)
+            except AtraderError as error:
+                self._child.log.info("market-time-unknown", reason=error.message)
+
+    async def _begin(self, server: CallServer) -> None:
+        gateway, tasks = self._gateway, self._gateway.tasks
+        if not self._lockstep:
+            await self._take_prices()
+        self._market.subscribe(gateway.valuation.instruments or self._child.installation.fleet.market.instruments)
+        tasks.spawn(self._market.run())
+        tasks.spawn(gateway.stay_connected())
+        tasks.spawn(self._outbox.run())
+        if not self._lockstep:
+            tasks.spawn(self._take_turns())
+        self._outbox.on_commit()  # rows of an earlier life
+        await server.start()
+        self._beat("ready")
+        self._market.ready()
+
+    async def _take_prices(self) -> None:
+        """Hand the last known quotes over; market orders need one."""
+        try:
+            async with asyncio.timeout(_PRICES_S):
+                prices = await self._data.prices()
+        except (AtraderError, TimeoutError) as error:
+            self._child.log.info("prices-unknown", reason=str(error))
+            return
+        known = self._gateway.valuation.instruments
+        self._gateway.on_ticks(
+            [Tick(p.instrument, p.time_ns, p.received_ns, p.bid, p.ask) for p in prices if p.instrument in known]
+        )
+
+    async def _take_turns(self) -> None:
+        while True:
+            await asyncio.sleep(self._account.proof_interval)
+            await self._gateway.turn()
+
+    async def _loop(self) -> None:
+        stop = asyncio.ensure_future(self._child.stop_requested())
+        heartbeat_due_s = 0.0
+        try:
+            while not stop.done() and self._failure is None:
+                if (now_s := self._clock.monotonic_s()) >= heartbeat_due_s:
+                    heartbeat_due_s = now_s + _HEARTBEAT_S
+                    self._stream.heartbeat()
+                self._beat("ready")
+                wake = asyncio.ensure_future(self._wake.wait())
+                await asyncio.wait((stop, wake), timeout=_LOOP_S, return_when=asyncio.FIRST_COMPLETED)
+                wake.cancel()
+        finally:
+            stop.cancel()
+
+    async def _end(self, server: CallServer) -> None:
+        self._beat("draining")
+        await self._gateway.stop(0.0 if self._failure else _FINISH_S)
+        await server.close()
+        if self._failure is None:
+            await self._outbox.flush(_FLUSH_S)
+        self._journal.close()
+        await self._data.close()
+        self._quotes.close()
+        self._stream.close()
+        if self._push is not None:
+            self._push.close()
+
+    def _beat(self, phase: str) -> None:
+        gateway = self._gateway
+        worth = gateway.valuation.worth(gateway.book.ledger.open_trades())
+        breaks = gateway.reconciler.breaks
+        instances = gateway.gate.instances.values()
+        self._child.beat(
+            phase,
+            self._market.worked + self._journal.counters["commits"],
+            account={
+                "name": self._account.name,
+                "balance": worth.balance,
+                "equity": worth.equity,
+                "proof": "broken" if breaks else "holds",
+                "breaks": [f"{instrument}: {reason}" for instrument, reason in breaks.items()],
+            },
+            exposure={
+                item.name: {
+                    "open_trades": len(gateway.book.own_trades(item.magic)),
+                    "live_orders": sum(order.state in LIVE for order in gateway.book.open_orders(item.magic)),
+                }
+                for item in instances
+            },
+            trading_states={item.name: gateway.states.of_instance(item.name).value for item in instances},
+            outbox_lag=self._outbox.lag,
+        )
+
+    def _on_commit(self) -> None:
+        self._gateway.publisher.on_commit()
+        self._outbox.on_commit()
+
+    def _on_trouble(self, error: sqlite3.Error | None) -> None:
+        if error is not None:
+            self._child.log.warning("journal-full", reason=str(error), setting="make room on the disk")
+        else:
+            self._gateway.alerts.alert("journal-well", "the journal can be written again; it was full")
+
+    def _on_damage(self, error: sqlite3.Error) -> None:
+        self._fail(StoreError(f"the journal cannot go on: {error}"))
+
+    def _on_error(self, error: BaseException, doing: str) -> None:
+        self._child.log.error("call-failed", doing=doing, reason=str(error), exc_info=error)
+
+    def _fail(self, error: BaseException) -> None:
+        """Have the process end with an error; the first one counts."""
+        if self._failure is None:
+            self._failure = error
+            self._wake.set()
