@@ -1,0 +1,292 @@
+"""The data layer as a process: real sockets, real files, real signals."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from atrader.bus import BeatSender, Gap, Message, StreamClient, close_context
+from atrader.clock import NS_PER_S, SystemClock
+from atrader.errors import AtraderError, ConfigError, Rejected
+from atrader.exit_codes import ExitCode
+from atrader.market import Bar, Bars, bar_topic, tick_topic
+from atrader.messages.data import QueryHistory
+from atrader.messages.gateway import OutboxRow
+from data_layer.client import DataClient, to_frame
+from data_layer.offline import open_history, open_market
+from data_layer.store.market_sqlite import SqliteMarketStore
+from tests.support.data_layer import DataLayerProcess, wait_until
+
+PAIR = "EUR/USD"
+FLEET = {"data": {"base_timeframe": "1s", "late_quotes": "200ms"}}
+clock = SystemClock()
+
+
+@pytest.fixture(autouse=True)
+def no_sockets_left() -> Iterator[None]:
+    """End the ZeroMQ context of the test process, or its descriptors count as leaked."""
+    yield
+    close_context()
+
+
+@pytest.fixture
+def layer(tmp_path: Path) -> Iterator[DataLayerProcess]:
+    with DataLayerProcess(tmp_path, FLEET) as layer:
+        yield layer
+
+
+@pytest.fixture
+def client(layer: DataLayerProcess) -> Iterator[DataClient]:
+    with DataClient(layer.home) as client:
+        yield client
+
+
+class Listener:
+    """Collects what the data stream brings."""
+
+    def __init__(self, layer: DataLayerProcess, *topics: str) -> None:
+        self.stream = StreamClient(layer.home.endpoint("data.stream"))
+        for topic in topics:
+            self.stream.subscribe(topic)
+        self.items: list[Message | Gap] = []
+        # Only after a heartbeat do we know that the subscription has arrived.
+        wait_until(
+            lambda: self.stream.poll(50) and self.read() is not None and self.stream.counters["heartbeats"],
+            "a heartbeat",
+        )
+
+    def read(self) -> list[Message | Gap]:
+        self.items += self.stream.drain()
+        return self.items
+
+    def bars(self, timeframe: str) -> list[Bar]:
+        topic = bar_topic(PAIR, timeframe)
+        rows = [item.values for item in self.read() if isinstance(item, Message) and item.topic == topic]
+        return [Bar(row.open_time_ns, *row[3:-1]) for row in rows]
+
+    def close(self) -> None:
+        self.stream.close()
+
+
+class Quotes:
+    """Pushes quotes as a gateway does."""
+
+    def __init__(self, layer: DataLayerProcess) -> None:
+        self.push = BeatSender(layer.home.endpoint("data.push"), "gateway-test")
+
+    def send(self, price: float, time_ns: int | None = None, symbol: str = PAIR) -> None:
+        now_ns = clock.now_ns()
+        tick = [symbol, now_ns if time_ns is None else time_ns, now_ns, price, price + 0.0002]
+        wait_until(lambda: self.push.send("ticks", {"ticks": [tick]}), "the push socket")
+
+    def until(self, condition, what: str) -> None:
+        """Quote every 20 ms until something is true."""
+        end_s = time.monotonic() + 20
+        price = 1.1
+        while not condition():
+            assert time.monotonic() < end_s, f"waited in vain for {what}"
+            price += random.Random(int(price * 1e9)).uniform(-1e-4, 1e-4)
+            self.send(round(price, 5))
+            time.sleep(0.02)
+
+    def close(self) -> None:
+        self.push.close()
+
+
+def test_quotes_become_prices_bars_on_the_stream_and_bars_in_the_store(
+    layer: DataLayerProcess, client: DataClient
+) -> None:
+    client.subscribe_bars(PAIR, "3s")
+    listener = Listener(layer, bar_topic(PAIR, "1s"), bar_topic(PAIR, "3s"), tick_topic(PAIR))
+    quotes = Quotes(layer)
+    quotes.until(lambda: len(listener.bars("3s")) >= 2, "two bars of 3 s")
+    (price,) = client.prices([PAIR])
+    assert price.age_s < 2
+    assert client.prices(["GBP/USD"]) == ()
+    for timeframe in ("1s", "3s"):
+        published = listener.bars(timeframe)
+        bars, epoch, seq = client.bars(PAIR, timeframe)
+        stored = {bars.open_time_ns[index]: bars.row(index) for index in range(len(bars))}
+        assert published
+        assert all(stored[bar.open_time_ns] == bar for bar in published)
+        assert seq >= len(published)
+        assert epoch == client.subscribe_bars(PAIR, timeframe)
+    assert not bars.close.flags.writeable
+    assert len(to_frame(bars)) == len(bars)
+    assert not any(isinstance(item, Gap) for item in listener.items)
+    assert any(isinstance(item, Message) and item.topic == tick_topic(PAIR) for item in listener.items)
+    assert layer.stop() == ExitCode.OK
+    with open_market(layer.home) as market:
+        for timeframe in ("1s", "3s"):
+            after = market.bars(PAIR, timeframe)
+            kept = {after.open_time_ns[index]: after.row(index) for index in range(len(after))}
+            assert all(kept[bar.open_time_ns] == bar for bar in listener.bars(timeframe))
+    quotes.close()
+    listener.close()
+
+
+def test_a_bar_completes_by_the_clock_and_unsound_quotes_change_nothing(
+    layer: DataLayerProcess, client: DataClient
+) -> None:
+    quotes = Quotes(layer)
+    quotes.send(1.1)
+    wait_until(lambda: len(client.bars(PAIR, "1s")[0]) == 1, "the bar of a single quote")
+    quotes.send(float("nan"))
+    quotes.send(-1.0)
+    quotes.send(1.2, symbol="NO/SUCH")
+    quotes.send(5.0, clock.now_ns() - 3600 * NS_PER_S)
+    quotes.send(5.0, clock.now_ns() + 3600 * NS_PER_S)
+    quotes.send(1.3)
+    price = wait_until(lambda: [p for p in client.prices() if p.bid == 1.3], "the last quote")
+    assert len(price) == 1
+    assert [one.instrument for one in client.prices()] == [PAIR]
+    quotes.close()
+
+
+def test_killed_and_started_again_it_never_publishes_a_bar_in_two_versions(layer: DataLayerProcess) -> None:
+    published: dict[int, Bar] = {}
+    quotes = Quotes(layer)
+    listener = Listener(layer, bar_topic(PAIR, "1s"))
+    for _ in range(4):
+        count = len(published)
+
+        def grown(before: int = count) -> bool:
+            for bar in listener.bars("1s"):
+                assert published.setdefault(bar.open_time_ns, bar) == bar
+            return len(published) >= before + 2
+
+        quotes.until(grown, "two more bars")
+        layer.kill()
+        layer.start()
+    with DataClient(layer.home) as client:
+        bars = client.bars(PAIR, "1s")[0]
+    stored = {int(bars.open_time_ns[index]): bars.row(index) for index in range(len(bars))}
+    assert {time_ns: stored.get(time_ns) for time_ns in published} == published
+    quotes.close()
+    listener.close()
+
+
+def outbox(first: int, count: int) -> list[OutboxRow]:
+    body: dict[str, object] = {"kind": "test", "text": "x" * 50}
+    return [OutboxRow(seq=seq, table="events", time_ns=seq, body=body) for seq in range(first, first + count)]
+
+
+def test_kill_9_while_appending_history_loses_nothing_that_was_answered(layer: DataLayerProcess) -> None:
+    acknowledged = 0
+    moments = random.Random(7)
+    for _ in range(8):
+        killer = threading.Timer(moments.uniform(0.02, 0.15), layer.kill)
+        with DataClient(layer.home, timeout_s=0.3) as client:
+            killer.start()
+            try:
+                while True:
+                    acknowledged = client.append_history(
+                        "gateway:test", outbox(acknowledged + 1, moments.randint(1, 50))
+                    )
+            except AtraderError:
+                killer.join()
+        layer.start()
+        with DataClient(layer.home) as client:
+            on_disk = client.last_seq("gateway:test")
+            assert on_disk >= acknowledged
+            rows = client.history(QueryHistory(table="events"))
+        assert sorted(row["time_ns"] for row in rows) == list(range(1, on_disk + 1))
+        acknowledged = on_disk
+    assert acknowledged > 100
+
+
+def test_appending_the_same_rows_again_changes_nothing(client: DataClient) -> None:
+    rows = outbox(1, 5)
+    assert client.append_history("manager", rows) == 5
+    assert client.append_history("manager", rows) == 5
+    assert client.append_history("manager", outbox(3, 4)) == 6
+    assert len(client.history(QueryHistory(table="events"))) == 6
+    assert client.last_seq("manager") == 6
+    assert client.last_seq("nobody") == 0
+
+
+def test_rows_that_workers_push_are_in_the_history(layer: DataLayerProcess, client: DataClient) -> None:
+    push = BeatSender(layer.home.endpoint("data.push"), "worker-demo")
+    row = {"table": "signals", "time_ns": 5, "number": 0, "instance": "demo", "name": "cross", "value": 1.0}
+    wait_until(lambda: push.send("rows", {"source": "worker-demo", "rows": [row, row]}), "the push socket")
+    found = wait_until(lambda: client.history(QueryHistory(table="signals", instance="demo")), "the signal")
+    assert [one["name"] for one in found] == ["cross"]
+    push.close()
+
+
+def test_a_subscriber_that_does_not_read_costs_nobody_anything(layer: DataLayerProcess, client: DataClient) -> None:
+    lazy = Listener(layer, "tick", "bar")
+    keen = Listener(layer, tick_topic(PAIR))
+    quotes = Quotes(layer)
+    now_ns = clock.now_ns()
+    for number in range(300):
+        ticks = [[PAIR, now_ns + number * 100 + index, now_ns, 1.1, 1.2] for index in range(100)]
+        wait_until(lambda ticks=ticks: quotes.push.send("ticks", {"ticks": ticks}), "the push socket")
+        keen.read()
+    wait_until(lambda: sum(isinstance(item, Message) for item in keen.read()) >= 30_000, "all quotes")
+    assert not any(isinstance(item, Gap) for item in keen.items)
+    started_s = time.monotonic()
+    client.prices([PAIR])
+    assert time.monotonic() - started_s < 1.0
+    for part in (lazy, keen, quotes):
+        part.close()
+
+
+def test_imports_are_seen_at_once_in_every_timeframe(client: DataClient) -> None:
+    start_ns = 1_370_044_800 * NS_PER_S
+    times = start_ns + np.arange(7200, dtype=np.int64) * 60 * NS_PER_S
+    values = [np.linspace(1, 2, len(times)) + number for number in range(9)]
+    assert client.import_bars(PAIR, "1m", "a.csv", Bars(times, *values)).new == 7200
+    hours = client.bars(PAIR, "1h")[0]
+    assert len(hours) == 120
+    revised = Bars(times[:60], *(column[:60] + 100 for column in values))
+    assert client.import_bars(PAIR, "1m", "b.csv", revised).new == 0
+    assert client.bars(PAIR, "1h", count=120)[0].open[0] == 101.0
+    assert hours.open[0] == 1.0
+    assert len(client.bars(PAIR, "4h", count=5)[0]) == 5
+    assert [(one.timeframe, one.source) for one in client.series()] == [("1m", "a.csv, b.csv")]
+
+
+def test_what_cannot_be_answered_is_refused_with_the_reason(client: DataClient) -> None:
+    with pytest.raises(Rejected, match="expected a count"):
+        client.subscribe_bars(PAIR, "7x")
+    with pytest.raises(ConfigError, match="unknown instrument"):
+        client.bars("NO/SUCH", "1m")
+    with pytest.raises(Rejected):
+        client.bars(PAIR, "nonsense")
+    assert len(client.bars(PAIR, "1h")[0]) == 0
+
+
+def test_history_reads_the_same_with_and_without_the_process(layer: DataLayerProcess, client: DataClient) -> None:
+    client.append_history("manager", outbox(1, 3))
+    query = QueryHistory(table="events", limit=2)
+    with open_history(layer.home) as source:
+        running = source.query(query)
+    layer.stop()
+    with open_history(layer.home) as source:
+        stopped = source.query(query)
+    assert running == stopped
+    assert [row["time_ns"] for row in stopped] == [2, 3]
+
+
+def test_a_store_in_use_is_named_and_the_process_ends_with_locked(tmp_path: Path) -> None:
+    layer = DataLayerProcess(tmp_path, FLEET)
+    store = SqliteMarketStore(layer.home.market_store, "somebody else")
+    with pytest.raises(AssertionError, match="somebody else"):
+        layer.start()
+    assert layer.wait() == ExitCode.LOCKED
+    store.close()
+
+
+def test_a_damaged_store_ends_the_process_with_the_remedy(tmp_path: Path) -> None:
+    layer = DataLayerProcess(tmp_path, FLEET)
+    layer.home.history_store.write_bytes(b"garbage " * 4096)
+    with pytest.raises(AssertionError, match="is damaged"):
+        layer.start()
+    assert layer.wait() == ExitCode.STORE

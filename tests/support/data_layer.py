@@ -1,0 +1,119 @@
+"""One real data-layer process over a directory of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+from atrader.configuration.fleet import Installation
+from atrader.configuration.home import Home
+from atrader.errors import DeadlineExceeded
+from data_layer.client import DataClient
+
+_CHILD = """
+import json, sys
+from pathlib import Path
+from atrader.configuration.fleet import Installation
+from atrader.runtime.child import run_child
+from atrader.runtime.spec import ProcessSpec
+installation = Installation.model_validate(json.loads(Path(sys.argv[1]).read_text()))
+run_child(ProcessSpec("data-layer", "data-layer", "data-layer", installation, installation.fleet.process, "test"))
+"""
+_START_S = 20.0
+
+
+def wait_until(condition: Callable[[], Any], what: str, deadline_s: float = 20.0) -> Any:
+    """Return the first true value of a condition; fail with what was waited for."""
+    end_s = time.monotonic() + deadline_s
+    while not (found := condition()):
+        if time.monotonic() > end_s:
+            raise AssertionError(f"waited {deadline_s:g} s in vain for {what}")
+        time.sleep(0.01)
+    return found
+
+
+class DataLayerProcess:
+    """A data layer that can be started, killed and started again.
+
+    Parameters
+    ----------
+    root : Path
+        Directory of the installation.
+    fleet : dict
+        What etc/atrader.toml would say.
+    instances, accounts : dict
+        What the other files would say, by name.
+    """
+
+    def __init__(self, root: Path, fleet: dict[str, Any] | None = None, **others: Any) -> None:
+        self.home = Home(root)
+        for directory in (self.home.data, self.home.log, self.home.run, self.home.sockets):
+            directory.mkdir(parents=True, exist_ok=True)
+        self._written = {"home": str(root), "fleet": fleet or {}, "accounts": {}, "instances": {}, **others}
+        self.installation = Installation.model_validate(self._written)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Self:
+        """Start and wait until it answers."""
+        path = self.home.run / "installation.json"
+        path.write_text(json.dumps(self._written))
+        self._process = subprocess.Popen([sys.executable, "-P", "-c", _CHILD, str(path)])
+        client = DataClient(self.home, timeout_s=0.2)
+        try:
+            wait_until(lambda: self._answers(client), "the data layer to answer", _START_S)
+        finally:
+            client.close()
+        return self
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        """What it logged."""
+        path = self.home.log / "data-layer.log"
+        return path.read_text() if path.exists() else ""
+
+    def kill(self) -> None:
+        """End it with SIGKILL."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> int:
+        """End it with SIGTERM; return its exit status."""
+        assert self._process is not None
+        if self._process.poll() is None:
+            os.kill(self._process.pid, signal.SIGTERM)
+        return self._process.wait(10)
+
+    def wait(self) -> int:
+        """Wait until it ends by itself; return its exit status."""
+        assert self._process is not None
+        return self._process.wait(20)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self.kill()
+
+    def _answers(self, client: DataClient) -> bool:
+        if self._process is not None and self._process.poll() is not None:
+            raise AssertionError(f"the data layer ended with {self._process.returncode}: {self.log}")
+        try:
+            client.replay()
+        except DeadlineExceeded:
+            return False
+        return True
