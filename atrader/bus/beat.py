@@ -16,7 +16,7 @@ from atrader.bus.curve import CurveKeys
 from atrader.bus.endpoints import Endpoint
 from atrader.bus.notices import Notices, OnError
 from atrader.bus.pump import Pump
-from atrader.bus.sockets import Socket, SocketOptions, client_socket, close_server_socket, server_socket
+from atrader.bus.sockets import Socket, SocketOptions, as_buffers, client_socket, close_server_socket, server_socket
 from atrader.errors import WireError
 from atrader.wire import pack_map, unpack_map
 
@@ -83,11 +83,11 @@ class BeatSender:
         Raises
         ------
         WireError
-            When a value has no form on the wire.
+            When a value has no form on the wire, or a frame is no contiguous buffer.
         """
         payload = pack_map(kind, {"sender": self.sender, "body": dict(body)})
         try:
-            self._socket.send_multipart([payload, *frames], zmq.DONTWAIT, copy=False)
+            self._socket.send_multipart([payload, *as_buffers(frames)], zmq.DONTWAIT, copy=False)
         except zmq.Again:
             self.counters["dropped"] += 1
             return False

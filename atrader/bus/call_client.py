@@ -19,7 +19,7 @@ from atrader.bus.call_server import ID_BYTES
 from atrader.bus.curve import CurveKeys
 from atrader.bus.endpoints import Endpoint
 from atrader.bus.pump import Pump
-from atrader.bus.sockets import Socket, SocketOptions, client_socket
+from atrader.bus.sockets import Socket, SocketOptions, as_buffers, client_socket
 from atrader.clock import NS_PER_S, Clock, SystemClock
 from atrader.errors import AtraderError, DeadlineExceeded, Retryable, UnknownOutcome
 from atrader.wire import Request, pack_request, unpack_answer
@@ -52,7 +52,7 @@ class _Client:
 
     def _message(self, request: Request, timeout_s: float, frames: Frames) -> list[Any]:
         payload = pack_request(request, self._clock.now_ns() + int(timeout_s * NS_PER_S))
-        return [next(self._ids).to_bytes(ID_BYTES, "big"), payload, *frames]
+        return [next(self._ids).to_bytes(ID_BYTES, "big"), payload, *as_buffers(frames)]
 
     def _queue_is_full(self, request: Request) -> Retryable:
         self.counters["refused"] += 1
@@ -127,7 +127,7 @@ class CallClient(_Client):
         AtraderError
             Whatever the handler raised.
         WireError
-            When request or answer have no form on the wire.
+            When request or answer have no form on the wire, or a frame is no contiguous buffer.
         """
         return (await self.call_frames(request, timeout_s))[0]
 

@@ -15,7 +15,7 @@ from atrader.bus.curve import CurveKeys
 from atrader.bus.endpoints import Endpoint
 from atrader.bus.notices import Notices, OnError
 from atrader.bus.pump import Pump
-from atrader.bus.sockets import Socket, SocketOptions, close_server_socket, server_socket
+from atrader.bus.sockets import Socket, SocketOptions, as_buffers, close_server_socket, server_socket
 from atrader.clock import NS_PER_MS, Clock, SystemClock
 from atrader.errors import AtraderError, DeadlineExceeded, InternalError, Retryable, UnknownOutcome, WireError
 from atrader.wire import Answer, Request, pack_answer, pack_error, unpack_request
@@ -209,10 +209,10 @@ class CallServer:
         if not isinstance(answer, request.answer):
             raise TypeError(f"{request.kind}: expected {request.answer.__name__}, the handler gave {answer!r:.80}")
         try:
-            payload = pack_answer(answer)
+            payload, buffers = pack_answer(answer), as_buffers(frames)
         except WireError as error:
             raise ValueError(error.message) from error  # our fault, not the caller's
-        self._send(head, payload, frames)
+        self._send(head, payload, buffers)
         self.counters["answered"] += 1
 
     def _fail(self, head: list[bytes], request: Request, error: Exception) -> None:

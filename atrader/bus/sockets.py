@@ -9,9 +9,10 @@ import itertools
 import os
 import socket as unix
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import zmq
 from zmq.utils import garbage
@@ -19,7 +20,7 @@ from zmq.utils import garbage
 from atrader.bus import admission
 from atrader.bus.curve import CurveKeys
 from atrader.bus.endpoints import Endpoint
-from atrader.errors import AtraderError, ConfigError
+from atrader.errors import AtraderError, ConfigError, WireError
 
 Context: TypeAlias = "zmq.Context[zmq.Socket[bytes]]"
 Socket: TypeAlias = "zmq.Socket[bytes]"
@@ -160,6 +161,28 @@ def close_server_socket(socket: Socket, bound: Endpoint) -> None:
             _wait_until_free(bound.path)
         admission.close_door(socket.getsockopt_string(zmq.ZAP_DOMAIN))
         socket.close()
+
+
+def as_buffers(frames: Sequence[Any]) -> list[memoryview]:
+    """Return raw frames as buffers that can be sent.
+
+    One that cannot would be noticed only after those before it are sent, and what follows would be read as their rest.
+
+    Raises
+    ------
+    WireError
+        When a frame is no contiguous buffer (a strided numpy view: copy it first).
+    """
+    buffers = []
+    for number, frame in enumerate(frames):
+        try:
+            buffer = memoryview(frame)
+        except (TypeError, ValueError, BufferError) as error:
+            raise WireError(f"frame {number}: {error}") from error
+        if not buffer.c_contiguous:
+            raise WireError(f"frame {number}: expected a contiguous buffer; use numpy.ascontiguousarray")
+        buffers.append(buffer)
+    return buffers
 
 
 def _make(kind: int, endpoint: Endpoint, options: SocketOptions) -> Socket:

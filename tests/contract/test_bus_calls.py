@@ -159,12 +159,31 @@ def test_raw_frames_travel_both_ways_beside_the_message(stage: Stage):
 
     async def scene() -> None:
         server = await stage.serve({Echo: double})
-        small, large = np.arange(3, dtype=np.float64), np.arange(200_000, dtype=np.float64)
+        small, large, empty = (np.arange(count, dtype=np.float64) for count in (3, 200_000, 0))
+        large.flags.writeable = False
         async with stage.asker() as asker:
-            answer, frames = await asker.ask_frames(Echo(text="columns"), frames=[small, large])
+            answer, frames = await asker.ask_frames(Echo(text="columns"), frames=[small, large, empty])
             assert answer.text == "columns"
             assert np.array_equal(np.frombuffer(frames[0], np.float64), small * 2)
             assert np.array_equal(np.frombuffer(frames[1], np.float64), large * 2)
+            assert len(np.frombuffer(frames[2], np.float64)) == 0
+        await server.close()
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("bad", [np.zeros((600, 600))[:, ::2], "text", None], ids=["strided", "text", "none"])
+def test_a_frame_that_cannot_be_sent_is_refused_before_anything_is_sent(stage: Stage, bad: Any):
+    async def scene() -> None:
+        server = await stage.serve(
+            {Echo: lambda request, caller: Reply(EchoAnswer(text="x"), [b"good", bad]), Act: echo}
+        )
+        async with stage.asker() as asker:
+            with pytest.raises(WireError, match="frame 1"):
+                await asker.ask_frames(Act(), frames=[b"good", bad])
+            with pytest.raises(InternalError, match="frame 1"):
+                await asker.ask(Echo())
+            assert (await asker.ask(Act(text="whole"))).text == "whole"
         await server.close()
 
     asyncio.run(scene())
