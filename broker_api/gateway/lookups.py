@@ -27,7 +27,7 @@ class Lookups:
 
     An order is LOST only when the broker answered, more than once, that it does not know it, at least ``lost_after``
     (host time) after the first look-up: a broker may not know an order for a while after it accepted it, and one that
-    does not answer proves nothing.
+    does not answer proves nothing. Where the adapter's look-ups prove absence, two of them suffice.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class Lookups:
         self._clock = clock
         self._tasks = tasks
         self._pursued: set[str] = set()
+        self._lost_after_s = 0.0 if adapter.capabilities.lookups_prove_absence else config.lost_after
 
     def start(self, entry: Entry, reason: str, *, at_once: bool = False) -> None:
         """Begin to look an order up, unless that is under way. Returns at once.
@@ -97,7 +98,7 @@ class Lookups:
             if found is None:
                 continue
             absences = 0 if found else absences + 1
-            late = self._clock.monotonic_s() - began_s >= self._config.lost_after
+            late = self._clock.monotonic_s() - began_s >= self._lost_after_s
             if absences >= 2 and late:
                 self._give_up(entry)
                 return

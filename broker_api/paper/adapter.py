@@ -59,7 +59,9 @@ class PaperAdapter:
 
     def __init__(self, account: AccountConfig, home: Home, instruments: Mapping[str, Instrument], clock: Clock) -> None:
         hedging = account.positions == "hedging"
-        self.capabilities = Capabilities(hedging=hedging, native_protection=hedging, price_driven=True)
+        self.capabilities = Capabilities(
+            hedging=hedging, native_protection=hedging, lookups_prove_absence=True, price_driven=True
+        )
         self._config = account
         self._path = home.paper(account.name)
         self._instruments = dict(instruments)
