@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.books import check_books, orders_so_far
+from tests.support.books import check_books, orders_so_far, wait_until_decided
 from tests.support.fleet import Fleet, wait_for
 
 KILLS = 100
@@ -36,6 +36,7 @@ def test_a_hundred_kills_at_random_moments_lose_and_double_nothing(fleet: Fleet)
     fleet.wait_running(60)
     before = orders_so_far(fleet)
     wait_for(lambda: orders_so_far(fleet) > before + 3, "orders to flow again")
+    wait_until_decided(fleet)
     assert fleet.stop() == 0
     check_books(fleet)
 
@@ -55,6 +56,7 @@ def test_a_gateway_killed_at_each_step_of_the_order_protocol_comes_back_with_one
     assert fleet.process("gateway-paper")["restarts"] == 1
     before = orders_so_far(fleet)
     wait_for(lambda: orders_so_far(fleet) > before + 5, "orders to flow again")
+    wait_until_decided(fleet)
     assert fleet.stop() == 0
     check_books(fleet)
 
@@ -72,6 +74,7 @@ def test_the_whole_fleet_ends_within_two_seconds_of_its_manager_and_recovers_whe
     fleet.start()
     before = orders_so_far(fleet)
     wait_for(lambda: orders_so_far(fleet) > before + 5, "orders to flow again")
+    wait_until_decided(fleet)
     assert fleet.stop() == 0
     check_books(fleet)
 

@@ -144,7 +144,7 @@ def _history_equals_journal(
     assert history_trades == journal_trades
 
 
-def wait_for_orders(fleet: Fleet, more: int, account: str = "paper") -> None:
-    """Wait until so many more orders are in the journal."""
-    before = orders_so_far(fleet, account)
-    wait_for(lambda: orders_so_far(fleet, account) >= before + more, f"{more} more orders")
+def wait_until_decided(fleet: Fleet, account: str = "paper") -> None:
+    """Wait until every order that a killed process left in doubt has an outcome."""
+    query = "SELECT client_id FROM orders WHERE state = 'UNKNOWN'"
+    wait_for(lambda: not rows(fleet.home.journal(account), query), "an outcome of every order")

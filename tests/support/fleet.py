@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from atrader.bus import SyncCallClient
+from atrader.bus import SyncCallClient, close_context
 from atrader.configuration.home import Home
 from atrader.errors import AtraderError
 from atrader.messages.manager import GetStatus
@@ -244,6 +244,7 @@ class Fleet:
             with contextlib.suppress(psutil.NoSuchProcess):  # the fleet is dying with its manager
                 process.kill()
                 process.wait(5)
+        close_context()
 
     def survivors(self) -> list[psutil.Process]:
         """Return processes of this installation that still live (found by their working files)."""
