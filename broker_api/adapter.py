@@ -26,7 +26,6 @@ class Capabilities(Value):
     native_protection: bool  # stop-loss, take-profit and trailing stop live at the broker
     lookups_prove_absence: bool = False  # what `Adapter.find` does not know now was never accepted
     price_driven: bool = False  # fills from prices handed to it (`PriceDriven`), not from a venue
-    absence_is_final: bool = False  # an order that `find` does not know was never accepted and never will be
 
 
 class BrokerOrder(Value):
