@@ -52,8 +52,8 @@ def test_a_gateway_killed_at_each_step_of_the_order_protocol_comes_back_with_one
     fleet.write_busy(instances=1, text=fleet.unlimited())
     fleet.launch()
     wait_for(marker.exists, f"the crash at {point}")
+    wait_for(lambda: fleet.process("gateway-paper").get("restarts") == 1, "the manager to start it again")
     fleet.wait_running()
-    assert fleet.process("gateway-paper")["restarts"] == 1
     before = orders_so_far(fleet)
     wait_for(lambda: orders_so_far(fleet) > before + 5, "orders to flow again")
     wait_until_decided(fleet)
