@@ -11,6 +11,7 @@ from atrader.configuration.fleet import Installation
 from atrader.configuration.instance import InstanceConfig
 from atrader.errors import DeadlineExceeded, Retryable, StrategyError
 from atrader.instruments import known_instrument
+from atrader.market import REPLAY_TOPIC
 from atrader.messages.manager import Activate, SetTradingState
 from atrader.runtime.child import Child
 from atrader.runtime.market_clock import market_clock
@@ -82,6 +83,8 @@ class _Worker:
         market = MarketFeed(child.home, self._data, config.instrument, config.timeframe, self._window())
         account = AccountFeed(child.home, self._broker, config, self._view)
         try:
+            if _in_lockstep(child.installation):
+                market.stream.subscribe(REPLAY_TOPIC)
             self._retry(market.start)
             if isinstance(self._clock, MarketClock):
                 self._clock.advance(self._data.replay().market_ns)
