@@ -55,9 +55,11 @@ def render(status: dict[str, Any]) -> Group:
     """Lay the status out for people."""
     manager = status["manager"]
     head = Text(f"manager {manager['state']}  pid {manager['pid']}  up {_duration(manager['uptime_s'])}")
-    processes = Table(header_style="bold")
+    # No lines and little space: nine columns have to fit into 80 characters with whole names.
+    processes = Table(header_style="bold", box=None, padding=(0, 1, 0, 0))
     for name in ("process", "state", "trading", "pid", "restarts", "beat", "progress", "memory", "cpu"):
-        processes.add_column(name, justify="left" if name in ("process", "state", "trading") else "right")
+        left = name in ("process", "state", "trading")
+        processes.add_column(name, justify="left" if left else "right", overflow="fold")
     for row in status["processes"]:
         processes.add_row(
             row["name"],
@@ -67,15 +69,15 @@ def render(status: dict[str, Any]) -> Group:
             str(row["restarts"]),
             _seconds(row["beat_age_s"]),
             _seconds(row["progress_age_s"]),
-            "-" if row["uss_bytes"] is None else f"{row['uss_bytes'] / 1e6:.1f} MB",
+            "-" if row["uss_bytes"] is None else f"{row['uss_bytes'] / 1e6:.0f} MB",
             "-" if row["cpu_percent"] is None else f"{row['cpu_percent']:.1f} %",
         )
-    accounts = Table(header_style="bold")
+    accounts = Table(header_style="bold", box=None, padding=(0, 1, 0, 0))
     for name in ("account", "balance", "equity", "proof"):
         accounts.add_column(name, justify="left" if name in ("account", "proof") else "right")
     for row in status["accounts"]:
         accounts.add_row(row["name"], str(row["balance"]), str(row["equity"]), _coloured(row["proof"]))
-    return Group(head, processes, accounts)
+    return Group(head, Text(), processes, Text(), accounts)
 
 
 def _coloured(word: str) -> Text:
