@@ -59,7 +59,7 @@ def render(status: dict[str, Any]) -> Group:
     processes = Table(header_style="bold", box=None, padding=(0, 1, 0, 0))
     for name in ("process", "state", "trading", "pid", "restarts", "beat", "progress", "memory", "cpu"):
         left = name in ("process", "state", "trading")
-        processes.add_column(name, justify="left" if left else "right", overflow="fold")
+        processes.add_column(name, justify="left" if left else "right", overflow="fold", no_wrap=name == "process")
     for row in status["processes"]:
         processes.add_row(
             row["name"],
