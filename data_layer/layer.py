@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from structlog.typing import FilteringBoundLogger
 
@@ -105,12 +105,12 @@ class DataLayer:
             self._prepare()
             await self._serve(stack)
             self._log.info("serving", feed=self._feed.name if self._feed else "none", base=self.market.base.name)
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(work) for work in self._endless(beat)]
-                feed = group.create_task(self._feed.run()) if self._feed else None
-                await stop_requested()
-                for task in (*tasks, *((feed,) if feed else ())):
-                    task.cancel()
+            try:
+                await self._work(beat, stop_requested)
+            except (
+                BaseExceptionGroup
+            ) as group:  # one failed and the others were cancelled: its error names the exit code
+                raise group.exceptions[0] from group
             beat("draining", self._progress)
 
     def _prepare(self) -> None:
@@ -173,8 +173,15 @@ class DataLayer:
         stack.callback(bulk.close)
         bulk.start()
 
-    def _endless(self, beat: Beat) -> tuple[Coroutine[Any, Any, None], ...]:
-        return self._turns(beat), self._market_writer.run(), self._history_writer.run(), self._heartbeats()
+    async def _work(self, beat: Beat, stop_requested: Callable[[], Awaitable[None]]) -> None:
+        work = [self._turns(beat), self._market_writer.run(), self._history_writer.run(), self._heartbeats()]
+        if self._feed is not None:
+            work.append(self._feed.run())
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one) for one in work]
+            await stop_requested()
+            for task in tasks:
+                task.cancel()
 
     async def _turns(self, beat: Beat) -> None:
         while True:

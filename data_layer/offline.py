@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, Protocol, TypeVar
@@ -34,27 +35,27 @@ class HistorySource(Protocol):
         ...
 
 
-class Market:
+class Market(ABC):
     """Bars and quotes for a command.
 
     All methods may raise `StoreError`, and with a running data layer `DeadlineExceeded`.
     """
 
+    @abstractmethod
     def series(self) -> Sequence[SeriesInfo]:
         """List what is stored."""
-        raise NotImplementedError
 
+    @abstractmethod
     def bars(self, instrument: str, timeframe: str, *, start_ns: int | None = None, end_ns: int | None = None) -> Bars:
         """Return complete bars with ``start_ns <= open_time < end_ns``, stored or built from what is stored."""
-        raise NotImplementedError
 
+    @abstractmethod
     def import_bars(self, instrument: str, timeframe: str, source: str, bars: Bars) -> Stored:
         """Store bars; those with the same open time are replaced. In the store when this returns; may be repeated."""
-        raise NotImplementedError
 
+    @abstractmethod
     def import_ticks(self, instrument: str, source: str, ticks: Sequence[Tick]) -> Stored:
         """Store quotes in place of those of their period. In the store when this returns; may be repeated."""
-        raise NotImplementedError
 
     def gaps(
         self, instrument: str, timeframe: str, calendar: str, start_ns: int | None = None, end_ns: int | None = None

@@ -66,7 +66,8 @@ def aggregate(bars: Bars, timeframe: Timeframe, calendar: Calendar) -> Bars:
     if len(bars) == 0:
         return Bars.empty()
     covering = open_times(bars.open_time_ns, timeframe, calendar)
-    firsts = np.flatnonzero(np.concatenate([[True], covering[1:] != covering[:-1]]))
+    begins = np.concatenate([[True], covering[1:] != covering[:-1]])
+    firsts = np.flatnonzero(begins)
     lasts = np.append(firsts[1:], len(bars)) - 1
     return Bars(
         covering[firsts],
@@ -78,7 +79,9 @@ def aggregate(bars: Bars, timeframe: Timeframe, calendar: Calendar) -> Bars:
         np.maximum.reduceat(bars.ask_high, firsts),
         np.minimum.reduceat(bars.ask_low, firsts),
         bars.ask_close[lasts],
-        np.add.reduceat(bars.volume, firsts),
+        np.bincount(
+            np.cumsum(begins) - 1, bars.volume
+        ),  # adds in order, as the incremental way does; reduceat does not
     )
 
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import random
+import resource
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from atrader.bus import BeatSender, Gap, Message, StreamClient, close_context
-from atrader.clock import NS_PER_S, SystemClock
-from atrader.errors import AtraderError, ConfigError, Rejected
+from atrader.clock import NS_PER_S, SystemClock, parse_time
+from atrader.errors import AtraderError, ConfigError, Rejected, StoreError
 from atrader.exit_codes import ExitCode
-from atrader.market import Bar, Bars, bar_topic, tick_topic
+from atrader.market import REPLAY_TOPIC, Bar, Bars, bar_topic, tick_topic
 from atrader.messages.data import QueryHistory
 from atrader.messages.gateway import OutboxRow
 from data_layer.client import DataClient, to_frame
@@ -180,7 +183,7 @@ def outbox(first: int, count: int) -> list[OutboxRow]:
 def test_kill_9_while_appending_history_loses_nothing_that_was_answered(layer: DataLayerProcess) -> None:
     acknowledged = 0
     moments = random.Random(7)
-    for _ in range(8):
+    for _ in range(6):
         killer = threading.Timer(moments.uniform(0.02, 0.15), layer.kill)
         with DataClient(layer.home, timeout_s=0.3) as client:
             killer.start()
@@ -227,7 +230,8 @@ def test_a_subscriber_that_does_not_read_costs_nobody_anything(layer: DataLayerP
     now_ns = clock.now_ns()
     for number in range(300):
         ticks = [[PAIR, now_ns + number * 100 + index, now_ns, 1.1, 1.2] for index in range(100)]
-        wait_until(lambda ticks=ticks: quotes.push.send("ticks", {"ticks": ticks}), "the push socket")
+        while not quotes.push.send("ticks", {"ticks": ticks}):
+            time.sleep(0.001)
         keen.read()
     wait_until(lambda: sum(isinstance(item, Message) for item in keen.read()) >= 30_000, "all quotes")
     assert not any(isinstance(item, Gap) for item in keen.items)
@@ -290,3 +294,102 @@ def test_a_damaged_store_ends_the_process_with_the_remedy(tmp_path: Path) -> Non
     with pytest.raises(AssertionError, match="is damaged"):
         layer.start()
     assert layer.wait() == ExitCode.STORE
+
+
+def test_a_full_disk_stops_no_price_and_no_bar_and_everything_is_stored_afterwards(layer: DataLayerProcess) -> None:
+    process = psutil.Process(layer.pid)
+    listener = Listener(layer, bar_topic(PAIR, "1s"))
+    quotes = Quotes(layer)
+    with DataClient(layer.home) as client:
+        quotes.until(lambda: listener.bars("1s"), "a bar")
+        process.rlimit(psutil.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+        with pytest.raises(StoreError, match="cannot be written") as refusal:
+            client.append_history("gateway:test", outbox(1, 10))
+        assert refusal.value.details["read_only"]
+        before = len(listener.bars("1s"))
+        quotes.until(lambda: len(listener.bars("1s")) >= before + 2, "two bars while the disk is full")
+        assert "market-store-read-only" in layer.log
+        assert client.prices([PAIR])
+        published = listener.bars("1s")
+        shown = client.bars(PAIR, "1s")[0]
+        assert [shown.row(index) for index in range(len(shown))][: len(published)] == published
+        process.rlimit(psutil.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        quotes.until(lambda: "market-store-writable" in layer.log, "the store to be written again")
+        assert client.append_history("gateway:test", outbox(1, 10)) == 10
+    layer.kill()
+    with open_market(layer.home) as market:
+        stored = market.bars(PAIR, "1s")
+    assert [stored.row(index) for index in range(len(stored))][: len(published)] == published
+    quotes.close()
+    listener.close()
+
+
+REPLAY = {
+    "data": {"base_timeframe": "1m"},
+    "market": {"feed": "replay", "instruments": [PAIR], "replay": {"timeframe": "1m", "start": "2013-06-03T12:00Z"}},
+}
+ACCOUNTS = {"paper": {"name": "paper", "broker": "paper", "paper": {"initial_balance": 1000}}}
+
+
+def test_a_replay_shows_nothing_later_than_its_clock_and_waits_for_everybody(tmp_path: Path) -> None:
+    layer = DataLayerProcess(tmp_path, REPLAY, accounts=ACCOUNTS)
+    start_ns, minute = parse_time("2013-06-03T10:00Z"), 60 * NS_PER_S
+    times = start_ns + np.arange(160, dtype=np.int64) * minute
+    bars = Bars(times, *(np.linspace(1, 2, 160) + side for side in (0, 0.1, -0.1, 0, 0.2, 0.3, 0.1, 0.2, 0)))
+    store = SqliteMarketStore(layer.home.market_store, "the test")
+    store.put_bars(PAIR, "1m", "a.csv", bars)
+    store.close()
+    with layer, DataClient(layer.home) as client:
+        stream = StreamClient(layer.home.endpoint("data.stream"))
+        for topic in (REPLAY_TOPIC, bar_topic(PAIR, "5m"), bar_topic(PAIR, "1m")):
+            stream.subscribe(topic)
+        client.subscribe_bars(PAIR, "5m")
+        assert client.replay().waiting_for == ("gateway-paper",)
+        assert int(client.bars(PAIR, "1m")[0].open_time_ns[-1]) == parse_time("2013-06-03T11:59Z")
+        assert len(client.bars(PAIR, "1h")[0]) == 2
+        push = BeatSender(layer.home.endpoint("data.push"), "gateway-paper")
+        wait_until(
+            lambda: stream.poll(50) and stream.drain() is not None and stream.counters["heartbeats"], "a heartbeat"
+        )
+        wait_until(lambda: push.send("replay-ready", {"name": "gateway-paper"}), "the push socket")
+        published: dict[str, list[Bar]] = {"1m": [], "5m": []}
+        steps: set[int] = set()
+        while client.replay().state != "finished":
+            for item in stream.drain() if stream.poll(100) else ():
+                assert isinstance(item, Message), "nothing is missed in a replay"
+                if item.topic != REPLAY_TOPIC:
+                    published[item.values.timeframe].append(Bar(item.values.open_time_ns, *item.values[3:-1]))
+                    continue
+                step = item.values
+                steps.add(step.step)
+                shown = client.bars(PAIR, "1m", count=1)[0]
+                assert int(shown.open_time_ns[-1]) + minute < step.market_ns
+                (price,) = client.prices([PAIR])
+                assert price.time_ns < step.market_ns
+                push.send("replay-ack", {"name": "gateway-paper", "step": step.step, "phase": step.phase})
+        stream.poll(500)
+        for item in stream.drain():
+            assert isinstance(item, Message)
+            published[item.values.timeframe].append(Bar(item.values.open_time_ns, *item.values[3:-1]))
+        assert steps == set(range(40))
+        assert published["1m"] == [bars.row(index) for index in range(120, 160)]
+        fives = client.bars(PAIR, "5m", start_ns=parse_time("2013-06-03T12:00Z"))[0]
+        assert published["5m"] == [fives.row(index) for index in range(len(fives))]
+        assert len(fives) == 8
+        with pytest.raises(Rejected, match="must not change"):
+            client.import_bars(PAIR, "1m", "b.csv", bars)
+        stream.close()
+        push.close()
+    with open_market(layer.home) as market:
+        assert [one.source for one in market.series()] == ["a.csv"], "a replay writes nothing"
+
+
+def test_a_store_that_fails_for_good_ends_the_process_with_its_exit_code(layer: DataLayerProcess) -> None:
+    with sqlite3.connect(layer.home.market_store) as db:
+        db.execute("DROP TABLE forming")
+    db.close()
+    quotes = Quotes(layer)
+    quotes.send(1.1)
+    assert layer.wait() == ExitCode.STORE
+    assert "no such table" in layer.log
+    quotes.close()

@@ -25,17 +25,18 @@ timeframes = st.sampled_from(FRAMES).map(Timeframe.parse)
 
 
 @st.composite
-def base_bars(draw: st.DrawFn, base: str = "1m") -> Bars:
+def base_bars(draw: st.DrawFn, whole_volumes: bool = True) -> Bars:
     start = draw(st.sampled_from(STARTS))
     steps = draw(st.lists(st.sampled_from([1, 1, 1, 2, 7, 59, 60, 61, 700, 3000]), min_size=1, max_size=60))
-    times = start + np.cumsum(steps) * Timeframe.parse(base).ns
+    times = start + np.cumsum(steps) * MINUTE
     seed = draw(st.integers(0, 2**16))
     random = np.random.default_rng(seed)
     count = len(times)
     low = random.integers(90, 100, count) + 0.5
     high = random.integers(110, 120, count) + 0.5
     open_, close = random.integers(100, 110, (2, count)) + 0.5
-    volume = random.integers(1, 50, count).astype(float)
+    # Sums of fractions depend on the order of adding, so only what adds in the same order can be equal.
+    volume = random.integers(1, 50, count).astype(float) if whole_volumes else random.random(count)
     return Bars(times, open_, high, low, close, open_ + 1, high + 1, low + 1, close + 1, volume)
 
 
@@ -49,7 +50,7 @@ def test_open_times_agree_with_the_calendar(bars: Bars, timeframe: Timeframe, ca
     assert open_times(bars.open_time_ns, timeframe, calendar).tolist() == expected
 
 
-@given(base_bars(), timeframes, calendars)
+@given(base_bars(whole_volumes=False), timeframes, calendars)
 def test_bars_built_one_by_one_equal_those_built_at_once(bars: Bars, timeframe: Timeframe, calendar: Calendar) -> None:
     base = Timeframe.parse("1m")
     aggregator = IncrementalAggregator(base, timeframe, calendar)
