@@ -210,7 +210,9 @@ class Supervised:
 
     def check(self, now_s: float) -> None:
         """Judge the living process."""
-        if self.vitals is not None and self.state in (ProcessState.STARTING, ProcessState.RUNNING):
+        if self.vitals is None or self.handle is None:
+            return
+        if self.state in (ProcessState.STARTING, ProcessState.RUNNING):
             verdict = judge(self.vitals, self.limits, now_s)
             if verdict is not None:
                 self.kill_by(verdict)
@@ -236,6 +238,8 @@ class Supervised:
         except Retryable as error:
             self._ended(None, str(error))
             return
+        if self.vitals is not None:
+            self.vitals.started_s = self._clock.monotonic_s()  # the fork server's own start is not its fault
         early, self._early_beats = self._early_beats, []
         for beat in early:
             self.beat(beat)

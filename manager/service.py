@@ -24,13 +24,13 @@ from atrader.exit_codes import ExitCode
 from atrader.runtime.child import exit_code_of
 from atrader.runtime.logs import close_logs, configure_logs, process_logger
 from manager.control import ControlCalls
+from manager.fork_server import PRELOAD, tag_of
 from manager.gateways import Gateways
 from manager.history import History, Outbox
 from manager.lock import ManagerLock
 from manager.reloading import Reloader
 from manager.replay_watch import ReplayWatch
-from manager.spawn import PRELOAD, Spawner
-from manager.spawn_environment import tag_of
+from manager.spawn import Spawner
 from manager.states import ProcessState
 from manager.supervisor import Supervisor
 from manager.survivors import end_survivors, find_survivors
@@ -88,7 +88,6 @@ def run_manager(
         _raise_open_files()
         _end_predecessors(paths, log)
         spawner = Spawner(paths.root, preload)
-        spawner.warm_up()
         service = Service(paths, installation, spawner, log, preload, entries, on_up)
         asyncio.run(service.run())
         return ExitCode.OK

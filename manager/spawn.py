@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import multiprocessing
-import os
-import signal
 import sys
 import types
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from multiprocessing import forkserver
 from multiprocessing.popen_forkserver import Popen
 from pathlib import Path
 from typing import Final
@@ -19,10 +16,11 @@ from typing import Final
 from atrader.errors import Retryable
 from atrader.runtime.child import run_child
 from atrader.runtime.spec import ProcessSpec
+from manager import fork_server
 from manager.child_handle import ChildHandle
-from manager.spawn_environment import prepare_environment
 
-PRELOAD: Final = "manager.preload.processes"
+_SERVER_S: Final = 30.0
+"""The fork server warms up in half a second; one that is silent for so long is stopped or broken."""
 
 
 class Spawner:
@@ -39,23 +37,13 @@ class Spawner:
         Module the fork server imports; children refuse to run without it.
     """
 
-    def __init__(self, root: Path, preload: str = PRELOAD) -> None:
-        prepare_environment(root)
-        self.preload = preload
+    def __init__(self, root: Path, preload: str = fork_server.PRELOAD) -> None:
+        self._root = root
+        self._preload = preload
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload([preload])
         # Lives as long as the manager: the kernel takes the end of the thread that forked for the death of the parent.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawn")
-
-    def warm_up(self) -> None:
-        """Start the fork server without waiting for it."""
-        forkserver.ensure_running()
-
-    @property
-    def server_pid(self) -> int | None:
-        """Process id of the fork server."""
-        pid: int | None = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
-        return pid
+        fork_server.begin(root, preload)
 
     async def start(self, spec: ProcessSpec) -> ChildHandle:
         """Start a child.
@@ -68,33 +56,25 @@ class Spawner:
         Raises
         ------
         Retryable
-            When the fork server cannot be started, died, or does not answer within the start grace; then it was
-            killed, so that the next start gets a new one.
+            When the fork server cannot be started, died, or does not answer within 30 s; then it was killed, so that the next start gets a new one.
         """
-        forkserver.ensure_running()
+        fork_server.begin(self._root, self._preload)
         loop = asyncio.get_running_loop()
         starting = loop.run_in_executor(self._thread, self._launch, spec)
         starting.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may be left to read it
         try:
-            popen = await asyncio.wait_for(asyncio.shield(starting), spec.limits.start_grace)
+            popen = await asyncio.wait_for(asyncio.shield(starting), _SERVER_S)
         except TimeoutError:
-            self.kill_server()
+            fork_server.kill()
             raise Retryable("the fork server did not answer; it was killed") from None
         except (OSError, EOFError) as error:
             raise Retryable(f"the fork server could not start {spec.name}: {error!r}") from error
         return ChildHandle(popen)
 
-    def kill_server(self) -> None:
-        """Kill the fork server, and with it (the kernel sees to that) every child."""
-        if self.server_pid is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.server_pid, signal.SIGKILL)
-
     def close(self) -> None:
         """End the fork server; all children must have ended before."""
         self._thread.shutdown(wait=False, cancel_futures=True)
-        self.kill_server()
-        forkserver._forkserver._stop()  # type: ignore[attr-defined]
+        fork_server.end()
 
     def _launch(self, spec: ProcessSpec) -> Popen:
         process = self._context.Process(target=run_child, args=(spec,), name=spec.name)

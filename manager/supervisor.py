@@ -20,6 +20,7 @@ from atrader.messages.gateway import InstanceDown
 from atrader.runtime.spec import ProcessSpec
 from manager.beats import BeatBody
 from manager.exposure import Exposures
+from manager.fork_server import tag_of
 from manager.gateways import Gateways
 from manager.history import History
 from manager.liveness import absence_s, wants_recycling
@@ -27,7 +28,6 @@ from manager.on_down import Down, DownWatch
 from manager.plan import STOP_RANKS, Planned, gateway_name, plan, worker_name
 from manager.process import Launcher, Supervised
 from manager.restart_policy import Exposure
-from manager.spawn_environment import tag_of
 from manager.states import ProcessState
 from manager.survivors import end_survivors, find_leftovers
 

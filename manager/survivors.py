@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from atrader.runtime.spec import OWNER_VARIABLE, TAG_VARIABLE
+from atrader.runtime.tags import OWNER_VARIABLE, TAG_VARIABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,10 @@ class Survivor:
 
 
 def find_survivors(tag: str) -> list[Survivor]:
-    """Return the processes that carry a tag, but ourselves and our ancestors."""
-    return list(_carriers(f"{TAG_VARIABLE}={tag}", _self_and_ancestors()))
+    """Return the processes that carry a tag and are neither ourselves, nor our ancestors, nor started by us."""
+    me, family = os.getpid(), set(_lineage(os.getpid()))
+    found = _carriers(f"{TAG_VARIABLE}={tag}", family)
+    return [survivor for survivor in found if me not in _lineage(survivor.pid)]
 
 
 def find_leftovers(pid: int) -> list[Survivor]:
@@ -94,11 +96,11 @@ def _start_ticks(pid: int) -> int | None:
     return None if fields is None or fields[0] in "ZX" else int(fields[19])
 
 
-def _self_and_ancestors() -> set[int]:
-    found = set()
-    pid = os.getpid()
+def _lineage(pid: int) -> list[int]:
+    """Return a process and its ancestors."""
+    found: list[int] = []
     while pid > 0 and pid not in found:
-        found.add(pid)
+        found.append(pid)
         fields = _stat_fields(pid)
         pid = int(fields[1]) if fields is not None else 0
     return found

@@ -33,8 +33,10 @@ from atrader.runtime import limits as kernel_limits
 from atrader.runtime.beats import Beats
 from atrader.runtime.logs import close_logs, configure_logs, process_logger
 from atrader.runtime.ownership import check_ownership
-from atrader.runtime.spec import OWNER_VARIABLE, ProcessSpec
+from atrader.runtime.parent import die_with_parent
+from atrader.runtime.spec import ProcessSpec
 from atrader.runtime.stop_signal import StopSignal
+from atrader.runtime.tags import OWNER_VARIABLE
 
 EXIT_CODES: tuple[tuple[type[BaseException], ExitCode], ...] = (
     (ConfigError, ExitCode.CONFIG),
@@ -132,7 +134,7 @@ def run_child(spec: ProcessSpec) -> NoReturn:
     preloaded = sys.modules.get(spec.preload) if spec.preload else None
     if preloaded is not None or not spec.preload:
         try:
-            kernel_limits.die_with_parent(getattr(preloaded, "SERVER_PID", None) or _parent_pid())
+            die_with_parent(getattr(preloaded, "SERVER_PID", None) or _parent_pid())
         except InvariantBroken:
             os._exit(ExitCode.PARENT_DIED)
     os.environ[OWNER_VARIABLE] = str(os.getpid())

@@ -13,12 +13,6 @@ from atrader.configuration.instance import ProcessLimits
 
 ProcessKind = Literal["data-layer", "gateway", "worker"]
 
-TAG_VARIABLE = "ATRADER_PROCESS_TAG"
-"""Environment variable that marks every process of one run directory; survivors are found by it."""
-
-OWNER_VARIABLE = "ATRADER_PROCESS_OWNER"
-"""Environment variable that marks what a child starts itself, with the child's pid; leftovers are found by it."""
-
 ENTRIES: Final = MappingProxyType(
     {
         "data-layer": "data_layer.process:main",

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
-import click
+from manager.fork_server import begin_early
 
-from manager.commands import control, logs, setting_up, status, trading
-from manager.commands.installed import directory_option
-from manager.commands.output import run
+begin_early(sys.argv[1:], os.environ)  # it imports beside us
+
+import click  # noqa: E402
+
+from manager.commands import control, logs, setting_up, status, trading  # noqa: E402
+from manager.commands.installed import directory_option  # noqa: E402
+from manager.commands.output import run  # noqa: E402
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import sys
 
-from atrader.runtime.limits import die_with_parent
-from manager.spawn_environment import MANAGER_PID_VARIABLE
+from atrader.runtime.parent import die_with_parent
+from atrader.runtime.tags import MANAGER_PID_VARIABLE
 
 # First of all: the fork server itself does not notice the death of its manager while a child lives.
 die_with_parent(int(os.environ[MANAGER_PID_VARIABLE]))
