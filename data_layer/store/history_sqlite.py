@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,7 @@ def _table_name(row: TableRow) -> str:
     return row.table.name
 
 
+@cache
 def _upsert(table: Table) -> Any:
     """Return the insert of a table: what has versions is replaced by a newer one, everything else is written once."""
     statement = insert(table)
