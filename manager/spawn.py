@@ -56,7 +56,8 @@ class Spawner:
         Raises
         ------
         Retryable
-            When the fork server cannot be started, died, or does not answer within 30 s; then it was killed, so that the next start gets a new one.
+            When the fork server cannot be started, died, or does not answer within 30 s; then it was killed, so that
+            the next start gets a new one.
         """
         fork_server.begin(self._root, self._preload)
         loop = asyncio.get_running_loop()
