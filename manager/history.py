@@ -18,8 +18,8 @@ from atrader.messages.data import AppendHistory, LastSeq
 from atrader.messages.gateway import OutboxRow
 
 SOURCE: Final = "manager"
-_TIMEOUT_S: Final = 5.0
-_RETRY_S: Final = 1.0
+_TIMEOUT_S: Final = 2.0
+_RETRY_S: Final = 0.2
 _BATCH: Final = 500
 _KEPT_IN_MEMORY: Final = 10_000
 
