@@ -139,7 +139,7 @@ def test_a_close_never_closes_more_than_is_open(bench: GatewayBench) -> None:
     async def story() -> None:
         await bench.connect()
         opened = await bench.submit()
-        close = {"action": "close", "trade_id": opened.client_id}
+        close: dict[str, Any] = {"action": "close", "trade_id": opened.client_id}
         first, second = await asyncio.gather(bench.submit(**close), bench.submit(**close))
         assert {first.state, second.state} == {OrderState.FILLED, OrderState.DENIED}
         assert (await bench.submit(**close)).reason.startswith("unknown-trade")

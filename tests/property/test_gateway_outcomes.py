@@ -1,0 +1,151 @@
+"""Random faults, deaths and reconnects: every intent ends once, no intent has two broker orders, the proof holds."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import tempfile
+from collections import deque
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from atrader.errors import AtraderError
+from atrader.orders.model import Intent
+from atrader.orders.states import IN_FLIGHT, OrderState
+from tests.support.fault_broker import FAULTS, FaultAdapter, Venue
+from tests.support.gateways import D, GatewayBench
+
+_FAULT = st.sampled_from([*FAULTS, "ok", "ok"])
+_STEP = st.one_of(
+    st.tuples(st.sampled_from(["open", "open-other", "limit", "close", "cancel", "repeat"]), _FAULT),
+    st.tuples(st.sampled_from(["crash", "disconnect", "proof", "fill-limit"]), st.just("")),
+)
+
+
+class Scenario:
+    """One account through a list of steps."""
+
+    def __init__(self, root: Path, hedging: bool, partial: bool, seed: int) -> None:
+        self.venue = Venue(hedging=hedging, partial=partial)
+        self.script: deque[str] = deque()
+        self.chance = random.Random(seed)
+        self.sent: list[Intent] = []
+        self.waiting: list[asyncio.Task[object]] = []
+        self.bench = GatewayBench(
+            root,
+            lambda _: FaultAdapter(self.venue, self.script, self.chance),
+            order_timeout="10ms",
+            lookup_delays=("2ms",),
+            lost_after="20ms",
+            positions="hedging" if hedging else "netting",
+        )
+
+    async def live(self) -> None:
+        await self.bench.connect()
+        self.bench.gateway.tasks.spawn(self.bench.gateway.stay_connected())
+
+    async def step(self, action: str, fault: str) -> None:
+        bench = self.bench
+        if action == "crash":
+            await bench.crash()
+            self.script.clear()
+            await self.live()
+        elif action == "disconnect":
+            bench.adapter.disconnect()  # type: ignore[attr-defined]
+        elif action == "proof":
+            await bench.gateway.turn()
+        elif action == "fill-limit":
+            for order in list(self.venue.working.values())[:1]:
+                del self.venue.working[order.client_id]
+                self.venue.fill(order, order.units)
+        else:
+            self.order(action, fault)
+        for _ in range(self.chance.randint(0, 12)):
+            await asyncio.sleep(0)
+
+    def order(self, action: str, fault: str) -> None:
+        intent = self.intent(action)
+        if intent is not None:
+            if fault != "ok":
+                self.script.append(fault)
+            self.sent.append(intent)
+            self.waiting.append(asyncio.ensure_future(self.submit(intent)))
+
+    def intent(self, action: str) -> Intent | None:
+        bench = self.bench
+        if action == "repeat":
+            return self.chance.choice(self.sent) if self.sent else None
+        if action == "open-other":
+            return bench.intent(8, side="sell", units=D(600))
+        if action == "limit":
+            return bench.intent(order_type="limit", price=D("1.09"))
+        if action == "close":
+            trades = bench.gateway.book.own_trades()
+            trade = self.chance.choice(trades) if trades else None
+            return trade and bench.intent(trade.magic, action="close", trade_id=trade.trade_id)
+        if action == "cancel":
+            orders = bench.gateway.book.live_opens()
+            order = self.chance.choice(orders) if orders else None
+            return order and bench.intent(order.intent.magic, action="cancel", order_id=order.client_id)
+        return bench.intent()
+
+    async def submit(self, intent: Intent) -> None:
+        try:
+            await self.bench.gateway.submitter.submit(intent)
+        except AtraderError:
+            return
+
+    async def end(self) -> None:
+        self.script.clear()
+        await asyncio.gather(*self.waiting, return_exceptions=True)
+        gateway = self.bench.gateway
+        await self.bench.until(gateway.online.is_set, "a connection")
+        for intent in self.sent:  # the worker asks until it is answered
+            await self.submit(intent)
+        await self.bench.until(
+            lambda: not [order for order in gateway.book.open_orders() if order.state in IN_FLIGHT], "outcomes"
+        )
+        assert await gateway.reconciler.run()
+        await self.bench.journal.settle()
+
+    def check(self) -> None:
+        gateway, read = self.bench.gateway, self.bench.journal.read
+        assert not self.bench.failures, self.bench.failures
+        assert gateway.reconciler.breaks == {}
+        assert not {name: count for name, count in self.venue.accepted.items() if count > 1}
+        real = {symbol: units for symbol, units in self.venue.net.items() if units}
+        assert gateway.book.ledger.net_units() == real
+        for intent in self.sent:
+            entry = read.order(intent.client_id)
+            assert entry is not None
+            assert entry.order.state not in IN_FLIGHT
+            if self.venue.accepted[intent.client_id]:
+                assert entry.order.state not in (OrderState.LOST, OrderState.DENIED)
+            else:
+                assert entry.order.filled_units == 0
+        assert len(read.open_trades()) == len(gateway.book.ledger.open_trades())
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    steps=st.lists(_STEP, min_size=1, max_size=14),
+    hedging=st.booleans(),
+    partial=st.booleans(),
+    seed=st.integers(0, 2**16),
+)
+def test_every_intent_has_one_outcome_and_at_most_one_broker_order(
+    steps: list[tuple[str, str]], hedging: bool, partial: bool, seed: int
+) -> None:
+    async def story(root: Path) -> None:
+        scenario = Scenario(root, hedging, partial, seed)
+        await scenario.live()
+        for action, fault in steps:
+            await scenario.step(action, fault)
+        await scenario.end()
+        scenario.check()
+        await scenario.bench.stop()
+
+    with tempfile.TemporaryDirectory() as root:
+        asyncio.run(story(Path(root)))
