@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 import click
-from atrader.configuration.loader import load_installation
 
 from atrader.configuration.home import Home
+from atrader.configuration.loader import load_installation
 from atrader.messages.manager import Control, ControlAnswer, Reload
 from manager.commands.installed import ask_manager, home_of
 from manager.commands.output import json_option, print_json

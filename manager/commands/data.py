@@ -8,18 +8,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
-from atrader.configuration.loader import load_installation
-from data_layer.offline import open_market
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from atrader.clock import iso_from_ns, parse_time
 from atrader.configuration.fleet import FleetConfig
+from atrader.configuration.loader import load_installation
 from atrader.errors import ConfigError
 from atrader.instruments import KNOWN, known_instrument
 from atrader.market import Tick
 from atrader.timeframes import Timeframe
 from data_layer.csv_files import BadRow, BarFile, join_sides, read_bars, read_quotes, write_bars
 from data_layer.csv_files.quotes import is_quote_file
+from data_layer.offline import open_market
 from manager.commands.installed import home_of
 from manager.commands.output import json_option, print_json, print_rows
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-from data_layer.offline import open_history
 
 from atrader.clock import iso_from_ns, parse_time
 from atrader.errors import ConfigError
 from atrader.messages.data import QueryHistory
+from data_layer.offline import open_history
 from manager.commands.installed import home_of
 from manager.commands.output import json_option, print_json, print_rows
 

@@ -11,6 +11,7 @@ from atrader.bus import SyncCallClient
 from atrader.configuration.home import Home
 from atrader.errors import ConfigError, DeadlineExceeded
 from atrader.wire import Request
+from manager.lock import owner_of
 
 directory_option = click.option(
     "-C",
@@ -48,12 +49,15 @@ def ask_manager(home: Home, request: Request, timeout_s: float = 10.0) -> Any:
     DeadlineExceeded
         When no manager answers.
     """
+    absent = DeadlineExceeded(
+        f"no manager answers for {home.root}: is it running? ('atrader-manager -C {home.root} start')"
+    )
+    if owner_of(home) is None:  # the kernel knows at once what a time-out takes its time to find out
+        raise absent
     client = SyncCallClient(home.endpoint("manager.call"))
     try:
         return client.call(request, timeout_s=timeout_s)
     except DeadlineExceeded:
-        raise DeadlineExceeded(
-            f"no manager answers for {home.root}: is it running? ('atrader-manager -C {home.root} start')"
-        ) from None
+        raise absent from None
     finally:
         client.close()

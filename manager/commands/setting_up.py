@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import Literal
 
 import click
-from atrader.configuration.loader import load_installation
-from atrader.configuration.templates import write_template
 
 from atrader.configuration.home import Home
+from atrader.configuration.loader import load_installation
+from atrader.configuration.templates import write_template
 from atrader.errors import ConfigError
 from atrader.exit_codes import ExitCode
 from manager.commands.installed import home_of
 from manager.commands.output import json_option, print_json, print_rows
 from worker.loading import load_strategy, make_strategy
-
 
 Template = Literal["demo", "replay", "empty"]
 
@@ -93,6 +92,8 @@ def keys(directory: Path, force: bool) -> None:
     folder = home.root / load_installation(home.root).fleet.bus.keys
     if folder.exists() and any(folder.iterdir()) and not force:
         raise ConfigError(f"{folder} has keys already: use --force to replace them")
+    for name in ("server.public", "server.secret", "client.public", "client.secret") if force else ():
+        (folder / name).unlink(missing_ok=True)  # a running fleet goes on with those it has read
     CurveKeys.generate(folder)
     click.echo(f"wrote keys to {folder}: copy the client's part to hosts that may connect, keep the rest here")
 

@@ -17,6 +17,15 @@ from atrader.messages.manager import GetStatus, StatusAnswer
 from manager.commands.installed import ask_manager, home_of
 from manager.commands.output import json_option, print_json
 
+_PROMISE: dict[str, tuple[str, ...]] = {
+    "processes": (
+        *("name", "kind", "state", "pid", "restarts", "beat_age_s", "progress_age_s", "uss_bytes", "cpu_percent"),
+        "trading_state",
+    ),
+    "accounts": ("name", "balance", "equity", "proof"),
+}
+"""Keys of the rows of ``status --json``: a promise to other tools, no more and no less."""
+
 _GOOD = {"RUNNING", "ACTIVE", "holds"}
 _BAD = {"FAILED", "HALTED", "broken", "FLATTENING"}
 
@@ -36,7 +45,7 @@ def status(directory: Path, watch: bool, as_json: bool) -> None:
     """Show the processes of the fleet and its accounts."""
     home = home_of(directory)
     if as_json:
-        print_json(fetch(home))
+        print_json(promised(fetch(home)))
         return
     console = Console()
     if not watch:
@@ -49,6 +58,12 @@ def status(directory: Path, watch: bool, as_json: bool) -> None:
                 live.update(render(fetch(home)), refresh=True)
         except KeyboardInterrupt:
             return
+
+
+def promised(status: dict[str, Any]) -> dict[str, Any]:
+    """Leave in the rows what is promised to other tools."""
+    rows = {part: [{key: row[key] for key in keys} for row in status[part]] for part, keys in _PROMISE.items()}
+    return {"manager": status["manager"], **rows}
 
 
 def render(status: dict[str, Any]) -> Group:
@@ -77,7 +92,12 @@ def render(status: dict[str, Any]) -> Group:
         accounts.add_column(name, justify="left" if name in ("account", "proof") else "right")
     for row in status["accounts"]:
         accounts.add_row(row["name"], str(row["balance"]), str(row["equity"]), _coloured(row["proof"]))
-    return Group(head, Text(), processes, Text(), accounts)
+    reasons = [
+        Text(f"{row['name']} {row['state']}: {row['reason']}", style="yellow")
+        for row in status["processes"]
+        if row["state"] not in _GOOD and row.get("reason")
+    ]
+    return Group(head, Text(), processes, *reasons, Text(), accounts)
 
 
 def _coloured(word: str) -> Text:

@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 
 import click
-from atrader.configuration.loader import load_installation
-from atrader.trading_state_file import TradingStates
 
+from atrader.configuration.loader import load_installation
 from atrader.errors import ConfigError, DeadlineExceeded
 from atrader.messages.manager import ControlAnswer, SetTradingState
 from atrader.trading_state import TradingState
+from atrader.trading_state_file import TradingStates
 from manager.commands.installed import ask_manager, home_of
 from manager.commands.output import json_option, print_json
 

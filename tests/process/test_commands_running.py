@@ -254,7 +254,8 @@ def trading_states(fleet: Fleet) -> dict[str, str]:
 def resumed(shared: Fleet) -> Iterator[Fleet]:
     """Give the shared fleet, and let it trade again afterwards."""
     yield shared
-    for scope in ("fleet", "paper", "ann", "bob"):
+    told = file_of(shared)
+    for scope in ("fleet", *told["accounts"], *told["instances"]):
         typed(shared, "atrader-manager resume", scope)
     wait_for(lambda: set(trading_states(shared).values()) == {"ACTIVE"}, "all ACTIVE again")
 

@@ -17,12 +17,18 @@ from tests.support.typed import SCRIPTS, type_command
 HEADER = "timestamp,open,high,low,close,ask_open,ask_high,ask_low,ask_close,volume"
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """Give an installation as `init` makes it."""
-    directory = tmp_path / "demo"
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give an installation as `init` makes it; for looking only."""
+    directory = tmp_path_factory.mktemp("made") / "demo"
     assert type_command("atrader-manager init", directory).code == ExitCode.OK
     return directory
+
+
+@pytest.fixture
+def home(made: Path, tmp_path: Path) -> Path:
+    """Give a copy of it."""
+    return shutil.copytree(made, tmp_path / "demo")
 
 
 def bar_line(minute: int) -> str:
@@ -39,16 +45,16 @@ def trading_states(home: Path) -> dict[str, Any]:
     return content
 
 
-def test_init_writes_an_installation_that_passes_check(home: Path) -> None:
-    assert {path.name for path in home.iterdir()} >= {"etc", "data", "log", "run"}
-    assert (home / "run").stat().st_mode & 0o777 == 0o700
-    checked = type_command("atrader-manager -C", home, "check", "--json").json
+def test_init_writes_an_installation_that_passes_check(made: Path) -> None:
+    assert {path.name for path in made.iterdir()} >= {"etc", "data", "log", "run"}
+    assert (made / "run").stat().st_mode & 0o777 == 0o700
+    checked = type_command("atrader-manager -C", made, "check", "--json").json
     assert checked["accounts"] == ["paper"]
     assert len(checked["instances"]) >= 3
     assert len({row["magic"] for row in checked["instances"]}) == len(checked["instances"])
 
 
-@pytest.mark.parametrize("template", ["demo", "replay", "empty"])
+@pytest.mark.parametrize("template", ["replay", "empty"])
 def test_every_template_passes_check(tmp_path: Path, template: str) -> None:
     assert type_command("atrader-manager init --template", template, tmp_path / "made").code == ExitCode.OK
     assert type_command("atrader-manager -C", tmp_path / "made", "check").code == ExitCode.OK
@@ -82,7 +88,7 @@ def test_check_names_file_and_key_of_everything_that_is_wrong(home: Path) -> Non
 
 @pytest.mark.parametrize(
     "line",
-    ["atrader-manager status", "atrader-manager start", "atrader-manager logs", "atrader-manager halt"],
+    ["atrader-manager status", "atrader-manager start"],
 )
 def test_a_directory_without_an_installation_is_named_with_what_to_do(tmp_path: Path, line: str) -> None:
     done = type_command(line, cwd=tmp_path)
@@ -92,31 +98,29 @@ def test_a_directory_without_an_installation_is_named_with_what_to_do(tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("words", ["status", "stop", "restart", "reload", "start eurusd-cross"])
-def test_commands_that_need_the_fleet_say_that_it_does_not_run(home: Path, words: str) -> None:
-    done = type_command(f"atrader-manager {words}", cwd=home, timeout_s=90)
+@pytest.mark.parametrize("words", ["status --json", "stop", "reload", "start eurusd-cross"])
+def test_commands_that_need_the_fleet_say_that_it_does_not_run(made: Path, words: str) -> None:
+    done = type_command(f"atrader-manager {words}", cwd=made, timeout_s=10)
     assert done.code == ExitCode.UNAVAILABLE
     assert "is it running?" in done.err
 
 
-@pytest.mark.parametrize(
-    "line", ["atrader-manager fly", "atrader-manager status --jason", "atrader history", "atrader fly"]
-)
-def test_a_wrong_command_line_is_a_usage_error(home: Path, line: str) -> None:
-    done = type_command(line, cwd=home)
+@pytest.mark.parametrize("line", ["atrader-manager fly", "atrader-manager status --jason", "atrader history"])
+def test_a_wrong_command_line_is_a_usage_error(made: Path, line: str) -> None:
+    done = type_command(line, cwd=made)
     assert done.code == ExitCode.USAGE
     assert "Usage: " in done.err + done.out
 
 
-def test_the_installation_is_the_current_directory_or_atrader_home_or_minus_c(home: Path, tmp_path: Path) -> None:
+def test_the_installation_is_the_current_directory_or_atrader_home_or_minus_c(made: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    expected = type_command("atrader-manager check --json", cwd=home).json
-    by_variable = type_command("atrader-manager check --json", cwd=elsewhere, environment={"ATRADER_HOME": str(home)})
+    expected = type_command("atrader-manager check --json", cwd=made).json
+    by_variable = type_command("atrader-manager check --json", cwd=elsewhere, environment={"ATRADER_HOME": str(made)})
     assert by_variable.json == expected
     wrong = {"ATRADER_HOME": str(elsewhere)}
     assert (
-        type_command("atrader-manager -C", home, "check", "--json", cwd=elsewhere, environment=wrong).json == expected
+        type_command("atrader-manager -C", made, "check", "--json", cwd=elsewhere, environment=wrong).json == expected
     )
 
 
@@ -131,11 +135,11 @@ def test_halt_without_a_manager_is_written_for_the_next_start(home: Path) -> Non
     )
 
 
-def test_an_unknown_scope_is_refused_with_those_there_are(home: Path) -> None:
-    done = type_command("atrader-manager halt nobody", cwd=home)
+def test_an_unknown_scope_is_refused_with_those_there_are(made: Path) -> None:
+    done = type_command("atrader-manager halt nobody", cwd=made)
     assert done.code == ExitCode.CONFIG
     assert "eurusd-cross" in done.err
-    assert not (home / "data" / "trading-states.json").exists()
+    assert not (made / "data" / "trading-states.json").exists()
 
 
 def test_flatten_asks_for_a_confirmation(home: Path) -> None:
@@ -168,8 +172,10 @@ def test_doctor_looks_at_machine_and_installation(home: Path) -> None:
     assert "chmod 700" in found.out
 
 
-@pytest.mark.parametrize("program", ["atrader-manager", "atrader"])
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize(
+    ("program", "shell"),
+    [("atrader-manager", "bash"), ("atrader", "bash"), ("atrader-manager", "zsh"), ("atrader", "fish")],
+)
 def test_completion_prints_a_script_that_the_shell_accepts(program: str, shell: str) -> None:
     script = type_command(f"{program} completion {shell}")
     assert script.code == ExitCode.OK
@@ -217,8 +223,7 @@ def test_bars_go_in_and_out_with_their_gap_known(home: Path, tmp_path: Path) -> 
     assert hourly[1].startswith("2023-02-01T10:05:00Z,1.1005,")
 
     type_command("atrader data export EUR/USD 1m -o", tmp_path / "out.csv", cwd=home)
-    other = tmp_path / "other"
-    assert type_command("atrader-manager init", other).code == ExitCode.OK
+    other = shutil.copytree(home / "etc", tmp_path / "other" / "etc").parent
     back = type_command("atrader data import --instrument EUR/USD", tmp_path / "out.csv", cwd=other)
     assert back.code == ExitCode.OK
     assert type_command("atrader data export EUR/USD 1m", cwd=other).out.splitlines() == whole
@@ -234,7 +239,7 @@ def test_an_import_that_is_strict_stores_nothing_when_a_row_is_bad(home: Path, t
     assert type_command("atrader data import --instrument XXX/YYY", path, cwd=home).code == ExitCode.CONFIG
 
 
-@pytest.mark.parametrize("table", ["trades", "orders", "fills", "signals", "equity", "alerts", "events"])
+@pytest.mark.parametrize("table", ["trades", "events"])
 def test_the_history_of_an_installation_that_never_ran_is_empty(home: Path, table: str) -> None:
     assert type_command(f"atrader history {table} --json", cwd=home).json == []
 
