@@ -11,7 +11,7 @@ from atrader.orders.states import OrderState
 from broker_api.client import BrokerClient
 from worker.view import View
 
-_ATTEMPT_S = 3.0  # longer than the gateway takes to answer with an order still in flight
+_ATTEMPT_S = 1.0  # the gateway answers within it, with an order still in flight; a beat is due in between
 
 
 class Desk:
