@@ -44,6 +44,36 @@ class SystemClock:
         return time.monotonic()
 
 
+class SteadyClock:
+    """The clock of the host, never backwards: when the wall clock is set back it goes on from where it was.
+
+    Market data must rise in time. For one thread.
+
+    Parameters
+    ----------
+    host : Clock
+        What it follows.
+    """
+
+    __slots__ = ("_host", "_last_ns", "_last_s")
+
+    def __init__(self, host: Clock) -> None:
+        self._host = host
+        self._last_ns = 0
+        self._last_s = host.monotonic_s()
+
+    def now_ns(self) -> int:
+        """Return the wall clock, or where it would be by the monotonic clock if it was set back, UTC nanoseconds."""
+        now_s = self._host.monotonic_s()
+        steady_ns = self._last_ns + int((now_s - self._last_s) * NS_PER_S)
+        self._last_ns, self._last_s = max(self._host.now_ns(), steady_ns), now_s
+        return self._last_ns
+
+    def monotonic_s(self) -> float:
+        """Return the host's monotonic clock in seconds."""
+        return self._host.monotonic_s()
+
+
 class MarketClock:
     """A clock whose present is the newest market time it was told.
 

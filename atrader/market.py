@@ -135,7 +135,7 @@ BAR = stream_schema(
 
 
 REPLAY_STEP = stream_schema("replay-step", 1, (("step", int), ("market_ns", int), ("phase", str)))
-"""One phase of one replay step: ``phase`` is ``prices`` (gateways) or the process name of the worker whose turn it is."""
+"""One phase of one replay step: ``phase`` is ``prices`` (gateways) or the name of the worker whose turn it is."""
 
 REPLAY_TOPIC = "replay"
 

@@ -11,7 +11,7 @@ from structlog.typing import FilteringBoundLogger
 
 from atrader.bus import BeatServer, CallServer, StreamServer
 from atrader.calendars import Calendar
-from atrader.clock import NS_PER_S, MarketClock, SystemClock
+from atrader.clock import NS_PER_S, MarketClock, SteadyClock, SystemClock
 from atrader.configuration.fleet import Installation
 from atrader.configuration.home import Home
 from atrader.instruments import known_instrument
@@ -65,7 +65,7 @@ class DataLayer:
         self._installation = installation
         self._stores = stores
         self._log = log
-        self._host_clock = SystemClock()
+        self._host_clock = SteadyClock(SystemClock())
         self._replay_clock = MarketClock()
         config = installation.fleet.data
         self._feed = make_feed(installation)

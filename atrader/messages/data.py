@@ -47,7 +47,7 @@ class BarsAnswer(Answer):
 
 
 class GetBars(Request):
-    """Ask for complete bars with ``start_ns <= open_time < end_ns``, the last ``count`` of them. Served by ``data.bulk``."""
+    """Ask ``data.bulk`` for complete bars with ``start_ns <= open_time < end_ns``, the last ``count`` of them."""
 
     kind: ClassVar[str] = "data.bars"
     answer: ClassVar[type[Answer]] = BarsAnswer

@@ -20,7 +20,7 @@ class OrderAnswer(Answer):
 
 
 class Submit(Request):
-    """Hand an intent over. May be repeated with the same intent: the answer is the same order, nothing is sent twice."""
+    """Hand an intent over. May be repeated: the same intent is answered with the same order, nothing is sent twice."""
 
     kind: ClassVar[str] = "gateway.submit"
     answer: ClassVar[type[Answer]] = OrderAnswer

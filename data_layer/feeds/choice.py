@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from atrader.clock import SystemClock
+from atrader.clock import SteadyClock, SystemClock
 from atrader.configuration.fleet import Installation
 from atrader.configuration.home import Home
 from atrader.instruments import known_instrument
@@ -27,7 +27,7 @@ def make_feed(installation: Installation) -> Feed | None:
         return None
     if market.feed == "synthetic":
         instruments = tuple(known_instrument(name, installation.fleet.instruments) for name in market.instruments)
-        return SyntheticFeed(market.synthetic, instruments, SystemClock())
+        return SyntheticFeed(market.synthetic, instruments, SteadyClock(SystemClock()))
     gateways = sorted(f"gateway-{account.name}" for account in installation.accounts.values() if account.enabled)
     workers = sorted(f"worker-{instance.name}" for instance in installation.instances.values() if instance.enabled)
     replay = market.replay

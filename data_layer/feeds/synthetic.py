@@ -12,7 +12,7 @@ from atrader.market import Tick
 from data_layer.feeds.feed import MarketSink, MarketSource
 from data_layer.feeds.synthetic_prices import SyntheticPrices
 
-_LONGEST_SLEEP_S = 0.5  # so that a clock that is set back does not silence the market for long
+_LONGEST_SLEEP_S = 0.5
 _LONGEST_CATCH_UP_NS = 5 * NS_PER_S  # after a pause the market goes on from now; it does not invent what was missed
 
 
@@ -26,7 +26,7 @@ class SyntheticFeed:
     instruments : tuple of Instrument
         What is quoted.
     clock : Clock
-        The host's.
+        The host's, never backwards.
     """
 
     name = "synthetic"
@@ -55,7 +55,7 @@ class SyntheticFeed:
         prices = self._prices_from_now()
         while True:
             now_ns = self._clock.now_ns()
-            if not now_ns - _LONGEST_CATCH_UP_NS < prices.next_ns < now_ns + 60 * NS_PER_S:
+            if prices.next_ns < now_ns - _LONGEST_CATCH_UP_NS:
                 prices = self._prices_from_now()  # the host slept, or its clock was set
             due = [tick for tick in prices.until(now_ns) if self._is_open(tick)]
             if due:

@@ -167,7 +167,7 @@ def test_the_death_of_a_worker_with_a_trade_open_keeps_the_trade_and_its_stop(fl
     def on_tick(self, tick):
         from decimal import Decimal
         if not self.context.trades() and not self.context.orders():
-            self.context.order("buy", units=Decimal(1000), stop_loss=Decimal("0.5"))
+            self.context.order("buy", units=Decimal(1000), stop_loss=Decimal(str(round(tick.bid * 0.97, 4))))
 """,
     )
     fleet.start()

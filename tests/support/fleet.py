@@ -207,6 +207,7 @@ class Fleet:
             timeout=60,
             check=False,
             stdin=subprocess.DEVNULL,
+            env={**os.environ, **self.environment},
         )
 
     def json(self, *arguments: str, program: str = "manager.commands.fleet") -> Any:

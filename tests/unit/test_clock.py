@@ -9,6 +9,7 @@ from atrader.clock import (
     Clock,
     ClockJump,
     MarketClock,
+    SteadyClock,
     SystemClock,
     iso_from_ns,
     ns_from_utc,
@@ -157,3 +158,29 @@ def test_a_time_without_zone_is_refused():
 def test_text_that_is_no_time_is_refused_and_quoted(text):
     with pytest.raises(ValueError, match="time: expected an ISO 8601"):
         parse_time(text)
+
+
+class _Host:
+    """A host whose clocks a test sets."""
+
+    def __init__(self) -> None:
+        self.wall_ns = 1_000 * NS_PER_S
+        self.mono_s = 5.0
+
+    def now_ns(self) -> int:
+        return self.wall_ns
+
+    def monotonic_s(self) -> float:
+        return self.mono_s
+
+
+def test_a_steady_clock_follows_the_wall_forwards_and_the_monotonic_clock_when_it_is_set_back():
+    host = _Host()
+    clock = SteadyClock(host)
+    assert clock.now_ns() == 1_000 * NS_PER_S
+    host.wall_ns, host.mono_s = 90_000 * NS_PER_S, 6.0
+    assert clock.now_ns() == 90_000 * NS_PER_S
+    host.wall_ns, host.mono_s = 2_000 * NS_PER_S, 8.0
+    assert clock.now_ns() == 90_002 * NS_PER_S
+    host.wall_ns, host.mono_s = 95_000 * NS_PER_S, 9.0
+    assert clock.now_ns() == 95_000 * NS_PER_S
