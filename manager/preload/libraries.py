@@ -25,7 +25,6 @@ import zoneinfo  # noqa: E402
 import msgpack  # noqa: E402
 import numpy as np  # noqa: E402
 import structlog  # noqa: E402, F401
-import zmq  # noqa: E402, F401
 
 import atrader.bus  # noqa: E402
 import atrader.messages.data  # noqa: E402
