@@ -176,7 +176,7 @@ class Fleet:
 
     def process(self, name: str) -> dict[str, Any]:
         """Return the status row of one process."""
-        status = self.try_status() or {"processes": []}
+        status: dict[str, Any] = self.try_status() or {"processes": []}
         rows = [row for row in status["processes"] if row["name"] == name]
         return rows[0] if rows else {}
 

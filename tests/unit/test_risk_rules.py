@@ -20,8 +20,8 @@ from atrader.orders.model import Intent
 from atrader.orders.states import OrderState
 from atrader.risk import RULES, Allow, Deny, InstanceRecord, Quote, RiskLimits, RiskState, Scope, denials, evaluate
 from atrader.trading_state import TradingState
-from tests.support.orders import D, make_intent, make_order, make_trade
-from tests.support.risk_states import NOON_NS, QUOTES, RATES, make_day, make_state
+from tests.support.orders import NOON_NS, D, make_intent, make_order, make_trade
+from tests.support.risk_states import QUOTES, RATES, make_day, make_state
 
 
 @dataclass(frozen=True)
