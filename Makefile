@@ -47,7 +47,7 @@ test: setup ## all tests but the long ones (TEST_ARGS=...)
 check: setup ## lint, formatting, imports between the folders, types
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
-	@.venv/bin/lint-imports --no-logo
+	@.venv/bin/lint-imports --no-logo --no-cache
 	@.venv/bin/mypy
 
 format: setup ## mend what ruff can mend

@@ -8,12 +8,14 @@ from decimal import Decimal
 from atrader.bus import Gap, Message, StreamClient
 from atrader.configuration.home import Home
 from atrader.configuration.instance import InstanceConfig
-from atrader.errors import DeadlineExceeded
+from atrader.errors import DeadlineExceeded, Retryable
 from atrader.messages.gateway import InstanceSnapshot, Synchronised
 from atrader.orders.model import Order, Trade
 from broker_api.client import BrokerClient
 from worker.view import View
 
+_ATTACH_S = 1.0  # shorter than the beat time-out: the loop must go on while the gateway is away
+_OVERLAP_NS = 60 * 1_000_000_000  # what ended this long before the last news is asked for again; versions sort it out
 _SYNCHRONISE_S = 10.0  # replay only: longer means the gateway's stream is broken
 
 
@@ -32,6 +34,8 @@ class AccountFeed:
         self._trade_topic = f"trade|{config.name}"
         self._seen: dict[str, int] = {}
         self._epoch = 0
+        self._since_ns = 0
+        self._missed = False
         self.stream = StreamClient(home.endpoint(f"gateway.{config.account}.stream"))
         self.equity = Decimal(0)
         self.last_n = 0
@@ -83,24 +87,36 @@ class AccountFeed:
         trades: list[Trade] = []
         for item in items:
             if isinstance(item, Gap):
-                snapshot = self._attach(0)
-                news = self._view.replace(snapshot.orders, snapshot.trades)
-                orders += news[0]
-                trades += news[1]
+                self._missed = True
                 continue
             self._seen[item.topic] = max(item.seq, self._seen.get(item.topic, 0))
             if item.topic == self._order_topic:
                 order = Order.model_validate_json(item.values.json)
+                self._since_ns = max(self._since_ns, order.updated_ns - _OVERLAP_NS)
                 if self._view.see_order(order):
                     orders.append(order)
             elif item.topic == self._trade_topic:
                 trade = Trade.model_validate_json(item.values.json)
                 if self._view.see_trade(trade):
                     trades.append(trade)
+        if self._missed:
+            more_orders, more_trades = self._catch_up()
+            orders += more_orders
+            trades += more_trades
         return orders, trades
 
+    def _catch_up(self) -> tuple[list[Order], list[Trade]]:
+        """Compare the view with the gateway's snapshot; a gateway that does not answer is asked again next time."""
+        try:
+            snapshot = self._attach(self._since_ns)
+        except Retryable:
+            return [], []
+        self._missed = False
+        return self._view.replace(snapshot.orders, snapshot.trades)
+
     def _attach(self, since_ns: int) -> InstanceSnapshot:
-        snapshot = self._broker.attach(self._config.name, self._config.magic, since_ns)
+        snapshot = self._broker.attach(self._config.name, self._config.magic, since_ns, _ATTACH_S)
+        self._since_ns = max([since_ns, *(order.updated_ns for order in snapshot.orders)]) - _OVERLAP_NS
         self._epoch = snapshot.epoch
         for topic, seq in ((self._order_topic, snapshot.order_seq), (self._trade_topic, snapshot.trade_seq)):
             self._seen[topic] = seq

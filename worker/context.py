@@ -29,12 +29,14 @@ class LiveContext:
         desk: Desk,
         view: View,
         record_signal: Callable[[str, float, dict[str, float]], None],
+        ask_price: Callable[[], Tick | None],
     ) -> None:
         self._config = config
         self._clock = clock
         self._desk = desk
         self._view = view
         self._record_signal = record_signal
+        self._ask_price = ask_price
         self._leg = 0
         self._decision: str | None = None
         self.instrument = instrument
@@ -42,6 +44,7 @@ class LiveContext:
         self.state: dict[str, object] = {}
         self.history = Bars.empty()
         self.last_tick: Tick | None = None
+        self.listens = False  # whether every quote comes in; else one is fetched when it is asked for
         self.account_equity = Decimal(0)
 
     def deciding(self, decision: str | None) -> None:
@@ -63,7 +66,7 @@ class LiveContext:
 
     def price(self) -> Tick | None:
         """Return the latest quote."""
-        return self.last_tick
+        return self.last_tick if self.listens else self._ask_price()
 
     def trades(self) -> tuple[Trade, ...]:
         """Open trades of this instance."""

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from functools import partial
 
 from atrader.bus import Gap, Message, Poller
+from atrader.calendars import Calendar
 from atrader.market import Bar, Tick
 from atrader.orders.model import Order, Trade
 from atrader.runtime.child import Child
 from atrader.strategy import EventStrategy
+from atrader.timeframes import Timeframe
 from worker import checkpoint
 from worker.account_feed import AccountFeed
 from worker.context import LiveContext
@@ -47,6 +49,8 @@ class Loop:
         self._account = account
         self._memory = memory
         self._lockstep = lockstep
+        self._calendar = Calendar.get(context.instrument.calendar)
+        self._timeframe = Timeframe.parse(context.timeframe)
         self._wants_ticks = type(strategy).on_tick is not EventStrategy.on_tick
         self._progress = 0
         self._lag_s = 0.0
@@ -129,6 +133,7 @@ class Loop:
             self._progress += 1
 
     def _handle_bar(self, bar: Bar) -> None:
+        self._context.advance_clock(self._calendar.next_bar_open(bar.open_time_ns, self._timeframe))
         self._context.deciding(f"{self._context.timeframe}|{bar.open_time_ns}")
         self._callback("on_bar", lambda: self._strategy.on_bar(bar))
         self._context.deciding(None)

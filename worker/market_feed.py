@@ -16,11 +16,14 @@ class MarketFeed:
 
     _EXTRA = 50  # bars kept beyond the window before the columns are cut: cutting copies
 
-    def __init__(self, home: Home, client: DataClient, instrument: str, timeframe: str, window: int) -> None:
+    def __init__(
+        self, home: Home, client: DataClient, instrument: str, timeframe: str, window: int, *, quotes: bool
+    ) -> None:
         self._client = client
         self._instrument = instrument
         self._timeframe = timeframe
         self._window = max(window, 2)
+        self._quotes = quotes
         self._bar_topic = bar_topic(instrument, timeframe)
         self._tick_topic = tick_topic(instrument)
         self.stream = StreamClient(home.endpoint("data.stream"))
@@ -35,11 +38,23 @@ class MarketFeed:
     def start(self) -> None:
         """Subscribe first, then fetch the warm-up: nothing can fall between."""
         self.stream.subscribe(self._bar_topic)
-        self.stream.subscribe(self._tick_topic)
+        if self._quotes:
+            self.stream.subscribe(self._tick_topic)
         self._client.subscribe_bars(self._instrument, self._timeframe)
         self.bars = self._fetch(count=self._window)
+        self.ask_price()
+
+    def ask_price(self) -> Tick | None:
+        """Fetch the latest quote, for a strategy that does not listen to them all.
+
+        Raises
+        ------
+        DeadlineExceeded
+            When the data layer does not answer.
+        """
         for price in self._client.prices((self._instrument,)):
             self.tick = Tick(price.instrument, price.time_ns, price.received_ns, price.bid, price.ask)
+        return self.tick
 
     def take(self, items: list[Message | Gap]) -> tuple[list[Bar], Tick | None]:
         """Sort what the stream brought.

@@ -80,7 +80,8 @@ class _Worker:
         """Warm up, attach, work."""
         config, child = self._config, self._child
         assert isinstance(self._strategy, EventStrategy)
-        market = MarketFeed(child.home, self._data, config.instrument, config.timeframe, self._window())
+        listens = type(self._strategy).on_tick is not EventStrategy.on_tick
+        market = MarketFeed(child.home, self._data, config.instrument, config.timeframe, self._window(), quotes=listens)
         account = AccountFeed(child.home, self._broker, config, self._view)
         try:
             if _in_lockstep(child.installation):
@@ -97,8 +98,10 @@ class _Worker:
                 desk,
                 self._view,
                 self._recorder.signal,
+                market.ask_price,
             )
             context.account_equity = account.equity
+            context.listens = listens
             self._strategy.context = context
             loop = Loop(
                 child,

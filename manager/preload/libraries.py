@@ -15,6 +15,9 @@ from atrader.runtime.tags import MANAGER_PID_VARIABLE
 # First of all: the fork server itself does not notice the death of its manager while a child lives.
 die_with_parent(int(os.environ[MANAGER_PID_VARIABLE]))
 
+# A signal to the terminal's group is the manager's business; it would take the whole fleet with the fork server.
+os.setpgid(0, 0)
+
 import asyncio  # noqa: E402, F401
 import decimal  # noqa: E402, F401
 import gc  # noqa: E402
