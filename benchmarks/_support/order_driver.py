@@ -28,7 +28,7 @@ def main(root: str, account: str, instance: str, magic: str, seconds: str) -> No
     print("ready", flush=True)
     sys.stdin.readline()
     end_s = time.monotonic() + float(seconds)
-    n = 1_000_000  # beyond whatever the instance's own worker used
+    n = client.attach(instance, int(magic), clock.now_ns()).last_n
     while time.monotonic() < end_s:
         n += 1
         wish = {"action": "close", "trade_id": opened} if opened else {"action": "open", "side": "buy"}
