@@ -15,6 +15,9 @@ from atrader.orders.model import OPPOSITE, SIGN, Fill, Order, Side, Trade
 FOREIGN_MAGIC = 0
 """Magic number of trades that no instance of ours opened."""
 
+AVERAGE_DECIMALS = 10
+"""Decimals of an average price at most: far below any price step, and short enough to read, store and compare."""
+
 _ZERO = Decimal(0)
 # Averages are quotients: a context of our own keeps them the same whatever a caller did to the thread's context.
 _CONTEXT = Context(prec=40, rounding=ROUND_HALF_EVEN)
@@ -58,6 +61,17 @@ def profit_of(
     moved = _CONTEXT.subtract(close_price, open_price)
     in_quote = _CONTEXT.multiply(_CONTEXT.multiply(units, moved), Decimal(SIGN[side]))
     return _CONTEXT.multiply(in_quote, home_rate).quantize(Decimal(1).scaleb(-digits), context=_CONTEXT)
+
+
+def average_price(units: Decimal, price: Decimal, more_units: Decimal, more_price: Decimal) -> Decimal:
+    """Return the average price of two amounts, rounded half to even to at most `AVERAGE_DECIMALS` decimals.
+
+    Ledger, gateway and paper broker all use this one, so that their figures agree to the last digit.
+    """
+    value = _CONTEXT.add(_CONTEXT.multiply(units, price), _CONTEXT.multiply(more_units, more_price))
+    exact = _CONTEXT.divide(value, _CONTEXT.add(units, more_units))
+    rounded = exact.quantize(Decimal(1).scaleb(-AVERAGE_DECIMALS), context=_CONTEXT)
+    return exact if exact == rounded else rounded
 
 
 class Ledger:
@@ -155,7 +169,7 @@ class Ledger:
                 update={
                     "units_opened": known.units_opened + fill.units,
                     "units": known.units + fill.units,
-                    "open_price": _average(known.units, known.open_price, fill.units, fill.price),
+                    "open_price": average_price(known.units, known.open_price, fill.units, fill.price),
                     "commission": known.commission + fill.commission,
                     "version": known.version + 1,
                 }
@@ -208,7 +222,7 @@ class Ledger:
             update={
                 "units": units,
                 "units_closed": trade.units_closed + fill.units,
-                "close_price": _average(trade.units_closed, trade.close_price or _ZERO, fill.units, fill.price),
+                "close_price": average_price(trade.units_closed, trade.close_price or _ZERO, fill.units, fill.price),
                 "close_time_ns": fill.time_ns if units == 0 else None,
                 "close_reason": fill.reason if reason is None else reason,
                 "profit": trade.profit + profit,
@@ -351,8 +365,3 @@ class Ledger:
         else:
             del self._trades[trade.trade_id]
         return trade
-
-
-def _average(units: Decimal, price: Decimal, more_units: Decimal, more_price: Decimal) -> Decimal:
-    value = _CONTEXT.add(_CONTEXT.multiply(units, price), _CONTEXT.multiply(more_units, more_price))
-    return _CONTEXT.divide(value, _CONTEXT.add(units, more_units))

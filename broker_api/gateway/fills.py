@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import Decimal
 from typing import Any, Final, get_args
 
 from atrader.clock import Clock
-from atrader.ledger import FOREIGN_MAGIC
+from atrader.ledger import FOREIGN_MAGIC, average_price
 from atrader.orders.ids import IntentId, intent_id_of
 from atrader.orders.model import OPPOSITE, Fill, FillReason, Intent, Order, Trade
 from atrader.orders.states import OrderState
@@ -21,7 +21,6 @@ from broker_api.gateway.valuation import Valuation
 from broker_api.journal import Batch, Entry
 
 _ZERO: Final = Decimal(0)
-_CONTEXT: Final = Context(prec=40, rounding=ROUND_HALF_EVEN)
 _REASONS: Final = frozenset(get_args(FillReason))
 
 
@@ -192,10 +191,10 @@ class FillBooking:
         """Bring the order up to date: units, average price, state."""
         order = entry.order
         filled = order.filled_units + report.units
-        value = _CONTEXT.multiply(order.filled_units, order.average_price or _ZERO)
+        before = order.average_price or _ZERO
         update: dict[str, Any] = {
             "filled_units": filled,
-            "average_price": _CONTEXT.divide(_CONTEXT.fma(report.units, report.price, value), filled),
+            "average_price": average_price(order.filled_units, before, report.units, report.price),
             "broker_id": report.broker_id or order.broker_id,
         }
         state = OrderState.FILLED if order.units is None or filled >= order.units else OrderState.PARTIAL

@@ -25,12 +25,6 @@ _CONTEXT = Context(prec=40, rounding=ROUND_HALF_EVEN)
 _RATE = Context(prec=12, rounding=ROUND_HALF_EVEN)
 
 
-def average_price(units: Decimal, price: Decimal, more_units: Decimal, more_price: Decimal) -> Decimal:
-    """Return the average price of two amounts, to 40 digits."""
-    value = _CONTEXT.add(_CONTEXT.multiply(units, price), _CONTEXT.multiply(more_units, more_price))
-    return _CONTEXT.divide(value, _CONTEXT.add(units, more_units))
-
-
 class Money:
     """Arithmetic of one account over the quotes of its desks; holds no money itself."""
 

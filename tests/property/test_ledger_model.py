@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from atrader.ledger import Ledger
+from atrader.ledger import AVERAGE_DECIMALS, Ledger
 from atrader.orders.model import OPPOSITE, SIGN, Fill
 from tests.support.orders import make_fill, make_intent, make_order
 
@@ -93,8 +93,10 @@ class LedgerMachine(RuleBasedStateMachine):
         return profit
 
     def rounding(self, trade_id: str) -> Fraction:
-        closes = sum(1 for owner, fill in self.fills if owner == trade_id)
-        return Fraction(closes, 200) + Fraction(1, 10**9)  # half a cent for each
+        fills = [fill for owner, fill in self.fills if owner == trade_id]
+        averages = sum((Fraction(fill.units) * Fraction(fill.home_rate) for fill in fills), Fraction(0))
+        half_cents, decimals = Fraction(len(fills), 200), Fraction(len(fills), 10**AVERAGE_DECIMALS)
+        return half_cents + averages * decimals  # the average price is rounded with each fill, too
 
     @invariant()
     def virtual_positions_are_the_net_of_all_fills(self):

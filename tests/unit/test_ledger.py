@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from atrader.errors import InvariantBroken
-from atrader.ledger import Break, Ledger, profit_of
+from atrader.ledger import AVERAGE_DECIMALS, Break, Ledger, average_price, profit_of
 from tests.support.orders import D, make_fill, make_intent, make_order, make_trade
 
 
@@ -200,3 +200,12 @@ def test_averages_do_not_depend_on_the_decimal_context_of_the_caller(ledger):
             order.model_copy(update={"filled_units": D(1)}), make_fill("f2", "buy", "1", "1.12347")
         )
     assert trade.open_price == Decimal("1.12346")
+
+
+def test_averages_have_a_readable_number_of_decimals():
+    thirds = average_price(D(1), D("1.10000"), D(2), D("1.10001"))
+    assert AVERAGE_DECIMALS == 10
+    assert thirds == D("1.1000066667")
+    assert str(average_price(D(1), D("1.12345"), D(1), D("1.12347"))) == "1.12346"
+    assert str(average_price(D(0), D(0), D(3), D("1.5"))) == "1.5"
+    assert str(average_price(D(2), D("149.10"), D(4), D("149.10"))) == "149.10"
