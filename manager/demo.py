@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from atrader.configuration.loader import load_installation
-from atrader.configuration.templates import write_template
-from data_layer.client import DataClient
 
 from atrader.configuration.home import Home
+from atrader.configuration.loader import load_installation
+from atrader.configuration.templates import write_template
 from atrader.errors import AtraderError
 from atrader.messages.data import QueryHistory
+from data_layer.client import DataClient
 from manager.commands.output import run
 from manager.commands.status import fetch, render
 

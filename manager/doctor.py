@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from atrader.configuration.loader import load_installation
-
 from atrader.configuration.home import Home
+from atrader.configuration.loader import load_installation
 from atrader.errors import AtraderError
 from manager.lock import owner_of
 

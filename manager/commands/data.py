@@ -21,7 +21,8 @@ from data_layer.csv_files import BadRow, BarFile, join_sides, read_bars, read_qu
 from data_layer.csv_files.quotes import is_quote_file
 from data_layer.offline import open_market
 from manager.commands.installed import home_of
-from manager.commands.output import json_option, print_json, print_rows
+from manager.commands.output import json_option, print_json
+from manager.commands.tables import Column, print_rows, time_cell
 
 _SHOWN_BAD_ROWS = 20
 _SIDE = re.compile(r"(?<![a-z])(bid|ask)(?![a-z])", re.IGNORECASE)
@@ -110,14 +111,16 @@ def import_(
     Bars of the same open time are replaced, so importing twice changes nothing.
     """
     home = home_of(directory)
-    symbol = _instrument_of(files, instrument, load_installation(home.root).fleet)
+    fleet = load_installation(home.root).fleet
+    symbol = _instrument_of(files, instrument, fleet)
     with _progress(as_json) as progress:
         if is_quote_file(files[0]):
             quotes = [read_quotes(path, symbol, zone, _reporter(progress, path)) for path in files]
             bad = tuple(row for file in quotes for row in file.bad_rows)
             _refuse_bad_rows(bad, strict)
-            with open_market(home) as market:
-                stored = market.import_ticks(symbol, sorted((t for f in quotes for t in f.ticks), key=_time_ns))
+            ticks = sorted((tick for file in quotes for tick in file.ticks), key=_time_ns)
+            with open_market(home, fleet.instruments) as market:
+                stored = market.import_ticks(symbol, files[0].name, ticks)
             what = "quotes"
         else:
             read = [read_bars(path, zone, _reporter(progress, path)) for path in files]
@@ -125,7 +128,7 @@ def import_(
             name = _timeframe_of(series, timeframe)
             bad = series.bad_rows
             _refuse_bad_rows(bad, strict)
-            with open_market(home) as market:
+            with open_market(home, fleet.instruments) as market:
                 stored = market.import_bars(symbol, name, files[0].name, series.bars)
             what = f"{name} bars"
     if as_json:
@@ -166,9 +169,15 @@ def list_(directory: Path, as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
-    print_rows(
-        "", {key: key for key in rows[0]} if rows else {}, rows, empty="nothing is stored; see 'atrader data import'"
-    )
+    columns = [
+        *(Column("instrument", "instrument"), Column("timeframe", "timeframe"), Column("count", "count", right=True)),
+        *(
+            Column("first", "first", cell=time_cell),
+            Column("last", "last", cell=time_cell),
+            Column("source", "source", 1),
+        ),
+    ]
+    print_rows(columns, rows, empty="nothing is stored; see 'atrader data import'")
 
 
 def _period(start: str | None, end: str | None) -> tuple[int | None, int | None]:
@@ -192,9 +201,10 @@ _end_option = click.option("--end", help="As --start, not included; default: las
 def gaps(directory: Path, instrument: str, timeframe: str, start: str | None, end: str | None, as_json: bool) -> None:
     """Show which bars are missing, judged by the instrument's calendar."""
     home = home_of(directory)
-    known = known_instrument(instrument, load_installation(home.root).fleet.instruments)
+    instruments = load_installation(home.root).fleet.instruments
+    known = known_instrument(instrument, instruments)
     start_ns, end_ns = _period(start, end)
-    with open_market(home) as market:
+    with open_market(home, instruments) as market:
         found = market.gaps(known.symbol, Timeframe.parse(timeframe).name, known.calendar, start_ns, end_ns)
     rows = [
         {"first_missing": iso_from_ns(gap.first_ns), "last_missing": iso_from_ns(gap.last_ns), "bars": gap.count}
@@ -203,8 +213,12 @@ def gaps(directory: Path, instrument: str, timeframe: str, start: str | None, en
     if as_json:
         print_json(rows)
         return
-    columns = {"first_missing": "first missing", "last_missing": "last missing", "bars": "bars"}
-    print_rows("", columns, rows, empty=f"no gap in {instrument} {timeframe}")
+    columns = [
+        Column("first_missing", "first missing", cell=time_cell),
+        Column("last_missing", "last missing", cell=time_cell),
+        Column("bars", "bars", right=True),
+    ]
+    print_rows(columns, rows, empty=f"no gap in {instrument} {timeframe}")
 
 
 @data.command()
@@ -219,9 +233,10 @@ def export(
 ) -> None:
     """Write bars as CSV (UTC, bid and ask); any timeframe that can be built from what is stored."""
     home = home_of(directory)
-    known = known_instrument(instrument, load_installation(home.root).fleet.instruments)
+    instruments = load_installation(home.root).fleet.instruments
+    known = known_instrument(instrument, instruments)
     start_ns, end_ns = _period(start, end)
-    with open_market(home) as market:
+    with open_market(home, instruments) as market:
         bars = market.bars(known.symbol, Timeframe.parse(timeframe).name, start_ns=start_ns, end_ns=end_ns)
     if out is None:
         write_bars(bars, sys.stdout)

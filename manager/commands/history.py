@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
 from atrader.clock import iso_from_ns, parse_time
+from atrader.configuration.home import Home
+from atrader.configuration.loader import load_installation
 from atrader.errors import ConfigError
+from atrader.instruments import Instrument
 from atrader.messages.data import QueryHistory
 from data_layer.offline import open_history
 from manager.commands.installed import home_of
-from manager.commands.output import json_option, print_json, print_rows
+from manager.commands.output import json_option, print_json
+from manager.commands.tables import Column, pairs_cell, price_cell, print_rows, time_cell
 
 TRADE_KEYS = (
     *("magic", "instance", "account", "instrument", "side", "units", "open_time", "open_price", "close_time"),
@@ -44,7 +49,68 @@ _KEYS = {
     "alerts": ALERT_KEYS,
     "events": EVENT_KEYS,
 }
-_HIDDEN_FROM_PEOPLE = {"trade_id", "broker_id", "intent_id", "action"}
+
+
+def _columns(table: str, instruments: Mapping[str, Instrument]) -> list[Column]:
+    """Return what people see of a table; the JSON has more keys and every digit."""
+    price = price_cell(instruments)
+    instance, account = Column("instance", "instance", 1), Column("account", "account", 7)
+    instrument, side = Column("instrument", "instrument"), Column("side", "side")
+    magic = Column("magic", "magic", 9, right=True)
+    time = Column("time", "time", cell=time_cell)
+    columns: dict[str, list[Column]] = {
+        "trades": [
+            *(instance, instrument, side, Column("units", "opened", 3, right=True)),
+            *(Column("units_open", "held", 2, right=True), Column("open_time", "open time", 4, cell=time_cell)),
+            *(
+                Column("open_price", "open price", 1, True, price),
+                Column("close_time", "close time", 5, cell=time_cell),
+            ),
+            *(Column("close_price", "close price", 1, True, price), Column("profit", "profit", right=True)),
+            *(
+                Column("state", "state", 2),
+                Column("close_reason", "reason", 6),
+                Column("commission", "commission", 8, True),
+            ),
+            *(Column("swap", "swap", 8, right=True), account, magic),
+        ],
+        "orders": [
+            *(Column("created", "created", cell=time_cell), instance, instrument, Column("action", "action", 1)),
+            *(side, Column("order_type", "type", 4), Column("units", "units", 1, right=True)),
+            *(Column("filled_units", "filled", 2, right=True), Column("average_price", "price", 2, True, price)),
+            *(Column("state", "state"), Column("reason", "reason", 3, prose=True), Column("client_id", "client id", 6)),
+            *(Column("updated", "updated", 8, cell=time_cell), account, magic),
+        ],
+        "fills": [
+            *(time, instance, instrument, side, Column("units", "units", right=True)),
+            *(Column("price", "price", 0, True, price), Column("profit", "profit", 1, right=True)),
+            *(Column("reason", "reason", 3), Column("commission", "commission", 4, right=True)),
+            *(Column("client_id", "client id", 6), Column("fill_id", "fill id", 8), account, magic),
+        ],
+        "signals": [
+            *(time, instance, instrument, Column("timeframe", "timeframe", 2), Column("name", "name")),
+            *(Column("value", "value", right=True), Column("indicators", "indicators", 3, cell=pairs_cell, prose=True)),
+            account,
+        ],
+        "equity": [
+            *(time, Column("account", "account"), Column("balance", "balance", right=True)),
+            *(Column("equity", "equity", right=True), Column("margin_used", "margin used", 1, right=True)),
+        ],
+        "alerts": [
+            *(time, Column("level", "level"), Column("kind", "kind", 1), Column("text", "text", prose=True)),
+            *(Column("account", "account", 3), Column("instance", "instance", 2)),
+        ],
+        "events": [time, Column("process", "process"), Column("text", "text", prose=True), Column("kind", "kind", 2)],
+    }
+    return columns[table]
+
+
+def _defined_instruments(home: Home) -> Mapping[str, Instrument]:
+    """Return the instruments of the configuration; history is shown with a broken one, too."""
+    try:
+        return load_installation(home.root).fleet.instruments
+    except ConfigError:
+        return {}
 
 
 @click.group()
@@ -104,14 +170,13 @@ def _command(table: str) -> click.Command:
             end_ns=end_ns,
             limit=limit,
         )
-        with open_history(home_of(directory)) as source:
+        home = home_of(directory)
+        with open_history(home) as source:
             found = [shown(row) for row in source.query(query)]
-        rows = [{key: row.get(key) for key in _KEYS[table]} for row in found]
         if as_json:
-            print_json(rows)
+            print_json([{key: row.get(key) for key in _KEYS[table]} for row in found])
             return
-        columns = {key: key.replace("_", " ") for key in _KEYS[table] if key not in _HIDDEN_FROM_PEOPLE}
-        print_rows("", columns, rows, empty=f"no {table}")
+        print_rows(_columns(table, _defined_instruments(home)), found, empty=f"no {table}")
 
     return command
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import click
 
@@ -61,25 +59,3 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 def print_json(value: object) -> None:
     """Print a value as JSON; money stays a string, so no digit is lost."""
     click.echo(json.dumps(value, indent=2, default=str))
-
-
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
-    """Print a table, or a sentence when there is nothing to show."""
-    from rich.console import Console
-    from rich.table import Table
-
-    lines = [["" if cell is None else str(cell) for cell in row] for row in rows]
-    if not lines:
-        click.echo(empty)
-        return
-    table = Table(title=title, title_justify="left", header_style="bold")
-    for name in columns:
-        table.add_column(name, overflow="fold")
-    for line in lines:
-        table.add_row(*line)
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
-
-
-def print_rows(title: str, columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]], *, empty: str) -> None:
-    """Print maps as a table; ``columns`` maps keys to headings."""
-    print_table(title, list(columns.values()), ([row.get(key) for key in columns] for row in rows), empty=empty)

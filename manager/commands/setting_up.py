@@ -14,7 +14,8 @@ from atrader.configuration.templates import write_template
 from atrader.errors import ConfigError
 from atrader.exit_codes import ExitCode
 from manager.commands.installed import home_of
-from manager.commands.output import json_option, print_json, print_rows
+from manager.commands.output import json_option, print_json
+from manager.commands.tables import Column, print_rows
 from worker.loading import load_strategy, make_strategy
 
 Template = Literal["demo", "replay", "empty"]
@@ -42,6 +43,13 @@ def init(directory: Path, target: Path | None, template: Template) -> None:
     click.echo(
         f"\nnext: atrader-manager -C {target or directory} check\n      atrader-manager -C {target or directory} start"
     )
+
+
+_CHECKED = (
+    *(Column("instance", "instance"), Column("strategy", "strategy"), Column("account", "account", 1)),
+    *(Column("magic", "magic", 2, right=True), Column("instrument", "instrument"), Column("timeframe", "timeframe")),
+    *(Column("warmup_bars", "warm-up bars", 3, right=True), Column("enabled", "enabled", 1)),
+)
 
 
 @click.command()
@@ -77,7 +85,7 @@ def check(directory: Path, as_json: bool) -> None:
     if as_json:
         print_json({"accounts": sorted(installation.accounts), "instances": rows})
         return
-    print_rows("", {key: key for key in rows[0]} if rows else {}, rows, empty="no strategy instance is configured")
+    print_rows(_CHECKED, rows, empty="no strategy instance is configured")
     click.echo(f"configuration of {home.root} is fine: {len(installation.accounts)} accounts, {len(rows)} instances")
 
 
