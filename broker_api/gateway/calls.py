@@ -80,7 +80,7 @@ class Calls:
         closed = read.trades_closed_since(magic, since, _SNAPSHOT_ROWS)
         epoch, order_seq, trade_seq = gateway.publisher.position(request.instance)
         return InstanceSnapshot(
-            last_n=book.counters(magic)[0],
+            last_n=max(book.counters(magic)[0], gateway.submitter.highest_n(magic)),
             epoch=epoch,
             order_seq=order_seq,
             trade_seq=trade_seq,

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from atrader.clock import Clock
 from atrader.configuration.account import AccountConfig
 from atrader.errors import DeadlineExceeded, Rejected, Retryable, UnknownOutcome
+from atrader.orders.ids import intent_id_of
 from atrader.orders.model import Intent, Order
 from atrader.orders.states import IN_FLIGHT, OrderState
 from broker_api.adapter import Adapter, AnyReport
@@ -144,6 +145,14 @@ class Submitter:
         tasks = [running.task for running in self._running.values()]
         if tasks:
             await asyncio.wait(tasks, timeout=timeout_s)
+
+    def highest_n(self, magic: int) -> int:
+        """Return the highest worker counter among the intents that are being carried out; 0 when there is none.
+
+        Those that wait for the broker or the request budget are not in the journal yet, but their numbers are taken.
+        """
+        running = (intent_id_of(client_id) for client_id in self._running)
+        return max((found.n for found in running if found is not None and found.magic == magic), default=0)
 
     def _begin(self, intent: Intent, digest: bytes) -> asyncio.Task[None]:
         client_id = intent.client_id
