@@ -30,7 +30,7 @@ setup: .venv/.stamp ## make .venv with everything that running and testing need
 	@python=$$($(FIND_PYTHON)); \
 	echo "making .venv with $$python"; \
 	unset VIRTUAL_ENV UV_PROJECT_ENVIRONMENT; \
-	UV_PYTHON_DOWNLOADS=never $(UV) sync --quiet --locked --all-extras --python "$$python"; \
+	UV_PYTHON_DOWNLOADS=never UV_COMPILE_BYTECODE=1 $(UV) sync --quiet --locked --all-extras --python "$$python"; \
 	touch $@
 
 .uv/bin/uv:
