@@ -129,7 +129,9 @@ class Calls:
 
     async def synchronise(self, request: Synchronise, caller: Caller) -> Synchronised:
         """Say how far the events reach after everything worked in so far."""
+        await self._gateway.submitter.idle(ANSWER_S)
         await self._gateway.journal.settle()
+        self._gateway.publisher.news.discard(request.instance)
         epoch, order_seq, trade_seq = self._gateway.publisher.position(request.instance)
         return Synchronised(epoch=epoch, order_seq=order_seq, trade_seq=trade_seq, equity=self._equity())
 

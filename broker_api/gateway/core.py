@@ -187,11 +187,12 @@ class Gateway:
 
     # -- what is due from time to time
 
-    async def turn(self) -> None:
+    async def turn(self, *, prove: bool = True) -> None:
         """Prove, value, flatten: whatever is due. Called each ``proof_interval`` of market or host time."""
         if not self.online.is_set():
             return
-        await self.reconciler.try_run()
+        if prove:
+            await self.reconciler.try_run()
         now_ns = self.clock.now_ns()
         if now_ns > 0:
             self.gate.roll_day(now_ns)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Iterable
 from typing import Final
 
 from atrader.bus import AsyncStreamClient, BeatSender, Gap, Message
 from atrader.clock import NS_PER_S, MarketClock
-from atrader.market import REPLAY_TOPIC, Tick, tick_topic
+from atrader.market import PRICES_PHASE, REPLAY_STEP, Tick, replay_topic, tick_topic
 from broker_api.gateway.core import Gateway
-
-PRICES: Final = "prices"
-"""Phase of a replay step in which gateways work the quotes in."""
 
 _BUSY_S: Final = 5.0  # orders a step caused itself; nothing else delays a step
 
@@ -38,6 +37,11 @@ class Market:
         self._name = name
         self._done = -1
         self._turn_due_ns = 0
+        self._kept: list[Tick] = []
+        self._proved: int | None = None
+        self._news: tuple[str, ...] = ()
+        self._first_step = asyncio.Event()
+        self._worked_before = 0
         self.worked = 0  # quotes and steps so far
 
     def subscribe(self, instruments: Iterable[str]) -> None:
@@ -45,12 +49,25 @@ class Market:
         for symbol in instruments:
             self._stream.subscribe(tick_topic(symbol))
         if self._push is not None:
-            self._stream.subscribe(REPLAY_TOPIC)
+            self._stream.subscribe(replay_topic(PRICES_PHASE))
 
     def ready(self) -> None:
         """Take part in the replay from here."""
         if self._push is not None:
             self._push.send("replay-ready", {"name": self._name})
+
+    def remind(self) -> None:
+        """Say so again when nothing came since the last call: this may be another data layer."""
+        if self.worked == self._worked_before:
+            self.ready()
+        self._worked_before = self.worked
+
+    async def first_step(self, timeout_s: float) -> None:
+        """Join a replay that runs, and wait for its present step: no intent can be judged without quotes."""
+        self.ready()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._first_step.wait()
 
     async def run(self) -> None:
         """Work in whatever comes, until cancelled."""
@@ -63,14 +80,19 @@ class Market:
         for item in items:
             if isinstance(item, Gap):
                 continue
-            if item.topic == REPLAY_TOPIC:
-                self._work(ticks)
-                ticks = []
-                if item.values.phase == PRICES:
-                    await self._step(item.values.step, item.values.market_ns)
-            else:
+            if item.kind == REPLAY_STEP.kind:
+                await self._step(item.values.step, item.values.market_ns)
+            elif self._push is None:
                 ticks.append(Tick(*item.values))
+            else:
+                self._keep(Tick(*item.values))
         self._work(ticks)
+
+    def _keep(self, tick: Tick) -> None:
+        """Keep a quote until its step is complete: all of them are worked in at once."""
+        if self._kept and tick.time_ns < self._kept[-1].time_ns:
+            self._kept = []  # the step is published again, from its beginning
+        self._kept.append(tick)
 
     def _work(self, ticks: list[Tick]) -> None:
         if ticks:
@@ -81,7 +103,9 @@ class Market:
         """Finish a step: everything its quotes caused is on disk and published before it is acknowledged."""
         if self._push is None:
             return
+        ticks, self._kept = self._kept, []
         if step > self._done:
+            self._work(ticks)
             if isinstance(self._gateway.clock, MarketClock):
                 self._gateway.clock.advance(market_ns)
             await self._gateway.submitter.idle(_BUSY_S)
@@ -89,11 +113,18 @@ class Market:
             await self._gateway.journal.settle()
             self._done = step
             self.worked += 1
-        self._push.send("replay-ack", {"name": self._name, "step": step, "phase": PRICES})
+            self._news = tuple(sorted(f"worker-{instance}" for instance in self._gateway.publisher.news))
+            self._gateway.publisher.news.clear()
+            self._first_step.set()
+        body = {"name": self._name, "step": step, "phase": PRICES_PHASE, "news": self._news}
+        self._push.send("replay-ack", body)
 
     async def _turn_if_due(self, market_ns: int) -> None:
         if market_ns < self._turn_due_ns:
             return
         self._turn_due_ns = market_ns + int(self._gateway.account.proof_interval * NS_PER_S)
-        await self._gateway.turn()
+        # Nothing but reports changes either side of the proof, and a paper account has no others than its own.
+        newest = self._gateway.bookkeeper.newest
+        await self._gateway.turn(prove=newest != self._proved or bool(self._gateway.reconciler.breaks))
+        self._proved = newest
         await self._gateway.submitter.idle(_BUSY_S)

@@ -56,6 +56,7 @@ class _Process:
         self._clock = SystemClock()
         market = child.installation.fleet.market
         self._lockstep = market.feed == "replay" and market.replay.speed == "max"
+        self._joins = False  # a replay that runs already
         self._failure: BaseException | None = None
         self._wake = asyncio.Event()
         self._journal = Journal(child.home.journal(account.name))
@@ -113,7 +114,9 @@ class _Process:
         clock = self._gateway.clock
         if isinstance(clock, MarketClock):
             try:
-                clock.advance((await self._data.replay()).market_ns)
+                replay = await self._data.replay()
+                clock.advance(replay.market_ns)
+                self._joins = self._lockstep and replay.state == "running"
             except AtraderError as error:
                 self._child.log.info("market-time-unknown", reason=error.message)
 
@@ -128,6 +131,8 @@ class _Process:
         if not self._lockstep:
             tasks.spawn(self._take_turns())
         self._outbox.on_commit()  # rows of an earlier life
+        if self._joins:
+            await self._market.first_step(_PRICES_S)
         await server.start()
         self._beat("ready")
         self._market.ready()
@@ -158,6 +163,7 @@ class _Process:
                 if (now_s := self._clock.monotonic_s()) >= heartbeat_due_s:
                     heartbeat_due_s = now_s + _HEARTBEAT_S
                     self._stream.heartbeat()
+                    self._market.remind()
                 self._beat("ready")
                 wake = asyncio.ensure_future(self._wake.wait())
                 await asyncio.wait((stop, wake), timeout=_LOOP_S, return_when=asyncio.FIRST_COMPLETED)

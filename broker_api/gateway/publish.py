@@ -43,6 +43,7 @@ class Publisher:
         self._stream = stream
         self._orders: list[Order] = []
         self._trades: list[Trade] = []
+        self.news: set[str] = set()  # instances with events since somebody emptied it
 
     def note_order(self, order: Order) -> None:
         """Publish an order with the next commit."""
@@ -62,9 +63,11 @@ class Publisher:
         trades, self._trades = self._trades, []
         for order in orders:
             if order.intent.instance:
+                self.news.add(order.intent.instance)
                 self._stream.publish(order_topic(order.intent.instance), ORDER_EVENT, (order.model_dump_json(),))
         for trade in trades:
             if trade.instance:
+                self.news.add(trade.instance)
                 self._stream.publish(trade_topic(trade.instance), TRADE_EVENT, (trade.model_dump_json(),))
 
     def position(self, instance: str) -> tuple[int, int, int]:

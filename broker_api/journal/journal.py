@@ -91,6 +91,7 @@ class Journal:
         self._reserve = Reserve(path.with_suffix(".reserve"))
         self._queue: list[_Waiting] = []
         self._turn: asyncio.Handle | None = None
+        self._retry: asyncio.TimerHandle | None = None
         self.is_full = not self._reserve.hold()
         self.counters: Counter[str] = Counter()
         self.on_commit: Callable[[], None] = _nothing
@@ -140,15 +141,16 @@ class Journal:
             self._turn.cancel()
             self._turn = None
         queue, self._queue = self._queue, []
-        if queue or self.is_full:
+        if queue:
             self._work(queue)
 
     def close(self) -> None:
         """Write what can be written, close the file and let the lock go. May be called twice."""
         self.flush()
-        if self._turn is not None:
-            self._turn.cancel()
-            self._turn = None
+        for planned in (self._turn, self._retry):
+            if planned is not None:
+                planned.cancel()
+        self._turn = self._retry = None
         with contextlib.suppress(sqlite3.Error):  # the WAL file is worked in at the next start as well
             self._connection.close()
         self._lock.release()
@@ -156,14 +158,17 @@ class Journal:
     def abandon(self) -> None:
         """Close the file without writing what waits, as the death of the process would; for tests of recovery."""
         self._queue.clear()
-        self.is_full = False
         self.close()
 
-    def _plan_turn(self, delay_s: float = 0.0) -> None:
-        if self._turn is not None:
-            return
-        loop = asyncio.get_running_loop()
-        self._turn = loop.call_later(delay_s, self.flush) if delay_s else loop.call_soon(self.flush)
+    def _plan_turn(self) -> None:
+        if self._turn is None:
+            self._turn = asyncio.get_running_loop().call_soon(self.flush)
+        if self.is_full:
+            self._plan_recovery()
+
+    def _plan_recovery(self) -> None:
+        if self._retry is None:
+            self._retry = asyncio.get_running_loop().call_later(RETRY_S, self._recover)
 
     def _work(self, queue: list[_Waiting]) -> None:
         failure = self._write(queue)
@@ -171,16 +176,14 @@ class Journal:
             queue = self._in_trouble(queue, failure)
             failure = self._write(queue)
         if failure is not None:
-            queue = _without(queue, "exit", failure)
-            self._queue = queue + self._queue
-            self._plan_turn(RETRY_S)
+            self._queue = _without(queue, "exit", failure) + self._queue
             return
+        if self.is_full:
+            self._restart_log()
         self.on_commit()
         for waiting in queue:
             if waiting.done is not None and not waiting.done.done():
                 waiting.done.set_result(None)
-        if self.is_full:
-            self._recover()
 
     def _write(self, queue: list[_Waiting]) -> sqlite3.Error | None:
         connection = self._connection
@@ -208,17 +211,24 @@ class Journal:
             self.is_full = True
             self.on_trouble(failure)
         self._reserve.give_back()
-        # A log that was worked into the main file is written again from its beginning: room without growth.
-        with contextlib.suppress(sqlite3.Error):
-            self._connection.execute("PRAGMA wal_checkpoint(RESTART)")
+        self._restart_log()
+        self._plan_recovery()
         return _without(queue, "open", failure)
 
+    def _restart_log(self) -> None:
+        """Work the log into the main file, so that it is written again from its beginning: room without growth."""
+        with contextlib.suppress(sqlite3.Error):  # then the log grows, as far as it can
+            self._connection.execute("PRAGMA wal_checkpoint(RESTART)")
+
     def _recover(self) -> None:
+        """Try what waits again; when nothing waits any more and the reserve can be held, all is well."""
+        self._retry = None
+        self.flush()
         if not self._queue and self._reserve.hold():
             self.is_full = False
             self.on_trouble(None)
         else:
-            self._plan_turn(RETRY_S)
+            self._plan_recovery()
 
 
 _EMPTY: Final = Batch("")
