@@ -137,7 +137,13 @@ BAR = stream_schema(
 REPLAY_STEP = stream_schema("replay-step", 1, (("step", int), ("market_ns", int), ("phase", str)))
 """One phase of one replay step: ``phase`` is ``prices`` (gateways) or the name of the worker whose turn it is."""
 
-REPLAY_TOPIC = "replay"
+PRICES_PHASE = "prices"
+"""Phase of a replay step in which the gateways work the quotes in."""
+
+
+def replay_topic(phase: str) -> str:
+    """Topic of the turns of a replay: each participant hears only of its own."""
+    return f"replay|{phase}"
 
 
 def tick_topic(instrument: str) -> str:

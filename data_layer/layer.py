@@ -177,6 +177,8 @@ class DataLayer:
         work = [self._turns(beat), self._market_writer.run(), self._history_writer.run(), self._heartbeats()]
         if self._feed is not None:
             work.append(self._feed.run())
+        if self._is_replay:
+            work.append(self._sink.gate.repeat())
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one) for one in work]
             await stop_requested()

@@ -184,9 +184,9 @@ class Receiver:
                 case "rows":
                     self._history.push(body["rows"])
                 case "replay-ready":
-                    self._sink.gate.on_ready(body["name"])
+                    self._sink.gate.on_ready(body["name"], body.get("series", ""), listens=body.get("listens", False))
                 case "replay-ack":
-                    self._sink.gate.on_ack(body["name"], body["step"], body["phase"])
+                    self._sink.gate.on_ack(body["name"], body["step"], body["phase"], body.get("news", ()))
                 case _:
                     raise WireError(f"push of unknown kind {push.kind!r} from {push.sender}")
         except (KeyError, TypeError, ValueError) as error:

@@ -7,13 +7,13 @@ from typing import Final
 
 from atrader.bus import StreamServer
 from atrader.clock import MarketClock
-from atrader.market import REPLAY_STEP, REPLAY_TOPIC, Bar, Bars, Tick
+from atrader.market import PRICES_PHASE, REPLAY_STEP, TICK, Bar, Bars, Tick, replay_topic, tick_topic
 from atrader.messages.data import ReplayAnswer
 from atrader.timeframes import Timeframe
 from data_layer.bars import BarLibrary
 from data_layer.feeds import Feed, ReplayState
 from data_layer.live_market import LiveMarket
-from data_layer.lockstep import ReplayGate
+from data_layer.lockstep import ReplayGate, Turn
 from data_layer.store import MarketReader
 
 _NO_HORIZON: Final = 2**62  # the year 2116
@@ -75,12 +75,14 @@ class Sink:
         self._stream = stream
         self._builds = feed is None or feed.timeframe is None
         self._clock = clock
-        self.gate = ReplayGate(self._publish_step)
+        self.gate = ReplayGate(self._publish_step, self._publish_again)
+        self._ticks: Sequence[Tick] = ()
         self.keep: Callable[[Sequence[Tick]], None] | None = None
         self._progress: tuple[ReplayState, int, int] = ("none", 0, 0)
 
     def ticks(self, ticks: Sequence[Tick]) -> None:
         """Take quotes."""
+        self._ticks = ticks
         taken = self._market.ticks(ticks, build=self._builds)
         if self.keep is not None:
             self.keep(taken)
@@ -98,6 +100,10 @@ class Sink:
     async def ready(self, participants: Collection[str]) -> None:
         """Wait until every participant is ready."""
         await self.gate.ready(participants)
+
+    def is_due(self, worker: str) -> bool:
+        """Tell whether a worker has to get a turn in this step."""
+        return self.gate.is_due(worker, self._market.latest)
 
     async def turn(self, step: int, market_ns: int, phase: str, participants: Collection[str]) -> None:
         """Publish a phase of a step and wait for its acknowledgements."""
@@ -118,5 +124,13 @@ class Sink:
             waiting_for=self.gate.waiting_for,
         )
 
-    def _publish_step(self, step: int, market_ns: int, phase: str) -> None:
-        self._stream.publish(REPLAY_TOPIC, REPLAY_STEP, (step, market_ns, phase))
+    def _publish_step(self, turn: Turn) -> None:
+        self._stream.publish(replay_topic(turn.phase), REPLAY_STEP, tuple(turn))
+
+    def _publish_again(self, turn: Turn) -> None:
+        """Publish the quotes too: a gateway that came back has to know them before a worker hands an intent over."""
+        for tick in self._ticks:
+            self._stream.publish(tick_topic(tick.instrument), TICK, tuple(tick))
+        self._publish_step(turn._replace(phase=PRICES_PHASE))
+        if turn.phase != PRICES_PHASE:
+            self._publish_step(turn)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from atrader.bus import BeatSender, Gap, Message
-from atrader.market import REPLAY_TOPIC
+from atrader.clock import SystemClock
+from atrader.market import REPLAY_STEP
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,28 +31,40 @@ class Lockstep:
         Process name of this worker.
     push : BeatSender
         Sender to the data layer.
+    series : str
+        ``INSTRUMENT|TIMEFRAME`` of its bars: it gets a turn when there is one.
+    listens : bool
+        Whether it gets a turn at every quote.
     """
 
-    def __init__(self, name: str, push: BeatSender) -> None:
+    def __init__(self, name: str, push: BeatSender, series: str, *, listens: bool) -> None:
         self._name = name
         self._push = push
+        self._interest = {"name": name, "series": series, "listens": listens}
+        self._clock = SystemClock()
+        self._heard_s = 0.0
         self._kept: list[Message | Gap] = []
         self._done = -1
 
     def ready(self) -> None:
         """Tell the replay that this worker takes part from here."""
-        self._push.send("replay-ready", {"name": self._name})
+        self._heard_s = self._clock.monotonic_s()
+        self._push.send("replay-ready", self._interest)
+
+    def remind(self, silence_s: float) -> None:
+        """Say so again when there was no turn for so long: a message was lost, or this is another data layer."""
+        if self._clock.monotonic_s() - self._heard_s > silence_s:
+            self.ready()
 
     def turns(self, items: list[Message | Gap]) -> list[Turn]:
         """Add what the stream brought; return the turns that are now due."""
         due = []
         for item in items:
-            if isinstance(item, Gap) or item.topic != REPLAY_TOPIC:
+            if isinstance(item, Gap) or item.kind != REPLAY_STEP.kind:
                 self._kept.append(item)
                 continue
             step = item.values
-            if step.phase != self._name:
-                continue
+            self._heard_s = self._clock.monotonic_s()
             if step.step <= self._done:
                 self._acknowledge(step.step)  # the replay did not see our first answer
                 continue

@@ -52,11 +52,14 @@ class Loop:
         self._calendar = Calendar.get(context.instrument.calendar)
         self._timeframe = Timeframe.parse(context.timeframe)
         self._wants_ticks = type(strategy).on_tick is not EventStrategy.on_tick
+        self._is_new = True
+        self._synchronised_n = desk.n
         self._progress = 0
         self._lag_s = 0.0
         self._poller = Poller()
         self._poller.register(market.stream)
-        self._poller.register(account.stream)
+        if lockstep is None:  # in lockstep the account is asked in turns: what comes by chance in between has to wait
+            self._poller.register(account.stream)
         self._poller.register(child.wakeup_fd)
 
     def run(self) -> None:
@@ -65,9 +68,12 @@ class Loop:
         interval_s = self._child.installation.fleet.beat_interval
         while not self._child.stopping:
             self.beat("ready")
-            if not self._poller.poll(interval_s) and self._lockstep is not None:
-                self._lockstep.ready()  # a message lost, or another life of the replay: it must know of us
-            self._turn()
+            self._poller.poll(interval_s)
+            if self._lockstep is None:
+                self._turn()
+            else:
+                self._turn_in_lockstep(self._lockstep)
+                self._lockstep.remind(interval_s)
         self.beat("draining")
         self._call("on_stop", self._strategy.on_stop)
         self._desk.drop()  # on_stop must not trade
@@ -89,10 +95,16 @@ class Loop:
         self._context.history = self._market.bars
         self._context.last_tick = self._market.tick
         self._callback("on_start", self._strategy.on_start)
+        if self._lockstep is None:
+            self._catch_up()
+        else:
+            self._lockstep.ready()
+
+    def _catch_up(self) -> None:
+        """Tell what was found at the start; in lockstep that is part of the first turn."""
+        self._is_new = False
         self._tell(list(self._context.orders()), list(self._context.trades()))
         self._handle_missed_bar()
-        if self._lockstep is not None:
-            self._lockstep.ready()
 
     def _handle_missed_bar(self) -> None:
         """Handle the newest warm-up bar when the last life did not: an older one is history, not a decision."""
@@ -104,16 +116,23 @@ class Loop:
 
     def _turn(self) -> None:
         self._drain_account()
-        items = self._market.stream.drain()
-        if self._lockstep is None:
-            self._handle_market(items)
-            return
-        for turn in self._lockstep.turns(items):
+        self._handle_market(self._market.stream.drain())
+
+    def _turn_in_lockstep(self, lockstep: Lockstep) -> None:
+        for turn in lockstep.turns(self._market.stream.drain()):
             self._context.advance_clock(turn.market_ns)
-            self._tell(*self._account.synchronise(turn.market_ns))
-            self._context.account_equity = self._account.equity
+            self._synchronise()
+            if self._is_new:
+                self._catch_up()
             self._handle_market(turn.items)
-            self._lockstep.done(turn)
+            self._drain_account()
+            lockstep.done(turn)
+
+    def _synchronise(self) -> None:
+        """Take in everything that the account did up to now; how far it got by itself is chance."""
+        self._synchronised_n = self._desk.n
+        self._tell(*self._account.synchronise(self._context.now_ns()))
+        self._context.account_equity = self._account.equity
 
     def _handle_market(self, items: list[Message | Gap]) -> None:
         bars, tick = self._market.take(items)
@@ -122,7 +141,8 @@ class Loop:
         for bar in bars:
             self._market.advance(bar)
             self._context.history = self._market.bars
-            self._handle_bar(bar)
+            if self._lockstep is None or bar.open_time_ns != self._memory.bar_open_time_ns:
+                self._handle_bar(bar)  # a step played again after a death may bring a bar that was handled
 
     def _handle_tick(self, tick: Tick) -> None:
         self._context.last_tick = tick
@@ -143,6 +163,10 @@ class Loop:
         self._save()
 
     def _drain_account(self) -> None:
+        if self._lockstep is not None:
+            while self._desk.n != self._synchronised_n:
+                self._synchronise()
+            return
         self._tell(*self._account.drain())
         self._context.account_equity = self._account.equity
 
@@ -168,4 +192,5 @@ class Loop:
     def close(self) -> None:
         """Stop watching the streams; they are closed by who made them."""
         self._poller.unregister(self._market.stream)
-        self._poller.unregister(self._account.stream)
+        if self._lockstep is None:
+            self._poller.unregister(self._account.stream)

@@ -6,6 +6,7 @@ from atrader.bus import Gap, Message, StreamClient
 from atrader.configuration.home import Home
 from atrader.market import Bar, Bars, Tick, bar_topic, tick_topic
 from data_layer.client import DataClient
+from worker.bar_window import BarWindow
 
 
 class MarketFeed:
@@ -14,21 +15,23 @@ class MarketFeed:
     Bars are lossless: a sequence gap, or a new life of the data layer, is filled by a query. Quotes are conflated.
     """
 
-    _EXTRA = 50  # bars kept beyond the window before the columns are cut: cutting copies
-
     def __init__(
         self, home: Home, client: DataClient, instrument: str, timeframe: str, window: int, *, quotes: bool
     ) -> None:
         self._client = client
         self._instrument = instrument
         self._timeframe = timeframe
-        self._window = max(window, 2)
+        self._kept = BarWindow(max(window, 2))
         self._quotes = quotes
         self._bar_topic = bar_topic(instrument, timeframe)
         self._tick_topic = tick_topic(instrument)
         self.stream = StreamClient(home.endpoint("data.stream"))
-        self.bars = Bars.empty()
         self.tick: Tick | None = None
+
+    @property
+    def bars(self) -> Bars:
+        """The last complete bars, a window of them."""
+        return self._kept.bars
 
     @property
     def last_bar_ns(self) -> int:
@@ -41,7 +44,7 @@ class MarketFeed:
         if self._quotes:
             self.stream.subscribe(self._tick_topic)
         self._client.subscribe_bars(self._instrument, self._timeframe)
-        self.bars = self._fetch(count=self._window)
+        self._kept.fill(self._fetch(count=self._kept.size))
         self.ask_price()
 
     def ask_price(self) -> Tick | None:
@@ -84,13 +87,11 @@ class MarketFeed:
 
     def fetch_since(self, open_time_ns: int) -> Bars:
         """Fetch the complete bars after an open time, at most a window of them."""
-        return self._fetch(start_ns=open_time_ns + 1, count=self._window)
+        return self._fetch(start_ns=open_time_ns + 1, count=self._kept.size)
 
     def advance(self, bar: Bar) -> None:
         """Append one bar to `bars`."""
-        self.bars = self.bars.append(Bars.from_rows([bar]))
-        if len(self.bars) > self._window + self._EXTRA:
-            self.bars = self.bars[-self._window :]
+        self._kept.append(bar)
 
     def close(self) -> None:
         """Close the subscription."""

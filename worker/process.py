@@ -11,7 +11,7 @@ from atrader.configuration.fleet import Installation
 from atrader.configuration.instance import InstanceConfig
 from atrader.errors import DeadlineExceeded, Retryable, StrategyError
 from atrader.instruments import known_instrument
-from atrader.market import REPLAY_TOPIC
+from atrader.market import replay_topic
 from atrader.messages.manager import Activate, SetTradingState
 from atrader.runtime.child import Child
 from atrader.runtime.market_clock import market_clock
@@ -85,7 +85,7 @@ class _Worker:
         account = AccountFeed(child.home, self._broker, config, self._view)
         try:
             if _in_lockstep(child.installation):
-                market.stream.subscribe(REPLAY_TOPIC)
+                market.stream.subscribe(replay_topic(child.spec.name))
             self._retry(market.start)
             if isinstance(self._clock, MarketClock):
                 self._clock.advance(self._data.replay().market_ns)
@@ -112,7 +112,7 @@ class _Worker:
                 market,
                 account,
                 self._memory,
-                Lockstep(child.spec.name, self._push) if _in_lockstep(child.installation) else None,
+                self._lockstep(f"{config.instrument}|{context.timeframe}", listens=listens),
             )
             self._loop = loop
             try:
@@ -127,6 +127,11 @@ class _Worker:
         """Close the sockets."""
         for part in (self._manager, self._data, self._broker, self._push):
             part.close()
+
+    def _lockstep(self, series: str, *, listens: bool) -> Lockstep | None:
+        if not _in_lockstep(self._child.installation):
+            return None
+        return Lockstep(self._child.spec.name, self._push, series, listens=listens)
 
     def _window(self) -> int:
         if self._config.warmup_bars is not None:

@@ -60,11 +60,15 @@ class MarketSink(Protocol):
         """Wait until every participant (process names) said ``replay-ready``."""
         ...
 
+    def is_due(self, worker: str) -> bool:
+        """Tell whether there is something in a worker's turn of this step; to be asked once, before the turn."""
+        ...
+
     async def turn(self, step: int, market_ns: int, phase: str, participants: Collection[str]) -> None:
         """Publish REPLAY_STEP(step, market_ns, phase) and wait until every participant acknowledged it.
 
-        Published again each 0.5 s while somebody is missing. A participant that died and says ``replay-ready`` again
-        has thereby acknowledged. Without participants it only publishes.
+        Published again, with the quotes of the step, each 0.5 s while somebody is missing and at once when somebody
+        says ``replay-ready`` again. Without participants it only publishes.
         """
         ...
 

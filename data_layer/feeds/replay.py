@@ -9,13 +9,11 @@ from itertools import islice
 from atrader.clock import NS_PER_S, Clock, parse_time
 from atrader.configuration.fleet import ReplayMarket
 from atrader.errors import ConfigError
+from atrader.market import PRICES_PHASE
 from atrader.timeframes import Timeframe
 from data_layer.feeds.feed import MarketSink, MarketSource
 from data_layer.feeds.replay_position import ReplayPosition
 from data_layer.feeds.replay_steps import Step, steps_of_bars, steps_of_ticks
-
-PRICES = "prices"
-"""Phase of a step in which the gateways work the quotes in."""
 
 _REPORT_EVERY = 100  # steps between two reports of the progress
 _TICK_WINDOW_NS = NS_PER_S  # quotes of one second make a step
@@ -138,8 +136,8 @@ class ReplayFeed:
 
     async def _step_together(self, sink: MarketSink, number: int, step: Step) -> None:
         sink.ticks(step.ticks)
-        await sink.turn(number, step.market_ns, PRICES, self._gateways)
+        await sink.turn(number, step.market_ns, PRICES_PHASE, self._gateways)
         sink.complete_bars(step.bars)
         sink.advance_clock(step.market_ns)
-        for worker in self._workers:
+        for worker in filter(sink.is_due, self._workers):
             await sink.turn(number, step.market_ns, worker, (worker,))

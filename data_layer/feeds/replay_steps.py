@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from itertools import groupby
+from operator import itemgetter
 
 from atrader.market import Bar, Bars, Tick
 
@@ -38,14 +39,13 @@ def quotes_of(instrument: str, bar: Bar, duration_ns: int) -> tuple[Tick, ...]:
     They stand at the begin, 1/3, 2/3 and the last nanosecond of the bar: all are inside it, and the close is fresh when
     the bar is handled.
     """
-    rising = bar.close >= bar.open
-    first, second = ("low", "high") if rising else ("high", "low")
+    low, high = (bar.low, bar.ask_low), (bar.high, bar.ask_high)
+    first, second = (low, high) if bar.close >= bar.open else (high, low)
     third = duration_ns // 3
-    names = ("open", first, second, "close")
+    quotes = ((bar.open, bar.ask_open), first, second, (bar.close, bar.ask_close))
     ticks = []
-    for number, name in enumerate(names):
+    for number, (bid, ask) in enumerate(quotes):
         time_ns = bar.open_time_ns + min(number * third, duration_ns - 1)
-        bid, ask = getattr(bar, name), getattr(bar, f"ask_{name}")
         ticks.append(Tick(instrument, time_ns, time_ns, bid, max(bid, ask)))
     return tuple(ticks)
 
@@ -60,20 +60,17 @@ def steps_of_bars(series: Mapping[str, Bars], duration_ns: int) -> Iterator[Step
     duration_ns : int
         Length of a bar.
     """
-    symbols = sorted(symbol for symbol in series if len(series[symbol]))
-    places = dict.fromkeys(symbols, 0)
-    for open_ns in np.unique(
-        np.concatenate([series[symbol].open_time_ns for symbol in symbols] or [np.empty(0, np.int64)])
-    ):
-        bars: list[tuple[str, Bar]] = []
-        for symbol in symbols:
-            place = places[symbol]
-            if place < len(series[symbol]) and series[symbol].open_time_ns[place] == open_ns:
-                bars.append((symbol, series[symbol].row(place)))
-                places[symbol] = place + 1
+    rows = heapq.merge(*(_rows(symbol, series[symbol]) for symbol in sorted(series)))
+    for open_ns, together in groupby(rows, itemgetter(0)):
+        bars = tuple((symbol, bar) for _, symbol, bar in together)
         ticks = [tick for symbol, bar in bars for tick in quotes_of(symbol, bar, duration_ns)]
         ticks.sort(key=_time_then_symbol)
-        yield Step(int(open_ns) + duration_ns, tuple(ticks), tuple(bars))
+        yield Step(open_ns + duration_ns, tuple(ticks), bars)
+
+
+def _rows(symbol: str, bars: Bars) -> Iterator[tuple[int, str, Bar]]:
+    for row in zip(*(column.tolist() for column in bars.columns), strict=True):
+        yield row[0], symbol, Bar(*row)
 
 
 def steps_of_ticks(ticks: Sequence[Tick], window_ns: int) -> Iterator[Step]:

@@ -18,7 +18,7 @@ from atrader.bus import BeatSender, Gap, Message, StreamClient, close_context
 from atrader.clock import NS_PER_S, SystemClock, parse_time
 from atrader.errors import AtraderError, ConfigError, Rejected, StoreError
 from atrader.exit_codes import ExitCode
-from atrader.market import REPLAY_TOPIC, Bar, Bars, bar_topic, tick_topic
+from atrader.market import PRICES_PHASE, REPLAY_STEP, Bar, Bars, bar_topic, replay_topic, tick_topic
 from atrader.messages.data import QueryHistory
 from atrader.messages.gateway import OutboxRow
 from data_layer.client import DataClient, to_frame
@@ -341,7 +341,7 @@ def test_a_replay_shows_nothing_later_than_its_clock_and_waits_for_everybody(tmp
     store.close()
     with layer, DataClient(layer.home) as client:
         stream = StreamClient(layer.home.endpoint("data.stream"))
-        for topic in (REPLAY_TOPIC, bar_topic(PAIR, "5m"), bar_topic(PAIR, "1m")):
+        for topic in (replay_topic(PRICES_PHASE), bar_topic(PAIR, "5m"), bar_topic(PAIR, "1m")):
             stream.subscribe(topic)
         client.subscribe_bars(PAIR, "5m")
         assert client.replay().waiting_for == ("gateway-paper",)
@@ -357,7 +357,7 @@ def test_a_replay_shows_nothing_later_than_its_clock_and_waits_for_everybody(tmp
         while client.replay().state != "finished":
             for item in stream.drain() if stream.poll(100) else ():
                 assert isinstance(item, Message), "nothing is missed in a replay"
-                if item.topic != REPLAY_TOPIC:
+                if item.kind != REPLAY_STEP.kind:
                     published[item.values.timeframe].append(Bar(item.values.open_time_ns, *item.values[3:-1]))
                     continue
                 step = item.values
