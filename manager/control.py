@@ -84,11 +84,15 @@ class ControlCalls:
         }[request.verb]
         if request.verb == "restart" and not request.names:
             await self._fleet.stop_ranks("restart of the fleet")
-        return ControlAnswer(lines=tuple(await asyncio.gather(*map(act, processes))))
+        lines = tuple(await asyncio.gather(*map(act, processes)))
+        meant = ProcessState.STOPPED if request.verb == "stop" else ProcessState.RUNNING
+        return ControlAnswer(lines=lines, failed=tuple(p.name for p in processes if p.state is not meant))
 
     async def reload(self, request: Reload, caller: Caller) -> ControlAnswer:
         """Read the configuration again."""
-        return ControlAnswer(lines=tuple(await self._reloader.reload()))
+        done = await self._reloader.reload()
+        lines = tuple(map(str, done)) or ("nothing changed",)
+        return ControlAnswer(lines=lines, failed=tuple(outcome.name for outcome in done if outcome.failed))
 
     async def set_trading_state(self, request: SetTradingState, caller: Caller) -> ControlAnswer:
         """Set a trading state; it is on disk before this answers, and may be repeated."""

@@ -7,7 +7,7 @@ import json
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,11 @@ class LogLine:
     process: str
     level: str
     event: str
-    fields: str  # the rest as JSON
+    fields: dict[str, Any] = field(default_factory=dict, compare=False)  # the rest
 
+
+MANAGER = "manager"
+"""Process name of the manager itself; it also writes about the others."""
 
 _KNOWN = ("timestamp", "process", "level", "event")
 
@@ -40,7 +43,7 @@ def parse_line(text: str, process: str) -> LogLine | None:
         str(values.get("process", process)),
         str(values.get("level", "info")),
         str(values.get("event", "")),
-        json.dumps(rest, default=str) if rest else "",
+        rest,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import NamedTuple
 
 from atrader.configuration.fleet import Installation
 from atrader.errors import Rejected
@@ -13,7 +14,18 @@ from manager.reload import LIVE_FLEET_KEYS, Changes, compare
 from manager.states import RESTING, ProcessState
 from manager.supervisor import Supervisor
 
-_SETTLED = (ProcessState.RUNNING, ProcessState.FAILED, ProcessState.PROBATION, ProcessState.STOPPED)
+_SETTLED = (ProcessState.RUNNING, ProcessState.FAILED, ProcessState.PROBATION)
+
+
+class Outcome(NamedTuple):
+    """What a reload did to one process."""
+
+    name: str
+    text: str
+    failed: bool = False  # it does not run with the configuration it should run with
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.text}"
 
 
 class Reloader:
@@ -33,13 +45,13 @@ class Reloader:
         self._one_at_a_time = asyncio.Lock()
         self._hand_overs: dict[str, asyncio.Task[None]] = {}
 
-    async def reload(self) -> list[str]:
+    async def reload(self) -> list[Outcome]:
         """Read the configuration and touch only what changed.
 
         Returns
         -------
-        list of str
-            What was done, for people.
+        list of Outcome
+            What was done; empty when nothing changed.
 
         Raises
         ------
@@ -58,44 +70,48 @@ class Reloader:
             changes = compare(old, loaded)
             return await self._apply(changes, new)
 
-    async def _apply(self, changes: Changes, new: Installation) -> list[str]:
+    async def _apply(self, changes: Changes, new: Installation) -> list[Outcome]:
         fleet, planned = self._fleet, plan(new)
-        lines = [await self._remove(name) for name in reversed(changes.stop)]
+        done = [await self._remove(name) for name in reversed(changes.stop)]
         fleet.installation = new
         for name, process in fleet.processes.items():
             process.change(planned[name].needs, planned[name].limits)
         # Gateways first: a new instance's orders are refused by a gateway that does not know it.
-        lines += await asyncio.gather(*(self._restart(name) for name in changes.restart))
+        done += await asyncio.gather(*(self._restart(name) for name in changes.restart))
         for name in changes.start:
             fleet.processes[name] = fleet.make(planned[name])
             fleet.processes[name].want("new in the configuration")
-        lines += [f"{name}: started" for name in changes.start]
-        lines += await asyncio.gather(*(self._replace(planned[name]) for name in changes.replace))
+        done += await asyncio.gather(*(self._settled(name, "started") for name in changes.start))
+        done += await asyncio.gather(*(self._replace(planned[name]) for name in changes.replace))
         if changes.full_restart:
-            lines.append(f"etc/atrader.toml: {', '.join(changes.full_restart)}: in effect after a restart of the fleet")
-        return lines or ["nothing changed"]
+            keys = ", ".join(changes.full_restart)
+            done.append(Outcome("etc/atrader.toml", f"{keys}: in effect after a restart of the fleet"))
+        return done
 
-    async def _remove(self, name: str) -> str:
+    async def _remove(self, name: str) -> Outcome:
         process = self._fleet.processes[name]
         process.unwant("gone from the configuration")
         await process.rested()
         process.close()
         del self._fleet.processes[name]
-        return f"{name}: stopped, it is gone from the configuration"
+        return Outcome(name, "stopped, it is gone from the configuration")
 
-    async def _restart(self, name: str) -> str:
+    async def _restart(self, name: str) -> Outcome:
+        self._fleet.processes[name].restart("its configuration changed")
+        return await self._settled(name, "restarted with the new configuration")
+
+    async def _settled(self, name: str, text: str) -> Outcome:
         process = self._fleet.processes[name]
-        process.restart("its configuration changed")
-        await self._fleet.until(
-            lambda: process.state in _SETTLED, process.limits.start_grace + process.limits.stop_grace
-        )
-        return f"{name}: restarted with the new configuration, {process.state}"
+        limits = process.limits
+        await self._fleet.until(lambda: process.state in _SETTLED, limits.start_grace + limits.stop_grace)
+        if process.state is ProcessState.RUNNING:
+            return Outcome(name, text)
+        return Outcome(name, f"{text}, but it is {process.state} ({process.reason})", failed=True)
 
-    async def _replace(self, planned: Planned) -> str:
+    async def _replace(self, planned: Planned) -> Outcome:
         old = self._fleet.processes[planned.name]
         if old.state in RESTING:
-            old.restart("its configuration changed")
-            return f"{planned.name}: started with the new configuration"
+            return await self._restart(planned.name)
         new = self._fleet.make(planned, standby=True)
         self._fleet.successors[planned.name] = new
         new.want("replaces the one with the old configuration")
@@ -103,14 +119,15 @@ class Reloader:
             lambda: self._in_office(new) or new.state is ProcessState.FAILED, planned.limits.start_grace
         )
         if self._in_office(new):
-            return f"{planned.name}: replaced"
-        new.unwant("did not take over in time")
+            return Outcome(planned.name, "replaced")
+        reason = new.reason if new.state is ProcessState.FAILED else "it did not take over in time"
+        new.unwant(reason)
         await new.rested()
         del self._fleet.successors[planned.name]
         new.close()
-        text = f"{planned.name}: the new worker failed ({new.reason}); the old one keeps running"
-        self._fleet.alert(old, text)
-        return text
+        text = f"the new worker failed ({reason}); the old one keeps running"
+        self._fleet.alert(old, f"{planned.name}: {text}")
+        return Outcome(planned.name, text, failed=True)
 
     def _in_office(self, process: Supervised) -> bool:
         return self._fleet.processes.get(process.name) is process

@@ -227,12 +227,12 @@ class Service:
 
     async def _reload_by_signal(self) -> None:
         try:
-            lines = await self._reloader.reload()
+            done = await self._reloader.reload()
         except AtraderError as error:
             self._log.error("reload-refused", reason=str(error))
             self._fleet.note(f"reload refused, the old configuration stays: {error}")
         else:
-            self._log.info("reloaded", lines=lines)
+            self._log.info("reloaded", lines=[str(outcome) for outcome in done])
 
     async def _tell_when_up(self, on_up: OnUp) -> None:
         bad = (ProcessState.FAILED, ProcessState.PROBATION)

@@ -25,6 +25,8 @@ class ControlAnswer(Answer):
     """What was done, one line each, for people."""
 
     lines: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    """Processes that are not as they were asked to be."""
 
 
 class Control(Request):

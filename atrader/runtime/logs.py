@@ -15,6 +15,10 @@ from structlog.typing import FilteringBoundLogger, Processor
 from atrader.clock import SystemClock, iso_from_ns
 from atrader.configuration.fleet import LogConfig
 
+_NAME_WIDTH: Final = 20
+_PLAIN: Final = "\033[0m"
+_LEVEL_COLOURS: Final = {"warning": "\033[33m", "error": "\033[31m", "critical": "\033[31m"}
+
 _clock: Final = SystemClock()
 
 
@@ -42,7 +46,7 @@ def configure_logs(path: Path, config: LogConfig, *, console: bool = False) -> N
     config : LogConfig
         Level and rotation.
     console : bool, default False
-        Write readable lines to stderr as well.
+        Write lines to stderr as well: short ones when it is a terminal.
     """
     logging.raiseExceptions = False  # a full disk must not end whoever logs about it
     handlers: list[logging.Handler] = [_file_handler(path, config)]
@@ -84,9 +88,25 @@ def _file_handler(path: Path, config: LogConfig) -> logging.Handler:
 
 
 def _console_handler() -> logging.Handler:
+    """Write short lines to a terminal, and all of every line to whoever else collects stderr."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_formatter(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())))
+    terminal = sys.stderr.isatty()
+    handler.setFormatter(_formatter(_line_for_people if terminal else structlog.dev.ConsoleRenderer(colors=False)))
     return handler
+
+
+def _line_for_people(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:
+    """Make ``06:27:41 worker-eurusd-cross  STARTING -> RUNNING (READY after 0.1 s)``; times are UTC."""
+    words = dict(event)
+    time, level, process = (str(words.pop(key, "")) for key in ("timestamp", "level", "process"))
+    name, what, trouble = words.pop("name", process), words.pop("event", ""), words.pop("exception", None)
+    if "transition" in words:  # the event's own name and the pid say nothing more to people
+        what = words.pop("transition")
+        words.pop("pid", None)
+    rest = " ".join(f"{key}={value}" for key, value in words.items() if value is not None)
+    colour = _LEVEL_COLOURS.get(level, "")
+    line = f"{time[11:19]} {colour}{name:<{_NAME_WIDTH}} {what}{_PLAIN if colour else ''} {rest}".rstrip()
+    return f"{line}\n{trouble}" if trouble else line
 
 
 def _formatter(renderer: Processor) -> logging.Formatter:

@@ -41,23 +41,36 @@ def home_of(directory: Path, *, must_exist: bool = True) -> Home:
     return home
 
 
+class NotRunning(DeadlineExceeded):
+    """Raised when nobody runs an installation."""
+
+    code = "not-running"
+
+
 def ask_manager(home: Home, request: Request, timeout_s: float = 10.0) -> Any:
     """Call the manager of an installation.
 
     Raises
     ------
+    NotRunning
+        When there is no manager; known at once.
     DeadlineExceeded
-        When no manager answers.
+        When it does not answer in time.
     """
-    absent = DeadlineExceeded(
-        f"no manager answers for {home.root}: is it running? ('atrader-manager -C {home.root} start')"
+    absent = NotRunning(
+        f"nothing runs in {home.root}: is it running? Start it with 'atrader-manager -C {home.root} start'"
     )
-    if owner_of(home) is None:  # the kernel knows at once what a time-out takes its time to find out
+    owner = owner_of(home)
+    if owner is None:  # the kernel knows at once what a time-out takes its time to find out
         raise absent
     client = SyncCallClient(home.endpoint("manager.call"))
     try:
         return client.call(request, timeout_s=timeout_s)
     except DeadlineExceeded:
-        raise absent from None
+        if owner_of(home) is None:  # it went while we asked
+            raise absent from None
+        raise DeadlineExceeded(
+            f"{home.root}: {owner} did not answer within {timeout_s:g} s; see 'atrader-manager logs manager'"
+        ) from None
     finally:
         client.close()

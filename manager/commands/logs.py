@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
+from atrader.configuration.home import Home
+from atrader.configuration.loader import load_installation
 from atrader.errors import ConfigError
 from manager.commands.installed import home_of
 from manager.commands.output import json_option, print_json
-from manager.log_files import Follower, LogLine, log_paths, tail
+from manager.log_files import MANAGER, Follower, LogLine, log_paths, tail
+from manager.plan import gateway_name, plan, worker_name
 
 _COLOURS = {"warning": "yellow", "error": "red", "critical": "red"}
 _POLL_S = 0.25
+_MILLISECONDS = len("2024-03-10T06:59:59.123")
+_NAME_WIDTH = 20
 
 
 @click.command()
@@ -27,13 +33,15 @@ _POLL_S = 0.25
 @click.pass_obj
 def logs(directory: Path, name: str | None, follow: bool, lines: int, as_json: bool) -> None:
     """Show the log of the fleet, or of the process, account or instance NAME."""
-    folder = home_of(directory).log
+    home = home_of(directory)
+    folder = home.log
     paths = log_paths(folder, name)
     if not paths and name is not None:
-        known = ", ".join(path.stem for path in log_paths(folder, None)) or "none yet"
-        raise ConfigError(f"no log of {name!r} in {folder}; there are: {known}")
+        _explain_missing(home, name)
     follower = Follower(folder, name) if follow else None
     found = tail(paths, lines)
+    if not paths and name is None and not as_json:
+        click.echo(f"nothing was written into {folder} yet", err=True)
     if as_json and follower is None:
         print_json([asdict(line) for line in found])
         return
@@ -48,9 +56,25 @@ def logs(directory: Path, name: str | None, follow: bool, lines: int, as_json: b
             return
 
 
+def _explain_missing(home: Home, name: str) -> None:
+    """Say that a process has not run yet; raise `ConfigError` when there is none of that name."""
+    processes = plan(load_installation(home.root))
+    names = [MANAGER, *processes]
+    if not {name, worker_name(name), gateway_name(name)} & set(names):
+        raise ConfigError(f"no process {name!r}; there are: {', '.join(names)}")
+    click.echo(f"{name} has not run yet: there is no log of it in {home.log}", err=True)
+
+
 def _show(line: LogLine, as_json: bool) -> None:
     if as_json:
-        print_json(asdict(line))
+        click.echo(json.dumps(asdict(line), default=str))  # one a line: whoever follows reads line by line
         return
+    fields = dict(line.fields)
+    what = fields.pop("transition", line.event)  # the event's own name says nothing more
+    name = fields.pop("name", line.process) if line.process == MANAGER else line.process
+    trouble = fields.pop("exception", None)
+    rest = " ".join(f"{key}={value}" for key, value in fields.items() if value is not None)
     level = click.style(f"{line.level:<7}", fg=_COLOURS.get(line.level))
-    click.echo(f"{line.time} {level} {line.process:<20} {line.event} {line.fields}".rstrip())
+    click.echo(f"{line.time[:_MILLISECONDS].rstrip('Z')}Z {level} {name:<{_NAME_WIDTH}} {what} {rest}".rstrip())
+    if trouble:
+        click.echo(trouble)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from atrader.configuration.home import Home
+from atrader.errors import DeadlineExceeded
 from atrader.messages.manager import GetStatus, StatusAnswer
 from manager.commands.installed import ask_manager, home_of
 from manager.commands.output import json_option, print_json
+from manager.commands.tables import Column, console_for_people, table_of
 
 _PROMISE: dict[str, tuple[str, ...]] = {
     "processes": (
@@ -26,6 +29,8 @@ _PROMISE: dict[str, tuple[str, ...]] = {
 }
 """Keys of the rows of ``status --json``: a promise to other tools, no more and no less."""
 
+_WATCH_S = 1.0
+_UNKNOWN = "-"
 _GOOD = {"RUNNING", "ACTIVE", "holds"}
 _BAD = {"FAILED", "HALTED", "broken", "FLATTENING"}
 
@@ -47,17 +52,32 @@ def status(directory: Path, watch: bool, as_json: bool) -> None:
     if as_json:
         print_json(promised(fetch(home)))
         return
-    console = Console()
     if not watch:
-        console.print(render(fetch(home)))
+        print_status(fetch(home))
         return
-    with Live(render(fetch(home)), console=console, auto_refresh=False, screen=console.is_terminal) as live:
+    if not sys.stdout.isatty():
+        raise click.UsageError("--watch needs a terminal; programs use --json")
+    with Live(Text(), auto_refresh=False, screen=True) as live:
         try:
             while True:
-                time.sleep(1.0)
-                live.update(render(fetch(home)), refresh=True)
+                live.update(_watched(home, live.console.width), refresh=True)
+                time.sleep(_WATCH_S)
         except KeyboardInterrupt:
             return
+
+
+def print_status(status: dict[str, Any]) -> None:
+    """Print the status for people."""
+    console = console_for_people()
+    console.print(render(status, console.width if console.is_terminal else None))
+
+
+def _watched(home: Home, width: int) -> Group:
+    """Return what to show now; a manager that is gone or busy may come back."""
+    try:
+        return render(fetch(home), width)
+    except DeadlineExceeded as error:
+        return Group(Text(error.message, style="bold red"), Text("still watching; Ctrl-C ends"))
 
 
 def promised(status: dict[str, Any]) -> dict[str, Any]:
@@ -66,48 +86,58 @@ def promised(status: dict[str, Any]) -> dict[str, Any]:
     return {"manager": status["manager"], **rows}
 
 
-def render(status: dict[str, Any]) -> Group:
-    """Lay the status out for people."""
+def render(status: dict[str, Any], width: int | None) -> Group:
+    """Lay the status out for people, in so many characters (None: as many as it takes)."""
     manager = status["manager"]
     head = Text(f"manager {manager['state']}  pid {manager['pid']}  up {_duration(manager['uptime_s'])}")
-    # No lines and little space: nine columns have to fit into 80 characters with whole names.
-    processes = Table(header_style="bold", box=None, padding=(0, 1, 0, 0))
-    for name in ("process", "state", "trading", "pid", "restarts", "beat", "progress", "memory", "cpu"):
-        left = name in ("process", "state", "trading")
-        processes.add_column(name, justify="left" if left else "right", overflow="fold", no_wrap=name == "process")
-    for row in status["processes"]:
-        processes.add_row(
-            row["name"],
-            _coloured(row["state"]),
-            _coloured(row["trading_state"] or "-"),
-            str(row["pid"] or "-"),
-            str(row["restarts"]),
-            _seconds(row["beat_age_s"]),
-            _seconds(row["progress_age_s"]),
-            "-" if row["uss_bytes"] is None else f"{row['uss_bytes'] / 1e6:.0f} MB",
-            "-" if row["cpu_percent"] is None else f"{row['cpu_percent']:.1f} %",
-        )
-    accounts = Table(header_style="bold", box=None, padding=(0, 1, 0, 0))
-    for name in ("account", "balance", "equity", "proof"):
-        accounts.add_column(name, justify="left" if name in ("account", "proof") else "right")
-    for row in status["accounts"]:
-        accounts.add_row(row["name"], str(row["balance"]), str(row["equity"]), _coloured(row["proof"]))
+    processes, _ = table_of(_PROCESSES, status["processes"], width)
+    accounts, _ = table_of(_ACCOUNTS, status["accounts"], width)
     reasons = [
         Text(f"{row['name']} {row['state']}: {row['reason']}", style="yellow")
         for row in status["processes"]
         if row["state"] not in _GOOD and row.get("reason")
     ]
-    return Group(head, Text(), processes, *reasons, Text(), accounts)
+    breaks = [
+        Text(f"{row['name']} proof broken: {', '.join(map(str, row['breaks']))}", style="bold red")
+        for row in status["accounts"]
+        if row.get("breaks")
+    ]
+    return Group(head, Text(), processes, *reasons, Text(), accounts, *breaks)
 
 
-def _coloured(word: str) -> Text:
-    return Text(word, style="green" if word in _GOOD else "bold red" if word in _BAD else "yellow")
+def _style(word: str) -> str:
+    return "green" if word in _GOOD else "bold red" if word in _BAD else "" if word == _UNKNOWN else "yellow"
 
 
-def _seconds(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1f} s"
+def _known(value: Any, row: Mapping[str, Any]) -> str:
+    return _UNKNOWN if value is None else str(value)
+
+
+def _seconds(value: Any, row: Mapping[str, Any]) -> str:
+    return _UNKNOWN if value is None else f"{value:.1f} s"
+
+
+def _megabytes(value: Any, row: Mapping[str, Any]) -> str:
+    return _UNKNOWN if value is None else f"{value / 1e6:.0f} MB"
+
+
+def _percent(value: Any, row: Mapping[str, Any]) -> str:
+    return _UNKNOWN if value is None else f"{value:.1f} %"
 
 
 def _duration(seconds: float) -> str:
     hours, rest = divmod(int(seconds), 3600)
     return f"{hours}:{rest // 60:02d}:{rest % 60:02d}"
+
+
+_PROCESSES = (
+    *(Column("name", "process"), Column("state", "state", cell=_known, style=_style)),
+    *(Column("trading_state", "trading", cell=_known, style=_style), Column("pid", "pid", 0, True, _known)),
+    *(Column("restarts", "restarts", 2, True, _known), Column("beat_age_s", "beat", 3, True, _seconds)),
+    *(Column("progress_age_s", "progress", 4, True, _seconds), Column("uss_bytes", "memory", 1, True, _megabytes)),
+    Column("cpu_percent", "cpu", 1, True, _percent),
+)
+_ACCOUNTS = (
+    *(Column("name", "account"), Column("balance", "balance", 0, True, _known)),
+    *(Column("equity", "equity", 0, True, _known), Column("proof", "proof", cell=_known, style=_style)),
+)

@@ -8,11 +8,15 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Literal, NamedTuple
 
 import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from atrader.instruments import KNOWN, Instrument
 
 _GAP = 2  # spaces between columns
 _PROSE = 24  # characters of a line of prose that are worth reading
+_ENDLESS = 10_000
 _SECONDS = len("2024-03-10T06:59:59")
 
 Cell = Callable[[Any, Mapping[str, Any]], str]
@@ -35,6 +39,11 @@ def pairs_cell(value: Any, row: Mapping[str, Any]) -> str:
     return " ".join(
         f"{key}={figure:.6g}" if isinstance(figure, float) else f"{key}={figure}" for key, figure in value.items()
     )
+
+
+def no_style(text: str) -> str:
+    """Show every text alike."""
+    return ""
 
 
 def price_cell(instruments: Mapping[str, Instrument]) -> Cell:
@@ -65,6 +74,7 @@ class Column(NamedTuple):
     cell: Cell = plain
     prose: bool = False
     """Free text, which may be broken into lines when space is short."""
+    style: Callable[[str], str] = no_style
 
 
 def fitting(columns: Sequence[Column], widths: Mapping[str, int], space: int) -> list[Column]:
@@ -78,31 +88,48 @@ def fitting(columns: Sequence[Column], widths: Mapping[str, int], space: int) ->
     return kept
 
 
+def table_of(
+    columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], space: int | None
+) -> tuple[Table, list[str]]:
+    """Lay rows out in a number of characters (None: as many as they need).
+
+    Returns
+    -------
+    Table
+        For a rich console of that width.
+    list of str
+        Headings of the columns that were left out.
+    """
+    lines = [{column.key: column.cell(row.get(column.key), row) for column in columns} for row in rows]
+    widths = {column.key: max([len(column.heading), *(len(line[column.key]) for line in lines)]) for column in columns}
+    least = {column.key: min(widths[column.key], _PROSE) if column.prose else widths[column.key] for column in columns}
+    kept = list(columns) if space is None else fitting(columns, least, space)
+    table = Table(header_style="bold", box=None, padding=(0, _GAP, 0, 0), pad_edge=False)
+    for column in kept:
+        justify: Literal["left", "right"] = "right" if column.right else "left"
+        width = widths[column.key] if space is None else least[column.key]
+        table.add_column(column.heading, justify=justify, no_wrap=not column.prose or space is None, min_width=width)
+    for line in lines:
+        table.add_row(*(Text(line[column.key], column.style(line[column.key])) for column in kept))
+    return table, [column.heading for column in columns if column not in kept]
+
+
 def print_rows(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], *, empty: str) -> None:
     """Print maps as a table, or a sentence when there is nothing to show.
 
     On a terminal the least important columns are left out until the rest fits, and stderr says which; into a file or
     pipe everything is written.
     """
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     if not rows:
         click.echo(empty)
         return
-    lines = [{column.key: column.cell(row.get(column.key), row) for column in columns} for row in rows]
-    widths = {column.key: max(len(column.heading), *(len(line[column.key]) for line in lines)) for column in columns}
-    terminal = sys.stdout.isatty()
-    console = Console() if terminal else Console(width=sum(widths.values()) + _GAP * len(widths))
-    least = {column.key: min(widths[column.key], _PROSE) if column.prose else widths[column.key] for column in columns}
-    kept = fitting(columns, least, console.width) if terminal else list(columns)
-    table = Table(header_style="bold", box=None, padding=(0, _GAP, 0, 0), pad_edge=False)
-    for column in kept:
-        justify: Literal["left", "right"] = "right" if column.right else "left"
-        table.add_column(column.heading, justify=justify, no_wrap=not column.prose, min_width=least[column.key])
-    for line in lines:
-        table.add_row(*(Text(line[column.key]) for column in kept))
+    console = console_for_people()
+    table, hidden = table_of(columns, rows, console.width if sys.stdout.isatty() else None)
     console.print(table)
-    if hidden := [column.heading for column in columns if column not in kept]:
+    if hidden:
         click.secho(f"not enough width for: {', '.join(hidden)}", dim=True, err=True)
+
+
+def console_for_people() -> Console:
+    """Return a console as wide as the terminal, or without end where there is none."""
+    return Console() if sys.stdout.isatty() else Console(width=_ENDLESS)

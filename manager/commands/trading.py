@@ -7,13 +7,16 @@ from pathlib import Path
 
 import click
 
+from atrader.configuration.home import Home
 from atrader.configuration.loader import load_installation
 from atrader.errors import ConfigError, DeadlineExceeded
 from atrader.messages.manager import ControlAnswer, SetTradingState
 from atrader.trading_state import TradingState
 from atrader.trading_state_file import TradingStates
-from manager.commands.installed import ask_manager, home_of
+from manager.commands.installed import NotRunning, ask_manager, home_of
 from manager.commands.output import json_option, print_json
+
+_ANSWER_S = 5.0  # a manager that works answers sooner; the switch must not wait for one that does not
 
 _MEANING = {
     "halt": (TradingState.HALTED, "Nothing but cancels: no opens, no exits by strategies. Stops at the broker stay."),
@@ -46,18 +49,26 @@ def resolve_scope(directory: Path, scope: str) -> str:
 def _set(directory: Path, scope: str, state: TradingState, reason: str, as_json: bool) -> None:
     home = home_of(directory)
     try:
-        answer = ask_manager(home, SetTradingState(scope=scope, state=state, reason=reason))
+        answer = ask_manager(home, SetTradingState(scope=scope, state=state, reason=reason), timeout_s=_ANSWER_S)
         assert isinstance(answer, ControlAnswer)
         lines = list(answer.lines)
-    except DeadlineExceeded:
+    except NotRunning:
         # The fleet dies with its manager, so nobody trades now: the file makes the next start obey.
-        TradingStates.load(home.trading_states).with_state(scope, state).save(home.trading_states)
+        _write(home, scope, state)
         lines = [f"no manager is running; {scope} will be {state.value} from the next start on"]
+    except DeadlineExceeded as error:
+        # Gateways read the file before each decision, whatever the manager does.
+        _write(home, scope, state)
+        lines = [error.message, f"{scope} is {state.value} all the same: it is written where the gateways look"]
     if as_json:
         print_json({"scope": scope, "state": state.value, "lines": lines})
         return
     for line in lines:
         click.echo(line)
+
+
+def _write(home: Home, scope: str, state: TradingState) -> None:
+    TradingStates.load(home.trading_states).with_state(scope, state).save(home.trading_states)
 
 
 def _command(verb: str) -> click.Command:
