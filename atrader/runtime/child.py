@@ -145,7 +145,7 @@ def run_child(spec: ProcessSpec) -> NoReturn:
     for line in refused:
         log.warning("limit-not-applied", reason=line)
     if spec.preload and preloaded is None:
-        log.error("not-preloaded", module=spec.preload, reason="the fork server could not import it")
+        log.error("not-preloaded", module=spec.preload, reason=_why_not_importable(spec.preload))
         _end(ExitCode.INVARIANT)
     _end(_run(spec, log))
 
@@ -184,6 +184,15 @@ def exit_code_of(error: BaseException) -> ExitCode:
         if isinstance(named, str) and named in ExitCode.__members__:
             return ExitCode[named]
     return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), ExitCode.FAILURE)
+
+
+def _why_not_importable(module: str) -> str:
+    """Import again what the fork server could not, because it does not say why (Python before 3.12 swallows it)."""
+    try:
+        importlib.import_module(module)
+    except Exception as error:  # noqa: BLE001 - boundary: whatever a module raises is the reason
+        return f"it cannot be imported: {type(error).__name__}: {error}"
+    return "the fork server did not import it, although it can be imported now"
 
 
 def _entry(entry_point: str) -> Callable[[Child], None]:
