@@ -143,7 +143,7 @@ class _Process:
             async with asyncio.timeout(_PRICES_S):
                 prices = await self._data.prices()
         except (AtraderError, TimeoutError) as error:
-            self._child.log.info("prices-unknown", reason=str(error))
+            self._child.log.info("prices-unknown", reason=str(error) or "no answer in time")
             return
         known = self._gateway.valuation.instruments
         self._gateway.on_ticks(

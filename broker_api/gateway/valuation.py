@@ -45,9 +45,11 @@ class Valuation:
         self.instruments: Mapping[str, Instrument] = {}
         self.ticks: dict[str, Tick] = {}
         self.balance = _ZERO
+        self._known: tuple[object, Worth] | None = None  # asked for again and again between two quotes
 
     def take_ticks(self, ticks: Sequence[Tick]) -> None:
         """Keep the newest quote of each instrument; crossed or empty ones are passed over."""
+        self._known = None
         for tick in ticks:
             if 0.0 < tick.bid <= tick.ask:
                 self.ticks[tick.instrument] = tick
@@ -83,6 +85,12 @@ class Valuation:
 
     def worth(self, trades: Sequence[Trade]) -> Worth:
         """Value the account with these open trades; what has no price or rate yet counts as nothing won or lost."""
+        subject = (self.balance, self.instruments, tuple(trades))
+        if self._known is None or self._known[0] != subject:
+            self._known = subject, self._value(trades)
+        return self._known[1]
+
+    def _value(self, trades: Sequence[Trade]) -> Worth:
         floating: dict[int, Decimal] = {}
         equity, legs = self.balance, dict[str, dict[str, Decimal]]()
         for trade in trades:

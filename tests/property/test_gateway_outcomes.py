@@ -84,11 +84,13 @@ class Scenario:
         if action == "close":
             trades = bench.gateway.book.own_trades()
             trade = self.chance.choice(trades) if trades else None
-            return trade and bench.intent(trade.magic, action="close", trade_id=trade.trade_id)
+            return None if trade is None else bench.intent(trade.magic, action="close", trade_id=trade.trade_id)
         if action == "cancel":
             orders = bench.gateway.book.live_opens()
             order = self.chance.choice(orders) if orders else None
-            return order and bench.intent(order.intent.magic, action="cancel", order_id=order.client_id)
+            return (
+                None if order is None else bench.intent(order.intent.magic, action="cancel", order_id=order.client_id)
+            )
         return bench.intent()
 
     async def submit(self, intent: Intent) -> None:

@@ -139,10 +139,11 @@ def test_an_entry_that_waited_too_long_is_given_up_but_an_exit_is_not(stage: Sta
     async def story() -> None:
         await stage.connect()
         opened = await stage.bench.submit()
-        for values, outcome in (
+        cases: list[tuple[dict[str, Any], OrderState]] = [
             ({}, OrderState.CANCELLED),
             ({"action": "close", "trade_id": opened.client_id}, OrderState.FILLED),
-        ):
+        ]
+        for values, outcome in cases:
             stage.script.append("retryable")
             intent = stage.bench.intent(**values)
             task = asyncio.ensure_future(stage.bench.gateway.submitter.submit(intent))

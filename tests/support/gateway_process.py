@@ -1,0 +1,21 @@
+"""Runs one gateway as the manager would. Arguments: installation, account."""
+
+import sys
+from pathlib import Path
+
+from atrader.configuration.loader import load_installation
+from atrader.runtime.child import run_child
+from atrader.runtime.spec import ProcessSpec
+
+if __name__ == "__main__":
+    installation = load_installation(Path(sys.argv[1]))
+    run_child(
+        ProcessSpec(
+            name=f"gateway-{sys.argv[2]}",
+            kind="gateway",
+            subject=sys.argv[2],
+            installation=installation,
+            limits=installation.fleet.process,
+            tag=sys.argv[1],
+        )
+    )
