@@ -163,9 +163,11 @@ class AsyncStreamClient(StreamClient):
 
     async def __aiter__(self) -> AsyncIterator[list[Item]]:
         while not self._socket.closed:
-            items = await self.batch()
+            items = self.drain()
             if items:
                 yield items
+            elif not self.poll(0):
+                await self._signal()
 
     async def _signal(self) -> None:
         """Wait for one signal of the socket. The watch is removed after it: it stays set until somebody reads."""
