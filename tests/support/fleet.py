@@ -157,8 +157,8 @@ class Fleet:
     def _all_running(self) -> bool:
         if self._manager is not None and self._manager.poll() is not None:
             raise AssertionError(f"the manager ended with {self._manager.returncode}: {self.output()}")
-        status = self.try_status()
-        return bool(status and status["processes"]) and all(p["state"] == "RUNNING" for p in status["processes"])
+        rows = (self.try_status() or {"processes": []})["processes"]
+        return bool(rows) and all(row["state"] == "RUNNING" for row in rows)
 
     def output(self) -> str:
         """Return what the manager printed."""
