@@ -231,6 +231,14 @@ class Fleet:
         finally:
             self.end()
 
+    def wait_end(self, deadline_s: float) -> int:
+        """Wait for a manager that ends by itself; return its exit status."""
+        assert self._manager is not None
+        try:
+            return self._manager.wait(deadline_s)
+        finally:
+            self.end()
+
     def reap(self) -> None:
         """Collect a manager that was killed."""
         assert self._manager is not None

@@ -1,0 +1,157 @@
+"""Replays at full speed through the real fleet: the same trades every time, whoever dies in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.books import check_books
+from tests.support.fleet import Fleet
+from tests.support.replays import (
+    BRACKET,
+    CROSS,
+    finish,
+    steps_done,
+    trades_of,
+    wait_step,
+    write_month,
+    write_replay,
+)
+
+MakeFleet = Callable[[str], Fleet]
+BOTH = {"cross": CROSS, "bracket": BRACKET}
+REAL_DATA = Path(__file__).parents[3] / "shared" / "data"
+
+
+@pytest.fixture
+def make_fleet(tmp_path: Path) -> Iterator[MakeFleet]:
+    """Give installations that are not started; nothing of them survives the test."""
+    made: list[Fleet] = []
+
+    def make(name: str) -> Fleet:
+        made.append(Fleet(tmp_path / name))
+        return made[-1]
+
+    yield make
+    for fleet in made:
+        fleet.end()
+
+
+@pytest.fixture(scope="module")
+def month(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a month of half-hour bars."""
+    path = tmp_path_factory.mktemp("month") / "usdjpy.csv"
+    assert write_month(path) > 900
+    return path
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, month: Path) -> list[dict[str, Any]]:
+    """Give the trades of two workers over the month when nothing happens to anybody."""
+    fleet = Fleet(tmp_path_factory.mktemp("undisturbed") / "home")
+    try:
+        write_replay(fleet, BOTH, files=[month])
+        fleet.launch()
+        finish(fleet)
+        check_books(fleet)
+        return trades_of(fleet)
+    finally:
+        fleet.end()
+
+
+@pytest.mark.timeout(180)
+def test_one_worker_trades_alike_in_two_homes(make_fleet: MakeFleet, month: Path) -> None:
+    seen = []
+    for name in ("first", "second"):
+        fleet = make_fleet(name)
+        write_replay(fleet, {"cross": CROSS}, files=[month])
+        fleet.launch()
+        finish(fleet)
+        seen.append(trades_of(fleet))
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.timeout(180)
+def test_two_workers_on_one_account_trade_alike_in_two_homes(
+    make_fleet: MakeFleet, month: Path, undisturbed: list[dict[str, Any]]
+) -> None:
+    fleet = make_fleet("again")
+    write_replay(fleet, BOTH, files=[month])
+    fleet.launch()
+    finish(fleet)
+    assert trades_of(fleet) == undisturbed
+    assert {trade["instance"] for trade in undisturbed} == set(BOTH)
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("name", ["worker-cross", "worker-bracket", "gateway-paper", "data-layer"])
+def test_a_replay_goes_on_to_the_same_trades_when_a_process_is_killed(
+    make_fleet: MakeFleet, month: Path, undisturbed: list[dict[str, Any]], name: str
+) -> None:
+    fleet = make_fleet("killed")
+    write_replay(fleet, BOTH, files=[month])
+    fleet.start()
+    for step in (100, 300, 500):
+        wait_step(fleet, step)
+        fleet.wait_replaced(name, fleet.kill(name))
+    assert steps_done(fleet) < 900, "the kills came too late to show anything"
+    finish(fleet)
+    check_books(fleet)
+    assert trades_of(fleet) == undisturbed
+
+
+@pytest.mark.timeout(180)
+def test_a_replay_goes_on_to_the_same_trades_when_the_manager_is_killed(
+    make_fleet: MakeFleet, month: Path, undisturbed: list[dict[str, Any]]
+) -> None:
+    fleet = make_fleet("killed")
+    write_replay(fleet, BOTH, files=[month])
+    fleet.start()
+    wait_step(fleet, 300)
+    fleet.end()
+    assert 300 <= steps_done(fleet) < 900
+    fleet.launch()
+    finish(fleet)
+    check_books(fleet)
+    assert trades_of(fleet) == undisturbed
+
+
+@pytest.mark.timeout(120)
+def test_a_replay_at_ten_thousand_times_real_time_runs_to_its_end(make_fleet: MakeFleet, month: Path) -> None:
+    fleet = make_fleet("paced")
+    settings = "speed = 10000\nstart = '2013-02-05'\nend = '2013-02-06'\n"
+    write_replay(fleet, BOTH, files=[month], settings=settings)
+    fleet.launch()
+    finish(fleet)
+    assert steps_done(fleet) == 48
+
+
+@pytest.mark.timeout(60)
+def test_a_replay_of_nothing_says_what_is_missing_and_where_to_look(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet("empty")
+    write_replay(fleet, BOTH)
+    fleet.launch()
+    assert fleet.wait_end(30.0) != 0
+    assert "nothing to replay: no bars of USD/JPY (30m) are stored for the period; see 'atrader data list'" in (
+        fleet.output() + (fleet.home.log / "data-layer.log").read_text()
+    )
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.skipif(not REAL_DATA.is_dir(), reason="the shared market data are not here")
+def test_a_day_of_real_minutes_gives_the_same_trades_twice(make_fleet: MakeFleet) -> None:
+    files = [REAL_DATA / f"usdjpy-m1-{side}-2013.csv" for side in ("bid", "ask")]
+    cross = CROSS.replace("'30m'", "'5m'")
+    seen = []
+    for name in ("first", "second"):
+        fleet = make_fleet(name)
+        settings = "start = '2013-02-05'\nend = '2013-02-06'\n"
+        write_replay(fleet, {"cross": cross}, files=files, timeframe="1m", settings=settings)
+        fleet.launch()
+        finish(fleet)
+        seen.append(trades_of(fleet))
+        check_books(fleet)
+    assert seen[0] == seen[1]
