@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class LogLine:
-    """One structured line; ``time`` is ISO 8601 UTC, so the order of text is the order of time."""
+    """One structured line; ``time`` is ISO 8601 UTC with as many decimals as it needs."""
 
     time: str
     process: str
     level: str
     event: str
-    fields: dict[str, Any] = field(default_factory=dict, compare=False)  # the rest
+    fields: dict[str, Any] = field(default_factory=dict)  # the rest
 
 
 MANAGER = "manager"
@@ -63,7 +63,12 @@ def tail(paths: Iterable[Path], count: int) -> list[LogLine]:
         with path.open(encoding="utf-8", errors="replace") as handle:
             newest = deque(handle, maxlen=count)
         parts.append([line for text in newest if (line := parse_line(text, path.stem))])
-    return list(heapq.merge(*parts))[-count:] if count else []
+    return list(heapq.merge(*parts, key=_moment))[-count:] if count else []
+
+
+def _moment(line: LogLine) -> str:
+    """Return what sorts by time: without its Z, which is greater than any further decimal."""
+    return line.time.rstrip("Z")
 
 
 class Follower:
@@ -82,7 +87,8 @@ class Follower:
 
     def new_lines(self) -> list[LogLine]:
         """Return the lines that were appended since the last call, in the order of time."""
-        return sorted(line for path in log_paths(self._folder, self._name) for line in self._read(path))
+        lines = [line for path in log_paths(self._folder, self._name) for line in self._read(path)]
+        return sorted(lines, key=_moment)
 
     def _read(self, path: Path) -> Iterator[LogLine]:
         inode, offset, rest = self._places.get(path, (0, 0, ""))

@@ -323,7 +323,7 @@ def test_stop_ends_the_fleet_and_returns_when_it_is_gone(own: Fleet) -> None:
     wait_for(lambda: own.history("trades"), "a trade")
     assert typed(own, "atrader-manager stop").code == ExitCode.OK
     own.reap()
-    assert not own.survivors()
+    wait_for(lambda: not own.survivors(), "helpers of the interpreter to end after it")
     assert typed(own, "atrader-manager status").code == ExitCode.UNAVAILABLE
     assert typed(own, "atrader history trades --json").json
     assert typed(own, "atrader-manager logs -n 3").out.strip()

@@ -98,11 +98,35 @@ def test_a_directory_without_an_installation_is_named_with_what_to_do(tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("words", ["status --json", "stop", "reload", "start eurusd-cross"])
+@pytest.mark.parametrize("words", ["status --json", "stop eurusd-cross", "restart", "reload", "start paper"])
 def test_commands_that_need_the_fleet_say_that_it_does_not_run(made: Path, words: str) -> None:
     done = type_command(f"atrader-manager {words}", cwd=made, timeout_s=10)
     assert done.code == ExitCode.UNAVAILABLE
     assert "is it running?" in done.err
+
+
+def test_stopping_what_does_not_run_is_no_error(made: Path) -> None:
+    done = type_command("atrader-manager stop", cwd=made, timeout_s=10)
+    assert done.code == ExitCode.OK
+    assert "nothing runs" in done.out
+
+
+@pytest.mark.parametrize("words", ["start eurusd-cros", "stop nobody", "restart eurusd-cross nobody"])
+def test_an_unknown_process_is_refused_with_those_there_are(made: Path, words: str) -> None:
+    done = type_command(f"atrader-manager {words}", cwd=made)
+    assert done.code == ExitCode.CONFIG
+    assert "worker-eurusd-cross" in done.err
+    assert "gateway-paper" in done.err
+
+
+def test_logs_of_a_process_that_never_ran_say_so(made: Path) -> None:
+    done = type_command("atrader-manager logs eurusd-cross", cwd=made)
+    assert (done.code, done.out) == (ExitCode.OK, "")
+    assert "has not run yet" in done.err
+    assert type_command("atrader-manager logs --json", cwd=made).json == []
+    unknown = type_command("atrader-manager logs nobody", cwd=made)
+    assert unknown.code == ExitCode.CONFIG
+    assert "worker-eurusd-cross" in unknown.err
 
 
 @pytest.mark.parametrize("line", ["atrader-manager fly", "atrader-manager status --jason", "atrader history"])

@@ -94,7 +94,7 @@ def test_instances_come_and_go_with_their_files(make_fleet: MakeFleet) -> None:
     fleet.start()
     fleet.write_toy_worker(2)
     lines = fleet.ask(Reload()).lines
-    assert lines == ("gateway-paper: restarted with the new configuration, RUNNING", "worker-toy2: started")
+    assert lines == ("gateway-paper: restarted with the new configuration", "worker-toy2: started")
     fleet.wait_state("worker-toy2", "RUNNING")
     (fleet.home.etc / "strategies" / "toy1.toml").unlink()
     assert "worker-toy1: stopped, it is gone from the configuration" in fleet.ask(Reload()).lines
