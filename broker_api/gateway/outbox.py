@@ -14,7 +14,7 @@ from broker_api.journal import Batch, Journal
 from broker_api.journal.reading import OutboxLine
 
 _BATCH_ROWS: Final = 500
-_GATHER_S: Final = 0.02  # rows of one burst travel together
+_GATHER_S: Final = 0.1  # rows of one burst travel together, and not while an order of the same moment is on its way
 _PAUSE_S: Final = 0.5  # after a failure: the data layer restarts faster than this
 
 
@@ -62,6 +62,7 @@ class Outbox:
         """Push rows for ever; while the data layer is away, try again."""
         while True:
             await self._news.wait()
+            await asyncio.sleep(_GATHER_S)
             self._news.clear()
             try:
                 while await self._push():
@@ -73,8 +74,6 @@ class Outbox:
                     self._complained = True
                 self._news.set()
                 await asyncio.sleep(_PAUSE_S)
-            else:
-                await asyncio.sleep(_GATHER_S)
 
     async def flush(self, timeout_s: float) -> bool:
         """Push what is there, for a time; False when rows are left (they are in the journal)."""
