@@ -94,7 +94,7 @@ class Gateway:
         self.valuation = Valuation(account.currency, account.currency_digits)
         self.publisher = Publisher(stream)
         self.day = DayKeeper(account.day_start, journal)
-        moves = Moves(self.book, self.publisher, self.alerts, clock)
+        moves = self.moves = Moves(self.book, self.publisher, self.alerts, clock)
         names = {magic: item.name for magic, item in instances.items()}
         fills = FillBooking(self.book, moves, self.publisher, self.valuation, self.day, self.alerts, clock, names)
         self.bookkeeper = Bookkeeper(
@@ -117,6 +117,8 @@ class Gateway:
         )  # fmt: skip
         self.flattener = Flattener(self.book, self.submitter, self.gate, self.states, self.alerts, clock, pause_clock)
         self._watch = Watch(self.book, self.bookkeeper, self.valuation, journal, self.flattener.close)
+        # Asked once: such a check costs 50 us, and quotes are many.
+        self._price_driven = adapter if isinstance(adapter, PriceDriven) else None
         self._equity_due_ns = 0
 
     # -- the broker
@@ -170,8 +172,8 @@ class Gateway:
         self.valuation.take_ticks(ticks)
         if not self.online.is_set():
             return
-        if isinstance(self.adapter, PriceDriven):
-            self._apply_paper(self.adapter, ticks)
+        if self._price_driven is not None:
+            self._apply_paper(self._price_driven, ticks)
         if not self.adapter.capabilities.native_protection:
             self._watch.on_ticks(ticks)
 

@@ -184,10 +184,13 @@ def test_events_and_snapshot_of_an_instance_agree(gateway: GatewayProcess) -> No
     gateway.wait_quoted()
     order = gateway.submit(gateway.intent()).order
     items: list[Any] = []
-    wait_for(
-        lambda: items.extend(stream.drain()) or any(order.client_id in item.values.json for item in items),
-        "the event",
-    )
+
+    def has_come() -> bool:
+        items.extend(stream.drain())
+        topics = {item.topic for item in items if order.client_id in item.values.json}
+        return topics == {"order|alpha", "trade|alpha"}
+
+    wait_for(has_come, "both events")
     snapshot = gateway.client.attach("alpha", 7, 0)
     last = {item.topic: item.seq for item in items}
     assert (snapshot.order_seq, snapshot.trade_seq) == (last["order|alpha"], last["trade|alpha"])
