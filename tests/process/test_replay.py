@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.books import check_books
-from tests.support.fleet import Fleet
+from tests.support.fleet import Fleet, wait_for
 from tests.support.replays import (
     BRACKET,
     CROSS,
@@ -134,9 +134,10 @@ def test_a_replay_of_nothing_says_what_is_missing_and_where_to_look(make_fleet: 
     fleet = make_fleet("empty")
     write_replay(fleet, BOTH)
     fleet.launch()
-    assert fleet.wait_end(30.0) != 0
+    wait_for(lambda: fleet.process("data-layer").get("state") == "FAILED", "the data layer to give up")
+    assert fleet.stop() == 0
     assert "nothing to replay: no bars of USD/JPY (30m) are stored for the period; see 'atrader data list'" in (
-        fleet.output() + (fleet.home.log / "data-layer.log").read_text()
+        (fleet.home.log / "data-layer.log").read_text()
     )
 
 
