@@ -66,7 +66,8 @@ class ControlCalls:
 
     async def status(self, request: GetStatus, caller: Caller) -> StatusAnswer:
         """Answer what ``status --json`` prints."""
-        status = await fleet_status(self._fleet, self._gateways.states, self._usage, self._clock, self._started_s)
+        states = self._gateways.read_states()
+        status = await fleet_status(self._fleet, states, self._usage, self._clock, self._started_s)
         return StatusAnswer(status=status)
 
     async def control(self, request: Control, caller: Caller) -> ControlAnswer:

@@ -35,7 +35,8 @@ class News:
         if self._held is None:
             self._held = {row["trade_id"]: Decimal(row["units_open"]) for row in rows}
             open_now = sum(1 for units in self._held.values() if units)
-            return [f"{open_now} open trades of the last run are taken up again"] if open_now else []
+            noun = "open trade" if open_now == 1 else "open trades"
+            return [f"{open_now} {noun} of the last run: taken up again"] if open_now else []
         return [line for row in rows for line in self._of_trade(row, self._held)]
 
     def _of_trade(self, row: Mapping[str, Any], known: dict[str, Decimal]) -> list[str]:

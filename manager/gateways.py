@@ -37,6 +37,11 @@ class Gateways:
             client = self._clients[account] = CallClient(self._home.endpoint(f"gateway.{account}.call"))
         return await client.call(request, timeout_s)
 
+    def read_states(self) -> TradingStates:
+        """Return the states as the file has them: 'halt' writes it by itself when the manager does not answer."""
+        self.states = TradingStates.load(self._home.trading_states)
+        return self.states
+
     def open_gate(self) -> None:
         """Take back what the last stop left in the file; states set by people stay.
 
@@ -45,9 +50,9 @@ class Gateways:
         OSError
             When the file cannot be written.
         """
-        self.states = TradingStates.load(self._home.trading_states)
-        if self.states.stopping:
-            self._save(TradingStates(self.states.fleet, self.states.accounts, self.states.instances))
+        states = self.read_states()
+        if states.stopping:
+            self._save(TradingStates(states.fleet, states.accounts, states.instances))
 
     async def close_gate(self, running: list[str]) -> list[str]:
         """Let nothing open any more because the fleet stops; on disk first, then told to the gateways that run.

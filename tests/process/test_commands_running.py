@@ -329,6 +329,39 @@ def test_stop_ends_the_fleet_and_returns_when_it_is_gone(own: Fleet) -> None:
     assert typed(own, "atrader-manager logs -n 3").out.strip()
 
 
+def test_reload_tells_by_its_exit_code_whether_the_new_configuration_runs(own: Fleet) -> None:
+    assert typed(own, "atrader-manager reload").out == "nothing changed\n"
+    (own.home.root / "strategies" / "broken.py").write_text("raise RuntimeError\n")
+    own.write_instance("bob", 2, strategy="strategies/broken.py:Talker")
+    failed = typed(own, "atrader-manager reload --json")
+    assert failed.code == ExitCode.FAILURE
+    assert json.loads(failed.out)["failed"] == ["worker-bob"]
+    assert row_of(own, "worker-bob")["state"] == "RUNNING"  # the old one
+    assert own.stop() == 0
+
+
+def test_halt_holds_even_when_the_manager_does_not_answer(own: Fleet) -> None:
+    pid = own.manager_pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        told = typed(own, "atrader-manager halt")
+        assert told.code == ExitCode.OK
+        assert "did not answer" in told.out
+        assert file_of(own)["fleet"] == "HALTED"
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    wait_for(lambda: row_of(own, "gateway-paper")["trading_state"] == "HALTED", "the manager to show it")
+    assert own.stop() == 0
+
+
+def test_a_second_start_is_refused_with_who_runs_the_directory(own: Fleet) -> None:
+    for line in ("atrader-manager start", "atrader-manager start --daemon"):
+        refused = typed(own, line)
+        assert refused.code == ExitCode.LOCKED
+        assert str(own.manager_pid) in refused.err
+    assert own.stop() == 0
+
+
 def test_start_daemon_returns_when_the_fleet_runs_and_stop_ends_it(tmp_path: Path) -> None:
     fleet = write_talkers(Fleet(tmp_path / "home"))
     try:
