@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -17,8 +18,9 @@ from worker.view import View
 class LiveContext:
     """One instance's window on the world; every wish goes to the desk.
 
-    ``decision`` is set by the loop while a bar is handled: intents made then carry it, with a running leg number, so
-    that the same bar decided again after a restart is recognised by the gateway.
+    While a bar is handled, opens carry its decision key, their side and their number on that side, so that the same
+    bar decided again after a restart cannot open twice. Closes, modifications and cancels need no key: they name the
+    trade or order they are about, and must go through when the second life sees what the first one did not.
     """
 
     def __init__(
@@ -37,8 +39,9 @@ class LiveContext:
         self._view = view
         self._record_signal = record_signal
         self._ask_price = ask_price
-        self._leg = 0
+        self._opens: Counter[str] = Counter()
         self._decision: str | None = None
+        self._decided_ns = 0
         self.instrument = instrument
         self.timeframe = config.timeframe
         self.state: dict[str, object] = {}
@@ -47,9 +50,14 @@ class LiveContext:
         self.listens = False  # whether every quote comes in; else one is fetched when it is asked for
         self.account_equity = Decimal(0)
 
-    def deciding(self, decision: str | None) -> None:
-        """Begin the decision of a bar (its key), or end it (None)."""
-        self._decision, self._leg = decision, 0
+    def deciding(self, decision: str | None, bar_end_ns: int = 0) -> None:
+        """Begin the decision of a bar (its key and the bar's end, ns UTC), or end it (None).
+
+        Intents are dated at the end of the bar they were decided on: a bar that is handled late gives late entries,
+        and the risk gate refuses those.
+        """
+        self._decision, self._decided_ns = decision, bar_end_ns
+        self._opens.clear()
 
     def now_ns(self) -> int:
         """Market time, ns UTC."""
@@ -144,17 +152,21 @@ class LiveContext:
         return None if price is None else self.instrument.round_price(price)
 
     def _want(self, **values: object) -> str:
+        now_ns = self._clock.now_ns()
         decision = None
         if self._decision is not None:
-            self._leg += 1
-            decision = f"{self._decision}:{self._leg}"
+            now_ns = min(now_ns, self._decided_ns)
+            if values["action"] == "open":
+                side = str(values["side"])
+                self._opens[side] += 1
+                decision = f"{self._decision}:{side}:{self._opens[side]}"
         intent = self._desk.note(
             {
                 **values,
                 "magic": self._config.magic,
                 "instance": self._config.name,
                 "instrument": self._config.instrument,
-                "time_ns": self._clock.now_ns(),
+                "time_ns": now_ns,
                 "decision": decision,
             }
         )

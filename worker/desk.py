@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from decimal import Decimal
 
-from atrader.errors import Rejected, Retryable, UnknownOutcome
+from atrader.errors import DeadlineExceeded, Rejected, Retryable, UnknownOutcome
 from atrader.orders.model import Intent, Order
 from atrader.orders.states import OrderState
 from broker_api.client import BrokerClient
 from worker.view import View
 
+_FIRST_PAUSE_S = 0.05
 _ATTEMPT_S = 1.0  # the gateway answers within it, with an order still in flight; a beat is due in between
 
 
@@ -35,6 +37,7 @@ class Desk:
         self._while_waiting = while_waiting
         self._waiting: list[Intent] = []
         self.n = n
+        self.gave_up = False  # told to stop with intents that no gateway has answered
 
     def note(self, values: dict[str, object]) -> Intent:
         """Give an intent its number and keep it for `hand_over`."""
@@ -59,12 +62,13 @@ class Desk:
 
         Blocks until the gateway answered each one. An intent without an answer is handed over again: the gateway
         answers a known intent with the order it already has, so nothing is sent twice. When the process is told to
-        stop meanwhile, the rest is dropped; what the gateway has is in its journal.
+        stop meanwhile, the rest is dropped and `gave_up` is set: the decision behind them is not done.
         """
         news = []
         while self._waiting:
             answered = self._submit(self._waiting[0])
             if answered is None:
+                self.gave_up = True
                 self.drop()
                 break
             del self._waiting[0]
@@ -73,12 +77,16 @@ class Desk:
         return news
 
     def _submit(self, intent: Intent) -> Order | None:
+        pause_s = _FIRST_PAUSE_S
         while True:
             try:
                 return self._broker.submit(intent, timeout_s=_ATTEMPT_S).order
-            except (Retryable, UnknownOutcome):
+            except (Retryable, UnknownOutcome) as error:
                 if not self._while_waiting():
                     return None
+                if not isinstance(error, DeadlineExceeded):  # answered at once: asking on would only keep it busy
+                    time.sleep(pause_s)
+                    pause_s = min(2 * pause_s, _ATTEMPT_S)
             except Rejected as refused:
                 return refused_order(intent, str(refused.details.get("reason", refused.message)))
 

@@ -75,6 +75,9 @@ class Loop:
                 self._turn_in_lockstep(self._lockstep)
                 self._lockstep.remind(interval_s)
         self.beat("draining")
+        if self._desk.gave_up:
+            self._child.log.warning("decision-not-done", reason="told to stop while the gateway was away")
+            return
         self._call("on_stop", self._strategy.on_stop)
         self._desk.drop()  # on_stop must not trade
         self._save()
@@ -153,10 +156,13 @@ class Loop:
             self._progress += 1
 
     def _handle_bar(self, bar: Bar) -> None:
-        self._context.advance_clock(self._calendar.next_bar_open(bar.open_time_ns, self._timeframe))
-        self._context.deciding(f"{self._context.timeframe}|{bar.open_time_ns}")
+        end_ns = self._calendar.next_bar_open(bar.open_time_ns, self._timeframe)
+        self._context.advance_clock(end_ns)
+        self._context.deciding(f"{self._context.timeframe}|{bar.open_time_ns}", end_ns)
         self._callback("on_bar", lambda: self._strategy.on_bar(bar))
         self._context.deciding(None)
+        if self._desk.gave_up:
+            return  # the next life decides this bar again
         self._drain_account()
         self._memory.bar_open_time_ns = bar.open_time_ns
         self._progress += 1

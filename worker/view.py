@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 
 from atrader.orders.model import Order, Trade
 from atrader.orders.states import IN_FLIGHT, TERMINAL
@@ -59,9 +60,24 @@ class View:
         return True
 
     def replace(self, orders: Iterable[Order], trades: Iterable[Trade]) -> tuple[list[Order], list[Trade]]:
-        """Take a whole snapshot in and return what was news, oldest first."""
+        """Take a whole snapshot in and return what was news, oldest first.
+
+        A snapshot holds every open trade and every order without an outcome, so what it does not mention is over:
+        such a trade is told as closed, such an order is only forgotten, since nobody knows how it ended.
+        """
+        orders, trades = list(orders), list(trades)
+        gone_orders = self._orders.keys() - {order.client_id for order in orders}
+        for client_id in gone_orders:
+            self._end(client_id, self._orders.pop(client_id).version)
+        gone = [trade for trade in self._trades.values() if trade.trade_id not in {seen.trade_id for seen in trades}]
+        closed = [
+            trade.model_copy(
+                update={"units": Decimal(0), "close_reason": "closed while unseen", "version": trade.version + 1}
+            )
+            for trade in gone
+        ]
         return [order for order in orders if self.see_order(order)], [
-            trade for trade in trades if self.see_trade(trade)
+            trade for trade in (*closed, *trades) if self.see_trade(trade)
         ]
 
     def opening(self, side: str) -> bool:

@@ -74,3 +74,15 @@ def test_a_snapshot_tells_only_what_is_news() -> None:
     orders, trades = view.replace([order(1, OrderState.WORKING, 1)], [trade(10, 2)])
     assert [item.client_id for item in orders] == [order(1, OrderState.NEW, 1).client_id]
     assert trades == []
+
+
+def test_what_a_snapshot_does_not_mention_is_over() -> None:
+    view = View()
+    view.see_order(order(1, OrderState.WORKING, 1))
+    view.see_trade(trade(10, 3))
+    orders, trades = view.replace([], [])
+    assert view.orders == ()
+    assert view.trades == ()
+    assert orders == []
+    assert [(item.trade_id, item.is_open) for item in trades] == [("t1", False)]
+    assert not view.see_trade(trade(10, 3))
