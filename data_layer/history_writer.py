@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -77,15 +78,18 @@ class HistoryWriter:
         self._news.set()
 
     async def run(self) -> None:
-        """Write whatever waits, again and again."""
+        """Write whatever waits, again and again; tidy up in between, also when there is never a quiet moment."""
+        loop = asyncio.get_running_loop()
+        tidy_s = loop.time() + _TIDY_S
         while True:
-            try:
-                async with asyncio.timeout(_TIDY_S):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(tidy_s):
                     await self._news.wait()
-            except TimeoutError:
+            if self._news.is_set():
+                await self.flush()
+            if loop.time() >= tidy_s:
                 await self._tidy()
-                continue
-            await self.flush()
+                tidy_s = loop.time() + _TIDY_S
 
     async def flush(self) -> None:
         """Write what waits."""
