@@ -14,6 +14,9 @@ from typing import Final
 _STATUS_S: Final = 0.5
 """How long the fork server may take to pass a status on after the exit; it is busy at most for a fork."""
 
+_KILLED_S: Final = 5.0
+"""From SIGKILL to the end of a process that the kernel does not hold in a system call."""
+
 
 class ChildHandle:
     """A spawned process. Its liveness is the pidfd and nothing else.
@@ -30,6 +33,11 @@ class ChildHandle:
     pid : int
     exited : asyncio.Future of int or None
         Done when the pidfd reported the exit: the exit status, negative for a signal, None when it was lost.
+
+    Raises
+    ------
+    OSError
+        When the process cannot be watched (no descriptor, no memory); it lives all the same: `kill_unwatched`.
     """
 
     def __init__(self, popen: Popen) -> None:
@@ -45,7 +53,11 @@ class ChildHandle:
             self._pidfd = -1
             self._read_status()
         else:
-            loop.add_reader(self._pidfd, self._on_exit)
+            try:
+                loop.add_reader(self._pidfd, self._on_exit)
+            except OSError:
+                os.close(self._pidfd)
+                raise
 
     @property
     def alive(self) -> bool:
@@ -125,6 +137,30 @@ class ChildHandle:
         self._popen.close()
         if not self.exited.done():
             self.exited.set_result(status)
+
+
+def kill_unwatched(popen: Popen) -> bool:
+    """Kill a process that no `ChildHandle` can be made for; blocks for 5 s at most.
+
+    Parameters
+    ----------
+    popen : multiprocessing Popen of the fork server
+        The started process; it is closed.
+
+    Returns
+    -------
+    bool
+        Whether the fork server reported the end.
+    """
+    poll = select.poll()
+    poll.register(popen.sentinel, select.POLLIN | select.POLLHUP)
+    if not poll.poll(0):  # else it is dead and reaped, and its number may be another's
+        _kill_group(popen.pid)
+        with contextlib.suppress(ProcessLookupError):  # it may have died just now, or lead no group yet
+            os.kill(popen.pid, signal.SIGKILL)
+    gone = bool(poll.poll(_KILLED_S * 1000))
+    popen.close()
+    return gone
 
 
 def _kill_group(pid: int) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from atrader.clock import Clock
 from atrader.configuration.instance import ProcessLimits
@@ -19,12 +20,15 @@ from manager.oom import OomWatch
 from manager.restart_policy import Action, Cause, Exposure, Phase, cause_of, decide, decide_spent
 from manager.states import ALIVE, RESTING, ProcessState, allowed
 
+_EARLY_BEATS: Final = 64
+"""The latest that are kept while the news of the pid is under way; older ones tell nothing that these do not."""
+
 
 class Launcher(Protocol):
     """What starts processes."""
 
     async def start(self, spec: ProcessSpec) -> ChildHandle:
-        """Start one."""
+        """Start one; `Retryable` or OSError when no process lives after it."""
         ...
 
 
@@ -106,7 +110,7 @@ class Supervised:
         self._verdict: Verdict | None = None
         self._asked = False  # the present life ends because a person wants it to
         self._timer: asyncio.TimerHandle | None = None
-        self._early_beats: list[BeatBody] = []  # they may overtake the news of the pid
+        self._early_beats: deque[BeatBody] = deque(maxlen=_EARLY_BEATS)  # they may overtake the news of the pid
         self._tasks: set[asyncio.Task[None]] = set()
         self._resting = asyncio.Event()
         self._resting.set()
@@ -222,7 +226,7 @@ class Supervised:
     def _start(self, reason: str) -> None:
         now_s = self._clock.monotonic_s()
         self.vitals = Vitals(started_s=now_s)
-        self._early_beats = []
+        self._early_beats.clear()
         self.last_beat = None
         self._verdict = None
         self._asked = False
@@ -232,23 +236,22 @@ class Supervised:
 
     async def _live(self) -> None:
         """Spawn and wait for the end."""
-        self._oom.begin()
         try:
+            self._oom.begin()
             self.handle = await self._launcher.start(self._make_spec(self))
-        except Retryable as error:
-            self._ended(None, str(error))
+        except (Retryable, OSError) as error:  # descriptors or memory ran out: not for ever
+            self._ended(None, f"could not be started: {error}")
             return
         if self.vitals is not None:
             self.vitals.started_s = self._clock.monotonic_s()  # the fork server's own start is not its fault
-        early, self._early_beats = self._early_beats, []
-        for beat in early:
-            self.beat(beat)
+        while self._early_beats:
+            self.beat(self._early_beats.popleft())
         if self.state is ProcessState.STOPPING:  # asked to end while it was being spawned
             self._task(self._terminate(self.handle))
         pid = self.handle.pid
         status = await asyncio.shield(self.handle.exited)
-        self._around.left_over(self, pid)
         self._ended(status, self._describe(status))
+        self._around.left_over(self, pid)  # last: it may fail for want of a thread
 
     def _end(self, reason: str, *, asked: bool) -> None:
         self._asked = self._asked or asked

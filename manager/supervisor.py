@@ -36,6 +36,9 @@ _SWEEP_S = 0.2
 
 _LEFTOVER_S = 2.0
 
+_KILLED_S = 5.0
+"""From SIGKILL to the report of the end; a stop does not wait longer for a process that the kernel does not let go."""
+
 
 class Supervisor:
     """Supervises the processes of one installation.
@@ -146,7 +149,7 @@ class Supervisor:
         self._sweep()
 
     async def stop(self) -> None:
-        """Stop everything in order, within the fleet's ``stop_grace``."""
+        """Stop everything in order, within the fleet's ``stop_grace``; 5 s more for each rank that had to be killed."""
         self.stopping = True
         for successor in self.successors.values():
             successor.unwant("the fleet stops")
@@ -193,7 +196,15 @@ class Supervisor:
                 if process.living:
                     self.alert(process, "did not stop in time, killed")
                     process.kill_now()
-            await asyncio.wait(late)
+            _, late = await asyncio.wait(late, timeout=_KILLED_S)
+        if late:
+            for process in processes:
+                if process.living:
+                    self.alert(
+                        process, f"its end was not reported within {_KILLED_S:g} s of SIGKILL; going on without it"
+                    )
+            for waiter in late:
+                waiter.cancel()
 
     async def close(self) -> None:
         """Drop what is left of timers and tasks."""
