@@ -72,6 +72,8 @@ class Bookkeeper:
 
     def advance(self, watermark: int) -> None:
         """Declare that every transaction up to this id was worked in."""
+        if len(self._seen) > _REMEMBERED and not self._journal.waiting:  # all of them are on disk: asked for there
+            self._seen.clear()
         if watermark <= self.watermark:
             return
         self.watermark = watermark
@@ -79,8 +81,6 @@ class Bookkeeper:
         batch = Batch(self._book.account)
         batch.meta(_WATERMARK, str(watermark))
         self._journal.stage(batch)
-        if len(self._seen) > _REMEMBERED and not self._journal.waiting:
-            self._seen.clear()
 
     def has_fill(self, fill_id: str) -> bool:
         """Tell whether an execution is booked."""

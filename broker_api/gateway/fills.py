@@ -117,7 +117,10 @@ class FillBooking:
 
     def _book_open(self, order: Order, fill: Fill, broker_trade_id: str | None, batch: Batch) -> None:
         ledger, protection = self._book.ledger, dict[str, Decimal]()
-        if ledger.trade(order.client_id) is None:  # a known trade keeps what it was modified to
+        held = None if broker_trade_id is None else self._book.trade_of_ticket(broker_trade_id)
+        if held is not None and (held.magic, held.side) == (fill.magic, fill.side):  # one ticket is one trade
+            fill = fill.model_copy(update={"trade_id": held.trade_id})
+        if ledger.trade(fill.trade_id or order.client_id) is None:  # a known trade keeps what it was modified to
             protection = self.protection_of(order.intent)
         trade = ledger.apply_open(order, fill, broker_trade_id=broker_trade_id, **protection)
         self._keep(fill.model_copy(update={"trade_id": trade.trade_id}), trade, batch)

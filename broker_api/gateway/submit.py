@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Sequence
+from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from atrader.clock import Clock
@@ -127,13 +128,16 @@ class Submitter:
         return self._begin(intent, digest_of(intent))
 
     def resume(self, entry: Entry) -> None:
-        """Go on with an order that was journaled as certainly not sent, in an earlier life."""
-        self._tasks.spawn(self._send(entry))
+        """Go on with an order that is journaled as certainly not sent, unless it is in hand or was found meanwhile."""
+        client_id = entry.order.client_id
+        if entry.order.state is OrderState.NEW and client_id not in self.in_hand:
+            self._sending.add(client_id)  # now: before the task begins this may be called again
+            self._tasks.spawn(self._send(entry))
 
     @property
     def in_hand(self) -> frozenset[str]:
-        """Client ids of the orders that are being sent."""
-        return frozenset(self._sending)
+        """Client ids of the orders that are being carried out: journaled, sent, or about to be."""
+        return frozenset((*self._sending, *self._running))
 
     @property
     def busy(self) -> bool:
@@ -230,6 +234,8 @@ class Submitter:
         while True:
             if entry.order.state is OrderState.NEW and not await self._again(entry):
                 return
+            if entry.order.state is not OrderState.SENT:  # meanwhile the broker told of it: it has the order
+                return
             reached("after-journal-before-send")
             if await self._attempt(entry):
                 await self._journal.settle()
@@ -283,12 +289,19 @@ class Submitter:
         return self._adapter.submit(translate.close_order(order, trade, capabilities))
 
     async def _again(self, entry: Entry) -> bool:
-        """Decide whether an order that was certainly not executed is sent again, and journal the answer."""
+        """Decide whether an order that was certainly not executed is sent again, and journal the answer.
+
+        While this waits the broker may tell that it has the order after all; then it is not sent.
+        """
         await self._online.wait()
-        await self._budget.take(priority_of(entry.order.intent))
+        if entry.order.state is OrderState.NEW:
+            await self._budget.take(priority_of(entry.order.intent))
+        if entry.order.state is not OrderState.NEW:
+            return False
         objection = self._objection(entry.order)
         if objection is None:
-            self._move(entry, OrderState.SENT, "")
+            if not self._move(entry, OrderState.SENT, "", **self._fitting(entry.order)):
+                return False
             await self._journal.settle()  # with a full disk this takes long: what opens may be too late then
             objection = self._objection(entry.order) if entry.order.intent.action == "open" else None
         if objection is not None:
@@ -296,14 +309,22 @@ class Submitter:
             await self._journal.settle()
         return objection is None
 
+    def _fitting(self, order: Order) -> dict[str, Decimal]:
+        """Size a close again: its trade may have shrunk, and on a net position the excess would open the opposite."""
+        intent = order.intent
+        trade = self._book.ledger.trade(intent.trade_id or "") if intent.action == "close" else None
+        if trade is None or order.units is None:
+            return {}
+        return {"units": min(order.units, trade.units - self._book.closing_units(trade.trade_id, but=order.client_id))}
+
     def _objection(self, order: Order) -> str | None:
         if self._journal.is_full and order.intent.action == "open":
             return "journal-full"
         return self._intake.objection(order)
 
-    def _move(self, entry: Entry, state: OrderState, reason: str) -> bool:
+    def _move(self, entry: Entry, state: OrderState, reason: str, **update: Decimal) -> bool:
         batch = Batch(self._book.account)
-        moved = self._moves.move(entry, state, batch, reason=reason)
+        moved = self._moves.move(entry, state, batch, reason=reason, **update)
         if moved:
             self._journal.stage(batch)
         return moved
