@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -16,6 +16,10 @@ Action = Literal["open", "close", "modify", "cancel"]
 FillReason = Literal["order", "stop-loss", "take-profit", "trailing-stop", "margin-closeout", "foreign"]
 
 SIGN: dict[str, int] = {"buy": 1, "sell": -1}
+# Beyond what anybody trades, and within what 28 digits of decimal arithmetic can round to a tick or a step. A decimal
+# made from a float64 has up to 55 places: rounding to the instrument is the gateway's work, not a reason to refuse.
+Amount = Annotated[Decimal, Field(lt=10**15, decimal_places=60, allow_inf_nan=False)]
+
 OPPOSITE: dict[str, Side] = {"buy": "sell", "sell": "buy"}
 
 
@@ -31,6 +35,8 @@ class Intent(Value):
     ``decision`` names the decision that made it (bar open time and leg); the gateway refuses a second intent of
     one magic number with the same decision and answers with the first one's order, so that a restarted worker
     that decides again cannot trade twice.
+
+    Amounts are finite, below 10**15, with at most 60 decimal places; anything else is a ``ValidationError``.
     """
 
     magic: int = Field(gt=0, le=MAX_MAGIC)
@@ -44,12 +50,12 @@ class Intent(Value):
     # open
     side: Side | None = None
     order_type: OrderType = "market"
-    units: Decimal | None = Field(default=None, gt=0)  # open: exact size; close: part of the trade, None = all
-    risk_frac: Decimal | None = Field(default=None, gt=0, le=1)  # open: size from equity at risk and stop distance
-    price: Decimal | None = Field(default=None, gt=0)  # limit and stop orders; modify: new price of a working order
-    stop_loss: Decimal | None = Field(default=None, ge=0)  # price; on modify 0 removes it, None keeps it
-    take_profit: Decimal | None = Field(default=None, ge=0)
-    trailing_distance: Decimal | None = Field(default=None, ge=0)  # price distance the stop follows at
+    units: Amount | None = Field(default=None, gt=0)  # open: exact size; close: part of the trade, None = all
+    risk_frac: Amount | None = Field(default=None, gt=0, le=1)  # open: size from equity at risk and stop distance
+    price: Amount | None = Field(default=None, gt=0)  # limit and stop orders; modify: new price of a working order
+    stop_loss: Amount | None = Field(default=None, ge=0)  # price; on modify 0 removes it, None keeps it
+    take_profit: Amount | None = Field(default=None, ge=0)
+    trailing_distance: Amount | None = Field(default=None, ge=0)  # price distance the stop follows at
     expires_ns: int | None = None
     # close, modify, cancel
     trade_id: str | None = None  # the trade to close or modify

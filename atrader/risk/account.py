@@ -12,6 +12,11 @@ from atrader.risk.model import Breach, Check, Proposal, RiskLimits, RiskState, R
 _OPEN = frozenset({"open"})
 
 
+def unvalued(limits: RiskLimits, state: RiskState, proposal: Proposal) -> Breach | None:
+    """Refuse while open trades cannot be valued: equity, and all that is measured with it, is not known."""
+    return _unvalued(state.unvalued)
+
+
 def daily_loss(limits: RiskLimits, state: RiskState, proposal: Proposal) -> Breach | None:
     """Refuse after a loss of equity since the start of the account's day, in money."""
     return daily_loss_breach(limits.account, state)
@@ -128,6 +133,7 @@ def _rule(name: str, protects_from: str, setting: str, check: Check, kinds: froz
 
 
 RULES: tuple[Rule, ...] = (
+    _rule("unvalued", "limits measured with half of the equity", "fleet: market.instruments", unvalued),
     _rule("account-daily-loss", "a bad day of the whole account", "account: limits.daily_loss", daily_loss),
     _rule(
         "account-daily-loss-frac", "the same, as a share of equity", "account: limits.daily_loss_frac", daily_loss_frac

@@ -39,11 +39,13 @@ class ExitRule:
 @dataclass(frozen=True, slots=True)
 class _AccountRule(ExitRule):
     check: Callable[[RiskLimits, RiskState], Breach | None]
+    of_equity: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class _InstanceRule(ExitRule):
     check: Callable[[InstanceLimits, RiskState, int], Breach | None]
+    of_equity: bool = True
 
 
 def forced_exits(
@@ -64,12 +66,13 @@ def forced_exits(
     -------
     list of Exit
         One per scope, the account's first and alone when it covers the rest; empty when nothing that may be closed
-        is open or ordered, and while trading is HALTED. Asking again gives the same answer until it is carried out.
+        is open or ordered, and while trading is HALTED. While own trades cannot be valued (``state.unvalued``), only
+        rules that do not look at equity force anything. Asking again gives the same answer until it is carried out.
     """
     if state.trading_state not in MAY_EXIT:
         return []
     for rule in _ACCOUNT_RULES:
-        breach = rule.check(limits, state)
+        breach = None if rule.of_equity and state.unvalued else rule.check(limits, state)
         if breach is not None:
             return [_exit(rule, None, breach)] if any(_busy(state)) else []
     return list(_instance_exits(state, instances or {}))
@@ -81,7 +84,7 @@ def _instance_exits(state: RiskState, instances: Mapping[int, InstanceLimits]) -
         if limits is None or state.trading_state_of(name) not in MAY_EXIT:
             continue
         for rule in _INSTANCE_RULES:
-            breach = rule.check(limits, state, magic)
+            breach = None if rule.of_equity and state.unvalued else rule.check(limits, state, magic)
             if breach is not None:
                 yield _exit(rule, magic, breach)
                 break
@@ -151,7 +154,14 @@ _ACCOUNT_RULES: tuple[_AccountRule, ...] = (
         "account: prop_firm.flatten_frac",
         _firm_maximum_loss,
     ),
-    _AccountRule("prop-flat-by", _FIRM, "positions in forbidden hours", "account: prop_firm.flat_by", _firm_flat_by),
+    _AccountRule(
+        "prop-flat-by",
+        _FIRM,
+        "positions in forbidden hours",
+        "account: prop_firm.flat_by",
+        _firm_flat_by,
+        of_equity=False,
+    ),
     _AccountRule("drawdown", _ACCOUNT, "a slow bleed", "account: limits.on_drawdown", _drawdown),
     _AccountRule(
         "account-daily-loss",
@@ -163,7 +173,12 @@ _ACCOUNT_RULES: tuple[_AccountRule, ...] = (
 )
 _INSTANCE_RULES: tuple[_InstanceRule, ...] = (
     _InstanceRule(
-        "session-end", _INSTANCE, "positions outside the session", "strategy: limits.exit_at_session_end", _session_end
+        "session-end",
+        _INSTANCE,
+        "positions outside the session",
+        "strategy: limits.exit_at_session_end",
+        _session_end,
+        of_equity=False,
     ),
     _InstanceRule(
         "instance-daily-loss",

@@ -99,6 +99,8 @@ class RiskState:
         Orders without an outcome and working ones. The order of the intent in question may be among them.
     floating : Mapping of int to Decimal
         Profit of the open trades by magic number.
+    unvalued : tuple of str
+        Instruments of own trades without a quote or a rate: equity and floating profit do not count them.
     recent_intents : Mapping of int to int
         Intents of the last 60 s by magic number, without the one in question.
     locked : Mapping of str to str
@@ -118,6 +120,7 @@ class RiskState:
     trades: tuple[Trade, ...] = ()
     orders: tuple[Order, ...] = ()
     floating: Mapping[int, Decimal] = field(default_factory=dict)
+    unvalued: tuple[str, ...] = ()
     recent_intents: Mapping[int, int] = field(default_factory=dict)
     locked: Mapping[str, str] = field(default_factory=dict)
     trading_state: TradingState = TradingState.ACTIVE

@@ -73,6 +73,7 @@ class Calls:
     async def attach(self, request: Attach, caller: Caller) -> InstanceSnapshot:
         """Give a worker everything it owns, as it is on disk."""
         gateway = self._gateway
+        gateway.flattener.attached(request.magic)
         await gateway.journal.settle()
         book, read, magic = gateway.book, gateway.journal.read, request.magic
         since = request.since_ns

@@ -106,7 +106,7 @@ class Gateway:
         self.lookups = Lookups(
             account, adapter, self.book, moves, self.bookkeeper, journal, budget, self.alerts, host_clock, self.tasks
         )
-        self.intake = Intake(self.book, self.gate, self.valuation, adapter.capabilities, clock)
+        self.intake = Intake(self.book, self.gate, self.valuation, adapter.capabilities, self.alerts, clock)
         self.submitter = Submitter(
             account, adapter, self.book, self.intake, moves, self.bookkeeper, self.lookups, journal, self.publisher,
             self.valuation, budget, self.alerts, clock, self.tasks, self.online,

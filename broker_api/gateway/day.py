@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
 from atrader.orders.model import Fill, Trade
 from atrader.risk import InstanceRecord, RiskDay
+from broker_api.gateway.valuation import Worth
 from broker_api.journal import Batch, Journal
 
 _DAY: Final = "risk-day"
@@ -40,15 +40,20 @@ class DayKeeper:
             # Another calendar from now on: its first boundary starts the next day.
             self.day = day.model_copy(update={"instances": records, "calendar": calendar})
 
-    def value(
-        self, now_ns: int, balance: Decimal, equity: Decimal, floating: Mapping[int, Decimal], batch: Batch
-    ) -> RiskDay:
-        """Work a valuation in, starting a new day when the calendar says so; what changed goes into the batch."""
+    def value(self, now_ns: int, worth: Worth, quoted_ns: int | None, batch: Batch) -> RiskDay:
+        """Work a valuation in, starting a new day when the calendar says so; what changed goes into the batch.
+
+        While own trades cannot be valued nothing is worked in. A new day needs a quote (of ``quoted_ns``) in it as
+        well as the clock: a clock that jumped ahead and came back would else leave the risk day in tomorrow.
+        """
+        balance, equity = worth.balance, worth.equity
+        if worth.unvalued:
+            return self.day or RiskDay.begin(self._calendar, now_ns, balance, equity)
         if self.day is None:
             self.day = RiskDay.begin(self._calendar, now_ns, balance, equity)
             self._note_day(batch)
             return self.day
-        rolled = self.day.roll(now_ns, balance, equity, floating)
+        rolled = self.day.roll(min(now_ns, quoted_ns or 0), balance, equity, worth.floating)
         if rolled is not self.day:
             new_day = rolled.day_start_ns != self.day.day_start_ns
             self.day = rolled

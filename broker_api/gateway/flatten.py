@@ -47,6 +47,7 @@ class Flattener:
         self._alerts = alerts
         self._clock = clock
         self._pause_clock = pause_clock
+        self._down: dict[int, Literal["reduce", "flatten"]] = {}  # magic numbers whose worker stays away
         self._pauses: dict[str, tuple[float, float]] = {}  # trade or order id -> not before, pause
         self._limits: Mapping[int, InstanceLimits] = {magic: config.limits for magic, config in gate.instances.items()}
 
@@ -85,22 +86,40 @@ class Flattener:
         return done
 
     async def instance_down(self, instance: str, magic: int, policy: Literal["keep", "reduce", "flatten"]) -> int:
-        """Apply the policy of an instance whose worker stays away: nothing, no new trades, or no trades at all."""
+        """Apply the policy of an instance whose worker stays away: nothing, no new trades, or no trades at all.
+
+        It is kept in memory and applied with every `turn` until a worker attaches (`attached`): a closed market or a
+        broker that refuses is tried again. A new gateway has to be told again, which its manager does.
+        """
         self._alerts.alert("instance-down", f"worker of {instance} is down: {policy}", magic=magic)
-        if policy == "flatten":
-            return await self.close_all(magic, "instance-down")
-        if policy == "reduce":
-            return sum([self.cancel(order, "instance-down") for order in self._book.live_opens(magic)])
-        return 0
+        if policy == "keep":
+            self._down.pop(magic, None)
+            return 0
+        self._down[magic] = policy
+        return await self.close_all(magic, "instance-down") if policy == "flatten" else self._sweep_down(magic)
+
+    def attached(self, magic: int) -> None:
+        """Note that an instance has a worker again: its policy for the time without one ends."""
+        self._down.pop(magic, None)
+
+    def _sweep_down(self, magic: int) -> int:
+        if self._down[magic] == "flatten":
+            return self.sweep(magic, "instance-down")
+        return sum([self.cancel(order, "instance-down") for order in self._book.live_opens(magic)])
 
     def turn(self) -> None:
-        """Carry out what trading states and limits force, as far as it is not under way. Returns at once."""
+        """Carry out what trading states, limits and absent workers force, as far as it is not under way.
+
+        Returns at once.
+        """
         if self._states.of_account() is TradingState.FLATTENING:
             self.sweep(None, "flatten")
         else:
             for config in self._gate.instances.values():
                 if self._states.of_instance(config.name) is TradingState.FLATTENING:
                     self.sweep(config.magic, "flatten")
+        for magic in self._down:
+            self._sweep_down(magic)
         if self._book.own_trades() or self._book.live_opens():
             for forced in forced_exits(self._gate.limits, self._gate.state(), self._limits):
                 if self.sweep(forced.magic, forced.rule):

@@ -101,6 +101,7 @@ class Gate:
             trades=trades,
             orders=orders,
             floating=worth.floating,
+            unvalued=worth.unvalued,
             recent_intents={} if intent is None else {intent.magic: self._count(intent.magic, now_ns)},
             locked=self.locks if intent is None else {**self.locks, **self._book.unknown_fences(intent.magic)},
             trading_state=self._states.of_account(),
@@ -116,7 +117,7 @@ class Gate:
         """Work the present valuation into the risk day; what changed is journaled with the next commit."""
         worth = self._valuation.worth(self._book.ledger.open_trades())
         batch = Batch(self._book.account)
-        day = self._day.value(now_ns, worth.balance, worth.equity, worth.floating, batch)
+        day = self._day.value(now_ns, worth, self._valuation.newest_ns, batch)
         if batch.statements:
             self._journal.stage(batch)
         return day

@@ -11,6 +11,7 @@ from atrader.orders.model import Intent, Order
 from atrader.orders.states import LIVE, OrderState
 from atrader.risk import Deny
 from broker_api.adapter import Capabilities
+from broker_api.gateway.alerts import Alerts
 from broker_api.gateway.book import Book
 from broker_api.gateway.gate import Gate
 from broker_api.gateway.valuation import Valuation
@@ -26,11 +27,20 @@ class Intake:
     only what cannot be anybody's order (wrong account, reused id) is refused by an error.
     """
 
-    def __init__(self, book: Book, gate: Gate, valuation: Valuation, capabilities: Capabilities, clock: Clock) -> None:
+    def __init__(
+        self,
+        book: Book,
+        gate: Gate,
+        valuation: Valuation,
+        capabilities: Capabilities,
+        alerts: Alerts,
+        clock: Clock,
+    ) -> None:
         self._book = book
         self._gate = gate
         self._valuation = valuation
         self._capabilities = capabilities
+        self._alerts = alerts
         self._clock = clock
 
     def check_origin(self, intent: Intent) -> None:
@@ -88,6 +98,14 @@ class Intake:
         return intent.trade_id is not None or intent.price is None
 
     def _decide(self, intent: Intent) -> tuple[Decimal | None, str | None]:
+        try:
+            return self._judge(intent)
+        except Exception as error:  # boundary: nothing is journaled yet, and it would end the next gateway as well
+            self._alerts.count("intake-failed")
+            self._alerts.log.error("intake-failed", client_id=intent.client_id, exc_info=error)
+            return None, f"internal-error: {type(error).__name__}: {error}"
+
+    def _judge(self, intent: Intent) -> tuple[Decimal | None, str | None]:
         if intent.instrument not in self._valuation.instruments:
             return None, f"unknown-instrument: this account does not trade {intent.instrument}"
         missing = self._missing(intent)

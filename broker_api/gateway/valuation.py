@@ -26,6 +26,7 @@ class Worth(NamedTuple):
     equity: Decimal
     margin_used: Decimal
     floating: Mapping[int, Decimal]  # profit of the open trades by magic number
+    unvalued: tuple[str, ...]  # instruments of own trades without a quote or a rate: equity is not the whole truth
 
 
 class Valuation:
@@ -53,6 +54,11 @@ class Valuation:
         for tick in ticks:
             if 0.0 < tick.bid <= tick.ask:
                 self.ticks[tick.instrument] = tick
+
+    @property
+    def newest_ns(self) -> int | None:
+        """Time of the newest of the last quotes; None before the first."""
+        return max((tick.time_ns for tick in self.ticks.values()), default=None)
 
     def quote(self, symbol: str, now_ns: int) -> Quote | None:
         """Return the last quote as money."""
@@ -84,7 +90,10 @@ class Valuation:
         return rates
 
     def worth(self, trades: Sequence[Trade]) -> Worth:
-        """Value the account with these open trades; what has no price or rate yet counts as nothing won or lost."""
+        """Value the account with these open trades; what has no price or rate yet counts as nothing won or lost.
+
+        The instruments of own trades for which that is so are named in ``unvalued``.
+        """
         subject = (self.balance, self.instruments, tuple(trades))
         if self._known is None or self._known[0] != subject:
             self._known = subject, self._value(trades)
@@ -92,19 +101,23 @@ class Valuation:
 
     def _value(self, trades: Sequence[Trade]) -> Worth:
         floating: dict[int, Decimal] = {}
-        equity, legs = self.balance, dict[str, dict[str, Decimal]]()
+        equity, legs, unvalued = self.balance, dict[str, dict[str, Decimal]](), set[str]()
         for trade in trades:
             legs.setdefault(trade.instrument, {"buy": _ZERO, "sell": _ZERO})[trade.side] += trade.units
             won = self._floating(trade)
+            if won is None:
+                won = _ZERO
+                if trade.magic != 0:  # nobody has to quote what is foreign
+                    unvalued.add(trade.instrument)
             equity += won
             floating[trade.magic] = floating.get(trade.magic, _ZERO) + won
-        return Worth(self.balance, equity, self._margin(legs), floating)
+        return Worth(self.balance, equity, self._margin(legs), floating, tuple(sorted(unvalued)))
 
-    def _floating(self, trade: Trade) -> Decimal:
+    def _floating(self, trade: Trade) -> Decimal | None:
         quote = self.quote(trade.instrument, 0)
         rate = None if quote is None else self.rate(self.instruments[trade.instrument].quote)
         if quote is None or rate is None:
-            return _ZERO
+            return None
         price = closing_price(trade.side, quote.bid, quote.ask)
         return profit_of(trade.side, trade.units, trade.open_price, price, rate, self._digits)
 

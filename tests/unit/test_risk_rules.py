@@ -138,6 +138,7 @@ CASES = [
         {"trades": (make_trade("t1"),), "orders": (WORKING,)},
         good_state={"trades": (make_trade("t1"), make_trade("t2", side="sell", stop_loss=D("1.2")))},
     ),
+    Case("unvalued", {}, {"unvalued": ("GBP/USD",)}, good_state={}),
     Case("account-daily-loss", account(daily_loss=500), {"equity": D(9500)}, good_state={"equity": D("9500.01")}),
     Case(
         "account-daily-loss-frac",
