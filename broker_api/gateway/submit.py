@@ -87,6 +87,7 @@ class Submitter:
         self._tasks = tasks
         self._online = online
         self._running: dict[str, _Running] = {}
+        self._resumed: set[asyncio.Task[Any]] = set()
         self._sending: set[str] = set()
         self._decisions: dict[tuple[int, str], str] = {}
 
@@ -132,7 +133,9 @@ class Submitter:
         client_id = entry.order.client_id
         if entry.order.state is OrderState.NEW and client_id not in self.in_hand:
             self._sending.add(client_id)  # now: before the task begins this may be called again
-            self._tasks.spawn(self._send(entry))
+            task = self._tasks.spawn(self._send(entry))
+            self._resumed.add(task)
+            task.add_done_callback(self._resumed.discard)
 
     @property
     def in_hand(self) -> frozenset[str]:
@@ -142,11 +145,11 @@ class Submitter:
     @property
     def busy(self) -> bool:
         """Whether intents are being carried out."""
-        return bool(self._running or self._sending)
+        return bool(self._running or self._resumed)
 
     async def idle(self, timeout_s: float) -> None:
         """Wait until nothing is being carried out, for a time."""
-        tasks = [running.task for running in self._running.values()]
+        tasks = [*self._resumed, *(running.task for running in self._running.values())]
         if tasks:
             await asyncio.wait(tasks, timeout=timeout_s)
 

@@ -142,6 +142,18 @@ def test_an_order_resumed_twice_is_sent_once(desk: Desk) -> None:
     run(story())
 
 
+def test_a_resumed_order_that_waits_for_the_broker_does_not_keep_the_gateway_from_stopping(desk: Desk) -> None:
+    async def story() -> None:
+        entry = await desk.next_life_with_a_new_order()
+        desk.bench.gateway.submitter.resume(entry)
+        await desk.bench.gateway.stop(0.05)
+        assert not desk.bench.gateway.submitter.busy
+        assert desk.bench.journal.read.open_orders()[0].order.state is OrderState.NEW
+        desk.bench.journal.close()
+
+    run(story())
+
+
 @pytest.mark.parametrize(("stopped", "state", "closed"), [(400, "FILLED", 600), (1000, "CANCELLED", 0)])
 def test_a_close_that_is_sent_again_closes_only_what_is_left(desk: Desk, stopped: int, state: str, closed: int) -> None:
     async def story() -> None:
