@@ -44,12 +44,18 @@ class Reading:
         return None if row is None else _entry(row)
 
     def orders_since(self, magic: int, since_ns: int, limit: int) -> list[Order]:
-        """Return the newest orders of a magic number that changed at or after a time, oldest change first."""
-        rows = self._connection.execute(
-            "SELECT body FROM orders WHERE magic = ? AND updated_ns >= ? ORDER BY updated_ns DESC, rowid DESC LIMIT ?",
-            (magic, since_ns, limit),
-        )
-        return [Order.model_validate_json(body) for (body,) in rows][::-1]
+        """Return the newest orders of a magic number that changed at or after a time, oldest change first.
+
+        The newest are those with the highest counters, the worker's and the gateway's own apart: an index by time would
+        be written with every change of every order.
+        """
+        found: list[Order] = []
+        for newest in ("n > 0 ORDER BY n DESC", "n < 0 ORDER BY n"):
+            rows = self._connection.execute(
+                f"SELECT body, updated_ns FROM orders WHERE magic = ? AND {newest} LIMIT ?", (magic, limit)
+            )
+            found += [Order.model_validate_json(body) for body, updated_ns in rows if updated_ns >= since_ns]
+        return sorted(found, key=lambda order: order.updated_ns)[-limit:]
 
     def counters(self, magic: int) -> tuple[int, int]:
         """Return the highest worker counter and the lowest gateway counter of a magic number; 0 = none."""

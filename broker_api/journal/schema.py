@@ -28,7 +28,6 @@ CREATE TABLE orders (
 );
 CREATE UNIQUE INDEX orders_by_decision ON orders (magic, decision) WHERE decision IS NOT NULL;
 CREATE INDEX orders_open ON orders (state) WHERE state IN ('NEW', 'SENT', 'UNKNOWN', 'WORKING', 'PARTIAL');
-CREATE INDEX orders_by_time ON orders (magic, updated_ns);
 CREATE TABLE fills (
     fill_id TEXT PRIMARY KEY,
     magic INTEGER NOT NULL,
@@ -36,7 +35,7 @@ CREATE TABLE fills (
     trade_id TEXT,
     time_ns INTEGER NOT NULL,
     body TEXT NOT NULL
-);
+) WITHOUT ROWID;
 CREATE TABLE swaps (transaction_id INTEGER PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE trades (
     trade_id TEXT PRIMARY KEY,
