@@ -117,7 +117,7 @@ class Submitter:
         if running is None:
             known = self._book.known(intent, digest)
             if known is not None:
-                return known.order, True
+                return await self._on_disk(known.order.client_id, timeout_s), True
             if intent.action == "open" and self._journal.is_full:
                 raise JournalFull("the journal cannot be written: nothing opens until there is room")
             return await self._wait_for(intent.client_id, self._begin(intent, digest), timeout_s), False
@@ -194,6 +194,16 @@ class Submitter:
         await asyncio.wait((task,), timeout=timeout_s)
         if task.done() and not task.cancelled():
             task.result()
+        return await self._on_disk(client_id, timeout_s)
+
+    async def _on_disk(self, client_id: str, timeout_s: float) -> Order:
+        """Return an order as the journal has it: memory is ahead of it for a moment, or while the disk is full."""
+        if self._journal.waiting:
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await self._journal.settle()
+            except TimeoutError as error:
+                raise Retryable("the journal cannot be written at present: ask again") from error
         entry = self._book.entry(client_id)
         if entry is None:
             raise Retryable("nothing was sent yet: the broker is away or the request budget is used up; ask again")

@@ -90,6 +90,7 @@ class Journal:
         self.read = Reading(self._connection)
         self._reserve = Reserve(path.with_suffix(".reserve"))
         self._queue: list[_Waiting] = []
+        self._quiet: list[_Waiting] = []
         self._turn: asyncio.Handle | None = None
         self._retry: asyncio.TimerHandle | None = None
         self.is_full = not self._reserve.hold()
@@ -120,7 +121,7 @@ class Journal:
 
     def stage_quietly(self, batch: Batch) -> None:
         """Have a fact written with whatever commit comes next, without causing one; for housekeeping."""
-        self._queue.append(_Waiting(batch, None))
+        self._quiet.append(_Waiting(batch, None))
 
     async def settle(self) -> None:
         """Wait until everything handed over so far is on disk."""
@@ -142,10 +143,14 @@ class Journal:
             self._turn = None
         queue, self._queue = self._queue, []
         if queue:
+            queue += self._quiet
+            self._quiet = []
             self._work(queue)
 
     def close(self) -> None:
         """Write what can be written, close the file and let the lock go. May be called twice."""
+        self._queue += self._quiet
+        self._quiet = []
         self.flush()
         for planned in (self._turn, self._retry):
             if planned is not None:
@@ -158,6 +163,7 @@ class Journal:
     def abandon(self) -> None:
         """Close the file without writing what waits, as the death of the process would; for tests of recovery."""
         self._queue.clear()
+        self._quiet.clear()
         self.close()
 
     def _plan_turn(self) -> None:

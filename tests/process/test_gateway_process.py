@@ -105,9 +105,16 @@ class GatewayProcess:
         return self.process.wait(deadline_s)
 
     def stop(self) -> int:
+        wait_for(self._answers, "the gateway to be up")
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
         return self.wait_for_end()
+
+    def _answers(self) -> bool:
+        try:
+            return self.client.account(timeout_s=1.0).name == "paper"
+        except Retryable:
+            return False
 
     def end(self) -> None:
         if self.process is not None and self.process.poll() is None:

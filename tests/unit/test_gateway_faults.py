@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from atrader.errors import Retryable
 from atrader.orders.states import IN_FLIGHT, OrderState
 from broker_api.adapter import BrokerTrade, FillReport
 from tests.support.fault_broker import FAULTS, PRICE, FaultAdapter, Venue
@@ -279,6 +280,29 @@ def test_partial_fills_make_one_trade(stage: Stage) -> None:
         (trade,) = stage.bench.gateway.book.own_trades()
         assert trade.units == D(1001)
         await stage.settled()
+        await stage.bench.stop()
+
+    run(story())
+
+
+def test_an_answer_never_tells_more_than_the_journal_has(stage: Stage) -> None:
+    async def story() -> None:
+        await stage.connect()
+        intent = stage.bench.intent()
+        submit = stage.bench.gateway.submitter.submit
+        first = asyncio.ensure_future(submit(intent))
+        answered = False
+        while not answered:  # somebody asks again in each turn of the loop, and has no time to wait
+            await asyncio.sleep(0)
+            try:
+                order, _ = await submit(intent, 0.0)
+            except Retryable:
+                continue
+            stored = stage.bench.journal.read.order(intent.client_id)
+            assert stored is not None
+            assert stored.order.state is order.state
+            answered = order.state is OrderState.FILLED
+        await first
         await stage.bench.stop()
 
     run(story())
