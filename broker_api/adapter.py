@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Literal, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from atrader.instruments import Instrument
 from atrader.market import Tick
@@ -184,6 +184,3 @@ class PriceDriven(Protocol):
 
     def on_ticks(self, ticks: Sequence[Tick]) -> Sequence[AnyReport]:
         """Work the quotes in, oldest first, and return what they caused; on disk before it returns."""
-
-
-AdapterKind = Literal["paper"]
