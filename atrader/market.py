@@ -77,9 +77,14 @@ class Bars:
             setattr(self, name, column)
 
     @classmethod
+    def allocate(cls, count: int) -> Bars:
+        """Return so many bars whose values are still to be written."""
+        return cls(np.empty(count, np.int64), *(np.empty(count, np.float64) for _ in BAR_COLUMNS[1:]))
+
+    @classmethod
     def empty(cls) -> Bars:
         """Return no bars."""
-        return cls(np.empty(0, np.int64), *(np.empty(0, np.float64) for _ in BAR_COLUMNS[1:]))
+        return cls.allocate(0)
 
     @classmethod
     def from_rows(cls, rows: list[Bar]) -> Bars:

@@ -110,10 +110,15 @@ class ImportBars(Request):
 
 
 class Stored(Answer):
-    """How many rows were stored, and how many of them were new."""
+    """How many rows came, how many of them were new, and how many took the place of others with other values.
+
+    ``changed`` holds the first open time that is not as it was, and a time after the last one.
+    """
 
     rows: int
     new: int
+    revised: int = 0
+    changed: tuple[int, int] | None = None
 
 
 ImportBars.answer = Stored

@@ -4,6 +4,24 @@ The embedded ones are SQLite files with exactly one writing connection each. Tha
 library of Python 3.11 and Debian 12 can damage a file when two connections write or checkpoint in the same moment.
 """
 
-from data_layer.store.interface import HistoryReader, HistoryStore, MarketBatch, MarketReader, MarketStore
+from data_layer.store.interface import (
+    BackfillRequest,
+    HistoryReader,
+    HistoryStore,
+    MarketBatch,
+    MarketReader,
+    MarketStore,
+    Revision,
+)
+from data_layer.store.ranges import TimeRange
 
-__all__ = ["HistoryReader", "HistoryStore", "MarketBatch", "MarketReader", "MarketStore"]
+__all__ = [
+    "BackfillRequest",
+    "HistoryReader",
+    "HistoryStore",
+    "MarketBatch",
+    "MarketReader",
+    "MarketStore",
+    "Revision",
+    "TimeRange",
+]

@@ -109,6 +109,11 @@ class ColumnTable:
         row = db.execute(f"SELECT t1 FROM {self._chunks} WHERE series=? ORDER BY t0 DESC LIMIT 1", (series,)).fetchone()
         return -(2**63) if row is None else int(row[0])
 
+    def last_ns(self, db: sqlite3.Connection, series: int) -> int:
+        """Return the last time, the smallest int64 when there is none."""
+        row = db.execute(f"SELECT max({self._time}) FROM {self._tail} WHERE series=?", (series,)).fetchone()
+        return self.last_chunk_ns(db, series) if row[0] is None else int(row[0])
+
     def append(self, db: sqlite3.Connection, series: int, rows: Sequence[tuple[Any, ...]], number: int = 0) -> None:
         """Add single rows later than all chunks, inside a transaction; rows of equal time and number are replaced.
 

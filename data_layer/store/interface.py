@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 from atrader.market import Bar, Bars, Tick
 from atrader.messages.data import QueryHistory, SeriesInfo, Stored
 from atrader.messages.gateway import OutboxRow
+from data_layer.store.ranges import TimeRange
 
 
 class MarketBatch(NamedTuple):
@@ -38,6 +39,49 @@ class MarketBatch(NamedTuple):
     forming: Mapping[str, Bar]
 
 
+class Revision(NamedTuple):
+    """Stored bars that others took the place of.
+
+    Attributes
+    ----------
+    recorded_ns : int
+        When, ns UTC.
+    source : str
+        Who brought the others.
+    replaced : Bars
+        The bars as they were before.
+    """
+
+    recorded_ns: int
+    source: str
+    replaced: Bars
+
+
+class BackfillRequest(NamedTuple):
+    """A range of bars that somebody asked for, and how far it is.
+
+    Attributes
+    ----------
+    id : str
+        Given by who asked; the same id is the same request.
+    start_ns, end_ns : int
+        What was asked for.
+    left_ns : int
+        Everything from there on is done: the newest bars come first. At `start_ns` the request is done.
+    replace : bool
+        Whether bars that are stored are fetched again.
+    """
+
+    id: str
+    instrument: str
+    timeframe: str
+    start_ns: int
+    end_ns: int
+    left_ns: int
+    replace: bool
+    requested_ns: int
+
+
 class MarketReader(Protocol):
     """Reads bars and quotes."""
 
@@ -55,6 +99,34 @@ class MarketReader(Protocol):
 
     def forming(self, timeframe: str) -> dict[str, Bar]:
         """Return the bars that were forming at the last commit, by instrument."""
+        ...
+
+    def origins(
+        self, instrument: str, timeframe: str, start_ns: int | None = None, end_ns: int | None = None
+    ) -> list[TimeRange]:
+        """Return who brought the bars, as ranges that overlap ``[start_ns, end_ns)``, oldest first.
+
+        A bar belongs to the range that holds its open time; a range may have holes.
+        """
+        ...
+
+    def answered(
+        self, instrument: str, timeframe: str, start_ns: int | None = None, end_ns: int | None = None
+    ) -> list[TimeRange]:
+        """Return the ranges that a source has told everything about, oldest first: what is missing there is no gap."""
+        ...
+
+    def revisions(
+        self, instrument: str, timeframe: str, start_ns: int | None = None, end_ns: int | None = None
+    ) -> list[Revision]:
+        """Return what was replaced with open times in ``[start_ns, end_ns)``, in the order it happened.
+
+        The revision of a bar is how often it is in there: 0 for one that is as it came.
+        """
+        ...
+
+    def backfills(self) -> list[BackfillRequest]:
+        """Return the requests for history that are not done, oldest first."""
         ...
 
     def ticks(
@@ -75,11 +147,37 @@ class MarketStore(MarketReader, Protocol):
         """Store a batch in one transaction."""
         ...
 
-    def put_bars(self, instrument: str, timeframe: str, source: str, bars: Bars) -> Stored:
-        """Store bars in one transaction; those with an open time that exists replace the old ones.
+    def put_bars(
+        self,
+        instrument: str,
+        timeframe: str,
+        source: str,
+        bars: Bars,
+        *,
+        keep: bool = False,
+        answered: tuple[int, int] | None = None,
+        progress: BackfillRequest | None = None,
+    ) -> Stored:
+        """Store bars in one transaction; may be repeated. Values that are replaced by others are kept as a revision.
 
-        May be repeated. Raises ValueError when open times do not strictly increase.
+        Parameters
+        ----------
+        keep : bool
+            Whether a stored bar stays when one of the same open time comes; else the new one takes its place.
+        answered : (int, int), optional
+            The source has told everything in this range: bars that are missing there do not exist.
+        progress : BackfillRequest, optional
+            How far a request is now, saved together with the bars.
+
+        Raises
+        ------
+        ValueError
+            When open times do not strictly increase.
         """
+        ...
+
+    def save_backfill(self, request: BackfillRequest) -> None:
+        """Keep a request for history, or how far it is; one that is done is forgotten."""
         ...
 
     def put_ticks(self, instrument: str, source: str, ticks: Sequence[Tick]) -> Stored:

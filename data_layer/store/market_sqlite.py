@@ -10,12 +10,16 @@ from typing import Any, Final
 
 import numpy as np
 
+from atrader.clock import NS_PER_S, Clock, SystemClock
 from atrader.market import BAR_COLUMNS, Bar, Bars, Tick
 from atrader.messages.data import SeriesInfo, Stored
 from atrader.timeframes import Timeframe
+from data_layer.store.bar_merge import merged
+from data_layer.store.bar_records import SCHEMA, BarRecords, RangeKind
 from data_layer.store.column_table import ColumnTable
-from data_layer.store.interface import MarketBatch
+from data_layer.store.interface import BackfillRequest, MarketBatch, Revision
 from data_layer.store.lock import StoreLock
+from data_layer.store.ranges import TimeRange
 from data_layer.store.sqlite_file import checkpoint, errors_of, open_reader, open_writer
 
 MARKET_VERSION: Final = 1
@@ -39,6 +43,7 @@ class SqliteMarketReader:
         self._path = path
         self._bars = ColumnTable(path, "bar", BAR_COLUMNS, integers=1)
         self._ticks = ColumnTable(path, "tick", TICK_COLUMNS, integers=2)
+        self._records = BarRecords(path)
         self._db = connection or open_reader(path, MARKET_VERSION)
 
     def series(self, instrument: str | None = None) -> list[SeriesInfo]:
@@ -92,6 +97,31 @@ class SqliteMarketReader:
             ).fetchall()
         return {row[0]: Bar(*row[1:]) for row in rows}
 
+    def origins(
+        self, instrument: str, timeframe: str, start_ns: int | None = None, end_ns: int | None = None
+    ) -> list[TimeRange]:
+        """Return who brought the bars, as ranges that overlap ``[start_ns, end_ns)``, oldest first."""
+        return self._ranges(instrument, timeframe, "origin", start_ns, end_ns)
+
+    def answered(
+        self, instrument: str, timeframe: str, start_ns: int | None = None, end_ns: int | None = None
+    ) -> list[TimeRange]:
+        """Return the ranges that a source has told everything about, oldest first: what is missing there is no gap."""
+        return self._ranges(instrument, timeframe, "answered", start_ns, end_ns)
+
+    def revisions(
+        self, instrument: str, timeframe: str, start_ns: int | None = None, end_ns: int | None = None
+    ) -> list[Revision]:
+        """Return what was replaced with open times in ``[start_ns, end_ns)``, in the order it happened."""
+        with errors_of(self._path):
+            number = self._find(instrument, timeframe)
+            return [] if number is None else self._records.revisions(self._db, number, *_period(start_ns, end_ns))
+
+    def backfills(self) -> list[BackfillRequest]:
+        """Return the requests for history that are not done, oldest first."""
+        with errors_of(self._path):
+            return self._records.requests(self._db)
+
     def ticks(
         self, instrument: str, start_ns: int | None = None, end_ns: int | None = None, limit: int | None = None
     ) -> list[Tick]:
@@ -107,6 +137,13 @@ class SqliteMarketReader:
     def close(self) -> None:
         """Close; may be called twice."""
         self._db.close()
+
+    def _ranges(
+        self, instrument: str, timeframe: str, kind: RangeKind, start_ns: int | None, end_ns: int | None
+    ) -> list[TimeRange]:
+        with errors_of(self._path):
+            number = self._find(instrument, timeframe)
+            return [] if number is None else self._records.ranges(self._db, number, kind, *_period(start_ns, end_ns))
 
     def _find(self, instrument: str, timeframe: str) -> int | None:
         row = self._db.execute(
@@ -126,6 +163,8 @@ class SqliteMarketStore(SqliteMarketReader):
         Who this is, for whoever finds the lock taken.
     wait_s : float
         How long to wait for the lock.
+    clock : Clock, optional
+        Dates revisions; default: the host's.
 
     Raises
     ------
@@ -133,7 +172,8 @@ class SqliteMarketStore(SqliteMarketReader):
         When another process holds it, or the file is damaged, newer than this program or cannot be written.
     """
 
-    def __init__(self, path: Path, owner: str, wait_s: float = 0.0) -> None:
+    def __init__(self, path: Path, owner: str, wait_s: float = 0.0, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
         self._lock = StoreLock(path, owner, wait_s)
         try:
             super().__init__(path, open_writer(path, "NORMAL", _schema(path), MARKET_VERSION))
@@ -155,22 +195,37 @@ class SqliteMarketStore(SqliteMarketReader):
                     f"INSERT OR REPLACE INTO forming VALUES (?, {', '.join('?' * len(BAR_COLUMNS))})", (number, *bar)
                 )
 
-    def put_bars(self, instrument: str, timeframe: str, source: str, bars: Bars) -> Stored:
-        """Store bars in one transaction; those with an open time that exists replace the old ones."""
-        if len(bars) == 0:
-            return Stored(rows=0, new=0)
+    def put_bars(
+        self,
+        instrument: str,
+        timeframe: str,
+        source: str,
+        bars: Bars,
+        *,
+        keep: bool = False,
+        answered: tuple[int, int] | None = None,
+        progress: BackfillRequest | None = None,
+    ) -> Stored:
+        """Store bars in one transaction; may be repeated. Values that are replaced by others are kept as a revision."""
         times = bars.open_time_ns
         if not np.all(times[1:] > times[:-1]):
             raise ValueError("open times must strictly increase")
-        first_ns, end_ns = int(times[0]), int(times[-1]) + 1
         with self._transaction():
-            number = self._series(instrument, timeframe, source)
-            old = self._bars.read(self._db, number, first_ns, end_ns)
-            kept = ~np.isin(old[0], times)
-            merged = tuple(np.concatenate([new, before[kept]]) for new, before in zip(bars.columns, old, strict=True))
-            order = np.argsort(merged[0], kind="stable")
-            self._bars.replace(self._db, number, first_ns, end_ns, tuple(column[order] for column in merged))
-        return Stored(rows=len(bars), new=len(bars) - int(len(old[0]) - kept.sum()))
+            stored = Stored(rows=0, new=0)
+            if len(bars) or answered is not None:
+                number = self._series(instrument, timeframe, source)
+                if len(bars):
+                    stored = self._put(number, timeframe, source, bars, keep=keep)
+                if answered is not None:
+                    self._records.paint(self._db, number, "answered", TimeRange(*answered, source))
+            if progress is not None:
+                self._records.save_request(self._db, progress)
+        return stored
+
+    def save_backfill(self, request: BackfillRequest) -> None:
+        """Keep a request for history, or how far it is; one that is done is forgotten."""
+        with self._transaction():
+            self._records.save_request(self._db, request)
 
     def put_ticks(self, instrument: str, source: str, ticks: Sequence[Tick]) -> Stored:
         """Store quotes in one transaction, in place of all that are stored between the first and the last."""
@@ -201,15 +256,32 @@ class SqliteMarketStore(SqliteMarketReader):
         super().close()
         self._lock.close()
 
+    def _put(self, number: int, timeframe: str, source: str, bars: Bars, *, keep: bool) -> Stored:
+        """Merge bars into a series, inside a transaction."""
+        length_ns = Timeframe.parse(timeframe).seconds * NS_PER_S
+        first_ns, end_ns = int(bars.open_time_ns[0]), int(bars.open_time_ns[-1]) + 1
+        merge = merged(Bars(*self._bars.read(self._db, number, first_ns, end_ns)), bars, length_ns, keep=keep)
+        if merge.stored.changed is not None:
+            self._bars.replace(self._db, number, first_ns, end_ns, merge.bars.columns)
+        self._records.revise(self._db, number, Revision(self._clock.now_ns(), source, merge.replaced))
+        for start_ns, stop_ns in merge.taken:
+            self._records.paint(self._db, number, "origin", TimeRange(start_ns, stop_ns, source))
+        return merge.stored
+
     def _write_bars(self, instrument: str, timeframe: str, source: str, bars: list[Bar]) -> None:
         number = self._series(instrument, timeframe, source)
-        last_ns = self._bars.last_chunk_ns(self._db, number)
-        for bar in bars:
-            if bar.open_time_ns <= last_ns:  # inside the chunks: a revised bar
-                columns = Bars.from_rows([bar]).columns
-                self._bars.replace(self._db, number, bar.open_time_ns, bar.open_time_ns + 1, columns)
-        self._bars.append(self._db, number, [bar for bar in bars if bar.open_time_ns > last_ns])
-        self._bars.roll(self._db, number)
+        last_ns = self._bars.last_ns(self._db, number)
+        known = sorted((bar for bar in bars if bar.open_time_ns <= last_ns), key=_open_time)
+        if known:  # revised bars
+            latest = {bar.open_time_ns: bar for bar in known}
+            self._put(number, timeframe, source, Bars.from_rows(list(latest.values())), keep=False)
+        new = [bar for bar in bars if bar.open_time_ns > last_ns]
+        if new:
+            self._bars.append(self._db, number, new)
+            self._bars.roll(self._db, number)
+            times = [bar.open_time_ns for bar in new]
+            end_ns = max(times) + Timeframe.parse(timeframe).seconds * NS_PER_S
+            self._records.paint(self._db, number, "origin", TimeRange(min(times), end_ns, source))
 
     def _write_ticks(self, instrument: str, source: str, ticks: list[Tick]) -> None:
         number = self._series(instrument, _TICKS, source)
@@ -265,6 +337,7 @@ def _schema(path: Path) -> str:
             f"CREATE TABLE forming (series INTEGER PRIMARY KEY, {forming})",
             ColumnTable(path, "bar", BAR_COLUMNS, integers=1).schema,
             ColumnTable(path, "tick", TICK_COLUMNS, integers=2).schema,
+            SCHEMA,
         )
     )
 
@@ -278,6 +351,10 @@ def _grouped(pairs: Any) -> dict[str, list[Any]]:
 
 def _period(start_ns: int | None, end_ns: int | None) -> tuple[int, int]:
     return _FIRST if start_ns is None else start_ns, _LAST if end_ns is None else end_ns
+
+
+def _open_time(bar: Bar) -> int:
+    return bar.open_time_ns
 
 
 def _length(timeframe: str) -> int:

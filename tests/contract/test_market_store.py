@@ -13,7 +13,7 @@ import pytest
 
 from atrader.errors import StoreError
 from atrader.market import BAR_COLUMNS, Bar, Bars, Tick
-from data_layer.store import MarketBatch, MarketReader, MarketStore
+from data_layer.store import BackfillRequest, MarketBatch, MarketReader, MarketStore, TimeRange
 from data_layer.store.market_sqlite import SqliteMarketReader, SqliteMarketStore
 
 MINUTE = 60_000_000_000
@@ -64,6 +64,82 @@ def reader(place: Sqlite, store: MarketStore) -> Iterator[MarketReader]:
 
 def live(*bars: Bar, timeframe: str = "1m", forming: dict[str, Bar] | None = None, ticks: list[Tick] | None = None):
     return MarketBatch(timeframe, "feed", [("EUR/USD", bar) for bar in bars], ticks or [], forming or {})
+
+
+def test_values_that_are_replaced_are_kept_as_a_revision(store: MarketStore, reader: MarketReader) -> None:
+    bars = make_bars(5000)
+    store.put_bars("EUR/USD", "1m", "a", bars)
+    assert reader.revisions("EUR/USD", "1m") == []
+    again = make_bars(10, first=100, price=50.0)
+    stored = store.put_bars("EUR/USD", "1m", "b", bars[90:100].append(again))
+    assert (stored.rows, stored.new, stored.revised) == (20, 0, 10)
+    assert stored.changed == (START + 100 * MINUTE, START + 110 * MINUTE)
+    [revision] = reader.revisions("EUR/USD", "1m", START + 95 * MINUTE, START + 105 * MINUTE)
+    assert revision.source == "b"
+    assert same(revision.replaced, bars[100:105])
+    assert store.put_bars("EUR/USD", "1m", "b", again).changed is None
+    assert len(reader.revisions("EUR/USD", "1m")) == 1
+
+
+def test_a_late_bar_of_a_live_market_is_a_revision_too(store: MarketStore, reader: MarketReader) -> None:
+    bars = make_bars(3)
+    store.write(live(*map(bars.row, range(3))))
+    other = bars.row(1)._replace(close=7.0)
+    store.write(live(other, bars.row(2)))
+    assert reader.bars("EUR/USD", "1m").row(1) == other
+    [revision] = reader.revisions("EUR/USD", "1m")
+    assert same(revision.replaced, bars[1:2])
+
+
+def test_filling_gaps_keeps_what_is_stored(store: MarketStore, reader: MarketReader) -> None:
+    old = make_bars(2, first=3)
+    store.put_bars("EUR/USD", "1m", "live", old)
+    came = make_bars(10, price=50.0)
+    stored = store.put_bars("EUR/USD", "1m", "broker", came, keep=True)
+    assert (stored.rows, stored.new, stored.revised) == (10, 8, 0)
+    assert same(reader.bars("EUR/USD", "1m"), came[:3].append(old).append(came[5:]))
+    assert reader.revisions("EUR/USD", "1m") == []
+
+
+def test_each_bar_has_the_source_that_brought_it(store: MarketStore, reader: MarketReader) -> None:
+    def at(minute: int) -> int:
+        return START + minute * MINUTE
+
+    store.put_bars("EUR/USD", "1m", "live", make_bars(2, first=3))
+    store.write(live(*map(make_bars(2, first=20).row, range(2))))
+    store.put_bars("EUR/USD", "1m", "broker", make_bars(10, price=50.0), keep=True)
+    assert reader.origins("EUR/USD", "1m") == [
+        TimeRange(at(0), at(3), "broker"),
+        TimeRange(at(3), at(5), "live"),
+        TimeRange(at(5), at(10), "broker"),
+        TimeRange(at(20), at(22), "feed"),
+    ]
+    store.write(live(make_bars(1, first=30).row(0)))
+    assert reader.origins("EUR/USD", "1m", at(25)) == [TimeRange(at(20), at(31), "feed")], "a hole splits nothing"
+    assert reader.origins("GBP/USD", "1m") == []
+
+
+def test_what_a_source_answered_completely_is_remembered(store: MarketStore, reader: MarketReader) -> None:
+    store.put_bars("EUR/USD", "1m", "a", Bars.empty(), answered=(START, START + MINUTE))
+    store.put_bars("EUR/USD", "1m", "a", make_bars(1, first=1), answered=(START + MINUTE, START + 2 * MINUTE))
+    store.put_bars("EUR/USD", "1m", "a", Bars.empty(), answered=(START + 5 * MINUTE, START + 6 * MINUTE))
+    assert reader.answered("EUR/USD", "1m") == [
+        TimeRange(START, START + 2 * MINUTE, "a"),
+        TimeRange(START + 5 * MINUTE, START + 6 * MINUTE, "a"),
+    ]
+    assert reader.answered("EUR/USD", "1m", START + 2 * MINUTE, START + 5 * MINUTE) == []
+
+
+def test_a_request_for_history_is_kept_with_the_bars_until_it_is_done(store: MarketStore, reader: MarketReader) -> None:
+    end_ns = START + 10 * MINUTE
+    request = BackfillRequest("one", "EUR/USD", "1m", START, end_ns, end_ns, True, 5)
+    store.save_backfill(request)
+    assert reader.backfills() == [request]
+    half = request._replace(left_ns=START + 5 * MINUTE)
+    store.put_bars("EUR/USD", "1m", "a", make_bars(5, first=5), progress=half)
+    assert reader.backfills() == [half]
+    store.save_backfill(half._replace(left_ns=START))
+    assert reader.backfills() == []
 
 
 def test_bars_come_back_as_they_were_stored(store: MarketStore, reader: MarketReader) -> None:
