@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 from atrader.calendars import Calendar
@@ -14,13 +15,14 @@ from atrader.errors import StoreError
 from atrader.instruments import Instrument, known_instrument
 from atrader.market import Bars, Tick
 from atrader.messages.data import QueryHistory, SeriesInfo, Stored
+from atrader.runtime.file_lock import owner_of
 from atrader.timeframes import Timeframe
 from data_layer.bars import BarLibrary, Gap, find_gaps
 from data_layer.client import DataClient
 from data_layer.store import MarketReader, MarketStore
 from data_layer.store.history_sqlite import SqliteHistoryReader
-from data_layer.store.lock import is_locked
 from data_layer.store.market_sqlite import SqliteMarketReader, SqliteMarketStore
+from data_layer.store.sqlite_file import lock_of
 
 _LOCK_WAIT_S: Final = 2.0
 
@@ -181,7 +183,7 @@ def open_market(home: Home, instruments: Mapping[str, Instrument] | None = None)
     DeadlineExceeded
         When the data layer holds the store but does not answer.
     """
-    if _is_running(home, home.market_store.name):
+    if _is_running(home.market_store):
         with DataClient(home) as client:
             yield _RunningMarket(client)
     else:
@@ -199,12 +201,12 @@ def open_history(home: Home) -> Iterator[HistorySource]:
     DeadlineExceeded
         When the data layer holds the store but does not answer.
     """
-    if _is_running(home, home.history_store.name):
+    if _is_running(home.history_store):
         with DataClient(home) as client:
             yield _RunningHistory(client)
     else:
         yield _StoredHistory(home)
 
 
-def _is_running(home: Home, store: str) -> bool:
-    return home.data.is_dir() and is_locked(home.data / store)
+def _is_running(store: Path) -> bool:
+    return owner_of(lock_of(store)) is not None

@@ -46,7 +46,9 @@ def demo(directory: Path, seconds: float | None) -> None:
     if not (home.etc / "atrader.toml").exists():
         write_template(home.root, "demo")
     if (owner := owner_of(home)) is not None:
-        raise Locked(f"{home.root} is run by {owner} already\nlook: {_program('atrader-manager', home)} status --watch")
+        raise Locked(
+            f"{home.root} is in use by {owner} already\nlook: {_program('atrader-manager', home)} status --watch"
+        )
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     with _manager(home) as manager, contextlib.suppress(KeyboardInterrupt):

@@ -27,7 +27,7 @@ from manager.control import ControlCalls
 from manager.fork_server import PRELOAD, tag_of
 from manager.gateways import Gateways
 from manager.history import History, Outbox
-from manager.lock import ManagerLock
+from manager.lock import take_lock
 from manager.reloading import Reloader
 from manager.replay_watch import ReplayWatch
 from manager.spawn import Spawner
@@ -77,7 +77,7 @@ def run_manager(
     paths = Home(Path(home).absolute())
     try:
         _make_folders(paths)
-        lock = ManagerLock.take(paths)
+        lock = take_lock(paths)
     except (AtraderError, OSError) as error:
         print(f"atrader-manager: {error}", file=sys.stderr)
         return exit_code_of(error)

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from atrader.errors import Rejected, StoreError
+from atrader.runtime.file_lock import FileLock
 from broker_api.journal.batch import Batch
-from broker_api.journal.lock import AccountLock
 from broker_api.journal.reading import Reading
 from broker_api.journal.reserve import Reserve
 from broker_api.journal.schema import connect
@@ -81,7 +81,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = AccountLock(path.with_suffix(".lock"))
+        self._lock = FileLock(path.with_suffix(".lock"), "a gateway of this account", path)
         try:
             self._connection = connect(path)
         except StoreError:

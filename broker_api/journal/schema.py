@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from atrader.errors import StoreError
+from atrader.runtime.sqlite_schema import bring_to_version
 
 VERSION: Final = 1
 APPLICATION_ID: Final = 0x61747264  # "atrd": whoever looks at the file sees whose it is
@@ -69,26 +70,9 @@ def connect(path: Path) -> sqlite3.Connection:
     """
     try:
         connection = sqlite3.connect(path, isolation_level=None, timeout=0.2)
-        _prepare(connection, path)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        bring_to_version(connection, path, _TABLES, VERSION, APPLICATION_ID)
     except sqlite3.Error as error:
         raise StoreError(f"journal {path} cannot be opened: {error}", details={"path": str(path)}) from error
     return connection
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
-    if version == 0 and application_id == 0:
-        connection.executescript(
-            f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {VERSION};"
-            f" PRAGMA application_id = {APPLICATION_ID}; COMMIT;"
-        )
-    elif application_id != APPLICATION_ID:
-        raise StoreError(f"{path} is no journal of atrader", details={"path": str(path)})
-    elif version != VERSION:
-        raise StoreError(
-            f"journal {path} has version {version}, this program knows {VERSION}: run the release that wrote it",
-            details={"path": str(path), "version": version},
-        )

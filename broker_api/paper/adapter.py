@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
@@ -15,6 +13,7 @@ from atrader.errors import BrokerUnavailable, Rejected
 from atrader.instruments import Instrument
 from atrader.market import Tick
 from atrader.orders.states import OrderState
+from atrader.runtime.file_lock import FileLock, LockHeld
 from broker_api.adapter import (
     AnyReport,
     BrokerAccount,
@@ -66,7 +65,7 @@ class PaperAdapter:
         self._path = home.paper(account.name)
         self._instruments = dict(instruments)
         self._clock = clock
-        self._lock_fd: int | None = None
+        self._lock: FileLock | None = None
         self._book: Book | None = None
         self._engine: Engine | None = None
         self._closed = asyncio.Event()
@@ -84,7 +83,10 @@ class PaperAdapter:
         if self._book is not None:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._take_lock()
+        try:
+            self._lock = FileLock(self._path.with_name(f"{self._path.name}.lock"), "a gateway", self._path)
+        except LockHeld as error:
+            raise BrokerUnavailable(f"paper book {error.message}", details=error.details) from error
         try:
             book = Book(self._path, self._config.currency, self._config.positions, self._config.paper.initial_balance)
         except BaseException:
@@ -228,18 +230,10 @@ class PaperAdapter:
         except sqlite3.Error:
             self._engine = None
 
-    def _take_lock(self) -> None:
-        self._lock_fd = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self._drop_lock()
-            raise BrokerUnavailable(f"paper book {self._path} is held by another process") from error
-
     def _drop_lock(self) -> None:
-        fd, self._lock_fd = self._lock_fd, None
-        if fd is not None:
-            os.close(fd)
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock.release()
 
 
 class _Silence(AsyncIterator[Sequence[AnyReport]]):

@@ -26,6 +26,7 @@ from typing import Any, Literal
 
 from atrader.errors import StoreError
 from atrader.orders.states import OrderState
+from atrader.runtime.sqlite_schema import bring_to_version
 from broker_api.adapter import AnyReport, FillReport, OrderReport, SwapReport
 from broker_api.paper.state import BookState, Changes, Quote, Ticket, WorkingOrder
 
@@ -245,12 +246,7 @@ class Book:
 
     def _prepare(self, currency: str, positions: str, initial_balance: Decimal, boot_id: str) -> None:
         db = self._connection
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        if version > SCHEMA_VERSION:
-            raise StoreError(f"paper book {self.path} has version {version}, this program knows {SCHEMA_VERSION}")
-        if not version:
-            # One transaction: a crash in the middle of making the book leaves an empty file, not half a schema.
-            db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
+        bring_to_version(db, self.path, _SCHEMA, SCHEMA_VERSION)
         insert = "INSERT OR IGNORE INTO account VALUES (1, ?, ?, ?, 0, 0, 0, ?, 0)"
         db.execute(insert, (currency, positions, str(initial_balance), boot_id))
         kept = db.execute("SELECT currency, positions, boot_id, closed FROM account").fetchone()

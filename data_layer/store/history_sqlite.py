@@ -21,7 +21,6 @@ from atrader.messages.gateway import OutboxRow
 from data_layer.store.history_query import statement_of
 from data_layer.store.history_rows import TableRow, row_of_worker, rows_of_outbox
 from data_layer.store.history_schema import HISTORY_VERSION, metadata, outbox_positions
-from data_layer.store.lock import StoreLock
 from data_layer.store.sqlite_file import checkpoint, errors_of, open_reader, open_writer, store_error
 
 
@@ -58,7 +57,7 @@ class SqliteHistoryReader:
             raise self._error(error) from error
 
     def close(self) -> None:
-        """Close; may be called twice."""
+        """Close, and release the lock of a writer; may be called twice."""
         self._engine.dispose()
         self._db.close()
 
@@ -85,12 +84,10 @@ class SqliteHistoryStore(SqliteHistoryReader):
     """
 
     def __init__(self, path: Path, owner: str, wait_s: float = 0.0) -> None:
-        self._lock = StoreLock(path, owner, wait_s)
-        try:
-            super().__init__(path, open_writer(path, "FULL", _schema(), HISTORY_VERSION))
-        except BaseException:
-            self._lock.close()
-            raise
+        super().__init__(
+            path,
+            open_writer(path, owner, wait_s, synchronous="FULL", schema=_schema(), version=HISTORY_VERSION),
+        )
 
     def append(self, batches: Sequence[tuple[str, Sequence[OutboxRow]]]) -> list[int]:
         """Append rows of outboxes, all in one transaction that is on disk before this returns."""
@@ -113,11 +110,6 @@ class SqliteHistoryStore(SqliteHistoryReader):
         """Move the write-ahead log into the file."""
         with errors_of(self._path):
             checkpoint(self._db, self._path)
-
-    def close(self) -> None:
-        """Close and release the lock; may be called twice."""
-        super().close()
-        self._lock.close()
 
 
 def _append_batch(connection: Connection, source: str, rows: Sequence[OutboxRow]) -> int:

@@ -18,7 +18,6 @@ from data_layer.store.bar_merge import merged
 from data_layer.store.bar_records import SCHEMA, BarRecords, RangeKind
 from data_layer.store.column_table import ColumnTable
 from data_layer.store.interface import BackfillRequest, MarketBatch, Revision
-from data_layer.store.lock import StoreLock
 from data_layer.store.ranges import TimeRange
 from data_layer.store.sqlite_file import checkpoint, errors_of, open_reader, open_writer
 
@@ -135,7 +134,7 @@ class SqliteMarketReader:
         return [Tick(instrument, *row) for row in zip(*values, strict=True)]
 
     def close(self) -> None:
-        """Close; may be called twice."""
+        """Close, and release the lock of a writer; may be called twice."""
         self._db.close()
 
     def _ranges(
@@ -174,12 +173,10 @@ class SqliteMarketStore(SqliteMarketReader):
 
     def __init__(self, path: Path, owner: str, wait_s: float = 0.0, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
-        self._lock = StoreLock(path, owner, wait_s)
-        try:
-            super().__init__(path, open_writer(path, "NORMAL", _schema(path), MARKET_VERSION))
-        except BaseException:
-            self._lock.close()
-            raise
+        super().__init__(
+            path,
+            open_writer(path, owner, wait_s, synchronous="NORMAL", schema=_schema(path), version=MARKET_VERSION),
+        )
         self._known: dict[tuple[str, str], tuple[int, str]] = {}
 
     def write(self, batch: MarketBatch) -> None:
@@ -250,11 +247,6 @@ class SqliteMarketStore(SqliteMarketReader):
         """Move the write-ahead log into the file."""
         with errors_of(self._path):
             checkpoint(self._db, self._path)
-
-    def close(self) -> None:
-        """Close and release the lock; may be called twice."""
-        super().close()
-        self._lock.close()
 
     def _put(self, number: int, timeframe: str, source: str, bars: Bars, *, keep: bool) -> Stored:
         """Merge bars into a series, inside a transaction."""

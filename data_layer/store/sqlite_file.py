@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import quote
 
 from atrader.errors import StoreError
+from atrader.runtime.file_lock import FileLock
+from atrader.runtime.sqlite_schema import bring_to_version, check_version
 
 Synchronous = Literal["NORMAL", "FULL"]
 
@@ -53,13 +55,29 @@ def errors_of(path: Path) -> Iterator[None]:
         raise store_error(path, error) from error
 
 
-def open_writer(path: Path, synchronous: Synchronous, schema: str, version: int) -> sqlite3.Connection:
-    """Open the writing connection of a file, and make the file when it is missing. The caller holds the lock.
+class _OwningConnection(sqlite3.Connection):
+    """A connection that lets go of its file's lock when it is closed."""
+
+    lock: FileLock
+
+    def close(self) -> None:
+        super().close()
+        self.lock.release()
+
+
+def open_writer(
+    path: Path, owner: str, wait_s: float, *, synchronous: Synchronous, schema: str, version: int
+) -> sqlite3.Connection:
+    """Open the one writing connection of a file, and make the file when it is missing. Its `close` may be repeated.
 
     Parameters
     ----------
     path : Path
-        The file; its directory exists.
+        The file; its directory exists. The lock is beside it, with ``.lock`` appended.
+    owner : str
+        Who this is, for whoever finds the lock taken.
+    wait_s : float
+        How long to wait for the lock: a predecessor may be dying.
     synchronous : {"NORMAL", "FULL"}
         FULL: a commit survives power failure.
     schema : str
@@ -69,23 +87,31 @@ def open_writer(path: Path, synchronous: Synchronous, schema: str, version: int)
 
     Raises
     ------
+    LockHeld
+        When another process has the file open for writing.
     StoreError
         When the file is damaged, newer than this program or cannot be opened.
     """
-    with errors_of(path):
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        try:
-            connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
-            connection.execute("PRAGMA page_size=16384")
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute(f"PRAGMA synchronous={synchronous}")
-            connection.execute("PRAGMA wal_autocheckpoint=0")  # checkpoints come when there is nothing else to do
-            connection.execute(f"PRAGMA mmap_size={_MMAP_BYTES}")
-            _bring_to_version(connection, path, schema, version)
-        except BaseException:
-            connection.close()
-            raise
+    lock = FileLock(lock_of(path), owner, path, wait_s)
+    with ExitStack() as undo, errors_of(path):
+        undo.callback(lock.release)
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, factory=_OwningConnection)
+        connection.lock = lock
+        undo.callback(connection.close)
+        connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+        connection.execute("PRAGMA page_size=16384")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"PRAGMA synchronous={synchronous}")
+        connection.execute("PRAGMA wal_autocheckpoint=0")  # checkpoints come when there is nothing else to do
+        connection.execute(f"PRAGMA mmap_size={_MMAP_BYTES}")
+        bring_to_version(connection, path, schema, version)
+        undo.pop_all()
         return connection
+
+
+def lock_of(path: Path) -> Path:
+    """Return the side file that is locked by whoever may write a file."""
+    return path.with_name(f"{path.name}.lock")
 
 
 def open_reader(path: Path, version: int) -> sqlite3.Connection:
@@ -118,24 +144,3 @@ def checkpoint(connection: sqlite3.Connection, path: Path) -> None:
     log = path.with_name(f"{path.name}-wal")
     large = log.exists() and log.stat().st_size > _TRUNCATE_BYTES
     connection.execute(f"PRAGMA wal_checkpoint({'TRUNCATE' if large else 'PASSIVE'})")
-
-
-def check_version(connection: sqlite3.Connection, path: Path, version: int) -> int:
-    """Return the schema version of a file, 0 for an empty one; refuse a newer one."""
-    found = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    if found > version:
-        raise StoreError(
-            f"{path} was written by a newer atrader (schema {found}, this one knows {version}): run that one, or move"
-            " the file away",
-            details={"found": found, "known": version},
-        )
-    return found
-
-
-def _bring_to_version(connection: sqlite3.Connection, path: Path, schema: str, version: int) -> None:
-    if check_version(connection, path, version) == 0:
-        connection.execute("BEGIN IMMEDIATE")
-        for statement in schema.split(";"):
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version={version}")
-        connection.execute("COMMIT")

@@ -67,7 +67,7 @@ def start(directory: Path, names: tuple[str, ...], daemon: bool, as_json: bool) 
         return
     installation = load_installation(home.root)
     if (owner := owner_of(home)) is not None:
-        raise Locked(f"{home.root} is run by {owner} already: see 'atrader-manager -C {home.root} status'")
+        raise Locked(f"{home.root} is in use by {owner} already: see 'atrader-manager -C {home.root} status'")
     if daemon:
         from manager.daemon import start_daemon
 

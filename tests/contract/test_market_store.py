@@ -254,7 +254,7 @@ def test_readers_see_each_commit_and_tidying_loses_nothing(store: MarketStore, r
 
 
 def test_a_second_writer_is_refused_and_told_who_holds_the_store(place: Sqlite, store: MarketStore) -> None:
-    with pytest.raises(StoreError, match=r"in use by test \(pid \d+\)") as refusal:
+    with pytest.raises(StoreError, match=r"in use by test \(pid \d+, since 20") as refusal:
         place.open()
     assert refusal.value.details["exit_code"] == "LOCKED"
 

@@ -106,7 +106,7 @@ def test_a_second_owner_is_refused_and_told_who_has_it(path: Path) -> None:
     script = f"from pathlib import Path; from broker_api.journal import Journal; Journal(Path({str(path)!r}))"
     second = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=ROOT)
     assert second.returncode == 1
-    assert "is locked by process" in second.stderr
+    assert "is in use by a gateway of this account (pid" in second.stderr
     journal.close()
     with_owner = Journal(path)
     with_owner.close()
@@ -125,7 +125,7 @@ def test_a_journal_of_another_version_is_left_alone(path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(StoreError, match="version 99"):
+    with pytest.raises(StoreError, match="schema 99"):
         Journal(path)
 
 

@@ -16,7 +16,7 @@ from atrader.runtime.ownership import check_ownership
 from manager.exposure import Exposures
 from manager.history import Outbox
 from manager.liveness import Vitals
-from manager.lock import ManagerLock, owner_of
+from manager.lock import owner_of, take_lock
 from manager.on_down import DownWatch
 from manager.plan import plan
 from manager.reload import Changes, compare
@@ -219,12 +219,12 @@ def test_numbers_never_repeat_after_the_outbox_was_lost(tmp_path: Path) -> None:
 def test_only_one_manager_gets_the_lock_and_the_other_learns_whose_it_is(tmp_path: Path) -> None:
     home = Home(tmp_path)
     assert owner_of(home) is None
-    lock = ManagerLock.take(home)
-    with pytest.raises(ConfigError, match=rf"{tmp_path} is run by manager \d+, started 20"):
-        ManagerLock.take(home)
+    lock = take_lock(home)
+    with pytest.raises(ConfigError, match=rf"{tmp_path} is in use by manager \(pid \d+, since 20"):
+        take_lock(home)
     lock.release()
     assert owner_of(home) is None
-    ManagerLock.take(home).release()
+    take_lock(home).release()
 
 
 # -- runtime
