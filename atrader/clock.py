@@ -18,6 +18,10 @@ _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _FRACTION: Final = re.compile(r"(?<=:\d\d)[.,](\d+)", re.ASCII)
 
 
+host_now_ns: Final = time.time_ns
+"""`SystemClock.now_ns` without the cost of a method, for what has less than a microsecond."""
+
+
 class Clock(Protocol):
     """What the rest of the program knows of time."""
 

@@ -24,6 +24,7 @@ from data_layer.live_market import Completed, LiveMarket
 from data_layer.market_writer import MarketWriter
 from data_layer.open_stores import OpenStores
 from data_layer.service import Receiver, Service
+from data_layer.shared import SUPPORTED, PriceTable
 from data_layer.sink import Sink, Source
 
 _TURN_S: Final = 0.05  # how often the clock is looked at: bars without a later quote complete that much later
@@ -72,7 +73,7 @@ class DataLayer:
         self._is_replay = self._feed is not None and self._feed.is_replay
         self._grace_ns = 0 if self._is_replay else int(config.late_quotes * NS_PER_S)
         base = Timeframe.parse((self._feed.timeframe if self._feed else None) or config.base_timeframe)
-        self.stream = StreamServer(home.endpoint("data.stream"))
+        self.stream = StreamServer(home.endpoint("data.stream"), keep=0)  # what was missed is asked for as bars
         self.market = LiveMarket(
             self.stream, BarLibrary(stores.market_reader, self._calendar_of), self._calendar_of, base, self._settled_ns
         )
@@ -100,6 +101,7 @@ class DataLayer:
         """
         async with AsyncExitStack() as stack:
             stack.callback(self.stream.close)
+            self._share(stack)
             stack.push_async_callback(self._market_writer.close)
             stack.push_async_callback(self._history_writer.close)
             self._prepare()
@@ -112,6 +114,17 @@ class DataLayer:
             ) as group:  # one failed and the others were cancelled: its error names the exit code
                 raise group.exceptions[0] from group
             beat("draining", self._progress)
+
+    def _share(self, stack: AsyncExitStack) -> None:
+        """Show the last prices to readers on this host; those of a replay have its time, so the bus tells their age."""
+        if self._is_replay or not SUPPORTED:
+            return
+        try:
+            self.market.price_table = PriceTable(self.stream.epoch)
+        except OSError as error:
+            self._log.warning("prices-not-shared", reason=str(error))
+            return
+        stack.callback(self.market.price_table.close)
 
     def _prepare(self) -> None:
         """Go on where a predecessor stopped, before anybody may ask."""
@@ -191,6 +204,8 @@ class DataLayer:
                 self.market.advance(self._settled_ns())
             read_only = self._market_writer.read_only or self._history_writer.read_only
             replay = {"replay": self._sink.replay().model_dump()} if self._is_replay else {}
+            if self.market.price_table is not None:
+                self.market.price_table.beat()
             beat("ready", self._progress, latest=self.market.latest, read_only=read_only, **replay)
             await asyncio.sleep(_TURN_S)
 

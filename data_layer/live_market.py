@@ -16,6 +16,7 @@ from atrader.market import BAR, TICK, Bar, Bars, Tick, bar_topic, tick_topic
 from atrader.timeframes import Timeframe
 from data_layer.bars import BarBuilder, BarLibrary, IncrementalAggregator, divides
 from data_layer.prices import LastPrices, is_sound
+from data_layer.shared import PriceTable
 
 MAX_WAITING: Final = 50_000
 """Bars of one instrument kept in memory while the store does not take them: 35 days of minutes."""
@@ -84,6 +85,8 @@ class LiveMarket:
 
     Attributes
     ----------
+    price_table : PriceTable, optional
+        Where the last prices are shown to readers on this host.
     hand_over : callable
         Takes each `Completed` and calls `publish` when it is stored; at first it publishes without storing.
     counters : Counter of str
@@ -111,6 +114,7 @@ class LiveMarket:
         self._lock = threading.Lock()
         self.base = base
         self.prices = LastPrices()
+        self.price_table: PriceTable | None = None
         self.counters: Counter[str] = Counter()
         self.latest: dict[str, int] = {}
         self.hand_over: Callable[[Completed], None] = self._publish_at_once
@@ -132,6 +136,8 @@ class LiveMarket:
             if fed is None:
                 continue
             if self.prices.put(tick):
+                if self.price_table is not None:
+                    self.price_table.put(tick)
                 self._stream.publish(tick_topic(tick.instrument), TICK, tuple(tick))
                 taken.append(tick)
             done = fed.builder.add(tick) if build else None

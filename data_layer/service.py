@@ -15,6 +15,7 @@ from atrader.market import Tick
 from atrader.messages.data import (
     Appended,
     AppendHistory,
+    FindSharedPrices,
     GetPrices,
     GetReplay,
     HistoryAnswer,
@@ -26,6 +27,7 @@ from atrader.messages.data import (
     QueryHistory,
     ReplayAnswer,
     SeriesAnswer,
+    SharedPrices,
     Stored,
     SubscribeBars,
     Subscribed,
@@ -92,6 +94,7 @@ class Service:
         """Return what answers which request."""
         return {
             GetPrices: self._prices,
+            FindSharedPrices: self._shared_prices,
             SubscribeBars: self._subscribe,
             ListSeries: self._series,
             ImportBars: self._import_bars,
@@ -108,6 +111,10 @@ class Service:
 
     def _prices(self, request: GetPrices, caller: Caller) -> PricesAnswer:
         return PricesAnswer(prices=self._market.prices.prices(request.instruments, self._now_ns()))
+
+    def _shared_prices(self, request: FindSharedPrices, caller: Caller) -> SharedPrices:
+        table = self._market.price_table
+        return SharedPrices(pid=0, descriptor=-1, epoch=self._epoch) if table is None else table.where()
 
     def _subscribe(self, request: SubscribeBars, caller: Caller) -> Subscribed:
         self._market.subscribe(request.instrument, timeframe_of(request.timeframe))

@@ -55,7 +55,8 @@ class MarketFeed:
         DeadlineExceeded
             When the data layer does not answer.
         """
-        for price in self._client.prices((self._instrument,)):
+        price = self._client.last_price(self._instrument)
+        if price is not None:
             self.tick = Tick(price.instrument, price.time_ns, price.received_ns, price.bid, price.ask)
         return self.tick
 

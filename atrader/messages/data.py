@@ -36,6 +36,21 @@ class GetPrices(Request):
     instruments: tuple[str, ...] = ()
 
 
+class SharedPrices(Answer):
+    """Where processes of the same user on this host find the last prices in memory; descriptor -1: nowhere."""
+
+    pid: int
+    descriptor: int
+    epoch: int  # of the data stream
+
+
+class FindSharedPrices(Request):
+    """Ask where the last prices can be mapped."""
+
+    kind: ClassVar[str] = "data.shared-prices"
+    answer: ClassVar[type[Answer]] = SharedPrices
+
+
 class BarsAnswer(Answer):
     """Header of a bars answer; ten column frames follow (order of ``BAR_COLUMNS``, little-endian)."""
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Self
 
 from atrader.bus import CallClient
 from atrader.configuration.home import Home
 from atrader.market import Bars, Tick
 from atrader.messages.data import (
+    FindSharedPrices,
     GetBars,
     GetPrices,
     GetReplay,
@@ -24,8 +26,10 @@ from atrader.messages.data import (
     SubscribeBars,
 )
 from atrader.messages.gateway import OutboxRow
-from data_layer.client.requests import BULK_TIMEOUT_S, TIMEOUT_S, append_request, bars_of
+from data_layer.client.address import DataAddress
+from data_layer.client.requests import BULK_TIMEOUT_S, TIMEOUT_S, append_request, bars_of, last_price_of
 from data_layer.frames import frames_of_bars, frames_of_ticks
+from data_layer.shared import LastPrice, NotShared, PriceReader
 
 
 class AsyncDataClient:
@@ -36,15 +40,19 @@ class AsyncDataClient:
 
     Parameters
     ----------
-    home : Home
-        The installation.
+    where : Home or DataAddress
+        The installation on this host, or an address (`DataAddress.of_url` for another host).
     timeout_s, bulk_timeout_s : float
         How long small and large calls may take.
     """
 
-    def __init__(self, home: Home, timeout_s: float = TIMEOUT_S, bulk_timeout_s: float = BULK_TIMEOUT_S) -> None:
-        self._calls = CallClient(home.endpoint("data.call"))
-        self._bulk = CallClient(home.endpoint("data.bulk"))
+    def __init__(
+        self, where: Home | DataAddress, timeout_s: float = TIMEOUT_S, bulk_timeout_s: float = BULK_TIMEOUT_S
+    ) -> None:
+        self.address = DataAddress.of_home(where) if isinstance(where, Home) else where
+        self._calls = CallClient(self.address.call, curve=self.address.curve)
+        self._bulk = CallClient(self.address.bulk, curve=self.address.curve)
+        self._last = PriceReader() if self.address.is_local else None
         self._timeout_s = timeout_s
         self._bulk_timeout_s = bulk_timeout_s
 
@@ -53,6 +61,19 @@ class AsyncDataClient:
         answer = await self._calls.call(GetPrices(instruments=tuple(instruments)), self._timeout_s)
         prices: tuple[Price, ...] = answer.prices
         return prices
+
+    async def last_price(self, instrument: str) -> LastPrice | None:
+        """Return the last price of an instrument with its age; None when there is none.
+
+        On the data layer's host it is read from shared memory in about a microsecond; when that cannot answer, and
+        from other hosts, it is a call.
+        """
+        if self._last is not None:
+            try:
+                return self._last.read(instrument)
+            except NotShared:
+                pass
+        return await self._ask_last_price(instrument)
 
     async def bars(
         self,
@@ -113,8 +134,19 @@ class AsyncDataClient:
         answer: ReplayAnswer = await self._calls.call(GetReplay(), self._timeout_s)
         return answer
 
+    async def _ask_last_price(self, instrument: str) -> LastPrice | None:
+        """Map the table of prices if there is one and it is time to; else ask for the price."""
+        if self._last is not None and self._last.wants_table:
+            self._last.attach(await self._calls.call(FindSharedPrices(), self._timeout_s))
+            with suppress(NotShared):
+                return self._last.read(instrument)
+        prices = await self.prices((instrument,))
+        return last_price_of(prices[0]) if prices else None
+
     async def close(self) -> None:
-        """Close the sockets."""
+        """Close the sockets and let go of shared memory; arrays that were returned stay as they are."""
+        if self._last is not None:
+            self._last.close()
         await self._calls.close()
         await self._bulk.close()
 

@@ -16,7 +16,7 @@ import pytest
 
 from atrader.bus import BeatSender, Gap, Message, StreamClient, close_context
 from atrader.clock import NS_PER_S, SystemClock, parse_time
-from atrader.errors import AtraderError, ConfigError, Rejected, StoreError
+from atrader.errors import AtraderError, ConfigError, DeadlineExceeded, Rejected, StoreError
 from atrader.exit_codes import ExitCode
 from atrader.market import PRICES_PHASE, REPLAY_STEP, Bar, Bars, bar_topic, replay_topic, tick_topic
 from atrader.messages.data import QueryHistory
@@ -202,6 +202,34 @@ def test_kill_9_while_appending_history_loses_nothing_that_was_answered(layer: D
         assert sorted(row["time_ns"] for row in rows) == list(range(1, on_disk + 1))
         acknowledged = on_disk
     assert acknowledged > 100
+
+
+def test_the_last_price_is_read_from_memory_across_the_death_of_the_data_layer(
+    layer: DataLayerProcess,
+) -> None:
+    client = DataClient(layer.home, timeout_s=1)
+    assert client.last_price(PAIR) is None
+    quotes = Quotes(layer)
+
+    def shows(price: float) -> bool:
+        quotes.send(price)
+        found = client.last_price(PAIR)
+        return found is not None and found.bid == price and found.age_s < 2
+
+    wait_until(lambda: shows(1.1), "the first price")
+    assert client._last is not None
+    calls = client._calls.counters["sent"]
+    for _ in range(1000):
+        client.last_price(PAIR)
+    assert client._calls.counters["sent"] <= calls + 2, "it is not read from memory"
+    layer.kill()
+    with pytest.raises(DeadlineExceeded):  # as from the bus, once its silence is noticed
+        wait_until(lambda: client.last_price(PAIR) is None, "the end")
+    layer.start()
+    wait_until(lambda: shows(1.2), "a price of the next data layer")
+    assert client.last_price("GBP/USD") is None
+    quotes.close()
+    client.close()
 
 
 def test_appending_the_same_rows_again_changes_nothing(client: DataClient) -> None:

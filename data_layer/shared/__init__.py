@@ -1,0 +1,7 @@
+"""Last prices and bars in memory that readers on this host map, read only and without a copy."""
+
+from data_layer.shared.layout import SUPPORTED, LastPrice, NotShared
+from data_layer.shared.price_reader import PriceReader
+from data_layer.shared.price_writer import PriceTable
+
+__all__ = ["SUPPORTED", "LastPrice", "NotShared", "PriceReader", "PriceTable"]
