@@ -1,8 +1,17 @@
 """Trading calendars: when a market is open, and where its days, weeks, months and bars begin.
 
-A calendar is data: a zone, the local time at which its day begins, the weekday that begins its week, and how many days
-of that week are open. Opening and closing therefore fall on day boundaries. Local times are turned into instants date
-by date, so that a summer time change moves the instants and not the market's clock.
+A calendar is data: a zone, the local time at which its day begins, the weekday that begins its week, how many days of
+that week are open, and the holidays that close whole days. Local times are turned into instants date by date, so that a
+summer time change moves the instants and not the market's clock.
+
+When a market is closed
+-----------------------
+Weekends and holidays belong to the calendar. The FX market knows two holidays: the days of 25 December and 1 January,
+closed from 17:00 New York of the date before to 17:00 of the date itself (so the hours that Cboe FX and FXOpen publish;
+the quotes of TrueFX for 2013 begin on 1 January at 17:00 New York). About the rest brokers disagree: at Christmas 2015
+Saxo closed three hours earlier on the 24th, others never do. Such periods come from the configuration
+(``[calendars.fx] closed``) and are handed to `Calendar.get`. A gap that neither knows is settled by the broker, which
+confirms it as empty.
 
 Where bars begin
 ----------------
@@ -12,23 +21,26 @@ Where bars begin
 - `1d`: with the calendar's day. `1w`: with the day that opens the week. `1M`: with the first open day of the month,
   where a day that begins at noon or later belongs to the date on which it ends (Sunday 17:00 New York begins Monday).
 
-Bars of two calendars must never mix in one series. Holidays are not part of a calendar: brokers disagree about them,
-and a bar missing on one is a gap that the broker confirms as empty.
+Holidays and closed periods move no boundary, or a line of configuration would change the bars of the past: a month
+begins with its first day that is no weekend, a week on its usual day. Bars of two calendars never mix in one series.
 """
+
+from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from itertools import count
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from zoneinfo import ZoneInfo
-
-import numpy as np
-from numpy.typing import NDArray
 
 from atrader.clock import NS_PER_S, ns_from_utc
 from atrader.timeframes import Timeframe
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _HOUR_S: Final = 3_600
 _NOON: Final = time(12)
@@ -49,7 +61,10 @@ class CalendarRules:
     week_starts : int
         Weekday (Monday = 0) on whose local date the first day of the week begins.
     open_days : int
-        How many days from there on are open; 7 means the market never closes.
+        How many days from there on are open; 7 means that there is no weekend.
+    holidays : frozenset of (int, int)
+        Month and day of the dates that are closed each year. A day that begins at noon or later belongs to the date on
+        which it ends.
     """
 
     name: str
@@ -57,19 +72,28 @@ class CalendarRules:
     day_starts: time
     week_starts: int
     open_days: int
+    holidays: frozenset[tuple[int, int]] = frozenset()
 
 
+_CHRISTMAS_AND_NEW_YEAR: Final = frozenset({(12, 25), (1, 1)})
 _RULES: Final = (
-    CalendarRules("fx", "America/New_York", time(17), week_starts=6, open_days=5),
+    CalendarRules("fx", "America/New_York", time(17), week_starts=6, open_days=5, holidays=_CHRISTMAS_AND_NEW_YEAR),
     CalendarRules("24/7", "UTC", time(0), week_starts=0, open_days=7),
 )
+
+
+class Period(NamedTuple):
+    """A span of time, UTC nanoseconds; it includes its start and excludes its end."""
+
+    start_ns: int
+    end_ns: int
 
 
 class _Day(NamedTuple):
     start_ns: int
     end_ns: int
     ordinal: int  # of the local date on which the day begins
-    is_open: bool
+    open: tuple[Period, ...]
 
 
 class Calendar:
@@ -79,27 +103,35 @@ class Calendar:
     the methods may be called from any thread. Asking for times in the same day again is fast (below 1 us).
     """
 
-    __slots__ = ("_date_shift", "_day", "_month", "_zone", "rules")
+    __slots__ = ("_date_shift", "_day", "_month", "_zone", "closed", "rules")
 
-    def __init__(self, rules: CalendarRules) -> None:
+    def __init__(self, rules: CalendarRules, closed: tuple[Period, ...] = ()) -> None:
         self.rules = rules
+        self.closed = tuple(sorted(closed))
         self._zone = ZoneInfo(rules.zone)
         # A day that begins in the afternoon carries the next date.
         self._date_shift = int(rules.day_starts >= _NOON)
         # The day and the month asked for last. Each is one tuple, replaced as a whole, hence safe among threads.
-        self._day = _Day(0, 0, 0, False)
+        self._day = _Day(0, 0, 0, ())
         self._month = (0, 0)
 
     @staticmethod
-    def get(name: str) -> "Calendar":
+    def get(name: str, closed: tuple[Period, ...] = ()) -> Calendar:
         """Return the calendar called `name`: `"fx"` or `"24/7"`.
+
+        Parameters
+        ----------
+        name : str
+            As in the configuration.
+        closed : tuple of Period
+            Times at which it is closed besides weekends and holidays.
 
         Raises
         ------
         ValueError
             If there is none of that name; the message lists the known ones.
         """
-        return _calendar(name)
+        return _calendar(name, closed)
 
     @property
     def name(self) -> str:
@@ -107,22 +139,30 @@ class Calendar:
         return self.rules.name
 
     def __repr__(self) -> str:
-        return f"Calendar.get({self.name!r})"
+        return f"Calendar.get({self.name!r}{f', closed={self.closed}' if self.closed else ''})"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (Calendar.get, (self.name,))
+        return (Calendar.get, (self.name, self.closed))
 
     def is_open(self, ts_ns: int) -> bool:
         """Return whether the market is open at `ts_ns`."""
-        return self._day_of(ts_ns).is_open
+        # No generator: the paper account asks with every order and quote.
+        for start_ns, end_ns in self._day_of(ts_ns).open:  # noqa: SIM110
+            if start_ns <= ts_ns < end_ns:
+                return True
+        return False
+
+    def is_weekend(self, ts_ns: int) -> bool:
+        """Return whether `ts_ns` lies in a day that is closed every week; holidays are no weekend."""
+        return not self._in_week(self._day_of(ts_ns).ordinal)
 
     def next_open(self, ts_ns: int) -> int | None:
-        """Return the first instant after `ts_ns` at which the closed market opens; None if it never closes."""
-        return self._next_change(ts_ns, to_open=True)
+        """Return the first instant after `ts_ns` at which the closed market opens; None if it stays open for ever."""
+        return next((start_ns for start_ns, _ in self._open_spells(ts_ns) if start_ns > ts_ns), None)
 
     def next_close(self, ts_ns: int) -> int | None:
         """Return the first instant after `ts_ns` at which the open market closes; None if it never does."""
-        return self._next_change(ts_ns, to_open=False)
+        return next(self._open_spells(ts_ns))[1]
 
     def day_start(self, ts_ns: int) -> int:
         """Return the beginning of the calendar's day that holds `ts_ns` (closed days count)."""
@@ -134,7 +174,7 @@ class Calendar:
         return self._start_ns(ordinal - self._day_in_week(ordinal))
 
     def month_start(self, ts_ns: int) -> int:
-        """Return the beginning of the first open day of the month; closed days before it belong to the month before."""
+        """Return the beginning of the month's first day that is no weekend; days before belong to the month before."""
         return self._month_of(ts_ns)[0]
 
     def bar_open(self, ts_ns: int, timeframe: Timeframe) -> int:
@@ -165,40 +205,38 @@ class Calendar:
         return self._calendar_bar(ts_ns, timeframe)[1]
 
     def expected_bars(self, start_ns: int, end_ns: int, timeframe: Timeframe) -> NDArray[np.int64]:
-        """Return the open times in `[start_ns, end_ns)` of all bars that begin while the market is open.
+        """Return the open times in `[start_ns, end_ns)` of all bars during which the market is open, if only in part.
 
-        What a complete series has; compared with what is stored, it gives the gaps.
+        What a complete series has; compared with what is stored, it gives the gaps. Imports numpy when it is called.
 
         Returns
         -------
         ndarray of int64, shape (n,)
             UTC nanoseconds, strictly increasing. A month of `1m` bars takes well below 1 ms.
         """
+        import numpy as np
+
         if timeframe.is_fixed:
-            pieces = [self._bars_of_day(day, start_ns, end_ns, timeframe) for day in self._open_days(start_ns, end_ns)]
+            days = self._days(start_ns, end_ns)
+            pieces = [piece for day in days for piece in _bars(day, start_ns, end_ns, timeframe)]
             return np.concatenate(pieces) if pieces else np.empty(0, dtype=np.int64)
         opens = []
         open_ns = self.bar_open(start_ns, timeframe)
         while open_ns < end_ns:
-            if open_ns >= start_ns and self.is_open(open_ns):
+            next_ns = self.next_bar_open(open_ns, timeframe)
+            if open_ns >= start_ns and any(day.open for day in self._days(open_ns, next_ns)):
                 opens.append(open_ns)
-            open_ns = self.next_bar_open(open_ns, timeframe)
+            open_ns = next_ns
         return np.array(opens, dtype=np.int64)
 
-    def _bars_of_day(self, day: _Day, start_ns: int, end_ns: int, timeframe: Timeframe) -> NDArray[np.int64]:
-        # Days begin on whole hours, so counting from the day equals counting from 1970 for what divides an hour.
-        skipped = max(0, -((day.start_ns - start_ns) // timeframe.ns))
-        return np.arange(day.start_ns + skipped * timeframe.ns, min(day.end_ns, end_ns), timeframe.ns, dtype=np.int64)
-
-    def _open_days(self, start_ns: int, end_ns: int) -> Iterator[_Day]:
+    def _days(self, start_ns: int, end_ns: int) -> Iterator[_Day]:
         if start_ns >= end_ns:
             return
         for ordinal in count(self._day_of(start_ns).ordinal):
             day = self._day_at(ordinal)
             if day.start_ns >= end_ns:
                 return
-            if day.is_open:
-                yield day
+            yield day
 
     def _calendar_bar(self, ts_ns: int, timeframe: Timeframe) -> tuple[int, int]:
         if timeframe.name == "1d":
@@ -224,18 +262,34 @@ class Calendar:
 
     def _month_start_ns(self, months: int) -> int:
         ordinal = date(months // 12, months % 12 + 1, 1).toordinal() - self._date_shift
-        while not self._is_open_day(ordinal):
+        while not self._in_week(ordinal):
             ordinal += 1
         return self._start_ns(ordinal)
 
-    def _next_change(self, ts_ns: int, *, to_open: bool) -> int | None:
-        if self.rules.open_days == 7:
-            return None
-        day = self._day_of(ts_ns)
-        for ordinal in count(day.ordinal + 1):
-            if self._is_open_day(ordinal) is to_open and self._is_open_day(ordinal - 1) is not to_open:
-                return self._start_ns(ordinal)
-        raise AssertionError("a week with closed days has both changes")
+    def _open_spells(self, ts_ns: int) -> Iterator[tuple[int, int | None]]:
+        """Yield start and end of the spells in which the market is open, from the one that holds or follows `ts_ns`.
+
+        That one may be shown without what lies before the day of `ts_ns`; a spell that never ends has the end None.
+        """
+        spell: Period | None = None
+        for ordinal in count(self._day_of(ts_ns).ordinal):
+            day = self._day_at(ordinal)
+            if spell is not None and self._never_closes_after(day.start_ns):
+                yield spell.start_ns, None
+                return
+            for piece in day.open:
+                if piece.end_ns <= ts_ns:
+                    continue
+                if spell is not None and piece.start_ns == spell.end_ns:
+                    spell = Period(spell.start_ns, piece.end_ns)
+                    continue
+                if spell is not None:
+                    yield spell
+                spell = piece
+
+    def _never_closes_after(self, ts_ns: int) -> bool:
+        rules = self.rules
+        return rules.open_days == 7 and not rules.holidays and all(period.end_ns <= ts_ns for period in self.closed)
 
     def _day_of(self, ts_ns: int) -> _Day:
         day = self._day
@@ -250,12 +304,16 @@ class Calendar:
         return day
 
     def _day_at(self, ordinal: int) -> _Day:
-        return _Day(self._start_ns(ordinal), self._start_ns(ordinal + 1), ordinal, self._is_open_day(ordinal))
+        start_ns, end_ns = self._start_ns(ordinal), self._start_ns(ordinal + 1)
+        date_of_day = date.fromordinal(ordinal + self._date_shift)
+        if not self._in_week(ordinal) or (date_of_day.month, date_of_day.day) in self.rules.holidays:
+            return _Day(start_ns, end_ns, ordinal, ())
+        return _Day(start_ns, end_ns, ordinal, tuple(_without(Period(start_ns, end_ns), self.closed)))
 
     def _start_ns(self, ordinal: int) -> int:
         return _local_ns(self._zone, ordinal, self.rules.day_starts)
 
-    def _is_open_day(self, ordinal: int) -> bool:
+    def _in_week(self, ordinal: int) -> bool:
         return self._day_in_week(ordinal) < self.rules.open_days
 
     def _day_in_week(self, ordinal: int) -> int:
@@ -268,10 +326,38 @@ def _local_ns(zone: ZoneInfo, ordinal: int, local: time) -> int:
     return ns_from_utc(datetime.combine(date.fromordinal(ordinal), local, tzinfo=zone).astimezone(UTC))
 
 
+def _without(whole: Period, closed: tuple[Period, ...]) -> Iterator[Period]:
+    """Yield what closed periods, sorted by start, leave of a period."""
+    start_ns = whole.start_ns
+    for period in closed:
+        if period.start_ns >= whole.end_ns:
+            break
+        if period.start_ns > start_ns:
+            yield Period(start_ns, period.start_ns)
+        start_ns = max(start_ns, period.end_ns)
+    if start_ns < whole.end_ns:
+        yield Period(start_ns, whole.end_ns)
+
+
+def _bars(day: _Day, start_ns: int, end_ns: int, timeframe: Timeframe) -> Iterator[NDArray[np.int64]]:
+    """Yield the open times of the bars that touch the open pieces of a day, each once."""
+    import numpy as np
+
+    # Days begin on whole hours, so counting from the day equals counting from 1970 for what divides an hour.
+    number = -((day.start_ns - start_ns) // timeframe.ns)  # of the first bar that opens at or after the start
+    for piece in day.open:
+        number = max(number, (piece.start_ns - day.start_ns) // timeframe.ns)
+        piece_end_ns = min(piece.end_ns, end_ns)
+        if day.start_ns + number * timeframe.ns < piece_end_ns:
+            opens = np.arange(day.start_ns + number * timeframe.ns, piece_end_ns, timeframe.ns, dtype=np.int64)
+            number += len(opens)
+            yield opens
+
+
 @lru_cache
-def _calendar(name: str) -> Calendar:
+def _calendar(name: str, closed: tuple[Period, ...]) -> Calendar:
     for rules in _RULES:
         if rules.name == name:
-            return Calendar(rules)
+            return Calendar(rules, closed)
     known = ", ".join(repr(rules.name) for rules in _RULES)
     raise ValueError(f"calendar: expected one of {known}, was {name!r}")

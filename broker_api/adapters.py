@@ -25,7 +25,8 @@ def traded_instruments(account: AccountConfig, installation: Installation) -> di
 
 
 def _paper(account: AccountConfig, installation: Installation, home: Home, clock: Clock) -> Adapter:
-    return PaperAdapter(account, home, traded_instruments(account, installation), clock)
+    instruments = traded_instruments(account, installation)
+    return PaperAdapter(account, home, instruments, clock, installation.fleet.calendar_of)
 
 
 ADAPTERS: Mapping[str, Callable[[AccountConfig, Installation, Home, Clock], Adapter]] = {"paper": _paper}

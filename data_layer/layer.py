@@ -14,7 +14,6 @@ from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S, MarketClock, SteadyClock, SystemClock
 from atrader.configuration.fleet import Installation
 from atrader.configuration.home import Home
-from atrader.instruments import known_instrument
 from atrader.timeframes import Timeframe
 from data_layer.bars import BarLibrary
 from data_layer.bulk import BulkServer
@@ -219,7 +218,7 @@ class DataLayer:
         return self.market.counters["ticks"] + self._history_writer.counters["rows"]
 
     def _calendar_of(self, instrument: str) -> Calendar:
-        return Calendar.get(known_instrument(instrument, self._installation.fleet.instruments).calendar)
+        return self._installation.fleet.calendar_of(instrument)
 
     def _now_ns(self) -> int:
         return self._replay_clock.now_ns() if self._is_replay else self._host_clock.now_ns()

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 from atrader.calendars import Calendar
 from atrader.clock import SystemClock
+from atrader.configuration.fleet import FleetConfig
 from atrader.configuration.home import Home
 from atrader.errors import StoreError
-from atrader.instruments import Instrument, known_instrument
 from atrader.market import Bars, Tick
 from atrader.messages.data import QueryHistory, SeriesInfo, Stored
 from atrader.runtime.file_lock import owner_of
@@ -60,16 +60,21 @@ class Market(ABC):
         """Store quotes in place of those of their period. In the store when this returns; may be repeated."""
 
     def gaps(
-        self, instrument: str, timeframe: str, calendar: str, start_ns: int | None = None, end_ns: int | None = None
+        self,
+        instrument: str,
+        timeframe: str,
+        calendar: Calendar,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
     ) -> list[Gap]:
         """Return the bars missing between two times (default: the first and the last bar), judged by a calendar."""
-        frame, days = Timeframe.parse(timeframe), Calendar.get(calendar)
+        frame = Timeframe.parse(timeframe)
         times = self.bars(instrument, timeframe, start_ns=start_ns, end_ns=end_ns).open_time_ns
         if len(times) == 0 and (start_ns is None or end_ns is None):
             return []
         first_ns = int(times[0]) if start_ns is None else start_ns
-        last_ns = days.next_bar_open(int(times[-1]), frame) if end_ns is None else end_ns
-        return find_gaps(times, frame, days, first_ns, last_ns)
+        last_ns = calendar.next_bar_open(int(times[-1]), frame) if end_ns is None else end_ns
+        return find_gaps(times, frame, calendar, first_ns, last_ns)
 
 
 class _RunningMarket(Market):
@@ -92,9 +97,9 @@ class _RunningMarket(Market):
 class _StoredMarket(Market):
     """The file itself: read without a lock, written under it."""
 
-    def __init__(self, home: Home, instruments: Mapping[str, Instrument]) -> None:
+    def __init__(self, home: Home, fleet: FleetConfig) -> None:
         self._home = home
-        self._instruments = instruments
+        self._fleet = fleet
 
     def series(self) -> Sequence[SeriesInfo]:
         nothing: list[SeriesInfo] = []
@@ -102,7 +107,7 @@ class _StoredMarket(Market):
 
     def bars(self, instrument: str, timeframe: str, *, start_ns: int | None = None, end_ns: int | None = None) -> Bars:
         def read(reader: MarketReader) -> Bars:
-            return BarLibrary(reader, self._calendar_of).bars(
+            return BarLibrary(reader, self._fleet.calendar_of).bars(
                 instrument,
                 Timeframe.parse(timeframe),
                 start_ns=start_ns,
@@ -117,9 +122,6 @@ class _StoredMarket(Market):
 
     def import_ticks(self, instrument: str, source: str, ticks: Sequence[Tick]) -> Stored:
         return self._write(lambda store: store.put_ticks(instrument, source, ticks))
-
-    def _calendar_of(self, instrument: str) -> Calendar:
-        return Calendar.get(known_instrument(instrument, self._instruments).calendar)
 
     def _read(self, work: Callable[[MarketReader], T], nothing: T) -> T:
         try:
@@ -168,13 +170,13 @@ class _StoredHistory:
 
 
 @contextmanager
-def open_market(home: Home, instruments: Mapping[str, Instrument] | None = None) -> Iterator[Market]:
+def open_market(home: Home, fleet: FleetConfig | None = None) -> Iterator[Market]:
     """Give access to bars and quotes: through the data layer when it runs, else from the file.
 
     Parameters
     ----------
-    instruments : Mapping of str to Instrument, optional
-        Instruments of the configuration, whose calendars say how longer bars are built; the built-in ones are known.
+    fleet : FleetConfig, optional
+        Knows instruments, whose calendars say how longer bars are built; without it the built-in ones are known.
 
     Raises
     ------
@@ -187,7 +189,7 @@ def open_market(home: Home, instruments: Mapping[str, Instrument] | None = None)
         with DataClient(home) as client:
             yield _RunningMarket(client)
     else:
-        yield _StoredMarket(home, instruments or {})
+        yield _StoredMarket(home, fleet or FleetConfig())
 
 
 @contextmanager

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from atrader.calendars import Calendar, Period
 from atrader.clock import parse_time
 from atrader.configuration.account import AccountConfig
 from atrader.configuration.base import DurationS, FixedTimeframeName, Section, SizeBytes
 from atrader.configuration.instance import InstanceConfig, ProcessLimits
-from atrader.instruments import Instrument
+from atrader.instruments import Instrument, known_instrument
 
 
 class SyntheticMarket(Section):
@@ -74,6 +75,34 @@ class LogConfig(Section):
     files: Annotated[int, Field(ge=1)] = 5  # kept for each process, the present one included
 
 
+class CalendarConfig(Section):
+    """When a calendar is closed besides its weekends and holidays."""
+
+    closed: tuple[str, ...] = ()  # periods "START/END", ISO date-times with zone, such as an early close of the broker
+
+    @field_validator("closed")
+    @classmethod
+    def _periods(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            _period(text)
+        return value
+
+    @property
+    def periods(self) -> tuple[Period, ...]:
+        """The periods as instants."""
+        return tuple(map(_period, self.closed))
+
+
+def _period(text: str) -> Period:
+    start, slash, end = text.partition("/")
+    if not slash:
+        raise ValueError(f"expected a period such as '2026-12-24T14:00-05:00/2026-12-24T17:00-05:00', was {text!r}")
+    period = Period(parse_time(start), parse_time(end))
+    if period.end_ns <= period.start_ns:
+        raise ValueError(f"the period {text!r} ends before it starts")
+    return period
+
+
 class FleetConfig(Section):
     """Everything in etc/atrader.toml."""
 
@@ -85,7 +114,26 @@ class FleetConfig(Section):
     bus: BusConfig = BusConfig()
     log: LogConfig = LogConfig()
     process: ProcessLimits = ProcessLimits()  # data layer and gateways
+    calendars: dict[str, CalendarConfig] = {}
     instruments: dict[str, Instrument] = {}
+
+    @field_validator("calendars")
+    @classmethod
+    def _known_calendars(cls, value: dict[str, CalendarConfig]) -> dict[str, CalendarConfig]:
+        for name in value:
+            Calendar.get(name)
+        return value
+
+    def calendar_of(self, symbol: str) -> Calendar:
+        """Return the calendar of an instrument, with the closed periods of this configuration.
+
+        Raises
+        ------
+        ConfigError
+            When nobody knows the instrument.
+        """
+        name = known_instrument(symbol, self.instruments).calendar
+        return Calendar.get(name, self.calendars.get(name, CalendarConfig()).periods)
 
 
 class Installation(Section):

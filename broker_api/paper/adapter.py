@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
+from atrader.calendars import Calendar
 from atrader.clock import Clock
 from atrader.configuration.account import AccountConfig
 from atrader.configuration.home import Home
@@ -54,9 +55,18 @@ class PaperAdapter:
         What may be traded, and what converts currencies.
     clock : Clock
         Market time: of acceptance, latency and expiry.
+    calendar_of : callable, optional
+        Gives the calendar of a symbol; by default the one that its instrument names.
     """
 
-    def __init__(self, account: AccountConfig, home: Home, instruments: Mapping[str, Instrument], clock: Clock) -> None:
+    def __init__(
+        self,
+        account: AccountConfig,
+        home: Home,
+        instruments: Mapping[str, Instrument],
+        clock: Clock,
+        calendar_of: Callable[[str], Calendar] | None = None,
+    ) -> None:
         hedging = account.positions == "hedging"
         self.capabilities = Capabilities(
             hedging=hedging, native_protection=hedging, lookups_prove_absence=True, price_driven=True
@@ -64,6 +74,7 @@ class PaperAdapter:
         self._config = account
         self._path = home.paper(account.name)
         self._instruments = dict(instruments)
+        self._calendar_of = calendar_of or (lambda symbol: Calendar.get(instruments[symbol].calendar))
         self._clock = clock
         self._lock: FileLock | None = None
         self._book: Book | None = None
@@ -94,7 +105,7 @@ class PaperAdapter:
             raise
         self._book = book
         book.prune(KEPT_REPORTS)
-        self._engine = Engine(self._config, self._instruments, book.load())
+        self._engine = Engine(self._config, self._instruments, self._calendar_of, book.load())
         self._closed.clear()
 
     async def close(self) -> None:

@@ -46,9 +46,9 @@ class Desk:
         "time_ns",
     )
 
-    def __init__(self, instrument: Instrument, extra_spread_pips: Decimal) -> None:
+    def __init__(self, instrument: Instrument, calendar: Calendar, extra_spread_pips: Decimal) -> None:
         self.instrument = instrument
-        self.calendar = Calendar.get(instrument.calendar)
+        self.calendar = calendar
         extra = instrument.round_price(extra_spread_pips * instrument.pip)
         half_ticks = (extra / instrument.price_tick / 2).to_integral_value(ROUND_FLOOR)
         self._bid_extra = half_ticks * instrument.price_tick

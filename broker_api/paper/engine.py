@@ -12,9 +12,10 @@ again changes nothing, so that a caller may repeat the last quotes after a resta
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
+from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S
 from atrader.configuration.account import AccountConfig
 from atrader.instruments import Instrument
@@ -61,10 +62,19 @@ class Engine:
         "state",
     )
 
-    def __init__(self, config: AccountConfig, instruments: Mapping[str, Instrument], state: BookState) -> None:
+    def __init__(
+        self,
+        config: AccountConfig,
+        instruments: Mapping[str, Instrument],
+        calendar_of: Callable[[str], Calendar],
+        state: BookState,
+    ) -> None:
         self._config = config
         self._latency_ns = round(config.paper.latency * NS_PER_S)
-        self.desks = {symbol: Desk(item, config.paper.extra_spread_pips) for symbol, item in instruments.items()}
+        self.desks = {
+            symbol: Desk(item, calendar_of(symbol), config.paper.extra_spread_pips)
+            for symbol, item in instruments.items()
+        }
         self.money = Money(config, self.desks)
         self._margin_watch = MarginWatch(self.money, config.paper.margin_closeout_frac)
         self._funds = Funds(self.money, self._margin_watch)

@@ -22,10 +22,10 @@ def next_boundary(calendar: Calendar, time_ns: int) -> int:
 def days_booked(calendar: Calendar, boundary_ns: int) -> int:
     """Return how many days of financing fall on the end of a day.
 
-    None at the end of a closed day; on Wednesday also the days of the weekend, because what is traded then settles
-    after it (so a week has seven days); one otherwise.
+    None at the end of a day of the weekend; on Wednesday also the days of the weekend, because what is traded then
+    settles after it (so a week has seven days); one otherwise, also on a holiday: interest runs on.
     """
-    if not calendar.is_open(boundary_ns - 1):
+    if calendar.is_weekend(boundary_ns - 1):
         return 0
     closed_days = 7 - calendar.rules.open_days
     local = datetime.fromtimestamp(boundary_ns // NS_PER_S, tz=ZoneInfo(calendar.rules.zone))

@@ -27,7 +27,7 @@ def make_feed(installation: Installation) -> Feed | None:
         return None
     if market.feed == "synthetic":
         instruments = tuple(known_instrument(name, installation.fleet.instruments) for name in market.instruments)
-        return SyntheticFeed(market.synthetic, instruments, SteadyClock(SystemClock()))
+        return SyntheticFeed(market.synthetic, instruments, installation.fleet.calendar_of, SteadyClock(SystemClock()))
     gateways = sorted(f"gateway-{account.name}" for account in installation.accounts.values() if account.enabled)
     workers = sorted(f"worker-{instance.name}" for instance in installation.instances.values() if instance.enabled)
     replay = market.replay

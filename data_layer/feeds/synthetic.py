@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S, Clock
@@ -25,6 +26,8 @@ class SyntheticFeed:
         Seed, rate, volatility, opening hours.
     instruments : tuple of Instrument
         What is quoted.
+    calendar_of : callable
+        Gives the calendar of a symbol.
     clock : Clock
         The host's, never backwards.
     """
@@ -33,10 +36,16 @@ class SyntheticFeed:
     timeframe: str | None = None
     is_replay = False
 
-    def __init__(self, settings: SyntheticMarket, instruments: tuple[Instrument, ...], clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: SyntheticMarket,
+        instruments: tuple[Instrument, ...],
+        calendar_of: Callable[[str], Calendar],
+        clock: Clock,
+    ) -> None:
         self._settings = settings
         self._instruments = instruments
-        self._calendars = {item.symbol: Calendar.get(item.calendar) for item in instruments}
+        self._calendars = {item.symbol: calendar_of(item.symbol) for item in instruments}
         self._clock = clock
         self._sink: MarketSink | None = None
         self._last_mids: dict[str, float] = {}

@@ -119,7 +119,7 @@ def import_(
             bad = tuple(row for file in quotes for row in file.bad_rows)
             _refuse_bad_rows(bad, strict)
             ticks = sorted((tick for file in quotes for tick in file.ticks), key=_time_ns)
-            with open_market(home, fleet.instruments) as market:
+            with open_market(home, fleet) as market:
                 stored = market.import_ticks(symbol, files[0].name, ticks)
             what = "quotes"
         else:
@@ -128,7 +128,7 @@ def import_(
             name = _timeframe_of(series, timeframe)
             bad = series.bad_rows
             _refuse_bad_rows(bad, strict)
-            with open_market(home, fleet.instruments) as market:
+            with open_market(home, fleet) as market:
                 stored = market.import_bars(symbol, name, files[0].name, series.bars)
             what = f"{name} bars"
     if as_json:
@@ -201,11 +201,13 @@ _end_option = click.option("--end", help="As --start, not included; default: las
 def gaps(directory: Path, instrument: str, timeframe: str, start: str | None, end: str | None, as_json: bool) -> None:
     """Show which bars are missing, judged by the instrument's calendar."""
     home = home_of(directory)
-    instruments = load_installation(home.root).fleet.instruments
-    known = known_instrument(instrument, instruments)
+    fleet = load_installation(home.root).fleet
+    known = known_instrument(instrument, fleet.instruments)
     start_ns, end_ns = _period(start, end)
-    with open_market(home, instruments) as market:
-        found = market.gaps(known.symbol, Timeframe.parse(timeframe).name, known.calendar, start_ns, end_ns)
+    with open_market(home, fleet) as market:
+        found = market.gaps(
+            known.symbol, Timeframe.parse(timeframe).name, fleet.calendar_of(known.symbol), start_ns, end_ns
+        )
     rows = [
         {"first_missing": iso_from_ns(gap.first_ns), "last_missing": iso_from_ns(gap.last_ns), "bars": gap.count}
         for gap in found
@@ -233,10 +235,10 @@ def export(
 ) -> None:
     """Write bars as CSV (UTC, bid and ask); any timeframe that can be built from what is stored."""
     home = home_of(directory)
-    instruments = load_installation(home.root).fleet.instruments
-    known = known_instrument(instrument, instruments)
+    fleet = load_installation(home.root).fleet
+    known = known_instrument(instrument, fleet.instruments)
     start_ns, end_ns = _period(start, end)
-    with open_market(home, instruments) as market:
+    with open_market(home, fleet) as market:
         bars = market.bars(known.symbol, Timeframe.parse(timeframe).name, start_ns=start_ns, end_ns=end_ns)
     if out is None:
         write_bars(bars, sys.stdout)

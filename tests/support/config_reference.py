@@ -128,7 +128,7 @@ def duration_text(seconds: float) -> str:
 
 
 def _section_of(annotation: Any) -> tuple[type[BaseModel], str] | None:
-    """Return the model behind a key that is a table of its own, and what its heading adds (``.SYMBOL``)."""
+    """Return the model behind a key that is a table of its own, and what its heading adds: ``."{}"`` for any name."""
     if hasattr(annotation, "__metadata__"):
         return _section_of(get_args(annotation)[0])
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
@@ -136,7 +136,7 @@ def _section_of(annotation: Any) -> tuple[type[BaseModel], str] | None:
     arguments = get_args(annotation)
     if get_origin(annotation) is dict:
         inner = _section_of(arguments[1])
-        return (inner[0], '."SYMBOL"') if inner else None
+        return (inner[0], '."{}"') if inner else None
     found = [inner for item in arguments if (inner := _section_of(item))]
     return found[0] if found else None
 
@@ -151,7 +151,14 @@ def tables(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
         path = f"{prefix}.{name}" if prefix else name
         section = _section_of(field.annotation)
         if section is not None:
-            inner.append((f"{path}{section[1]}", section[0], get_origin(field.annotation) is tuple, field))
+            inner.append(
+                (
+                    path + section[1].format(name.rstrip("s").upper()),
+                    section[0],
+                    get_origin(field.annotation) is tuple,
+                    field,
+                )
+            )
             continue
         kind = type_text(field.annotation, tuple(field.metadata))
         default = "**required**" if field.is_required() else default_text(field.default, kind)

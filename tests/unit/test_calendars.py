@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from atrader.calendars import Calendar
+from atrader.calendars import Calendar, Period
 from atrader.clock import iso_from_ns, parse_time
 from atrader.timeframes import Timeframe
 
@@ -220,3 +220,80 @@ def test_answers_do_not_depend_on_the_order_of_questions():
         int(m): (FX.is_open(int(m)), FX.bar_open(int(m), tf("1M")), FX.bar_open(int(m), tf("4h"))) for m in shuffled
     }
     assert fresh == again
+
+
+# -- holidays and closed periods
+
+
+@pytest.mark.parametrize(
+    ("closes", "opens"),
+    [
+        ("2013-12-24T22:00Z", "2013-12-25T22:00Z"),  # a Wednesday
+        ("2024-12-31T22:00Z", "2025-01-01T22:00Z"),
+        ("2023-12-22T22:00Z", "2023-12-25T22:00Z"),  # Monday: the weekend is a day longer
+        ("2020-12-24T22:00Z", "2020-12-27T22:00Z"),  # Friday: it begins a day earlier
+        ("2021-12-24T22:00Z", "2021-12-26T22:00Z"),  # Saturday: nothing changes
+        ("2022-12-23T22:00Z", "2022-12-25T22:00Z"),  # Sunday: Monday's day begins that evening as always
+    ],
+)
+def test_fx_is_closed_at_christmas_and_new_year(closes, opens):
+    close_ns, open_ns = parse_time(closes), parse_time(opens)
+    assert FX.is_open(close_ns - 1)
+    assert not FX.is_open(close_ns)
+    assert not FX.is_open(open_ns - 1)
+    assert FX.is_open(open_ns)
+    assert FX.next_close(close_ns - 1) == close_ns
+    assert FX.next_open(close_ns - 1) == FX.next_open(close_ns) == open_ns
+
+
+def test_a_holiday_is_no_gap_and_no_weekend():
+    start_ns, end_ns = parse_time("2013-12-23T22:00Z"), parse_time("2013-12-26T22:00Z")
+    days = [iso(int(day)) for day in FX.expected_bars(start_ns, end_ns, tf("1d"))]
+    assert days == ["2013-12-23T22:00Z", "2013-12-25T22:00Z"]
+    assert len(FX.expected_bars(start_ns, end_ns, tf("1m"))) == 2 * 1440
+    assert not FX.is_weekend(parse_time("2013-12-25T12:00Z"))
+    assert FX.is_weekend(parse_time("2013-12-28T12:00Z"))
+
+
+def test_holidays_move_no_boundary():
+    new_year = parse_time("2014-01-01T12:00Z")
+    assert iso(FX.month_start(new_year)) == iso(FX.day_start(new_year)) == "2013-12-31T22:00Z"
+    christmas_monday = parse_time("2023-12-25T12:00Z")
+    assert iso(FX.week_start(christmas_monday)) == "2023-12-24T22:00Z"
+    weeks = FX.expected_bars(christmas_monday - 7 * 86_400 * 10**9, christmas_monday, tf("1w"))
+    assert [iso(int(week)) for week in weeks] == ["2023-12-24T22:00Z"]  # it begins closed, and has bars all the same
+
+
+def test_crypto_knows_no_holidays():
+    assert ALWAYS.is_open(parse_time("2024-12-25T12:00Z"))
+
+
+EARLY = Period(parse_time("2015-12-24T19:00Z"), parse_time("2015-12-24T22:00Z"))
+
+
+def test_an_early_close_of_the_configuration_joins_the_holiday():
+    fx = Calendar.get("fx", (EARLY,))
+    assert fx.is_open(EARLY.start_ns - 1)
+    assert not fx.is_open(EARLY.start_ns)
+    assert FX.is_open(EARLY.start_ns)
+    assert fx.next_close(EARLY.start_ns - 1) == EARLY.start_ns
+    assert iso(fx.next_open(EARLY.start_ns)) == "2015-12-27T22:00Z"  # 25 December 2015 was a Friday
+    day = (parse_time("2015-12-23T22:00Z"), parse_time("2015-12-24T22:00Z"))
+    assert len(fx.expected_bars(*day, tf("1h"))) == 21
+    assert [iso(int(bar)) for bar in fx.expected_bars(*day, tf("4h"))][-1] == "2015-12-24T18:00Z"  # open for an hour
+    assert pickle.loads(pickle.dumps(fx)) is fx
+
+
+def test_a_pause_inside_a_bar_gives_the_bar_once():
+    start_ns = parse_time("2024-03-12T13:00Z")
+    fx = Calendar.get("fx", (Period(start_ns + 600 * 10**9, start_ns + 1200 * 10**9),))
+    assert fx.expected_bars(start_ns, start_ns + 3600 * 10**9, tf("1h")).tolist() == [start_ns]
+    assert len(fx.expected_bars(start_ns, start_ns + 3600 * 10**9, tf("1m"))) == 50
+
+
+def test_a_market_without_weekend_opens_again_after_a_closed_period():
+    always = Calendar.get("24/7", (EARLY,))
+    assert always.next_close(EARLY.start_ns - 86_400 * 10**9) == EARLY.start_ns
+    assert always.next_open(EARLY.start_ns) == EARLY.end_ns
+    assert always.next_close(EARLY.start_ns) is None
+    assert always.next_open(EARLY.end_ns) is None

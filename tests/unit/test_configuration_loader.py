@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from atrader.clock import parse_time
 from atrader.configuration.limits import PropFirmLimits
 from atrader.configuration.loader import load_installation
 from atrader.errors import ConfigError
@@ -127,6 +128,22 @@ SINGLE = [
     ("atrader.toml", FLEET.replace("USD/JPY", "EUR/USD"), "market.instruments: 'EUR/USD' is named twice"),
     ("atrader.toml", FLEET.replace("USD/JPY", "USDJPY"), "unknown instrument 'USDJPY' - did you mean 'USD/JPY'?"),
     ("atrader.toml", FLEET.replace("USD/JPY", "QQQ/ZZZ"), "define it under [instruments.'QQQ/ZZZ']"),
+    ("atrader.toml", FLEET + "[calendars.nyse]\n", "calendars: calendar: expected one of 'fx', '24/7', was 'nyse'"),
+    (
+        "atrader.toml",
+        FLEET + "[calendars.fx]\nclosed = ['2026-12-24']\n",
+        "fx.closed: expected a period such",
+    ),
+    (
+        "atrader.toml",
+        FLEET + "[calendars.fx]\nclosed = ['2026-12-25/2026-12-24']\n",
+        "the period '2026-12-25/2026-12-24' ends before it starts",
+    ),
+    (
+        "atrader.toml",
+        FLEET + "[calendars.fx]\nclosed = ['2026-12-24T14:00/2026-12-25']\n",
+        "expected a zone after the date and time",
+    ),
     ("atrader.toml", FLEET + "[instruments.'XAU/USD']\nsymbol = 'XAU/EUR'\n" + TERMS, "must be 'XAU/USD'"),
     (
         "atrader.toml",
@@ -317,3 +334,14 @@ def test_an_instrument_of_ones_own_is_known_by_the_key_of_its_table(etc):
 def test_prop_firm_limits_flatten_no_earlier_than_they_stop_opening():
     with pytest.raises(ValueError, match="must not be below usage_frac"):
         PropFirmLimits(usage_frac=Decimal("0.9"), flatten_frac=Decimal("0.8"))
+
+
+def test_closed_periods_of_a_calendar_reach_every_instrument_on_it(etc):
+    etc.write("atrader.toml", FLEET + "[calendars.fx]\nclosed = ['2026-12-24T14:00-05:00/2026-12-24T17:00-05:00']\n")
+    fleet = load_installation(etc.root).fleet
+    early_ns = parse_time("2026-12-24T20:00Z")
+    assert not fleet.calendar_of("EUR/USD").is_open(early_ns)
+    assert fleet.calendar_of("EUR/USD") is fleet.calendar_of("USD/JPY")
+    assert fleet.calendar_of("BTC/USD").is_open(early_ns)
+    with pytest.raises(ConfigError, match="unknown instrument 'QQQ/ZZZ'"):
+        fleet.calendar_of("QQQ/ZZZ")

@@ -316,6 +316,18 @@ def test_swap_of_a_24_7_market_is_one_day_each_midnight_utc(play):
     play(scene, swap_long_frac="-0.0365", leverage=100)
 
 
+def test_interest_runs_on_over_a_holiday_and_no_order_is_filled_on_one(play):
+    async def scene(bench: PaperBench) -> None:
+        await bench.adapter.submit(order(1, units=10_000))
+        bench.clock.advance(parse_time("2024-12-25T10:00Z"))  # a Wednesday; the last quote is of Tuesday
+        assert await refusal(bench.adapter.submit(order(2))) == "market-halted"
+        bench.clock.advance(parse_time("2024-12-26T10:00Z"))
+        swaps = bench.quote("EUR/USD", "1.00000", "1.00000")
+        assert [getattr(report, "amount", None) for report in swaps] == [D("-1.00"), D("-3.00")]
+
+    play(scene, start="2024-12-24T10:00:00Z", swap_long_frac="-0.0365")
+
+
 def test_every_night_missed_is_booked_when_quotes_come_back(play):
     async def scene(bench: PaperBench) -> None:
         await bench.adapter.submit(order(1, units=10_000))
