@@ -1,11 +1,16 @@
-"""The schema version inside a SQLite file: made once, known at each opening, never guessed."""
+"""The schema version inside a SQLite file: made once, known at each opening, raised step by step, never guessed."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Final
 
 from atrader.errors import StoreError
+
+_NONE: Final[Mapping[int, str]] = MappingProxyType({})
 
 
 def check_version(connection: sqlite3.Connection, path: Path, version: int, application_id: int = 0) -> int:
@@ -35,9 +40,14 @@ def check_version(connection: sqlite3.Connection, path: Path, version: int, appl
 
 
 def bring_to_version(
-    connection: sqlite3.Connection, path: Path, schema: str, version: int, application_id: int = 0
+    connection: sqlite3.Connection,
+    path: Path,
+    schema: str,
+    version: int,
+    application_id: int = 0,
+    steps: Mapping[int, str] = _NONE,
 ) -> None:
-    """Make the tables of an empty file, in one transaction: a crash leaves an empty file, not half a schema.
+    """Make the tables of an empty file, or change those of an older one; a crash leaves it as it was before a step.
 
     Parameters
     ----------
@@ -51,13 +61,17 @@ def bring_to_version(
         Schema version of this program.
     application_id : int
         Marks whose file it is; 0 for none.
+    steps : mapping of int to str
+        Statements that bring a file of the version before to this one, from 2 on.
 
     Raises
     ------
     StoreError, sqlite3.Error
         As `check_version`; sqlite3.Error also when the file cannot be written.
     """
-    if check_version(connection, path, version, application_id) == 0:
+    found = check_version(connection, path, version, application_id)
+    scripts = {number: steps[number] for number in range(found + 1, version + 1)} if found else {version: schema}
+    for number, script in scripts.items():
         connection.executescript(
-            f"BEGIN IMMEDIATE; {schema}; PRAGMA user_version={version}; PRAGMA application_id={application_id}; COMMIT;"
+            f"BEGIN IMMEDIATE; {script}; PRAGMA user_version={number}; PRAGMA application_id={application_id}; COMMIT;"
         )

@@ -1,4 +1,4 @@
-"""One kind of columnar rows (bars, quotes) in an SQLite file: chunks of blobs, then a tail of single rows.
+"""One kind of columnar rows (bars, quotes) in a database: chunks of blobs, then a tail of single rows.
 
 Rows are ordered by their first column, a time. All rows of the tail are later than (or as late as) those of the chunks,
 and chunks do not overlap, so reading is: the chunks in order, then the tail.
@@ -6,16 +6,14 @@ and chunks do not overlap, so reading is: the chunks in order, then the tail.
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data_layer.store.blobs import CHUNK_ROWS, pack, unpack
-from data_layer.store.sqlite_file import damaged
+from data_layer.store.database import Database
 
 Columns = tuple[NDArray[np.generic], ...]
 
@@ -25,8 +23,6 @@ class ColumnTable:
 
     Parameters
     ----------
-    path : Path
-        The file, for errors.
     kind : str
         Prefix of the tables.
     names : sequence of str
@@ -35,86 +31,68 @@ class ColumnTable:
         How many of the columns, from the first on, are int64; the others are float64.
     """
 
-    def __init__(self, path: Path, kind: str, names: Sequence[str], integers: int) -> None:
-        self._path = path
+    def __init__(self, kind: str, names: Sequence[str], integers: int) -> None:
         self._names = tuple(names)
         self._dtypes = [np.dtype(np.int64)] * integers + [np.dtype(np.float64)] * (len(names) - integers)
         self._chunks = f"{kind}_chunk"
         self._tail = f"{kind}_tail"
         self._time = names[0]
         self._list = ", ".join(names)
-        self._marks = ", ".join("?" * (len(names) + 2))
-
-    @property
-    def schema(self) -> str:
-        """Statements that make the tables."""
-        types = zip(self._names, self._dtypes, strict=True)
-        columns = ", ".join(f"{name} {'INTEGER' if dtype.kind == 'i' else 'REAL'} NOT NULL" for name, dtype in types)
-        return (
-            f"CREATE TABLE {self._chunks} (series INTEGER NOT NULL, t0 INTEGER NOT NULL, t1 INTEGER NOT NULL,"
-            " n INTEGER NOT NULL, crc32 INTEGER NOT NULL, data BLOB NOT NULL, id INTEGER PRIMARY KEY);"
-            f"CREATE INDEX {self._chunks}_time ON {self._chunks} (series, t0, t1, n);"
-            f"CREATE TABLE {self._tail} (series INTEGER NOT NULL, number INTEGER NOT NULL, {columns},"
-            f" PRIMARY KEY (series, {self._time}, number)) WITHOUT ROWID"
+        replaced = ", ".join(f"{name}=excluded.{name}" for name in names[1:])
+        self._upsert = (
+            f"INSERT INTO {self._tail} (series, number, {self._list}) VALUES ({', '.join('?' * (len(names) + 2))})"
+            f" ON CONFLICT (series, {self._time}, number) DO UPDATE SET {replaced}"
         )
 
     def empty(self) -> Columns:
         """Return no rows."""
         return tuple(np.empty(0, dtype) for dtype in self._dtypes)
 
-    def read(self, db: sqlite3.Connection, series: int, start_ns: int, end_ns: int) -> Columns:
-        """Return the rows with ``start_ns <= time < end_ns``; one transaction of its own unless one is open."""
-        own = not db.in_transaction
-        if own:
-            db.execute("BEGIN")
-        try:
-            where = f"FROM {self._chunks} WHERE series=? AND t1>=? AND t0<?"
-            limits = (series, start_ns, end_ns)
-            total = int(db.execute(f"SELECT coalesce(sum(n), 0) {where}", limits).fetchone()[0])
-            tail = db.execute(
-                f"SELECT {self._list} FROM {self._tail} WHERE series=? AND {self._time}>=? AND {self._time}<?"
-                f" ORDER BY {self._time}, number",
-                limits,
-            ).fetchall()
-            columns = tuple(np.empty(total + len(tail), dtype) for dtype in self._dtypes)
-            place = 0
-            for n, crc32, data in db.execute(f"SELECT n, crc32, data {where} ORDER BY t0, id", limits):
-                self._unpack(data, crc32, columns, slice(place, place + n))
+    def read(self, db: Database, series: int, start_ns: int, end_ns: int) -> Columns:
+        """Return the rows with ``start_ns <= time < end_ns``."""
+        where = f"FROM {self._chunks} WHERE series=? AND t1>=? AND t0<?"
+        limits = (series, start_ns, end_ns)
+        total = int(db.execute(f"SELECT coalesce(sum(n), 0) {where}", limits).fetchone()[0])
+        tail = db.execute(
+            f"SELECT {self._list} FROM {self._tail} WHERE series=? AND {self._time}>=? AND {self._time}<?"
+            f" ORDER BY {self._time}, number",
+            limits,
+        ).fetchall()
+        columns = tuple(np.empty(total + len(tail), dtype) for dtype in self._dtypes)
+        place = 0
+        if total:
+            for n, crc32, data in db.stream(f"SELECT n, crc32, data {where} ORDER BY t0, id", limits):
+                self._unpack(db, data, crc32, columns, slice(place, place + n))
                 place += n
-        finally:
-            if own:
-                db.execute("COMMIT")
         for column, values in zip(columns, zip(*tail, strict=True), strict=False):
             column[total:] = values
         first, last = np.searchsorted(columns[0], (start_ns, end_ns))
         return tuple(column[first:last] for column in columns)
 
-    def extent(self, db: sqlite3.Connection, series: int) -> tuple[int, int, int]:
+    def extent(self, db: Database, series: int) -> tuple[int, int, int]:
         """Return number of rows, first and last time; zeros when there are none."""
-        found = []
-        for row in (
-            db.execute(f"SELECT sum(n), min(t0), max(t1) FROM {self._chunks} WHERE series=?", (series,)).fetchone(),
-            db.execute(
-                f"SELECT count(*), min({self._time}), max({self._time}) FROM {self._tail} WHERE series=?", (series,)
-            ).fetchone(),
-        ):
-            if row[0]:
-                found.append(row)
+        row = db.execute(
+            "SELECT * FROM"
+            f" (SELECT sum(n) AS n, min(t0) AS t0, max(t1) AS t1 FROM {self._chunks} WHERE series=?) AS chunks,"
+            f" (SELECT count(*), min({self._time}), max({self._time}) FROM {self._tail} WHERE series=?) AS tail",
+            (series, series),
+        ).fetchone()
+        found = [part for part in (row[:3], row[3:]) if part[0]]
         if not found:
             return 0, 0, 0
-        return sum(row[0] for row in found), min(row[1] for row in found), max(row[2] for row in found)
+        return int(sum(part[0] for part in found)), min(part[1] for part in found), max(part[2] for part in found)
 
-    def last_chunk_ns(self, db: sqlite3.Connection, series: int) -> int:
+    def last_chunk_ns(self, db: Database, series: int) -> int:
         """Return the last time in the chunks, the smallest int64 when there are none: rows after it go to the tail."""
         row = db.execute(f"SELECT t1 FROM {self._chunks} WHERE series=? ORDER BY t0 DESC LIMIT 1", (series,)).fetchone()
         return -(2**63) if row is None else int(row[0])
 
-    def last_ns(self, db: sqlite3.Connection, series: int) -> int:
+    def last_ns(self, db: Database, series: int) -> int:
         """Return the last time, the smallest int64 when there is none."""
         row = db.execute(f"SELECT max({self._time}) FROM {self._tail} WHERE series=?", (series,)).fetchone()
         return self.last_chunk_ns(db, series) if row[0] is None else int(row[0])
 
-    def append(self, db: sqlite3.Connection, series: int, rows: Sequence[tuple[Any, ...]], number: int = 0) -> None:
+    def append(self, db: Database, series: int, rows: Sequence[tuple[Any, ...]], number: int = 0) -> None:
         """Add single rows later than all chunks, inside a transaction; rows of equal time and number are replaced.
 
         Parameters
@@ -124,10 +102,9 @@ class ColumnTable:
             row (bars) a time is unique.
         """
         step = 1 if number else 0
-        statement = f"INSERT OR REPLACE INTO {self._tail} (series, number, {self._list}) VALUES ({self._marks})"
-        db.executemany(statement, ((series, number + index * step, *row) for index, row in enumerate(rows)))
+        db.executemany(self._upsert, ((series, number + index * step, *row) for index, row in enumerate(rows)))
 
-    def roll(self, db: sqlite3.Connection, series: int) -> None:
+    def roll(self, db: Database, series: int) -> None:
         """Turn a full tail into chunks, inside a transaction."""
         count = db.execute(f"SELECT count(*) FROM {self._tail} WHERE series=?", (series,)).fetchone()[0]
         if count < CHUNK_ROWS:
@@ -140,7 +117,7 @@ class ColumnTable:
         db.execute(f"DELETE FROM {self._tail} WHERE series=?", (series,))
         self._insert_chunks(db, series, columns)
 
-    def replace(self, db: sqlite3.Connection, series: int, start_ns: int, end_ns: int, columns: Columns) -> None:
+    def replace(self, db: Database, series: int, start_ns: int, end_ns: int, columns: Columns) -> None:
         """Put rows in place of all with ``start_ns <= time < end_ns``, inside a transaction."""
         touched = "series=? AND t1>=? AND t0<?"
         limits = (series, self._start_of_short_chunk(db, series, start_ns), end_ns)
@@ -155,14 +132,14 @@ class ColumnTable:
         order = np.argsort(merged[0], kind="stable")
         self._insert_chunks(db, series, tuple(column[order] for column in merged))
 
-    def _start_of_short_chunk(self, db: sqlite3.Connection, series: int, start_ns: int) -> int:
+    def _start_of_short_chunk(self, db: Database, series: int, start_ns: int) -> int:
         """Return where to begin so that the chunk before, if it is short, is filled up; many small imports add up."""
         row = db.execute(
             f"SELECT t0, n FROM {self._chunks} WHERE series=? AND t0<? ORDER BY t0 DESC LIMIT 1", (series, start_ns)
         ).fetchone()
         return int(row[0]) if row is not None and row[1] < CHUNK_ROWS else start_ns
 
-    def _tail_rows(self, db: sqlite3.Connection, series: int, end_ns: int, before: Columns) -> Columns:
+    def _tail_rows(self, db: Database, series: int, end_ns: int, before: Columns) -> Columns:
         rows = db.execute(
             f"SELECT {self._list} FROM {self._tail} WHERE series=? AND {self._time}<? ORDER BY {self._time}, number",
             (series, end_ns),
@@ -172,28 +149,27 @@ class ColumnTable:
         tail = zip(*rows, strict=True)
         return tuple(np.concatenate([a, np.array(b, a.dtype)]) for a, b in zip(before, tail, strict=True))
 
-    def _read_chunks(self, db: sqlite3.Connection, touched: str, limits: tuple[int, int, int]) -> Columns:
+    def _read_chunks(self, db: Database, touched: str, limits: tuple[int, int, int]) -> Columns:
         parts = [self.empty()]
-        for n, crc32, data in db.execute(
+        for n, crc32, data in db.stream(
             f"SELECT n, crc32, data FROM {self._chunks} WHERE {touched} ORDER BY t0, id", limits
         ):
             columns = tuple(np.empty(n, dtype) for dtype in self._dtypes)
-            self._unpack(data, crc32, columns, slice(0, n))
+            self._unpack(db, data, crc32, columns, slice(0, n))
             parts.append(columns)
         return tuple(np.concatenate(pieces) for pieces in zip(*parts, strict=True))
 
-    def _insert_chunks(self, db: sqlite3.Connection, series: int, columns: Columns) -> None:
-        times = columns[0]
-        for start in range(0, len(times), CHUNK_ROWS):
+    def _insert_chunks(self, db: Database, series: int, columns: Columns) -> None:
+        db.insert(self._chunks, ("series", "t0", "t1", "n", "crc32", "data"), self._chunk_rows(series, columns))
+
+    def _chunk_rows(self, series: int, columns: Columns) -> Iterator[tuple[Any, ...]]:
+        for start in range(0, len(columns[0]), CHUNK_ROWS):
             part = tuple(column[start : start + CHUNK_ROWS] for column in columns)
             blob, crc32 = pack(part)
-            db.execute(
-                f"INSERT INTO {self._chunks} (series, t0, t1, n, crc32, data) VALUES (?, ?, ?, ?, ?, ?)",
-                (series, int(part[0][0]), int(part[0][-1]), len(part[0]), crc32, blob),
-            )
+            yield series, int(part[0][0]), int(part[0][-1]), len(part[0]), crc32, blob
 
-    def _unpack(self, data: bytes, crc32: int, columns: Columns, where: slice) -> None:
+    def _unpack(self, db: Database, data: bytes, crc32: int, columns: Columns, where: slice) -> None:
         try:
             unpack(data, crc32, columns, where)
         except ValueError as error:
-            raise damaged(self._path, str(error)) from error
+            raise db.damaged(str(error)) from error

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import JSON, BigInteger, Column, Float, Index, Integer, MetaData, String, Table
 
-HISTORY_VERSION: Final = 1
+from data_layer.store.schema import Schema
 
 metadata: Final = MetaData()
 
@@ -117,3 +117,5 @@ outbox_positions: Final = Table(
     Column("last_seq", BigInteger, nullable=False),
 )
 """How far each outbox is in the history."""
+
+HISTORY: Final = Schema("history", 1, metadata, steps={})

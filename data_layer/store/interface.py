@@ -1,6 +1,7 @@
 """What a store is, so that the embedded files and a database server are two implementations of one thing.
 
-Every method may raise `StoreError`; ``details["read_only"]`` is true when reading still works (the disk is full).
+Every method may raise `StoreError`; ``details["read_only"]`` is true when reading still works (the disk is full),
+``details["unavailable"]`` when nothing works for a while (a server is away). Everything may be repeated afterwards.
 Writers are for one thread; readers see what was committed when the call began.
 """
 
@@ -30,6 +31,9 @@ class MarketBatch(NamedTuple):
         Quotes to keep, oldest first for each instrument.
     forming : mapping of str to Bar
         The bars that form now, to go on from after a restart.
+    id : str
+        Tells its quotes from others: those of the batch that was stored last are not stored a second time, so a write
+        whose outcome is not known may be repeated. Empty: they are.
     """
 
     timeframe: str
@@ -37,6 +41,7 @@ class MarketBatch(NamedTuple):
     bars: Sequence[tuple[str, Bar]]
     ticks: Sequence[Tick]
     forming: Mapping[str, Bar]
+    id: str = ""
 
 
 class Revision(NamedTuple):

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import quote
 
+from sqlalchemy.dialects.sqlite.base import SQLiteDialect
+
 from atrader.errors import StoreError
 from atrader.runtime.file_lock import FileLock
 from atrader.runtime.sqlite_schema import bring_to_version, check_version
+from data_layer.store.schema import Schema
 
 Synchronous = Literal["NORMAL", "FULL"]
 
@@ -66,9 +69,11 @@ class _OwningConnection(sqlite3.Connection):
 
 
 def open_writer(
-    path: Path, owner: str, wait_s: float, *, synchronous: Synchronous, schema: str, version: int
+    path: Path, owner: str, wait_s: float, *, synchronous: Synchronous, schema: Schema
 ) -> sqlite3.Connection:
-    """Open the one writing connection of a file, and make the file when it is missing. Its `close` may be repeated.
+    """Open the one writing connection of a file; make what is missing and bring an older file to this version.
+
+    Its `close` may be repeated.
 
     Parameters
     ----------
@@ -80,10 +85,8 @@ def open_writer(
         How long to wait for the lock: a predecessor may be dying.
     synchronous : {"NORMAL", "FULL"}
         FULL: a commit survives power failure.
-    schema : str
-        Statements that make all tables in an empty file.
-    version : int
-        Schema version of this program.
+    schema : Schema
+        Its tables.
 
     Raises
     ------
@@ -104,7 +107,7 @@ def open_writer(
         connection.execute(f"PRAGMA synchronous={synchronous}")
         connection.execute("PRAGMA wal_autocheckpoint=0")  # checkpoints come when there is nothing else to do
         connection.execute(f"PRAGMA mmap_size={_MMAP_BYTES}")
-        bring_to_version(connection, path, schema, version)
+        _bring_to_version(connection, path, schema)
         undo.pop_all()
         return connection
 
@@ -114,13 +117,14 @@ def lock_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.lock")
 
 
-def open_reader(path: Path, version: int) -> sqlite3.Connection:
+def open_reader(path: Path, schema: Schema) -> sqlite3.Connection:
     """Open a connection that can only read; for any process and thread, one thread at a time.
 
     Raises
     ------
     StoreError
-        When the file is missing, damaged or newer than this program.
+        When the file is missing (``details["missing"]``), damaged, newer than this program, or older
+        (``details["old"]``): opening it for writing brings it to this version.
     """
     if not path.exists():
         raise StoreError(f"{path} does not exist yet", details={"missing": True})
@@ -132,11 +136,29 @@ def open_reader(path: Path, version: int) -> sqlite3.Connection:
             connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
             connection.execute("PRAGMA wal_autocheckpoint=0")
             connection.execute(f"PRAGMA mmap_size={_MMAP_BYTES}")
-            check_version(connection, path, version)
+            if check_version(connection, path, schema.version) != schema.version:
+                raise older(path)
         except BaseException:
             connection.close()
             raise
         return connection
+
+
+def older(place: object) -> StoreError:
+    """Make the error of a store that a writer has to bring to this version first."""
+    return StoreError(
+        f"{place} was written by an older atrader: start the fleet once, or import something, and it is brought up to"
+        " date",
+        details={"old": True},
+    )
+
+
+def _bring_to_version(connection: sqlite3.Connection, path: Path, schema: Schema) -> None:
+    dialect = SQLiteDialect()
+    steps = {version: ";".join(step(dialect)) for version, step in schema.steps.items()}
+    bring_to_version(
+        connection, path, ";".join(schema.statements(0, dialect)[schema.version]), schema.version, 0, steps
+    )
 
 
 def checkpoint(connection: sqlite3.Connection, path: Path) -> None:

@@ -16,7 +16,7 @@ from atrader.messages.gateway import OutboxRow
 from atrader.orders.model import Fill, Intent, Order, Trade
 from atrader.orders.states import OrderState
 from data_layer.store import HistoryStore
-from data_layer.store.history_sqlite import SqliteHistoryReader, SqliteHistoryStore
+from data_layer.store.history_sqlite import SqliteEngine, SqliteHistoryReader, SqliteHistoryStore
 
 SOURCE = "gateway:paper"
 
@@ -218,6 +218,8 @@ def test_a_second_writer_a_newer_file_and_garbage_are_refused(tmp_path: Path) ->
 
 def test_commits_of_the_history_are_synced_to_the_disk(tmp_path: Path) -> None:
     store = SqliteHistoryStore(tmp_path / "history.db", "test")
-    assert store._db.execute("PRAGMA synchronous").fetchone()[0] == 2  # FULL
-    assert store._db.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+    engine = store._db
+    assert isinstance(engine, SqliteEngine)
+    assert engine._db.execute("PRAGMA synchronous").fetchone()[0] == 2  # FULL
+    assert engine._db.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
     store.close()

@@ -1,0 +1,73 @@
+"""What a market store needs of a database, so that its statements are written once.
+
+Statements are those that SQLite and PostgreSQL both understand, with ``?`` for values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol, TypeVar
+
+from atrader.errors import StoreError
+
+T = TypeVar("T")
+
+
+class Cursor(Protocol):
+    """Rows of an answer."""
+
+    def fetchone(self) -> Any:
+        """Return the next row, None after the last."""
+        ...
+
+    def fetchall(self) -> list[Any]:
+        """Return the rows that are left."""
+        ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+class Database(Protocol):
+    """One connection to a database. For one thread at a time.
+
+    Statements are run inside `reading` and `writing` only; both may raise `StoreError`.
+    """
+
+    def reading(self, work: Callable[[], T]) -> T:
+        """Do work that sees one state of the database. It may be done more than once."""
+        ...
+
+    def writing(self, work: Callable[[], T]) -> T:
+        """Do work in one transaction, which is committed when this returns and leaves nothing when this raises.
+
+        It may be done more than once, also when the first time was committed and nobody learned of it.
+        """
+        ...
+
+    def execute(self, statement: str, values: Sequence[Any] = ()) -> Cursor:
+        """Run a statement."""
+        ...
+
+    def stream(self, statement: str, values: Sequence[Any] = ()) -> Iterable[Any]:
+        """Return rows that are large, one after the other; nothing else may be run until the last was taken."""
+        ...
+
+    def executemany(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Run a statement with many sets of values."""
+        ...
+
+    def insert(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Add rows with new keys, the fastest way there is."""
+        ...
+
+    def damaged(self, reason: str) -> StoreError:
+        """Make the error of contents that cannot be right."""
+        ...
+
+    def tidy(self) -> None:
+        """Do the housekeeping that is due."""
+        ...
+
+    def close(self) -> None:
+        """Close, and let go of the lock; may be called twice."""
+        ...

@@ -1,0 +1,73 @@
+"""A file of SQLite as a `Database`."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from atrader.errors import StoreError
+from data_layer.store.sqlite_file import checkpoint, damaged, errors_of
+
+T = TypeVar("T")
+
+
+class SqliteDatabase:
+    """One connection to a file, in autocommit mode.
+
+    Parameters
+    ----------
+    path : Path
+        The file, for people.
+    connection : sqlite3.Connection
+        From here on used by nobody else.
+    """
+
+    execute: Callable[..., Any]
+    stream: Callable[..., Any]
+    executemany: Callable[..., Any]
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self._path = path
+        self._db = connection
+        self.execute = self.stream = connection.execute
+        self.executemany = connection.executemany
+
+    def reading(self, work: Callable[[], T]) -> T:
+        """Do work that sees one state of the file."""
+        return self._transaction("BEGIN", work)
+
+    def writing(self, work: Callable[[], T]) -> T:
+        """Do work in one transaction; others that read see it when this returns."""
+        return self._transaction("BEGIN IMMEDIATE", work)
+
+    def insert(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Add rows."""
+        marks = ", ".join("?" * len(columns))
+        self._db.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)
+
+    def damaged(self, reason: str) -> StoreError:
+        """Make the error of a file with contents that cannot be right."""
+        return damaged(self._path, reason)
+
+    def tidy(self) -> None:
+        """Move the write-ahead log into the file."""
+        with errors_of(self._path):
+            checkpoint(self._db, self._path)
+
+    def close(self) -> None:
+        """Close, and let go of the lock of a writer; may be called twice."""
+        self._db.close()
+
+    def _transaction(self, begin: str, work: Callable[[], T]) -> T:
+        with errors_of(self._path):
+            self._db.execute(begin)
+            try:
+                done = work()
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:  # a full disk has rolled it back already
+                    self._db.execute("ROLLBACK")
+                raise
+            return done
