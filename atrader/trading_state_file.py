@@ -104,6 +104,16 @@ class TradingStates:
             states.append(TradingState.REDUCING)
         return strictest(states)
 
+    def flattens(self, account: str, instance: str | None = None) -> bool:
+        """Tell whether a person wants everything of an account or of one of its instances closed.
+
+        True when fleet, account or (when one is named) instance is FLATTENING. HALTED on another of them does not undo
+        it: it keeps strategies from closing, not people.
+        """
+        named = TradingState.ACTIVE if instance is None else self.instances.get(instance, TradingState.ACTIVE)
+        scopes = (self.fleet, self.accounts.get(account, TradingState.ACTIVE), named)
+        return TradingState.FLATTENING in scopes
+
     def with_state(self, scope: str, state: TradingState) -> Self:
         """Return these states with one changed; a damaged file counts as HALTED until the fleet's state is set.
 

@@ -17,13 +17,15 @@ from atrader.messages.manager import (
     SetTradingState,
     StatusAnswer,
 )
+from atrader.trading_state import TradingState
+from atrader.trading_state_file import TradingStates
 from atrader.wire import Request
 from manager.gateways import Gateways
 from manager.plan import gateway_name, worker_name
 from manager.process import Supervised
-from manager.reloading import Reloader
+from manager.reloading import Outcome, Reloader, lives_on
 from manager.states import ProcessState
-from manager.status import Usage, fleet_status
+from manager.status import Usage, fleet_status, orphan_names
 from manager.supervisor import Supervisor
 
 _SETTLED = (ProcessState.RUNNING, ProcessState.FAILED, ProcessState.PROBATION)
@@ -77,36 +79,40 @@ class ControlCalls:
         if request.verb == "stop" and not request.names:
             self._request_stop("asked by a command")
             return ControlAnswer(lines=("the fleet stops",))
+        if request.verb == "restart" and not request.names:
+            return _answer(await self._reloader.restart_fleet())
         processes = self._find(request.names)
         act: Callable[[Supervised], Awaitable[str]] = {
             "start": self._start,
             "stop": self._stop,
             "restart": self._restart,
         }[request.verb]
-        if request.verb == "restart" and not request.names:
-            await self._fleet.stop_ranks("restart of the fleet")
         lines = tuple(await asyncio.gather(*map(act, processes)))
         meant = ProcessState.STOPPED if request.verb == "stop" else ProcessState.RUNNING
         return ControlAnswer(lines=lines, failed=tuple(p.name for p in processes if p.state is not meant))
 
     async def reload(self, request: Reload, caller: Caller) -> ControlAnswer:
         """Read the configuration again."""
-        done = await self._reloader.reload()
-        lines = tuple(map(str, done)) or ("nothing changed",)
-        return ControlAnswer(lines=lines, failed=tuple(outcome.name for outcome in done if outcome.failed))
+        return _answer(await self._reloader.reload())
 
     async def set_trading_state(self, request: SetTradingState, caller: Caller) -> ControlAnswer:
         """Set a trading state; it is on disk before this answers, and may be repeated."""
         kind, _, name = request.scope.partition(":")
         installation = self._fleet.installation
-        known = {"fleet": {""}, "account": set(installation.accounts), "instance": set(installation.instances)}
+        # What has a state may lose it again, whether it is configured or not.
+        stored = self._gateways.read_states()
+        instances = {*installation.instances, *stored.instances, *orphan_names(self._fleet)}
+        known = {"fleet": {""}, "account": {*installation.accounts, *stored.accounts}, "instance": instances}
         if name not in known.get(kind, ()):
             raise Rejected(f"scope {request.scope!r}: no such account or instance")
         running = [account for account in installation.accounts if self._fleet.is_running(gateway_name(account))]
         silent = await self._gateways.set_state(request.scope, request.state, running)
         text = f"{request.scope} is {request.state}" + (f": {request.reason}" if request.reason else "")
         self._fleet.note(text)
-        lines = [text, *(f"gateway-{account} did not answer; it reads the file by itself" for account in silent)]
+        lines = [text]
+        if request.state is TradingState.FLATTENING and _halts(self._gateways.states):
+            lines.append("HALTED elsewhere holds for strategies only: the gateway closes all the same")
+        lines += [*(f"gateway-{account} did not answer; it reads the file by itself" for account in silent)]
         return ControlAnswer(lines=tuple(lines))
 
     async def activate(self, request: Activate, caller: Caller) -> ControlAnswer:
@@ -131,8 +137,9 @@ class ControlCalls:
 
     async def _stop(self, process: Supervised) -> str:
         process.unwant("asked by a command")
-        await process.rested()
-        return f"{process.name}: {process.state}"
+        if await process.rested():
+            return f"{process.name}: {process.state}"
+        return f"{process.name}: {process.state} ({lives_on(process)})"
 
     async def _restart(self, process: Supervised) -> str:
         process.restart("asked by a command")
@@ -145,3 +152,12 @@ class ControlCalls:
             limits.start_grace + limits.stop_grace,
         )
         return f"{process.name}: {process.state}" + ("" if process.state in _SETTLED[:1] else f" ({process.reason})")
+
+
+def _halts(states: TradingStates) -> bool:
+    return TradingState.HALTED in (states.fleet, *states.accounts.values(), *states.instances.values())
+
+
+def _answer(done: list[Outcome]) -> ControlAnswer:
+    lines = tuple(map(str, done)) or ("nothing changed",)
+    return ControlAnswer(lines=lines, failed=tuple(outcome.name for outcome in done if outcome.failed))

@@ -18,7 +18,7 @@ class Exposures:
     """
 
     def __init__(self, max_age_s: float) -> None:
-        self._max_age_s = max_age_s
+        self.max_age_s = max_age_s
         self._beats: dict[str, tuple[float, Mapping[str, Any]]] = {}
 
     def record(self, now_s: float, account: str, exposure: Mapping[str, Any]) -> None:
@@ -39,7 +39,7 @@ class Exposures:
 
     def _fresh(self, now_s: float, account: str) -> Mapping[str, Any] | None:
         since_s, exposure = self._beats.get(account, (None, {}))
-        return exposure if since_s is not None and now_s - since_s <= self._max_age_s else None
+        return exposure if since_s is not None and now_s - since_s <= self.max_age_s else None
 
 
 def _exposure(held: Mapping[str, Any]) -> Exposure:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Mapping, Sequence
 from multiprocessing import forkserver
 from pathlib import Path
 from typing import Final
 
+from atrader.configuration.home import Home
 from atrader.runtime.tags import MANAGER_PID_VARIABLE, TAG_VARIABLE
 
 PRELOAD: Final = "manager.preload.processes"
 
+_FOLDER: Final = "fork-server-"
+
 _begun: tuple[str, str] | None = None  # tag and preload of the running fork server
+_folder: Path | None = None  # where its socket is
 
 
 def tag_of(root: Path) -> str:
@@ -46,9 +53,42 @@ def begin(root: Path, preload: str = PRELOAD) -> None:
     # One strategy is one thread; pools of BLAS threads in fifty workers would fight for the cores.
     for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
+    _make_folder(root)
     multiprocessing.get_context("forkserver").set_forkserver_preload([preload])
     forkserver.ensure_running()
     _begun = wanted
+
+
+def _make_folder(root: Path) -> None:
+    """Have multiprocessing put the fork server's socket below the installation's sockets.
+
+    Its own choice is a new folder in /tmp, which stays there for ever when this process is killed.
+    """
+    global _folder
+    sockets = Home(root).sockets
+    if _folder is not None and _folder.parent == sockets and _folder.is_dir():
+        return
+    _drop_folder()
+    sockets.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _folder = Path(tempfile.mkdtemp(prefix=_FOLDER, dir=sockets))
+    multiprocessing.current_process()._config["tempdir"] = str(_folder)  # type: ignore[attr-defined]
+    atexit.register(_drop_folder)
+
+
+def _drop_folder() -> None:
+    global _folder
+    atexit.unregister(_drop_folder)
+    if _folder is not None:
+        multiprocessing.current_process()._config.pop("tempdir", None)  # type: ignore[attr-defined]
+        shutil.rmtree(_folder, ignore_errors=True)
+        _folder = None
+
+
+def clean(root: Path) -> None:
+    """Remove what killed managers of an installation left; call it as the only manager that runs."""
+    for left in Home(root).sockets.glob(f"{_FOLDER}*"):
+        if left != _folder:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def server_pid() -> int | None:
@@ -71,6 +111,7 @@ def end() -> None:
     global _begun
     kill()
     forkserver._forkserver._stop()  # type: ignore[attr-defined]
+    _drop_folder()
     _begun = None
 
 

@@ -24,6 +24,10 @@ _EARLY_BEATS: Final = 64
 """The latest that are kept while the news of the pid is under way; older ones tell nothing that these do not."""
 
 
+KILLED_S: Final = 5.0
+"""From SIGKILL to the report of the end; nobody waits longer for a process that the kernel does not let go."""
+
+
 class Launcher(Protocol):
     """What starts processes."""
 
@@ -102,6 +106,7 @@ class Supervised:
         self.last_beat: BeatBody | None = None
         self.budget = Budget(limits.restart, rng)
         self.probationer = False
+        self.code: str | None = None  # fingerprint of the strategy file at the last start
         self._make_spec = make_spec
         self._around = surroundings
         self._launcher = launcher
@@ -177,9 +182,21 @@ class Supervised:
         if self.vitals is not None:
             self.vitals.started_s = self._clock.monotonic_s()
 
-    async def rested(self) -> None:
-        """Wait until no process of it lives."""
-        await self._resting.wait()
+    async def rested(self, within_s: float | None = None) -> bool:
+        """Wait until no process of it lives, but not for ever; tell whether none does.
+
+        Parameters
+        ----------
+        within_s : float, optional
+            Default: ``stop_grace``, and what the kernel may need after SIGKILL.
+        """
+        within_s = self.limits.stop_grace + KILLED_S if within_s is None else within_s
+        try:
+            async with asyncio.timeout(max(0.0, within_s)):
+                await self._resting.wait()
+        except TimeoutError:
+            pass
+        return self._resting.is_set()
 
     def kill_now(self) -> None:
         """Kill the process without grace; for the end of the fleet's own grace."""
@@ -324,6 +341,7 @@ class Supervised:
             self._fail(text)
 
     def _fail(self, text: str) -> None:
+        text = f"{text}; details: log/{self.name}.log"
         self._to(ProcessState.FAILED, text)
         self.wanted = False
         self._around.alert(self, text)

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
+from pydantic import BaseModel
+
 from atrader.configuration.fleet import Installation
-from atrader.runtime.spec import ProcessKind
-from manager.plan import Planned, plan
+from atrader.configuration.instance import InstanceConfig
+from atrader.messages.gateway import LIVE_ACCOUNT_KEYS
+from manager.plan import plan
 
 LIVE_FLEET_KEYS: Final = frozenset({"max_workers", "stop_grace"})
 """Keys of etc/atrader.toml that the manager itself reads at the moment it needs them."""
+
+_NOT_THE_WORKERS: Final = frozenset({"trade", "limits", "on_down", "on_down_after"})
+"""Keys of a strategy file that its worker never reads: gateway and manager do."""
+
+_NOT_THE_GATEWAYS: Final = frozenset(
+    {"strategy", "timeframe", "enabled", "warmup_bars", "parameters", "time_budget", "on_error", "max_errors"}
+    | {"process"}
+)
+"""Keys of a strategy file that the gateway of its account never reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +36,10 @@ class Changes:
         Processes that are new, or gone from the configuration.
     replace : tuple of str
         Workers to replace by a new one that waits until the old one is gone.
+    configure : tuple of str
+        Gateways that take limits and instances over while they run.
     restart : tuple of str
-        Gateways to stop and start again.
+        Gateways to stop and start again: what changed is what they, or the broker's adapter, were made with.
     full_restart : tuple of str
         Keys of etc/atrader.toml that only a restart of the whole fleet brings into effect.
     """
@@ -32,19 +47,43 @@ class Changes:
     start: tuple[str, ...] = ()
     stop: tuple[str, ...] = ()
     replace: tuple[str, ...] = ()
+    configure: tuple[str, ...] = ()
     restart: tuple[str, ...] = ()
     full_restart: tuple[str, ...] = ()
 
 
-def compare(old: Installation, new: Installation) -> Changes:
-    """Return what turns the running `old` into `new`, touching only what changed."""
+def compare(old: Installation, new: Installation, edited: Collection[str] = ()) -> Changes:
+    """Return what turns the running `old` into `new`, touching only what changed.
+
+    Parameters
+    ----------
+    old, new : Installation
+        What runs, and what was read.
+    edited : collection of str
+        Workers that run another content of their strategy file than it has now.
+    """
     before, after = plan(old), plan(new)
-    changed = [name for name in after if name in before and _differs(before[name], old, new)]
+    both = [process for name, process in after.items() if name in before]
+    gateways = [process for process in both if process.kind == "gateway"]
+    remade = tuple(process.name for process in gateways if _needs_new_gateway(old, new, process.subject))
     return Changes(
         start=tuple(name for name in after if name not in before),
         stop=tuple(name for name in before if name not in after),
-        replace=tuple(name for name in changed if after[name].kind == "worker"),
-        restart=tuple(name for name in changed if after[name].kind == "gateway"),
+        replace=tuple(
+            process.name
+            for process in both
+            if process.kind == "worker"
+            and (
+                process.name in edited
+                or _differ(old.instances[process.subject], new.instances[process.subject], _NOT_THE_WORKERS)
+            )
+        ),
+        configure=tuple(
+            process.name
+            for process in gateways
+            if process.name not in remade and _gateway_view(old, process.subject) != _gateway_view(new, process.subject)
+        ),
+        restart=remade,
         full_restart=tuple(
             key
             for key in type(new.fleet).model_fields
@@ -53,20 +92,33 @@ def compare(old: Installation, new: Installation) -> Changes:
     )
 
 
-def _differs(process: Planned, old: Installation, new: Installation) -> bool:
-    kind: ProcessKind = process.kind
-    if kind == "worker":
-        return old.instances[process.subject] != new.instances[process.subject]
-    if kind == "gateway":
-        return _account_view(old, process.subject) != _account_view(new, process.subject)
-    return False  # all that the data layer reads is in the fleet's file
+def _differ(one: BaseModel, other: BaseModel, ignored: Collection[str]) -> bool:
+    return _view(one, ignored) != _view(other, ignored)
 
 
-def _account_view(installation: Installation, account: str) -> object:
-    """Return all that a gateway reads: its account, and limits and magic numbers of the instances on it."""
-    instances = [
-        (instance.name, instance.magic, instance.enabled, instance.trade, instance.limits, instance.on_down)
-        for instance in installation.instances.values()
-        if instance.account == account
-    ]
-    return installation.accounts[account], sorted(instances, key=lambda seen: seen[1])
+def _view(model: BaseModel, ignored: Collection[str]) -> dict[str, object]:
+    return {key: value for key, value in model if key not in ignored}
+
+
+def _needs_new_gateway(old: Installation, new: Installation, account: str) -> bool:
+    """Tell whether the account changed beyond what a gateway takes over, or trades an instrument it never asked for."""
+    if _differ(old.accounts[account], new.accounts[account], LIVE_ACCOUNT_KEYS):
+        return True
+    known = {*old.fleet.market.instruments, *(instance.instrument for instance in _on(old, account))}
+    return any(instance.instrument not in known for instance in _on(new, account))
+
+
+def _gateway_view(installation: Installation, account: str) -> object:
+    """Return what a gateway takes over while it runs."""
+    settings = {key: getattr(installation.accounts[account], key) for key in LIVE_ACCOUNT_KEYS}
+    instances = [(_view(item, _NOT_THE_GATEWAYS), _trade_keys(item)) for item in _on(installation, account)]
+    return settings, instances
+
+
+def _trade_keys(instance: InstanceConfig) -> set[str]:
+    """Return what an instance overrides of the account's [trade]: a default written out does so as well."""
+    return set() if instance.trade is None else instance.trade.model_fields_set
+
+
+def _on(installation: Installation, account: str) -> list[InstanceConfig]:
+    return [instance for _, instance in sorted(installation.instances.items()) if instance.account == account]

@@ -7,14 +7,20 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from atrader.configuration.fleet import Installation
-from atrader.errors import Rejected
+from atrader.errors import AtraderError, Rejected
+from atrader.messages.gateway import Orphan, Reconfigure
+from manager.gateways import Gateways
 from manager.plan import Planned, plan
-from manager.process import Supervised
+from manager.process import KILLED_S, Supervised
 from manager.reload import LIVE_FLEET_KEYS, Changes, compare
 from manager.states import RESTING, ProcessState
 from manager.supervisor import Supervisor
 
-_SETTLED = (ProcessState.RUNNING, ProcessState.FAILED, ProcessState.PROBATION)
+_DOWN = (ProcessState.FAILED, ProcessState.PROBATION)
+_SETTLED = (ProcessState.RUNNING, *_DOWN)
+
+_TRIES = 2
+"""Of a call to a gateway that does not answer; then it gets its configuration by a restart."""
 
 
 class Outcome(NamedTuple):
@@ -35,15 +41,19 @@ class Reloader:
     ----------
     supervisor : Supervisor
         Whose fleet it changes.
+    gateways : Gateways
+        Hands the configuration to gateways that run.
     load : callable
         Reads the configuration; raises `ConfigError`, and then nothing changes.
     """
 
-    def __init__(self, supervisor: Supervisor, load: Callable[[], Installation]) -> None:
+    def __init__(self, supervisor: Supervisor, gateways: Gateways, load: Callable[[], Installation]) -> None:
         self._fleet = supervisor
+        self._gateways = gateways
         self._load = load
         self._one_at_a_time = asyncio.Lock()
         self._hand_overs: dict[str, asyncio.Task[None]] = {}
+        self._late: set[Supervised] = set()  # workers told to go for a successor, and still there after the deadline
 
     async def reload(self) -> list[Outcome]:
         """Read the configuration and touch only what changed.
@@ -67,19 +77,58 @@ class Reloader:
             old = self._fleet.installation
             live = {key: getattr(loaded.fleet, key) for key in LIVE_FLEET_KEYS}
             new = loaded.model_copy(update={"fleet": old.fleet.model_copy(update=live)})
-            changes = compare(old, loaded)
-            return await self._apply(changes, new)
+            return await self._apply(compare(old, loaded, self._edited(loaded)), new)
+
+    def _edited(self, loaded: Installation) -> list[str]:
+        """Name the workers whose strategy file has another content than when they were started."""
+        workers = (process for process in self._fleet.processes.values() if process.kind == "worker")
+        return [
+            process.name
+            for process in workers
+            if process.subject in loaded.instances
+            and process.code not in (None, self._fleet.code_of(process.subject, loaded))
+        ]
+
+    async def restart_fleet(self) -> list[Outcome]:
+        """Read the configuration, stop every process and start what it asks for; the manager stays.
+
+        Raises
+        ------
+        ConfigError
+            When it is wrong; nothing was stopped.
+        Rejected
+            While the fleet stops, or when it is told to stop meanwhile.
+        """
+        async with self._one_at_a_time:
+            loaded, fleet = self._load(), self._fleet
+            if fleet.stopping:
+                raise Rejected("the fleet is being stopped")
+            old = fleet.installation
+            await fleet.stop_ranks("restart of the fleet")
+            if fleet.stopping:
+                raise Rejected("the fleet was told to stop while it was restarted")
+            planned = plan(loaded)
+            done = [await self._remove(name) for name in list(fleet.processes) if name not in planned]
+            fleet.reconfigure(loaded)
+            for name in planned:
+                fleet.processes[name].want("restart of the fleet")
+            for name in planned:  # in start order: a deadline begins when what a process needs has settled
+                done.append(await self._settled(name, "restarted"))
+            if loaded.fleet.log != old.fleet.log:
+                text = "log: in effect for the manager's own log after 'stop' and 'start'"
+                done.append(Outcome("etc/atrader.toml", text))
+            return done
 
     async def _apply(self, changes: Changes, new: Installation) -> list[Outcome]:
         fleet, planned = self._fleet, plan(new)
-        done = [await self._remove(name) for name in reversed(changes.stop)]
-        fleet.installation = new
-        for name, process in fleet.processes.items():
-            process.change(planned[name].needs, planned[name].limits)
+        done = [await self._remove(name) for name in reversed(changes.stop) if name in fleet.processes]
+        # From here on a gateway that starts again, for whatever reason, gets the new configuration.
+        fleet.reconfigure(new)
         # Gateways first: a new instance's orders are refused by a gateway that does not know it.
         done += await asyncio.gather(*(self._restart(name) for name in changes.restart))
+        for outcomes in await asyncio.gather(*(self._configure(planned[name]) for name in changes.configure)):
+            done += outcomes
         for name in changes.start:
-            fleet.processes[name] = fleet.make(planned[name])
             fleet.processes[name].want("new in the configuration")
         done += await asyncio.gather(*(self._settled(name, "started") for name in changes.start))
         done += await asyncio.gather(*(self._replace(planned[name]) for name in changes.replace))
@@ -91,10 +140,49 @@ class Reloader:
     async def _remove(self, name: str) -> Outcome:
         process = self._fleet.processes[name]
         process.unwant("gone from the configuration")
-        await process.rested()
-        process.close()
-        del self._fleet.processes[name]
+        if not await process.rested():
+            # It stays in the table: a process of its name must not start beside it.
+            self._fleet.task(self._bury(process, self._fleet.processes))
+            return Outcome(name, f"gone from the configuration, but {lives_on(process)}", failed=True)
+        self._forget(process, self._fleet.processes)
         return Outcome(name, "stopped, it is gone from the configuration")
+
+    async def _bury(self, process: Supervised, table: dict[str, Supervised]) -> None:
+        """Wait for the end of a process that outlived its deadline, for as long as it takes."""
+        while not await process.rested():
+            pass
+        if not process.wanted:  # it may have come back into the configuration
+            self._forget(process, table)
+
+    def _forget(self, process: Supervised, table: dict[str, Supervised]) -> None:
+        process.close()
+        if table.get(process.name) is process:
+            del table[process.name]
+            self._fleet.changed.set()
+
+    async def _configure(self, planned: Planned) -> list[Outcome]:
+        """Hand its limits and instances to a gateway; one that cannot take them while it runs is restarted."""
+        fleet, name, account = self._fleet, planned.name, planned.subject
+        process = fleet.processes[name]
+        if process.state is ProcessState.STOPPED and not process.wanted:
+            return [Outcome(name, "stopped; it starts with the new configuration")]
+        if process.state in RESTING:
+            return [await self._restart(name)]
+        await fleet.until(lambda: process.state in _SETTLED, planned.limits.start_grace)
+        request, refusal = Reconfigure.of(fleet.installation, account), "it is not RUNNING"
+        for _ in range(_TRIES if process.state is ProcessState.RUNNING else 0):
+            try:
+                answer = await self._gateways.call(account, request)
+            except Rejected as error:
+                refusal = error.message
+                break
+            except AtraderError as error:  # it may be repeated
+                refusal = error.message
+            else:
+                orphans = [Outcome(name, _left_behind(orphan)) for orphan in answer.orphans]
+                return [Outcome(name, "took the new configuration while running"), *orphans]
+        fleet.note(f"{name} did not take its configuration while running ({refusal}): it is restarted")
+        return [await self._restart(name)]
 
     async def _restart(self, name: str) -> Outcome:
         self._fleet.processes[name].restart("its configuration changed")
@@ -102,8 +190,11 @@ class Reloader:
 
     async def _settled(self, name: str, text: str) -> Outcome:
         process = self._fleet.processes[name]
-        limits = process.limits
-        await self._fleet.until(lambda: process.state in _SETTLED, limits.start_grace + limits.stop_grace)
+        limits, table = process.limits, self._fleet.processes
+        await self._fleet.until(
+            lambda: process.state in _SETTLED or any(table[need].state in _DOWN for need in process.needs),
+            limits.start_grace + limits.stop_grace,
+        )
         if process.state is ProcessState.RUNNING:
             return Outcome(name, text)
         return Outcome(name, f"{text}, but it is {process.state} ({process.reason})", failed=True)
@@ -112,22 +203,34 @@ class Reloader:
         old = self._fleet.processes[planned.name]
         if old.state in RESTING:
             return await self._restart(planned.name)
+        if planned.name in self._fleet.successors:
+            return Outcome(planned.name, "not replaced: the one that failed to replace it still lives", failed=True)
+        code_changed = old.code not in (None, self._fleet.code_of(planned.subject))
         new = self._fleet.make(planned, standby=True)
         self._fleet.successors[planned.name] = new
         new.want("replaces the one with the old configuration")
+        within_s = planned.limits.start_grace + old.limits.stop_grace + KILLED_S
         await self._fleet.until(
-            lambda: self._in_office(new) or new.state is ProcessState.FAILED, planned.limits.start_grace
+            lambda: self._in_office(new) or new.state is ProcessState.FAILED or self._was_late(old), within_s
         )
         if self._in_office(new):
-            return Outcome(planned.name, "replaced")
+            return Outcome(planned.name, "replaced" + (", its strategy file changed" if code_changed else ""))
         reason = new.reason if new.state is ProcessState.FAILED else "it did not take over in time"
         new.unwant(reason)
-        await new.rested()
-        del self._fleet.successors[planned.name]
-        new.close()
-        text = f"the new worker failed ({reason}); the old one keeps running"
+        if await new.rested():
+            self._forget(new, self._fleet.successors)
+        else:
+            self._fleet.task(self._bury(new, self._fleet.successors))
+        fate = "the old one keeps running"
+        if self._was_late(old):
+            fate = f"{lives_on(old)}; a new one starts then"
+            self._late.discard(old)
+        text = f"the new worker failed ({reason}); {fate}"
         self._fleet.alert(old, f"{planned.name}: {text}")
         return Outcome(planned.name, text, failed=True)
+
+    def _was_late(self, old: Supervised) -> bool:
+        return old in self._late
 
     def _in_office(self, process: Supervised) -> bool:
         return self._fleet.processes.get(process.name) is process
@@ -138,7 +241,7 @@ class Reloader:
         Raises
         ------
         Rejected
-            When no such worker stands by.
+            When no such worker stands by, or its predecessor does not end within its ``stop_grace`` and 5 s more.
         """
         current, successor = self._fleet.processes.get(name), self._fleet.successors.get(name)
         if current is not None and current.pid == pid:
@@ -155,9 +258,29 @@ class Reloader:
         fleet = self._fleet
         old = fleet.processes[successor.name]
         old.unwant("its successor takes over")
-        await old.rested()
+        if not await old.rested():
+            old.want("its successor could not wait for its end")  # it starts again when the end is reported
+            self._late.add(old)
+            fleet.changed.set()
+            raise Rejected(f"{old.name}: {lives_on(old)}")
         old.close()
         del fleet.successors[successor.name]
         fleet.processes[successor.name] = successor
         successor.take_office(old.restarts)
         fleet.changed.set()
+
+
+def lives_on(process: Supervised) -> str:
+    """Say that a process outlived the deadline of its end."""
+    return (
+        f"process {process.pid} did not end within {process.limits.stop_grace + KILLED_S:g} s of being told to;"
+        " it is watched until the kernel reports its end"
+    )
+
+
+def _left_behind(orphan: Orphan) -> str:
+    return (
+        f"{orphan.instance} (magic {orphan.magic}) is in no strategy file of the account any more and leaves"
+        f" {orphan.open_trades} open trades and {orphan.live_orders} working orders: the gateway goes on with their"
+        f" stops; 'flatten instance:{orphan.instance}' closes them"
+    )

@@ -17,13 +17,13 @@ class ReplayWatch:
         self._fleet = fleet
         self._clock = clock
         self._request_stop = request_stop
-        market = fleet.installation.fleet.market
-        self._active = market.feed == "replay" and market.replay.stop_at_end
+        self._asked = False
         self._finished_s: float | None = None
 
     def look(self) -> None:
         """Look again; called after every beat."""
-        if not self._active:
+        market = self._fleet.installation.fleet.market  # a restart of the fleet may have changed it
+        if self._asked or market.feed != "replay" or not market.replay.stop_at_end:
             return
         now_s = self._clock.monotonic_s()
         beat = self._fleet.processes[DATA_LAYER].last_beat
@@ -41,5 +41,5 @@ class ReplayWatch:
         ]
         interval_s = self._fleet.installation.fleet.beat_interval
         if settled(now_s, self._finished_s, interval_s, workers, gateways):
-            self._active = False
+            self._asked = True
             self._request_stop("the replay is over")

@@ -23,6 +23,7 @@ from atrader.errors import AtraderError, ConfigError
 from atrader.exit_codes import ExitCode
 from atrader.runtime.child import exit_code_of
 from atrader.runtime.logs import close_logs, configure_logs, process_logger
+from manager import fork_server
 from manager.control import ControlCalls
 from manager.fork_server import PRELOAD, tag_of
 from manager.gateways import Gateways
@@ -87,6 +88,7 @@ def run_manager(
     try:
         _raise_open_files()
         _end_predecessors(paths, log)
+        fork_server.clean(paths.root)
         spawner = Spawner(paths.root, preload)
         service = Service(paths, installation, spawner, log, preload, entries, on_up)
         asyncio.run(service.run())
@@ -179,7 +181,7 @@ class Service:
             random.Random(os.getpid()),
             self._entries,
         )
-        self._reloader = Reloader(fleet, lambda: load_installation(self._home.root))
+        self._reloader = Reloader(fleet, gateways, lambda: load_installation(self._home.root))
         calls = ControlCalls(fleet, gateways, self._reloader, self._clock, self.request_stop)
         replay = ReplayWatch(fleet, self._clock, self.request_stop)
 

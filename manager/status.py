@@ -78,6 +78,13 @@ async def fleet_status(
     }
 
 
+def orphan_names(supervisor: Supervisor) -> set[str]:
+    """Name the instances that are gone from the configuration and still have trades or orders."""
+    beats = (process.last_beat for process in supervisor.processes.values() if process.kind == "gateway")
+    rows = (row for beat in beats if beat is not None for row in (beat.account or {}).get("orphans", ()))
+    return {str(row["instance"]) for row in rows}
+
+
 def manager_state(supervisor: Supervisor) -> str:
     """Tell how far the fleet as a whole is."""
     if supervisor.stopping:
@@ -131,4 +138,4 @@ def _account_row(process: Supervised) -> dict[str, object] | None:
     told = process.last_beat.account if process.last_beat is not None else None
     if not told:
         return None
-    return {key: told.get(key) for key in ("name", "balance", "equity", "proof", "breaks") if key in told}
+    return {key: told.get(key) for key in ("name", "balance", "equity", "proof", "breaks", "orphans") if key in told}

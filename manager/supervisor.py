@@ -26,18 +26,16 @@ from manager.history import History
 from manager.liveness import absence_s, wants_recycling
 from manager.on_down import Down, DownWatch
 from manager.plan import STOP_RANKS, Planned, gateway_name, plan, worker_name
-from manager.process import Launcher, Supervised
+from manager.process import KILLED_S, Launcher, Supervised
 from manager.restart_policy import Exposure
 from manager.states import ProcessState
+from manager.strategy_files import fingerprint
 from manager.survivors import end_survivors, find_leftovers
 
 _SWEEP_S = 0.2
 """Between two looks at all processes: 50 of them cost 0.3 ms."""
 
 _LEFTOVER_S = 2.0
-
-_KILLED_S = 5.0
-"""From SIGKILL to the report of the end; a stop does not wait longer for a process that the kernel does not let go."""
 
 
 class Supervisor:
@@ -112,6 +110,7 @@ class Supervisor:
         )
 
     def _spec(self, process: Supervised) -> ProcessSpec:
+        process.code = self.code_of(process.subject) if process.kind == "worker" else None
         return ProcessSpec(
             process.name,
             process.kind,
@@ -124,6 +123,21 @@ class Supervisor:
             entry=self._entries.get(process.kind),
             preload=self._preload,
         )
+
+    def reconfigure(self, installation: Installation) -> None:
+        """Take another configuration for the next life of each process; new processes are made, none is started."""
+        self.installation = installation
+        self.exposures.max_age_s = installation.fleet.process.beat_timeout
+        for name, planned in plan(installation).items():
+            if name in self.processes:
+                self.processes[name].change(planned.needs, planned.limits)
+            else:
+                self.processes[name] = self.make(planned)
+
+    def code_of(self, instance: str, installation: Installation | None = None) -> str:
+        """Return the fingerprint of an instance's strategy file as it is now."""
+        config = (installation or self.installation).instances.get(instance)
+        return "" if config is None else fingerprint(self.home.root, config.strategy)
 
     @property
     def home(self) -> Home:
@@ -187,24 +201,16 @@ class Supervisor:
         self._history.event({"process": "manager", "kind": "manager", "text": text})
 
     async def _until_rested(self, processes: list[Supervised], end_s: float) -> None:
-        waiting = [asyncio.ensure_future(process.rested()) for process in processes]
-        if not waiting:
-            return
-        _, late = await asyncio.wait(waiting, timeout=max(0.0, end_s - self._clock.monotonic_s()))
-        if late:
-            for process in processes:
-                if process.living:
-                    self.alert(process, "did not stop in time, killed")
-                    process.kill_now()
-            _, late = await asyncio.wait(late, timeout=_KILLED_S)
-        if late:
-            for process in processes:
-                if process.living:
-                    self.alert(
-                        process, f"its end was not reported within {_KILLED_S:g} s of SIGKILL; going on without it"
-                    )
-            for waiter in late:
-                waiter.cancel()
+        for process in await self._late(processes, end_s - self._clock.monotonic_s()):
+            self.alert(process, "did not stop in time, killed")
+            process.kill_now()
+        for process in await self._late(processes, KILLED_S):
+            self.alert(process, f"its end was not reported within {KILLED_S:g} s of SIGKILL; going on without it")
+
+    async def _late(self, processes: list[Supervised], within_s: float) -> list[Supervised]:
+        """Wait for the end of some processes; return those that still live."""
+        ended = await asyncio.gather(*(process.rested(within_s) for process in processes))
+        return [process for process, has_ended in zip(processes, ended, strict=True) if not has_ended]
 
     async def close(self) -> None:
         """Drop what is left of timers and tasks."""
@@ -294,10 +300,11 @@ class Supervisor:
             self._log.warning("on-down-not-taken", instance=config.name, reason=str(error))
         else:
             self._down.told(config.name)
-            self.alert(
-                self.processes[worker_name(config.name)],
-                f"its worker is down for more than {config.on_down_after:g} s: on_down = {config.on_down}",
-            )
+            text = f"its worker is down for more than {config.on_down_after:g} s: on_down = {config.on_down}"
+            if (process := self.processes.get(worker_name(config.name))) is not None:
+                self.alert(process, text)
+            else:
+                self.note(f"{config.name} is not enabled: {text}")
         finally:
             self._on_down_running.discard(config.name)
 

@@ -6,7 +6,7 @@ import re
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
 
 from atrader.timeframes import Timeframe
 
@@ -25,6 +25,11 @@ def _duration_s(value: object) -> object:
     if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool) and value != 0:
         raise ValueError(f"expected a duration with a unit such as '{value}s', was the bare number {value}")
     return value
+
+
+def _duration_text(seconds: float) -> str:
+    """Write a duration as it is read, to the last digit: configurations travel over the bus."""
+    return f"{Decimal(repr(seconds)):f}s"
 
 
 def _size_bytes(value: object) -> object:
@@ -49,7 +54,7 @@ def _fixed_timeframe(value: str) -> str:
     return timeframe.name
 
 
-DurationS = Annotated[float, BeforeValidator(_duration_s), Field(ge=0)]
+DurationS = Annotated[float, BeforeValidator(_duration_s), Field(ge=0), PlainSerializer(_duration_text)]
 """A duration in seconds, written as a string with a unit (``"5s"``)."""
 
 SizeBytes = Annotated[int, BeforeValidator(_size_bytes), Field(ge=0)]

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_serializer
 
+from atrader.configuration.account import AccountConfig
+from atrader.configuration.base import DurationS, Section
+from atrader.configuration.fleet import Installation
+from atrader.configuration.instance import InstanceConfig
+from atrader.configuration.limits import AccountLimits, PropFirmLimits, TradeLimits
 from atrader.orders.model import Intent, Order, Trade
 from atrader.trading_state import TradingState
 from atrader.wire import Answer, Request, stream_schema
@@ -102,6 +107,75 @@ class InstanceDown(Request):
     instance: str
     magic: int
     policy: Literal["keep", "reduce", "flatten"]
+
+
+class AccountSettings(Section):
+    """What a gateway takes over while it runs; everything else of an account needs a new gateway.
+
+    Only what the gateway itself reads can be here: an adapter keeps what it was made with.
+    """
+
+    trade: TradeLimits
+    limits: AccountLimits
+    prop_firm: PropFirmLimits | None
+    lookup_delays: tuple[DurationS, ...]
+    lost_after: DurationS
+    proof_interval: DurationS
+    equity_interval: DurationS
+
+    @classmethod
+    def of(cls, account: AccountConfig) -> AccountSettings:
+        """Take them from an account."""
+        return cls.model_construct(**{key: getattr(account, key) for key in cls.model_fields})
+
+
+LIVE_ACCOUNT_KEYS: Final = frozenset(AccountSettings.model_fields)
+"""Keys of an account file whose change does not restart the gateway."""
+
+
+class Orphan(Answer):
+    """An instance that is not configured on the account any more and still has trades or orders there."""
+
+    instance: str  # as its orders and trades have it
+    magic: int
+    open_trades: int
+    live_orders: int
+
+
+class Reconfigured(Answer):
+    """The configuration took effect; what it left without an owner."""
+
+    orphans: tuple[Orphan, ...]
+
+
+class Reconfigure(Request):
+    """Limits and instances of the account from now on: all of them take effect before the answer, or none.
+
+    Nothing is written down: the configuration files stay the only source, and a gateway that starts again gets the
+    same from its manager. May be repeated. Refused (`Rejected`) when a running gateway cannot do it.
+    """
+
+    kind: ClassVar[str] = "gateway.reconfigure"
+    answer: ClassVar[type[Answer]] = Reconfigured
+    settings: AccountSettings
+    instances: tuple[InstanceConfig, ...]  # all on the account; without their parameters, which no gateway reads
+
+    @field_serializer("instances")
+    def _what_the_files_say(self, instances: tuple[InstanceConfig, ...]) -> list[dict[str, object]]:
+        """Leave out what no file names: an instance's [trade] table overrides the account's by what it names only."""
+        return [item.model_dump(exclude_unset=True) for item in instances]
+
+    @classmethod
+    def of(cls, installation: Installation, account: str) -> Self:
+        """Take from an installation what concerns an account."""
+        return cls(
+            settings=AccountSettings.of(installation.accounts[account]),
+            instances=tuple(
+                item.model_copy(update={"parameters": {}})
+                for item in installation.instances.values()
+                if item.account == account
+            ),
+        )
 
 
 class Synchronised(Answer):

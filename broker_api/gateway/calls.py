@@ -17,6 +17,8 @@ from atrader.messages.gateway import (
     InstanceDown,
     InstanceSnapshot,
     OrderAnswer,
+    Reconfigure,
+    Reconfigured,
     RefreshTradingState,
     Submit,
     Synchronise,
@@ -55,6 +57,7 @@ class Calls:
             Attach: self.attach,
             GetAccount: self.account,
             RefreshTradingState: self.refresh,
+            Reconfigure: self.reconfigure,
             CloseAll: self.close_all,
             InstanceDown: self.instance_down,
             Synchronise: self.synchronise,
@@ -116,6 +119,12 @@ class Calls:
         if gateway.online.is_set() and gateway.clock.now_ns() > 0:
             gateway.flattener.turn()
         return Acknowledged()
+
+    def reconfigure(self, request: Reconfigure, caller: Caller) -> Reconfigured:
+        """Take limits and instances over."""
+        orphans = self._gateway.reconfigure(request.settings, request.instances)
+        self._gateway.log.info("reconfigured", instances=sorted(item.name for item in request.instances))
+        return Reconfigured(orphans=orphans)
 
     async def close_all(self, request: CloseAll, caller: Caller) -> Acknowledged:
         """Close and cancel everything of a magic number, or of all instances."""

@@ -12,8 +12,10 @@ from atrader.clock import NS_PER_S, Clock, MarketClock
 from atrader.configuration.account import AccountConfig
 from atrader.configuration.fleet import Installation
 from atrader.configuration.home import Home
-from atrader.errors import AtraderError, Retryable
+from atrader.configuration.instance import InstanceConfig
+from atrader.errors import AtraderError, Rejected, Retryable
 from atrader.market import Tick
+from atrader.messages.gateway import AccountSettings, Orphan
 from broker_api.adapter import Adapter, AnyReport, PriceDriven
 from broker_api.gateway.alerts import Alerts, Log
 from broker_api.gateway.apply import Bookkeeper
@@ -26,11 +28,13 @@ from broker_api.gateway.gate import Gate
 from broker_api.gateway.intake import Intake
 from broker_api.gateway.lookups import Lookups
 from broker_api.gateway.moves import Moves
+from broker_api.gateway.orphans import Orphans
 from broker_api.gateway.publish import Publisher, Stream
 from broker_api.gateway.reconciler import Reconciler
 from broker_api.gateway.submit import Submitter
 from broker_api.gateway.tasks import Tasks
 from broker_api.gateway.trading_states import TradingStateReader
+from broker_api.gateway.unvalued import UnvaluedWatch
 from broker_api.gateway.valuation import Valuation
 from broker_api.gateway.virtual import Watch
 from broker_api.journal import Batch, Journal
@@ -95,7 +99,7 @@ class Gateway:
         self.publisher = Publisher(stream)
         self.day = DayKeeper(account.day_start, journal)
         moves = self.moves = Moves(self.book, self.publisher, self.alerts, clock)
-        names = {magic: item.name for magic, item in instances.items()}
+        names = self._names = {magic: item.name for magic, item in instances.items()}
         fills = FillBooking(self.book, moves, self.publisher, self.valuation, self.day, self.alerts, clock, names)
         self.bookkeeper = Bookkeeper(
             self.book, moves, fills, journal, self.publisher, self.valuation, self.day, self.alerts
@@ -116,6 +120,9 @@ class Gateway:
             self.publisher, budget, self.alerts, clock,
         )  # fmt: skip
         self.flattener = Flattener(self.book, self.submitter, self.gate, self.states, self.alerts, clock, pause_clock)
+        self.orphans = Orphans(self.book, self.gate, self.flattener, journal, self.alerts)
+        self._unvalued = UnvaluedWatch(account.name, account.currency, self.alerts)
+        self._pause_clock = pause_clock
         self._watch = Watch(self.book, self.bookkeeper, self.valuation, journal, self.flattener.close)
         # Asked once: such a check costs 50 us, and quotes are many.
         self._price_driven = adapter if isinstance(adapter, PriceDriven) else None
@@ -199,7 +206,43 @@ class Gateway:
         if now_ns > 0:
             self.gate.roll_day(now_ns)
             self.flattener.turn()
+            self.orphans.turn()
+            worth = self.valuation.worth(self.book.ledger.open_trades())
+            self._unvalued.look(worth.unvalued, self.book.own_trades(), self._pause_clock.monotonic_s())
             self._note_equity(now_ns)
+
+    # -- another configuration
+
+    def reconfigure(self, settings: AccountSettings, instances: Sequence[InstanceConfig]) -> tuple[Orphan, ...]:
+        """Take limits and instances over, all of them or none; nothing is written down, and it may be repeated.
+
+        Returns
+        -------
+        tuple of Orphan
+            Who is not configured any more and still has trades or orders.
+
+        Raises
+        ------
+        Rejected
+            When only a new gateway can do it (reason ``unknown-instrument``); nothing has changed then.
+        """
+        after, before = {item.magic: item for item in instances}, self.gate.instances
+        for item in instances:
+            if self.valuation.instruments and item.instrument not in self.valuation.instruments:
+                raise Rejected(
+                    f"{item.instrument} of {item.name} was not asked for when this gateway connected",
+                    details={"reason": "unknown-instrument"},
+                )
+        account = self.account.model_copy(update=dict(settings))
+        self.gate.configure(account, after)
+        self.account = account
+        self.lookups.configure(account)
+        self._names.update((magic, item.name) for magic, item in after.items())
+        for magic in after:
+            self.orphans.came_back(magic)
+        for magic in before.keys() - after.keys():
+            self.orphans.left(before[magic])
+        return self.orphans.found()
 
     def _note_equity(self, now_ns: int) -> None:
         if 0 <= self._equity_due_ns - now_ns <= self.account.equity_interval * NS_PER_S:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import Final, Literal
 
 from atrader.clock import Clock
-from atrader.configuration.limits import InstanceLimits
 from atrader.orders.model import Intent, Order, Trade
 from atrader.risk import forced_exits
-from atrader.trading_state import TradingState
 from broker_api.gateway.alerts import Alerts
 from broker_api.gateway.book import Book
 from broker_api.gateway.gate import Gate
@@ -49,7 +46,6 @@ class Flattener:
         self._pause_clock = pause_clock
         self._down: dict[int, Literal["reduce", "flatten"]] = {}  # magic numbers whose worker stays away
         self._pauses: dict[str, tuple[float, float]] = {}  # trade or order id -> not before, pause
-        self._limits: Mapping[int, InstanceLimits] = {magic: config.limits for magic, config in gate.instances.items()}
 
     def close(self, trade: Trade, reason: str) -> bool:
         """Close a whole trade; False when that is under way or was tried a moment ago. Returns at once."""
@@ -98,6 +94,10 @@ class Flattener:
         self._down[magic] = policy
         return await self.close_all(magic, "instance-down") if policy == "flatten" else self._sweep_down(magic)
 
+    def abandoned(self, magic: int, policy: Literal["reduce", "flatten"]) -> None:
+        """Apply the policy of an instance that is gone from the configuration, with every `turn` from the next on."""
+        self._down[magic] = policy
+
     def attached(self, magic: int) -> None:
         """Note that an instance has a worker again: its policy for the time without one ends."""
         self._down.pop(magic, None)
@@ -112,19 +112,27 @@ class Flattener:
 
         Returns at once.
         """
-        if self._states.of_account() is TradingState.FLATTENING:
-            self.sweep(None, "flatten")
-        else:
-            for config in self._gate.instances.values():
-                if self._states.of_instance(config.name) is TradingState.FLATTENING:
-                    self.sweep(config.magic, "flatten")
+        self._flatten()
         for magic in self._down:
             self._sweep_down(magic)
         if self._book.own_trades() or self._book.live_opens():
-            for forced in forced_exits(self._gate.limits, self._gate.state(), self._limits):
+            limits = {magic: config.limits for magic, config in self._gate.instances.items()}
+            for forced in forced_exits(self._gate.limits, self._gate.state(), limits):
                 if self.sweep(forced.magic, forced.rule):
                     self._alerts.alert("forced-exit", f"{forced.rule}: {forced.reason}", magic=forced.magic)
         self._forget_pauses()
+
+    def _flatten(self) -> None:
+        """Close what people want closed: the account, or an instance by the name it has or had when it traded."""
+        if self._states.flattening():
+            self.sweep(None, "flatten")
+            return
+        held = {trade.magic: trade.instance for trade in self._book.own_trades()}
+        held.update((order.intent.magic, order.intent.instance) for order in self._book.live_opens())
+        for magic, name in held.items():
+            config = self._gate.instances.get(magic)
+            if self._states.flattening(name if config is None else config.name):
+                self.sweep(magic, "flatten")
 
     def _begin(
         self,

@@ -46,10 +46,8 @@ class Gate:
         journal: Journal,
         clock: Clock,
     ) -> None:
-        self.instances = instances
-        self.limits = RiskLimits.of(account)
         self.locks: dict[str, str] = {}
-        self._limits_of = {magic: RiskLimits.of(account, config) for magic, config in instances.items()}
+        self.configure(account, instances)
         self._book = book
         self._valuation = valuation
         self._day = day
@@ -59,6 +57,13 @@ class Gate:
         self._recent: dict[int, deque[int]] = {}
         for magic, created_ns in journal.read.recent_intents(clock.now_ns() - _MINUTE_NS, _RESTORED):
             self.count_intent(magic, created_ns)
+
+    def configure(self, account: AccountConfig, instances: Mapping[int, InstanceConfig]) -> None:
+        """Take these limits and instances from now on, all of them or (when it raises) none."""
+        limits_of = {magic: RiskLimits.of(account, config) for magic, config in instances.items()}
+        self.limits = RiskLimits.of(account)
+        self.instances = instances
+        self._limits_of = limits_of
 
     def count_intent(self, magic: int, time_ns: int) -> None:
         """Count an intent towards the orders per minute."""

@@ -54,7 +54,10 @@ class Lookups:
         self._clock = clock
         self._tasks = tasks
         self._pursued: set[str] = set()
-        self._lost_after_s = 0.0 if adapter.capabilities.lookups_prove_absence else config.lost_after
+
+    def configure(self, config: AccountConfig) -> None:
+        """Take delays and patience from now on; a look-up under way keeps its delays."""
+        self._config = config
 
     def start(self, entry: Entry, reason: str, *, at_once: bool = False) -> None:
         """Begin to look an order up, unless that is under way. Returns at once.
@@ -98,7 +101,8 @@ class Lookups:
             if found is None:
                 continue
             absences = 0 if found else absences + 1
-            late = self._clock.monotonic_s() - began_s >= self._lost_after_s
+            patience_s = 0.0 if self._adapter.capabilities.lookups_prove_absence else self._config.lost_after
+            late = self._clock.monotonic_s() - began_s >= patience_s
             if absences >= 2 and late:
                 self._give_up(entry)
                 return

@@ -152,7 +152,7 @@ class _Process:
 
     async def _take_turns(self) -> None:
         while True:
-            await asyncio.sleep(self._account.proof_interval)
+            await asyncio.sleep(self._gateway.account.proof_interval)
             await self._gateway.turn()
 
     async def _loop(self) -> None:
@@ -188,7 +188,18 @@ class _Process:
         gateway = self._gateway
         worth = gateway.valuation.worth(gateway.book.ledger.open_trades())
         breaks = gateway.reconciler.breaks
-        instances = gateway.gate.instances.values()
+        instances, orphans = gateway.gate.instances.values(), gateway.orphans.found()
+        exposure = {
+            item.name: {
+                "open_trades": len(gateway.book.own_trades(item.magic)),
+                "live_orders": sum(order.state in LIVE for order in gateway.book.open_orders(item.magic)),
+            }
+            for item in instances
+        }
+        for orphan in orphans:  # its name may be configured with another magic number by now
+            held = exposure.setdefault(orphan.instance, {"open_trades": 0, "live_orders": 0})
+            held["open_trades"] += orphan.open_trades
+            held["live_orders"] += orphan.live_orders
         self._child.beat(
             phase,
             self._market.worked + self._journal.counters["commits"],
@@ -198,14 +209,9 @@ class _Process:
                 "equity": worth.equity,
                 "proof": "broken" if breaks else "holds",
                 "breaks": [f"{instrument}: {reason}" for instrument, reason in breaks.items()],
+                "orphans": [orphan.model_dump() for orphan in orphans],
             },
-            exposure={
-                item.name: {
-                    "open_trades": len(gateway.book.own_trades(item.magic)),
-                    "live_orders": sum(order.state in LIVE for order in gateway.book.open_orders(item.magic)),
-                }
-                for item in instances
-            },
+            exposure=exposure,
             trading_states={item.name: gateway.states.of_instance(item.name).value for item in instances},
             outbox_lag=self._outbox.lag,
         )

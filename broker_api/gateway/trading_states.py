@@ -49,6 +49,10 @@ class TradingStateReader:
         state = self.current().effective(self._account)
         return strictest((state, TradingState.REDUCING)) if self.closing else state
 
+    def flattening(self, instance: str | None = None) -> bool:
+        """Tell whether the account, alone or with the fleet, or an instance is to be closed; HALTED or not."""
+        return self.current().flattens(self._account, instance)
+
     def of_instance(self, instance: str) -> TradingState:
         """Return what holds for an instance: the strictest of fleet, account and its own."""
         return strictest((self.of_account(), self.current().effective(self._account, instance)))

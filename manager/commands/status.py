@@ -102,7 +102,21 @@ def render(status: dict[str, Any], width: int | None) -> Group:
         for row in status["accounts"]
         if row.get("breaks")
     ]
-    return Group(head, Text(), processes, *reasons, Text(), accounts, *breaks)
+    return Group(head, Text(), processes, *reasons, Text(), accounts, *breaks, *_orphans(status["accounts"]))
+
+
+def _orphans(accounts: list[dict[str, Any]]) -> list[Text]:
+    """Tell of trades and orders whose instance is gone from the configuration."""
+    return [
+        Text(
+            f"{account['name']}: {orphan['instance']} (magic {orphan['magic']}) is in no strategy file and has"
+            f" {orphan['open_trades']} open trades, {orphan['live_orders']} working orders:"
+            f" 'flatten instance:{orphan['instance']}' closes them",
+            style="yellow",
+        )
+        for account in accounts
+        for orphan in account.get("orphans") or ()
+    ]
 
 
 def _style(word: str) -> str:

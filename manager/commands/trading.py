@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from atrader.configuration.home import Home
 from atrader.configuration.loader import load_installation
 from atrader.errors import ConfigError, DeadlineExceeded
-from atrader.messages.manager import ControlAnswer, SetTradingState
+from atrader.messages.manager import ControlAnswer, GetStatus, SetTradingState, StatusAnswer
 from atrader.trading_state import TradingState
 from atrader.trading_state_file import TradingStates
 from manager.commands.installed import NotRunning, ask_manager, home_of
@@ -36,14 +37,31 @@ def resolve_scope(directory: Path, scope: str) -> str:
     """
     if scope == "fleet":
         return scope
-    installation = load_installation(home_of(directory).root)
+    home = home_of(directory)
+    installation, states = load_installation(home.root), TradingStates.load(home.trading_states)
+    # What has a state may lose it again, and what left trades behind may be closed, configured or not.
+    instances = dict.fromkeys([*installation.instances, *states.instances])
     kind, _, name = scope.rpartition(":")
-    if kind in ("", "instance") and name in installation.instances:
+    if kind in ("", "instance") and name in instances:
         return f"instance:{name}"
-    if kind in ("", "account") and name in installation.accounts:
+    if kind in ("", "account") and name in {*installation.accounts, *states.accounts}:
         return f"account:{name}"
-    known = ", ".join(["fleet", *installation.accounts, *installation.instances])
+    instances |= dict.fromkeys(orphans := _orphans(home))
+    if kind in ("", "instance") and name in orphans:
+        return f"instance:{name}"
+    known = ", ".join(["fleet", *installation.accounts, *instances])
     raise ConfigError(f"no account or instance {scope!r}; there are: {known}")
+
+
+def _orphans(home: Home) -> list[str]:
+    """Name the instances without a strategy file that have trades or orders, as a running manager knows them."""
+    try:
+        answer = ask_manager(home, GetStatus(), timeout_s=_ANSWER_S)
+    except DeadlineExceeded:
+        return []
+    assert isinstance(answer, StatusAnswer)
+    accounts: Any = answer.status["accounts"]
+    return [str(orphan["instance"]) for account in accounts for orphan in account.get("orphans", ())]
 
 
 def _set(directory: Path, scope: str, state: TradingState, reason: str, as_json: bool) -> None:

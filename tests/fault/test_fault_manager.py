@@ -63,12 +63,96 @@ def test_a_reload_touches_only_what_changed_and_hands_the_state_over(fleet: Flee
     assert fleet.command("reload").returncode == 0
     fleet.wait_running()
     third = {row["name"]: row["pid"] for row in fleet.json("status")["processes"]}
-    # The gateway holds the limits of its account's instances, so it starts again; workers repeat their questions.
-    assert {name for name in after if third[name] != after[name]} == {"gateway-paper"}
-    assert set(third) - set(after) == {"worker-busy3"}
+    # The gateway takes the new instance while it runs: a broker would not see a reconnect.
+    assert third == {**after, "worker-busy3": third["worker-busy3"]}
+    wait_for(lambda: orders_of(fleet, "busy3"), "orders of the new instance")
     (fleet.home.etc / "strategies" / "busy3.toml").unlink()
     assert fleet.command("reload").returncode == 0
-    wait_for(lambda: "worker-busy3" not in {r["name"] for r in fleet.json("status")["processes"]}, "busy3 to go")
+    assert {row["name"]: row["pid"] for row in fleet.json("status")["processes"]} == after
+    assert fleet.stop() == 0
+    check_books(fleet)
+
+
+def orders_of(fleet: Fleet, instance: str) -> int:
+    return sum(row["instance"] == instance for row in fleet.history("orders"))
+
+
+def test_a_changed_limit_holds_while_orders_flow_and_nothing_is_restarted(fleet: Fleet) -> None:
+    fleet.write_busy(instances=2)
+    fleet.start()
+    pids = {row["name"]: row["pid"] for row in fleet.json("status")["processes"]}
+    wait_for(lambda: orders_of(fleet, "busy1") and orders_of(fleet, "busy2"), "orders of both")
+    fleet.write_instance("busy2", 2, text="[trade]\nmax_units = 10\n" + fleet.unlimited())
+    done = fleet.command("reload")
+    assert done.stdout == "gateway-paper: took the new configuration while running\n", done.stderr
+    wait_for(lambda: any(row["reason"].startswith("max-units") for row in fleet.history("orders")), "a refused open")
+    for name in ("gateway-paper", "worker-busy2"):  # what it applied is what a new life reads
+        fleet.wait_replaced(name, fleet.kill(name))
+    before = len([row for row in fleet.history("orders") if row["reason"].startswith("max-units")])
+    wait_for(
+        lambda: len([r for r in fleet.history("orders") if r["reason"].startswith("max-units")]) > before,
+        "a refused open in the next life of the gateway",
+    )
+    now = {row["name"]: row["pid"] for row in fleet.json("status")["processes"]}
+    assert {name for name in pids if now[name] != pids[name]} == {"gateway-paper", "worker-busy2"}
+    assert fleet.stop() == 0
+    check_books(fleet)
+
+
+HOLD = """
+from decimal import Decimal
+
+from atrader.strategy import EventStrategy
+
+
+class Hold(EventStrategy):
+    def on_tick(self, tick):
+        if not self.context.trades() and not self.context.orders():
+            self.context.order("buy", units=Decimal(1000), reason="hold")
+"""
+
+
+def test_a_removed_instance_with_a_trade_is_shown_and_can_be_flattened(fleet: Fleet) -> None:
+    fleet.write_busy(instances=1)
+    (fleet.home.root / "strategies" / "hold.py").write_text(HOLD)
+    fleet.write_instance("holder", 7, strategy="strategies/hold.py:Hold")
+    fleet.start()
+    wait_for(lambda: [r for r in fleet.history("trades") if r["instance"] == "holder"], "a trade that is held")
+    (fleet.home.etc / "strategies" / "holder.toml").unlink()
+    done = fleet.command("reload")
+    assert "holder (magic 7) is in no strategy file" in done.stdout
+    assert "1 open trades" in wait_for(
+        lambda: (text := fleet.command("status").stdout) and "holder" in text and text, "the orphan in the status"
+    )
+    wait_for(lambda: [r for r in fleet.history("alerts") if r["kind"] == "orphan"], "an alert")
+    assert fleet.command("halt").returncode == 0  # whatever strategies may not do: a person may close
+    assert fleet.command("flatten", "holder", "--yes").returncode == 0
+    wait_for(
+        lambda: [r for r in fleet.history("trades") if r["instance"] == "holder" and r["state"] == "closed"], "the end"
+    )
+    wait_for(lambda: "no strategy file" not in fleet.command("status").stdout, "nothing left of it")
+    assert fleet.stop() == 0
+    check_books(fleet)
+
+
+def test_a_changed_strategy_file_replaces_its_workers_only_and_a_broken_one_none(fleet: Fleet) -> None:
+    fleet.write_busy(instances=1)
+    (fleet.home.root / "strategies" / "hold.py").write_text(HOLD)
+    fleet.write_instance("holder", 7, strategy="strategies/hold.py:Hold")
+    fleet.start()
+    pids = {row["name"]: row["pid"] for row in fleet.json("status")["processes"]}
+    (fleet.home.root / "strategies" / "hold.py").write_text(HOLD + "\nthis is no Python")
+    done = fleet.command("reload")
+    assert done.returncode == ExitCode.FAILURE
+    assert "the old one keeps running" in done.stdout
+    assert "log/worker-holder.log" in done.stdout
+    assert {row["name"]: row["pid"] for row in fleet.json("status")["processes"]} == pids
+    (fleet.home.root / "strategies" / "hold.py").write_text(HOLD + "\n# better\n")
+    assert fleet.command("reload").stdout == "worker-holder: replaced, its strategy file changed\n"
+    fleet.wait_running()
+    after = {row["name"]: row["pid"] for row in fleet.json("status")["processes"]}
+    assert {name for name in pids if after[name] != pids[name]} == {"worker-holder"}
+    assert fleet.command("reload").stdout == "nothing changed\n"
     assert fleet.stop() == 0
     check_books(fleet)
 

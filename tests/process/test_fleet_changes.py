@@ -16,7 +16,7 @@ import pytest
 from atrader.bus import close_context
 from atrader.errors import ConfigError
 from atrader.exit_codes import ExitCode
-from atrader.messages.manager import Activate, Reload
+from atrader.messages.manager import Activate, Control, Reload
 from manager.lock import owner_of
 from tests.support.fleet import wait_for
 from tests.support.toy_fleet import QUICK, ToyFleet
@@ -92,13 +92,63 @@ def test_a_corrupt_configuration_changes_nothing(make_fleet: MakeFleet) -> None:
 def test_instances_come_and_go_with_their_files(make_fleet: MakeFleet) -> None:
     fleet = make_fleet()
     fleet.start()
+    gateway = fleet.pid("gateway-paper")
     fleet.write_toy_worker(2)
     lines = fleet.ask(Reload()).lines
-    assert lines == ("gateway-paper: restarted with the new configuration", "worker-toy2: started")
+    assert lines == ("gateway-paper: took the new configuration while running", "worker-toy2: started")
+    assert f"instances toy1,toy2 {gateway}" in fleet.diary()
     fleet.wait_state("worker-toy2", "RUNNING")
     (fleet.home.etc / "strategies" / "toy1.toml").unlink()
     assert "worker-toy1: stopped, it is gone from the configuration" in fleet.ask(Reload()).lines
     assert set(pids(fleet)) == {"data-layer", "gateway-paper", "worker-toy2"}
+    assert f"instances toy2 {gateway}" in fleet.diary()
+    assert fleet.pid("gateway-paper") == gateway
+
+
+def test_a_gateway_that_cannot_take_its_configuration_while_running_is_restarted(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet()
+    fleet.start()
+    before = pids(fleet)
+    fleet.tell("gateway-paper.refuse", "yes")
+    fleet.write_toy_worker(2)
+    lines = fleet.ask(Reload()).lines
+    assert lines == ("gateway-paper: restarted with the new configuration", "worker-toy2: started")
+    assert pids(fleet)["gateway-paper"] != before["gateway-paper"]
+    assert pids(fleet)["worker-toy1"] == before["worker-toy1"]
+    assert "toy: not while running" in fleet.output()
+
+
+def test_limits_and_a_disabled_strategy_never_restart_a_gateway(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet(workers=2)
+    fleet.start()
+    before = pids(fleet)
+    fleet.write_account(text="[limits]\nmax_open_trades = 3")
+    fleet.write_toy_worker(1, "[limits]\nmax_open_trades = 1")
+    assert fleet.ask(Reload()).lines == ("gateway-paper: took the new configuration while running",)
+    fleet.write_toy_worker(2, "enabled = false")
+    assert fleet.ask(Reload()).lines == ("worker-toy2: stopped, it is gone from the configuration",)
+    assert pids(fleet) == {name: pid for name, pid in before.items() if name != "worker-toy2"}
+
+
+def test_a_restart_of_the_fleet_reads_the_configuration_or_touches_nothing(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet(workers=2)
+    fleet.start()
+    before = pids(fleet)
+    path = fleet.home.etc / "atrader.toml"
+    good = path.read_text()
+    path.write_text("max_workers = 'many'\n" + good)
+    with pytest.raises(ConfigError, match="max_workers"):
+        fleet.ask(Control(verb="restart"))
+    assert pids(fleet) == before
+    path.write_text(good.replace("stop_grace = '5s'", "stop_grace = '4s'"))
+    (fleet.home.etc / "strategies" / "toy1.toml").unlink()
+    fleet.write_toy_worker(3)
+    answer = fleet.ask(Control(verb="restart"))
+    assert answer.failed == ()
+    after = pids(fleet)
+    assert set(after) == {"data-layer", "gateway-paper", "worker-toy2", "worker-toy3"}
+    assert not set(after.values()) & set(before.values())
+    assert fleet.ask(Reload()).lines == ("nothing changed",)
 
 
 def test_a_fleet_key_is_reported_as_needing_a_restart(make_fleet: MakeFleet) -> None:

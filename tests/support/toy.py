@@ -13,9 +13,9 @@ import sys
 from pathlib import Path
 
 from atrader.bus import Caller, CallServer, SyncCallClient
-from atrader.errors import ConfigError, DeadlineExceeded, Retryable
+from atrader.errors import ConfigError, DeadlineExceeded, Rejected, Retryable
 from atrader.exit_codes import ExitCode
-from atrader.messages.gateway import Acknowledged, InstanceDown, RefreshTradingState
+from atrader.messages.gateway import Acknowledged, InstanceDown, Reconfigure, Reconfigured, RefreshTradingState
 from atrader.messages.manager import Activate
 from atrader.runtime.child import Child
 
@@ -80,9 +80,15 @@ async def _gateway(child: Child, folder: Path) -> None:
     def refresh(request: RefreshTradingState, caller: Caller) -> Acknowledged:
         return Acknowledged()
 
+    def reconfigure(request: Reconfigure, caller: Caller) -> Reconfigured:
+        if _read(folder / f"{child.spec.name}.refuse"):
+            raise Rejected("toy: not while running")
+        _say(folder, f"instances {','.join(item.name for item in request.instances)}")
+        return Reconfigured(orphans=())
+
     server = CallServer(
         child.home.endpoint(f"gateway.{child.spec.subject}.call"),
-        {InstanceDown: instance_down, RefreshTradingState: refresh},
+        {InstanceDown: instance_down, RefreshTradingState: refresh, Reconfigure: reconfigure},
     )
     await server.start()
     turns = 0

@@ -22,6 +22,7 @@ from manager.plan import plan
 from manager.reload import Changes, compare
 from manager.replay_end import settled
 from manager.restart_policy import Exposure
+from manager.strategy_files import fingerprint
 
 
 def installation(**changes: Any) -> Installation:
@@ -69,11 +70,23 @@ def test_what_is_not_enabled_is_not_planned() -> None:
         ({}, Changes()),
         ({"instances__j__parameters": {"fast": 3}}, Changes(replace=("worker-j",))),
         ({"instances__j__process": {"beat_timeout": "9s"}}, Changes(replace=("worker-j",))),
-        ({"instances__j__limits": {"max_open_trades": 1}}, Changes(replace=("worker-j",), restart=("gateway-a",))),
-        ({"instances__j": None}, Changes(stop=("worker-j",), restart=("gateway-a",))),
-        ({"instances__j__enabled": False}, Changes(stop=("worker-j",), restart=("gateway-a",))),
-        ({"instances__j__account": "b"}, Changes(replace=("worker-j",), restart=("gateway-a", "gateway-b"))),
+        ({"instances__j__limits": {"max_open_trades": 1}}, Changes(configure=("gateway-a",))),
+        ({"instances__j__trade": {"max_price_age": "10s"}}, Changes(configure=("gateway-a",))),  # the default, named
+        ({"instances__j__on_down_after": "1s"}, Changes(configure=("gateway-a",))),
+        ({"instances__j": None}, Changes(stop=("worker-j",), configure=("gateway-a",))),
+        ({"instances__j__enabled": False}, Changes(stop=("worker-j",))),
+        ({"instances__j__magic": 9}, Changes(replace=("worker-j",), configure=("gateway-a",))),
+        # Account b never asked its broker for that instrument; a only lets go.
+        (
+            {"instances__j__account": "b"},
+            Changes(replace=("worker-j",), configure=("gateway-a",), restart=("gateway-b",)),
+        ),
+        ({"instances__j__instrument": "EUR/GBP"}, Changes(replace=("worker-j",), restart=("gateway-a",))),
+        ({"accounts__b__limits": {"max_open_trades": 1}}, Changes(configure=("gateway-b",))),
+        ({"accounts__b__lost_after": "9s"}, Changes(configure=("gateway-b",))),
         ({"accounts__b__currency": "EUR"}, Changes(restart=("gateway-b",))),
+        ({"accounts__b__positions": "netting"}, Changes(restart=("gateway-b",))),
+        ({"accounts__b__order_timeout": "9s"}, Changes(restart=("gateway-b",))),  # adapters may have taken it
         ({"accounts__b": None}, Changes(stop=("gateway-b",))),
         ({"fleet__beat_interval": "2s"}, Changes(full_restart=("beat_interval",))),
         ({"fleet__stop_grace": "20s", "fleet__max_workers": 7}, Changes()),
@@ -81,6 +94,24 @@ def test_what_is_not_enabled_is_not_planned() -> None:
 )
 def test_a_reload_touches_only_what_changed(change: dict[str, Any], expected: Changes) -> None:
     assert compare(installation(), installation(**change)) == expected
+
+
+def test_a_worker_whose_strategy_file_changed_is_replaced_and_nobody_else() -> None:
+    same = installation()
+    assert compare(same, same, ["worker-j"]) == Changes(replace=("worker-j",))
+
+
+def test_the_fingerprint_is_of_the_content_of_a_file_of_the_installation(tmp_path: Path) -> None:
+    (tmp_path / "strategies").mkdir()
+    path = tmp_path / "strategies" / "own.py"
+    path.write_text("one = 1")
+    before = fingerprint(tmp_path, "strategies/own.py:Own")
+    path.write_text("one = 1")  # touched, not changed
+    assert fingerprint(tmp_path, "strategies/own.py:Own") == before != ""
+    path.write_text("one = 2")
+    assert fingerprint(tmp_path, "strategies/own.py:Own") not in (before, "")
+    for reference in ("strategies/gone.py:Own", "sma-cross", "package.module:Own"):
+        assert fingerprint(tmp_path, reference) == ""
 
 
 def test_new_accounts_start_before_the_workers_on_them() -> None:

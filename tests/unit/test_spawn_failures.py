@@ -172,7 +172,7 @@ def test_an_error_of_the_system_at_a_start_is_left_to_the_restart_policy(root: P
 
 
 def test_a_stop_ends_though_a_start_never_does_and_says_so(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manager.supervisor, "_KILLED_S", 0.1)
+    monkeypatch.setattr(manager.supervisor, "KILLED_S", 0.1)
 
     async def work() -> None:
         async with fleet_over(root, Hanging()) as fleet:
