@@ -74,6 +74,13 @@ def average_price(units: Decimal, price: Decimal, more_units: Decimal, more_pric
     return exact if exact == rounded else rounded
 
 
+def _first_stop(trade: Trade) -> Decimal | None:
+    """Return the stop a new trade begins with: its stop-loss, else the trailing distance from its price."""
+    if trade.stop_loss is not None or trade.trailing_distance is None:
+        return trade.stop_loss
+    return trade.open_price - SIGN[trade.side] * trade.trailing_distance
+
+
 class Ledger:
     """Open trades of one account.
 
@@ -178,7 +185,7 @@ class Ledger:
         update: dict[str, object] = {name: value or None for name, value in given.items() if value is not None}
         if broker_trade_id is not None:
             update["broker_trade_id"] = broker_trade_id
-        return self._keep(trade.model_copy(update=update))
+        return self._keep(self._with_risk(trade.model_copy(update=update), fill, is_new=known is None))
 
     def apply_close(self, trade_id: str, fill: Fill, *, reason: str | None = None) -> tuple[Fill, Trade]:
         """Book a fill that closes a trade, partly or wholly.
@@ -345,6 +352,16 @@ class Ledger:
             trailing_distance=(intent and intent.trailing_distance) or None,
             commission=fill.commission,
         )
+
+    def _with_risk(self, trade: Trade, fill: Fill, *, is_new: bool) -> Trade:
+        """Add what a fill risks; a trade without a stop on the losing side when it was opened has no initial risk."""
+        stop = _first_stop(trade) if is_new else trade.initial_stop
+        if stop is None or (trade.initial_risk is None and not is_new):
+            return trade
+        digits = self._currency_digits
+        risk = -profit_of(trade.side, fill.units, fill.price, stop, fill.home_rate, digits)
+        total = risk + (trade.initial_risk or _ZERO)
+        return trade.model_copy(update={"initial_stop": stop, "initial_risk": total if risk > 0 else None})
 
     def _open_trade(self, trade_id: str) -> Trade:
         trade = self._trades.get(trade_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NamedTuple
 
@@ -14,9 +14,6 @@ from structlog.typing import FilteringBoundLogger
 from atrader.errors import AtraderError, StoreError, WireError
 from atrader.messages.gateway import OutboxRow
 from data_layer.store import HistoryStore
-
-MAX_PUSHED: Final = 10_000
-"""Rows that came one way and wait; beyond it the oldest are dropped and counted."""
 
 _TIDY_S: Final = 10.0
 
@@ -40,7 +37,7 @@ class HistoryWriter:
     read_only : bool
         Whether the last attempt to write failed for want of space; those who asked keep their rows.
     counters : Counter of str
-        ``rows commits dropped refused``.
+        ``rows commits``.
     """
 
     def __init__(self, store: HistoryStore, log: FilteringBoundLogger) -> None:
@@ -48,7 +45,6 @@ class HistoryWriter:
         self._log = log
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="history-writer")
         self._batches: list[_Batch] = []
-        self._pushed: list[Mapping[str, object]] = []
         self._news = asyncio.Event()
         self.read_only = False
         self.counters: Counter[str] = Counter()
@@ -70,13 +66,6 @@ class HistoryWriter:
         self._news.set()
         return await answer
 
-    def push(self, rows: Sequence[Mapping[str, object]]) -> None:
-        """Take rows that nobody waits for."""
-        self._pushed.extend(rows)
-        self.counters["dropped"] += max(0, len(self._pushed) - MAX_PUSHED)
-        del self._pushed[:-MAX_PUSHED]
-        self._news.set()
-
     async def run(self) -> None:
         """Write whatever waits, again and again; tidy up in between, also when there is never a quiet moment."""
         loop = asyncio.get_running_loop()
@@ -97,9 +86,6 @@ class HistoryWriter:
         batches, self._batches = self._batches, []
         if batches:
             await self._append(batches)
-        pushed, self._pushed = self._pushed, []
-        if pushed:
-            await self._append_pushed(pushed)
 
     async def close(self) -> None:
         """Write what waits and close the store."""
@@ -125,30 +111,11 @@ class HistoryWriter:
             for batch, seq in zip(batches, last, strict=True):
                 self._answer(batch, seq)
 
-    async def _append_pushed(self, rows: list[Mapping[str, object]]) -> None:
-        try:
-            await self._do(self._store.append_rows, rows)
-        except WireError as error:
-            if len(rows) == 1:
-                self.counters["refused"] += 1
-                self._log.warning("history-row-refused", reason=str(error))
-                return
-            for row in rows:
-                await self._append_pushed([row])
-        except StoreError as error:
-            self._trouble(error)
-            self._pushed = (rows + self._pushed)[-MAX_PUSHED:]  # tried again with the next news
-        else:
-            self._written(len(rows))
-
     async def _tidy(self) -> None:
         try:
             await self._do(self._store.tidy)
         except StoreError as error:
             self._trouble(error)
-            return
-        if self._pushed:
-            self._news.set()
 
     async def _do(self, work: Any, *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)

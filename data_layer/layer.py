@@ -174,7 +174,7 @@ class DataLayer:
         )
         stack.callback(service.close)
         calls = CallServer(self._home.endpoint("data.call"), service.handlers(), on_error=self._on_error)
-        receiver = Receiver(self._sink, self._history_writer, is_replay=self._is_replay)
+        receiver = Receiver(self._sink, is_replay=self._is_replay)
         pushes = BeatServer(self._home.endpoint("data.push"), receiver.on_push, on_error=self._on_error)
         bulk = BulkServer(
             self._home.endpoint("data.bulk"), self._home.market_store, self.market, self._calendar_of, self._on_error

@@ -168,11 +168,10 @@ class Service:
 
 
 class Receiver:
-    """Takes what others push: quotes of gateways, rows of workers, acknowledgements of a replay."""
+    """Takes what others push: quotes of gateways, acknowledgements of a replay."""
 
-    def __init__(self, sink: Sink, history: HistoryWriter, *, is_replay: bool) -> None:
+    def __init__(self, sink: Sink, *, is_replay: bool) -> None:
         self._sink = sink
-        self._history = history
         self._is_replay = is_replay
 
     def on_push(self, push: Beat) -> None:
@@ -188,8 +187,6 @@ class Receiver:
             match push.kind:
                 case "ticks":
                     self._ticks([Tick(*values) for values in body["ticks"]])
-                case "rows":
-                    self._history.push(body["rows"])
                 case "replay-ready":
                     self._sink.gate.on_ready(body["name"], body.get("series", ""), listens=body.get("listens", False))
                 case "replay-ack":

@@ -23,11 +23,12 @@ from atrader.errors import AtraderError, ConfigError
 from atrader.exit_codes import ExitCode
 from atrader.runtime.child import exit_code_of
 from atrader.runtime.logs import close_logs, configure_logs, process_logger
+from atrader.runtime.outbox_file import OutboxFile
 from manager import fork_server
 from manager.control import ControlCalls
 from manager.fork_server import PRELOAD, tag_of
 from manager.gateways import Gateways
-from manager.history import History, Outbox
+from manager.history import History
 from manager.lock import take_lock
 from manager.reloading import Reloader
 from manager.replay_watch import ReplayWatch
@@ -167,7 +168,7 @@ class Service:
         """Start the fleet, wait for the word to stop, stop it."""
         self._stop_asked = asyncio.Event()
         data_client = CallClient(self._home.endpoint("data.call"))
-        history = History(Outbox(self._home.data / "manager-outbox.jsonl"), data_client, self._clock, self._log)
+        history = History(OutboxFile(self._home.data / "manager-outbox.jsonl"), data_client, self._clock, self._log)
         gateways = Gateways(self._home)
         gateways.open_gate()
         fleet = self._fleet = Supervisor(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from typing import Protocol
 
 from atrader.clock import Clock, MarketClock
 from atrader.configuration.instance import InstanceConfig
@@ -13,6 +14,16 @@ from atrader.market import Bars, Tick
 from atrader.orders.model import Order, OrderType, Side, Trade
 from worker.desk import Desk
 from worker.view import View
+
+
+class RecordSignal(Protocol):
+    """Takes name, value, indicator values, bar of the decision (None: made on no bar) and number of a signal."""
+
+    def __call__(
+        self, name: str, value: float, indicators: Mapping[str, float], bar: str | None = None, number: int = 1
+    ) -> None:
+        """Record a signal."""
+        ...
 
 
 class LiveContext:
@@ -30,7 +41,7 @@ class LiveContext:
         clock: Clock,
         desk: Desk,
         view: View,
-        record_signal: Callable[[str, float, dict[str, float]], None],
+        record_signal: RecordSignal,
         ask_price: Callable[[], Tick | None],
     ) -> None:
         self._config = config
@@ -40,6 +51,7 @@ class LiveContext:
         self._record_signal = record_signal
         self._ask_price = ask_price
         self._opens: Counter[str] = Counter()
+        self._signals: Counter[str] = Counter()
         self._decision: str | None = None
         self._decided_ns = 0
         self.instrument = instrument
@@ -58,6 +70,7 @@ class LiveContext:
         """
         self._decision, self._decided_ns = decision, bar_end_ns
         self._opens.clear()
+        self._signals.clear()
 
     def now_ns(self) -> int:
         """Market time, ns UTC."""
@@ -146,7 +159,8 @@ class LiveContext:
 
     def signal(self, name: str, value: float, **indicators: float) -> None:
         """Record a signal in the history."""
-        self._record_signal(name, value, indicators)
+        self._signals[name] += 1
+        self._record_signal(name, value, indicators, self._decision, self._signals[name])
 
     def _rounded(self, price: Decimal | None) -> Decimal | None:
         return None if price is None else self.instrument.round_price(price)

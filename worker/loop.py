@@ -16,6 +16,7 @@ from worker import checkpoint
 from worker.account_feed import AccountFeed
 from worker.context import LiveContext
 from worker.desk import Desk
+from worker.history_sender import HistorySender
 from worker.lockstep import Lockstep
 from worker.market_feed import MarketFeed
 from worker.strategy_call import StrategyCall
@@ -38,6 +39,7 @@ class Loop:
         market: MarketFeed,
         account: AccountFeed,
         memory: checkpoint.Checkpoint,
+        history: HistorySender,
         lockstep: Lockstep | None,
     ) -> None:
         self._child = child
@@ -48,6 +50,7 @@ class Loop:
         self._market = market
         self._account = account
         self._memory = memory
+        self._history = history
         self._lockstep = lockstep
         self._calendar = Calendar.get(context.instrument.calendar)
         self._timeframe = Timeframe.parse(context.timeframe)
@@ -68,12 +71,13 @@ class Loop:
         interval_s = self._child.installation.fleet.beat_interval
         while not self._child.stopping:
             self.beat("ready")
-            self._poller.poll(interval_s)
+            self._poller.poll(min(interval_s, self._history.patience_s))
             if self._lockstep is None:
                 self._turn()
             else:
                 self._turn_in_lockstep(self._lockstep)
                 self._lockstep.remind(interval_s)
+            self._history.work()
         self.beat("draining")
         if self._desk.gave_up:
             self._child.log.warning("decision-not-done", reason="told to stop while the gateway was away")

@@ -15,6 +15,7 @@ from atrader.market import replay_topic
 from atrader.messages.manager import Activate, SetTradingState
 from atrader.runtime.child import Child
 from atrader.runtime.market_clock import market_clock
+from atrader.runtime.outbox_file import OutboxFile
 from atrader.strategy import EventStrategy, SignalStrategy, Strategy
 from atrader.trading_state import TradingState
 from broker_api.client import BrokerClient
@@ -23,6 +24,7 @@ from worker import checkpoint
 from worker.account_feed import AccountFeed
 from worker.context import LiveContext
 from worker.desk import Desk
+from worker.history_sender import HistorySender
 from worker.loading import load_strategy, make_strategy
 from worker.lockstep import Lockstep
 from worker.loop import Loop
@@ -32,6 +34,7 @@ from worker.signal_driver import SignalDriver
 from worker.strategy_call import StrategyCall
 from worker.view import View
 
+_FLUSH_S = 0.5  # for signals at the end; what is left is in the outbox's file
 _RECENT_NS = 60 * 1_000_000_000  # orders that ended while the worker was away are of interest this long
 
 
@@ -72,7 +75,12 @@ class _Worker:
         self._broker = BrokerClient(child.home, config.account)
         self._push = BeatSender(child.home.endpoint("data.push"), child.spec.name)
         self._clock = market_clock(child.installation)
-        self._recorder = Recorder(child, config, self._clock, self._push)
+        self._outbox = OutboxFile(child.home.worker_outbox(config.name))
+        self._recorder = Recorder(config, self._clock, self._outbox, child.log)
+        self._history_calls = SyncCallClient(child.home.endpoint("data.call"))
+        self._history = HistorySender(
+            f"worker:{config.name}", self._outbox, self._history_calls, SystemClock(), child.log
+        )
         self._view = View()
         self._strategy = SignalDriver(strategy, self._view) if isinstance(strategy, SignalStrategy) else strategy
 
@@ -112,6 +120,7 @@ class _Worker:
                 market,
                 account,
                 self._memory,
+                self._history,
                 self._lockstep(f"{config.instrument}|{context.timeframe}", listens=listens),
             )
             self._loop = loop
@@ -124,8 +133,9 @@ class _Worker:
             account.close()
 
     def close(self) -> None:
-        """Close the sockets."""
-        for part in (self._manager, self._data, self._broker, self._push):
+        """Hand over what is left for the history, close the sockets."""
+        self._history.flush(_FLUSH_S)
+        for part in (self._manager, self._data, self._broker, self._push, self._history_calls, self._outbox):
             part.close()
 
     def _lockstep(self, series: str, *, listens: bool) -> Lockstep | None:

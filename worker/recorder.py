@@ -2,51 +2,58 @@
 
 from __future__ import annotations
 
-from atrader.bus import BeatSender
+import math
+from collections.abc import Mapping
+from typing import Literal
+
+from structlog.typing import FilteringBoundLogger
+
 from atrader.clock import Clock
 from atrader.configuration.instance import InstanceConfig
-from atrader.runtime.child import Child
+from atrader.runtime.outbox_file import OutboxFile
 from worker.strategy_call import Incident
 
 
 class Recorder:
-    """Sends rows one way to the data layer; never blocks the strategy.
+    """Writes rows to the worker's outbox; never waits for anybody.
 
-    A row is identified by instance, time, name and a running number within the time, so that a row that is sent
-    again after a restart is stored once.
+    A row is in the outbox's file before a method returns, so the death of worker or data layer loses none. Signals of a
+    bar are identified by the bar, their name and their number there: a bar decided again after a restart gives the
+    same ones.
     """
 
-    def __init__(self, child: Child, config: InstanceConfig, clock: Clock, push: BeatSender) -> None:
-        self._child = child
+    def __init__(self, config: InstanceConfig, clock: Clock, outbox: OutboxFile, log: FilteringBoundLogger) -> None:
         self._config = config
         self._clock = clock
-        self._push = push
-        self._last_ns = 0
-        self._number = 0
+        self._outbox = outbox
+        self._log = log
 
-    def signal(self, name: str, value: float, indicators: dict[str, float]) -> None:
-        """Record one signal of the strategy."""
-        self._child.log.info("signal", signal=name, value=value, **indicators)
-        self._row("signals", {"name": name, "value": value, "indicators": indicators})
+    def signal(
+        self, name: str, value: float, indicators: Mapping[str, float], bar: str | None = None, number: int = 1
+    ) -> None:
+        """Record one signal of the strategy: the `number`-th of its name that was made on a bar (None: on none)."""
+        self._log.info("signal", signal=name, value=value, **indicators)
+        figures = {key: _finite(figure) for key, figure in indicators.items()}
+        self._row(
+            "signals", {"name": name, "value": _finite(value), "indicators": figures, "bar": bar, "number": number}
+        )
 
     def incident(self, incident: Incident) -> None:
         """Log and record something people should know about the strategy."""
-        self._child.log.error(incident.kind, text=incident.text)
+        self._log.error(incident.kind, text=incident.text)
         self._row("alerts", {"level": "error", "kind": incident.kind, "text": incident.text})
 
-    def _row(self, table: str, body: dict[str, object]) -> None:
-        now_ns = self._clock.now_ns()
-        self._number = self._number + 1 if now_ns == self._last_ns else 0
-        self._last_ns = now_ns
-        row = {
-            "table": table,
-            "time_ns": now_ns,
-            "number": self._number,
+    def _row(self, table: Literal["signals", "alerts"], body: dict[str, object]) -> None:
+        whose = {
             "instance": self._config.name,
             "magic": self._config.magic,
             "account": self._config.account,
             "instrument": self._config.instrument,
             "timeframe": self._config.timeframe,
-            **body,
         }
-        self._push.send("rows", {"source": self._child.spec.name, "rows": [row]})
+        self._outbox.append(table, self._clock.now_ns(), {**whose, **body})
+
+
+def _finite(value: float) -> float | None:
+    """Return a number that every database can store: of an indicator that is not ready there is none."""
+    return float(value) if math.isfinite(value) else None

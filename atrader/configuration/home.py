@@ -50,6 +50,10 @@ class Home:
         """Checkpoint of a strategy instance."""
         return self.data / "checkpoints" / f"{instance}.json"
 
+    def worker_outbox(self, instance: str) -> Path:
+        """Signals and incidents of a strategy instance that the history does not have yet."""
+        return self.data / "outbox" / f"worker-{instance}.jsonl"
+
     @property
     def market_store(self) -> Path:
         """Bars and ticks."""

@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict
 
 from atrader.wire import Answer, Request
 
+HistoryTable = Literal["intents", "orders", "fills", "trades", "signals", "equity", "alerts", "events"]
+"""Tables of the history that can be asked for."""
+
 
 class Price(BaseModel):
     """The last price of an instrument and how old it is."""
@@ -177,7 +180,7 @@ class QueryHistory(Request):
 
     kind: ClassVar[str] = "data.history"
     answer: ClassVar[type[Answer]] = HistoryAnswer
-    table: Literal["orders", "fills", "trades", "signals", "equity", "alerts", "events"]
+    table: HistoryTable
     magic: int | None = None
     instance: str | None = None
     account: str | None = None

@@ -148,6 +148,8 @@ class Trade(Value):
     stop_loss: Decimal | None = None
     take_profit: Decimal | None = None
     trailing_distance: Decimal | None = None
+    initial_stop: Decimal | None = None  # the stop it was opened with; later moves do not change it
+    initial_risk: Decimal | None = None  # account currency: what that stop would have lost, summed over opening fills
     broker_trade_id: str | None = None
     close_time_ns: int | None = None
     close_price: Decimal | None = None  # average over partial closes

@@ -5,6 +5,7 @@ library of Python 3.11 and Debian 12 can damage a file when two connections writ
 """
 
 from data_layer.store.interface import (
+    ArchiveFile,
     BackfillRequest,
     HistoryReader,
     HistoryStore,
@@ -16,6 +17,7 @@ from data_layer.store.interface import (
 from data_layer.store.ranges import TimeRange
 
 __all__ = [
+    "ArchiveFile",
     "BackfillRequest",
     "HistoryReader",
     "HistoryStore",

@@ -10,8 +10,7 @@ from atrader.errors import Rejected
 from atrader.messages.data import QueryHistory
 from data_layer.store import history_schema as schema
 
-_TIME: Final = {"orders": "created_ns", "trades": "open_time_ns"}
-_ORDER_WITHIN_TIME: Final = {"orders": "client_id", "trades": "trade_id", "fills": "fill_id"}
+_ORDER_WITHIN_TIME: Final = {"intents": "client_id", "orders": "client_id", "trades": "trade_id", "fills": "fill_id"}
 _EQUAL: Final = ("magic", "instance", "account", "instrument", "state")
 _HIDDEN: Final = frozenset({"origin"})
 
@@ -30,7 +29,7 @@ def statement_of(query: QueryHistory) -> Select[Any]:
         When the table has no such column to filter by.
     """
     table = table_of(query)
-    time = table.c[_TIME.get(query.table, "time_ns")]
+    time = table.c[schema.TIME_COLUMN.get(query.table, "time_ns")]
     within = table.c[_ORDER_WITHIN_TIME.get(query.table, "origin")]
     statement = select(*(column for column in table.columns if column.name not in _HIDDEN))
     for name in _EQUAL:

@@ -38,38 +38,35 @@ def rows_of_outbox(source: str, row: OutboxRow) -> list[TableRow]:
         raise WireError(f"{row.table} row {row.seq} of {source} is not complete: {error!r}") from error
 
 
-def row_of_worker(row: Mapping[str, Any]) -> TableRow:
-    """Turn a row that a worker pushed (signals, alerts) into a row of a table.
-
-    Raises
-    ------
-    WireError
-        When it is no such row.
-    """
-    try:
-        origin = f"{row['instance']}/{int(row['time_ns'])}/{int(row['number'])}"
-        table = {"signals": schema.signals, "alerts": schema.alerts}[row["table"]]
-        return _log_row(table, row, int(row["time_ns"]), origin)
-    except (KeyError, TypeError, ValueError) as error:
-        raise WireError(f"a row of a worker is not complete: {error!r}") from error
-
-
 def _order(body: Body, time_ns: int, origin: str) -> list[TableRow]:
     intent = body["intent"]
-    intent_id = intent_id_of(body["client_id"])
+    known_id = intent_id_of(body["client_id"])
+    intent_id = f"{intent['magic']}:{intent['n']}" if known_id is None else str(known_id)
     values = {
         "account": body["account"],
         "client_id": body["client_id"],
         "version": int(body["version"]),
-        "intent_id": f"{intent['magic']}:{intent['n']}" if intent_id is None else str(intent_id),
+        "intent_id": intent_id,
         **{key: intent.get(key) for key in ("magic", "instance", "instrument", "action", "side", "order_type")},
         **{key: body.get(key) for key in ("broker_id", "state", "filled_units", "average_price", "reason")},
         "units": body.get("units") or intent.get("units"),  # before it is sized, what was wanted
         "created_ns": int(body["created_ns"]),
         "updated_ns": int(body["updated_ns"]),
-        "intent": dict(intent),
     }
-    return [TableRow(schema.orders, values), TableRow(schema.order_events, values)]
+    wanted = {column.name: intent.get(column.name) for column in schema.intents.columns} | {
+        "account": body["account"],
+        "client_id": body["client_id"],
+        "intent_id": intent_id,
+        "bar": _bar_of(intent.get("decision")),
+        "time_ns": int(intent["time_ns"]),
+    }
+    rows = [TableRow(schema.orders, values), TableRow(schema.order_events, values)]
+    return [*rows, TableRow(schema.intents, wanted)]
+
+
+def _bar_of(decision: str | None) -> str | None:
+    """Return the bar of a decision key, ``TIMEFRAME|OPEN TIME:SIDE:NUMBER``."""
+    return None if decision is None else decision.partition(":")[0]
 
 
 def _fill(body: Body, time_ns: int, origin: str) -> list[TableRow]:
@@ -93,6 +90,13 @@ def _log_row(table: Table, body: Body, time_ns: int, origin: str) -> TableRow:
     return TableRow(table, {**values, "origin": origin, "time_ns": int(body.get("time_ns", time_ns))})
 
 
+def _signal(body: Body, time_ns: int, origin: str) -> list[TableRow]:
+    """Tell the signals of one bar apart by the bar: one decided again after a restart is the same signal."""
+    if body.get("bar") is not None:
+        origin = f"{body['account']}/{body['instance']}/{body['bar']}/{body['name']}/{int(body['number'])}"
+    return [_log_row(schema.signals, body, time_ns, origin)]
+
+
 def _log(table: Table) -> Callable[[Body, int, str], list[TableRow]]:
     return lambda body, time_ns, origin: [_log_row(table, body, time_ns, origin)]
 
@@ -101,7 +105,7 @@ _BUILDERS: Final[Mapping[str, Callable[[Body, int, str], list[TableRow]]]] = {
     "orders": _order,
     "fills": _fill,
     "trades": _trade,
-    "signals": _log(schema.signals),
+    "signals": _signal,
     "equity": _log(schema.equity),
     "alerts": _log(schema.alerts),
     "events": _log(schema.events),

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import JSON, BigInteger, Column, Float, Index, Integer, MetaData, String, Table
 
+from data_layer.store.history_steps import step_2
 from data_layer.store.schema import Schema
 
 metadata: Final = MetaData()
@@ -27,9 +28,22 @@ def _order_columns() -> list[Column[Any]]:
         *_text("units", "filled_units", "average_price", "reason"),
         Column("created_ns", BigInteger, nullable=False),
         Column("updated_ns", BigInteger, nullable=False),
-        Column("intent", JSON),
     ]
 
+
+intents: Final = Table(
+    "intents",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("client_id", String, primary_key=True),
+    *_whose(),
+    *_text("intent_id", "action", "side", "order_type", "units", "risk_frac", "price", "stop_loss", "take_profit"),
+    *_text("trailing_distance", "trade_id", "order_id", "decision", "bar", "reason"),
+    Column("expires_ns", BigInteger),
+    Column("time_ns", BigInteger, nullable=False),
+    Index("intents_time", "time_ns"),
+)
+"""What strategies wanted. ``bar`` is the bar it was decided on, as in the signals of the same decision."""
 
 orders: Final = Table(
     "orders",
@@ -75,6 +89,7 @@ trades: Final = Table(
     # units: what was opened; units_open: what is still held.
     *_text("side", "state", "units", "units_open", "units_closed", "open_price", "close_price", "broker_trade_id"),
     *_text("stop_loss", "take_profit", "trailing_distance", "profit", "commission", "swap", "close_reason"),
+    *_text("initial_stop", "initial_risk"),
     Column("open_time_ns", BigInteger, nullable=False),
     Column("close_time_ns", BigInteger),
     Index("trades_time", "open_time_ns"),
@@ -97,7 +112,7 @@ def _log(name: str, *columns: Column[Any]) -> Table:
 signals: Final = _log(
     "signals",
     *_whose(),
-    *_text("account", "timeframe", "name"),
+    *_text("account", "timeframe", "name", "bar"),
     Column("value", Float),
     Column("indicators", JSON),
 )
@@ -110,6 +125,18 @@ alerts: Final = _log(
 
 events: Final = _log("events", *_text("process", "kind", "text", "account", "instance"), Column("details", JSON))
 
+archives: Final = Table(
+    "archives",
+    metadata,
+    Column("file", String, primary_key=True),
+    Column("table_name", String, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("first_ns", BigInteger, nullable=False),
+    Column("last_ns", BigInteger, nullable=False),
+    Column("crc32", BigInteger, nullable=False),
+)
+"""Files that rows were moved to. A file not listed here counts for nothing: its rows are still in the tables."""
+
 outbox_positions: Final = Table(
     "outbox_positions",
     metadata,
@@ -118,4 +145,7 @@ outbox_positions: Final = Table(
 )
 """How far each outbox is in the history."""
 
-HISTORY: Final = Schema("history", 1, metadata, steps={})
+TIME_COLUMN: Final = {"orders": "created_ns", "order_events": "updated_ns", "trades": "open_time_ns"}
+"""Column that says when a row was, where it is not ``time_ns``."""
+
+HISTORY: Final = Schema("history", 2, metadata, steps={2: step_2([intents, archives])})

@@ -11,9 +11,11 @@ from sqlalchemy import Connection, Table, select
 
 from atrader.messages.data import QueryHistory
 from atrader.messages.gateway import OutboxRow
+from data_layer.store import history_archive
 from data_layer.store.history_query import statement_of
-from data_layer.store.history_rows import TableRow, row_of_worker, rows_of_outbox
+from data_layer.store.history_rows import TableRow, rows_of_outbox
 from data_layer.store.history_schema import outbox_positions
+from data_layer.store.interface import ArchiveFile
 
 T = TypeVar("T")
 
@@ -70,6 +72,14 @@ class SqlHistoryReader:
         """Return the highest number of a source that is on disk, 0 for none."""
         return self._db.reading(lambda connection: _last_seq(connection, source))
 
+    def old_rows(self, table: str, before_ns: int, limit: int) -> list[dict[str, Any]]:
+        """Return the oldest rows of a table that may be archived, with every column, oldest first."""
+        return self._db.reading(lambda connection: history_archive.old_rows(connection, table, before_ns, limit))
+
+    def archives(self) -> list[ArchiveFile]:
+        """List the files that rows were moved to, oldest first."""
+        return self._db.reading(history_archive.archives)
+
     def close(self) -> None:
         """Close, and let go of the lock of a writer; may be called twice."""
         self._db.close()
@@ -85,10 +95,9 @@ class SqlHistoryStore(SqlHistoryReader):
             lambda connection: [_append_batch(connection, insert, source, rows) for source, rows in batches]
         )
 
-    def append_rows(self, rows: Sequence[Mapping[str, object]]) -> None:
-        """Append rows that came without numbers, once each."""
-        built = [row_of_worker(row) for row in rows]
-        self._db.writing(lambda connection: _write(connection, self._db.insert, built))
+    def archive(self, file: ArchiveFile, rows: Sequence[Mapping[str, object]]) -> None:
+        """Delete rows that a file holds, and list the file, in one transaction that is on disk before this returns."""
+        self._db.writing(lambda connection: history_archive.archive(connection, file, rows))
 
     def tidy(self) -> None:
         """Do the housekeeping that is due."""

@@ -8,7 +8,7 @@ Writers are for one thread; readers see what was committed when the call began.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from atrader.market import Bar, Bars, Tick
 from atrader.messages.data import QueryHistory, SeriesInfo, Stored
@@ -197,6 +197,31 @@ class MarketStore(MarketReader, Protocol):
         ...
 
 
+class ArchiveFile(NamedTuple):
+    """A file that rows of a history table were moved to.
+
+    Attributes
+    ----------
+    file : str
+        Path below the archive directory.
+    table_name : str
+        Table of the rows.
+    rows : int
+        How many.
+    first_ns, last_ns : int
+        Their first and last time.
+    crc32 : int
+        Checksum of the file's bytes.
+    """
+
+    file: str
+    table_name: str
+    rows: int
+    first_ns: int
+    last_ns: int
+    crc32: int
+
+
 class HistoryReader(Protocol):
     """Reads the history."""
 
@@ -206,6 +231,18 @@ class HistoryReader(Protocol):
 
     def last_seq(self, source: str) -> int:
         """Return the highest number of a source that is on disk, 0 for none."""
+        ...
+
+    def old_rows(self, table: str, before_ns: int, limit: int) -> list[dict[str, Any]]:
+        """Return the oldest rows of a table that may be archived, with every column, oldest first.
+
+        Older than `before_ns`, and of what is over: a trade that is open or closed after `before_ns` stays, with its
+        intents, orders, fills and signals.
+        """
+        ...
+
+    def archives(self) -> list[ArchiveFile]:
+        """List the files that rows were moved to, oldest first."""
         ...
 
     def close(self) -> None:
@@ -234,8 +271,14 @@ class HistoryStore(HistoryReader, Protocol):
         """
         ...
 
-    def append_rows(self, rows: Sequence[Mapping[str, object]]) -> None:
-        """Append rows that came without numbers (``table, instance, time_ns, number`` tell them apart), once each."""
+    def archive(self, file: ArchiveFile, rows: Sequence[Mapping[str, object]]) -> None:
+        """Delete rows (as `old_rows` gave them) that a file holds, and list the file; both or nothing.
+
+        Raises
+        ------
+        StoreError
+            When not every one of the rows is there as it was; then nothing was deleted.
+        """
         ...
 
     def tidy(self) -> None:

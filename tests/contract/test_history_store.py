@@ -15,10 +15,11 @@ from atrader.messages.data import QueryHistory
 from atrader.messages.gateway import OutboxRow
 from atrader.orders.model import Fill, Intent, Order, Trade
 from atrader.orders.states import OrderState
-from data_layer.store import HistoryStore
+from data_layer.store import ArchiveFile, HistoryStore
 from data_layer.store.history_sqlite import SqliteEngine, SqliteHistoryReader, SqliteHistoryStore
 
 SOURCE = "gateway:paper"
+OLD_STORES = Path(__file__).parents[1] / "fixtures"
 
 
 def order(n: int, version: int = 1, state: OrderState = OrderState.SENT, **changes: Any) -> dict[str, object]:
@@ -31,6 +32,7 @@ def order(n: int, version: int = 1, state: OrderState = OrderState.SENT, **chang
         time_ns=n,
         side="buy",
         units=Decimal("1000.50"),
+        decision="1m|60:buy:1",
     )
     made = Order(
         client_id=intent.client_id, intent=intent, state=state, created_ns=n, updated_ns=n + version, version=version
@@ -157,26 +159,35 @@ def test_an_incomplete_row_is_refused_and_nothing_of_its_batch_is_kept(store: Hi
     assert query(store, "fills") == []
 
 
-def test_pushed_rows_are_stored_once(store: HistoryStore) -> None:
-    row = {
-        "table": "signals",
-        "time_ns": 5,
-        "number": 0,
-        "instance": "demo",
-        "magic": 7,
-        "account": "paper",
-        "instrument": "EUR/USD",
-        "timeframe": "1m",
-        "name": "cross",
-        "value": 1.5,
-        "indicators": {"fast": 1.1},
-    }
-    store.append_rows([row, row, row | {"number": 1}])
-    store.append_rows([row])
+def signal(**changes: Any) -> dict[str, object]:
+    whose = {"instance": "demo", "magic": 7, "account": "paper", "instrument": "EUR/USD", "timeframe": "1m"}
+    made = {"name": "cross", "value": 1.5, "indicators": {"fast": 1.1}, "bar": "1m|60", "number": 1}
+    return {**whose, **made, **changes}
+
+
+def test_a_bar_that_is_decided_again_after_a_restart_makes_no_second_signal(store: HistoryStore) -> None:
+    store.append([("worker:demo", rows(("signals", signal()), ("signals", signal(number=2))))])
+    store.append([("worker:demo", rows(("signals", signal()), ("signals", signal(bar="1m|120")), first=3))])
     found = query(store, "signals", instance="demo")
-    assert [(one["name"], one["value"], one["indicators"]) for one in found] == [("cross", 1.5, {"fast": 1.1})] * 2
-    with pytest.raises(WireError):
-        store.append_rows([{"table": "orders", "instance": "demo", "time_ns": 1, "number": 1}])
+    assert [(one["bar"], one["value"], one["indicators"]) for one in found] == [
+        ("1m|60", 1.5, {"fast": 1.1}),
+        ("1m|60", 1.5, {"fast": 1.1}),
+        ("1m|120", 1.5, {"fast": 1.1}),
+    ]
+
+
+def test_signals_that_no_bar_made_are_told_apart_by_their_number_in_the_outbox(store: HistoryStore) -> None:
+    batch = rows(*[("signals", signal(bar=None))] * 3)
+    store.append([("worker:demo", batch)])
+    store.append([("worker:demo", batch)])
+    assert len(query(store, "signals")) == 3
+
+
+def test_an_intent_is_kept_once_as_it_was_wanted(store: HistoryStore) -> None:
+    store.append([(SOURCE, rows(("orders", order(1)), ("orders", order(1, 2, OrderState.FILLED))))])
+    (found,) = query(store, "intents", magic=7, instrument="EUR/USD")
+    assert (found["client_id"], found["intent_id"], found["units"]) == (order(1)["client_id"], "7:1", "1000.50")
+    assert (found["decision"], found["bar"], found["time_ns"]) == ("1m|60:buy:1", "1m|60", 1)
 
 
 def test_fills_of_a_net_order_that_belong_to_two_trades_are_two_rows(store: HistoryStore) -> None:
@@ -223,3 +234,104 @@ def test_commits_of_the_history_are_synced_to_the_disk(tmp_path: Path) -> None:
     assert engine._db.execute("PRAGMA synchronous").fetchone()[0] == 2  # FULL
     assert engine._db.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
     store.close()
+
+
+def test_a_history_of_version_1_opens_with_everything_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    db = sqlite3.connect(path)
+    db.executescript((OLD_STORES / "history-1.sql").read_text())
+    db.close()
+    with pytest.raises(StoreError, match="older atrader"):
+        SqliteHistoryReader(path)
+    store = SqliteHistoryStore(path, "test")
+    first, second = query(store, "intents")
+    assert (first["client_id"], first["decision"], first["bar"], first["units"]) == (
+        order(1)["client_id"],
+        "1m|60:buy:1",
+        "1m|60",
+        "1000.50",
+    )
+    assert (second["intent_id"], second["bar"], second["time_ns"], second["action"]) == ("7:2", None, 2, "open")
+    assert [row["state"] for row in query(store, "orders")] == ["FILLED", "SENT"]
+    assert [row["initial_risk"] for row in query(store, "trades")] == [None]
+    assert [row["value"] for row in query(store, "signals")] == [1.5]
+    assert store.last_seq(SOURCE) == 7
+    store.append([(SOURCE, rows(("orders", order(3)), ("trades", trade(2, initial_risk=Decimal(5))), first=8))])
+    assert [row["initial_risk"] for row in query(store, "trades")] == [None, "5"]
+    store.close()
+    SqliteHistoryReader(path).close()
+
+
+DAY = 10**9
+
+
+def closed_trade(number: int, close_ns: int) -> list[tuple[str, dict[str, object]]]:
+    """Give everything that belongs to a trade: signal, opening order, fill, trade."""
+    opened = order(number, 2, OrderState.FILLED)
+    opened["intent"] = {**opened["intent"], "decision": f"1m|{number}:buy:1"}  # type: ignore[dict-item]
+    held = trade(number, 2, units="0", close_time_ns=close_ns)
+    booked = fill(number, f"t{number}")
+    return [
+        ("signals", signal(bar=f"1m|{number}", time_ns=number)),
+        ("orders", opened),
+        ("fills", {**booked, "client_id": opened["client_id"]}),
+        ("trades", held),
+    ]
+
+
+def still_open(number: int) -> list[tuple[str, dict[str, object]]]:
+    return [*closed_trade(number, 5)[:-1], ("trades", trade(number))]
+
+
+TABLES = ("signals", "intents", "orders", "order_events", "fills", "trades", "equity", "alerts", "events")
+
+
+def old_counts(store: HistoryStore, before_ns: int) -> dict[str, int]:
+    return {table: len(store.old_rows(table, before_ns, 100)) for table in TABLES}
+
+
+def test_what_is_over_may_be_archived_and_open_trades_with_all_that_belongs_to_them_may_not(
+    store: HistoryStore,
+) -> None:
+    over, held, late = closed_trade(1, 50), still_open(2), closed_trade(3, 5 * DAY)
+    closing = order(4, 2, OrderState.FILLED)
+    closing["intent"] = {**closing["intent"], "action": "close", "trade_id": "t2", "decision": None}  # type: ignore[dict-item]
+    working = ("orders", order(5, 2, OrderState.WORKING))
+    store.append([(SOURCE, rows(*over, *held, *late, ("orders", closing), working, ("events", {"kind": "x"})))])
+    assert old_counts(store, DAY) == {
+        "signals": 1,
+        "intents": 1,
+        "orders": 1,
+        "order_events": 1,
+        "fills": 1,
+        "trades": 1,
+        "equity": 0,
+        "alerts": 0,
+        "events": 1,
+    }
+    assert [row["trade_id"] for row in store.old_rows("trades", DAY, 9)] == ["t1"]
+    assert [row["bar"] for row in store.old_rows("signals", DAY, 9)] == ["1m|1"]
+    assert [row["bar"] for row in store.old_rows("intents", DAY, 9)] == ["1m|1"]
+
+
+def test_archived_rows_are_gone_and_their_file_is_listed_or_nothing_happens(store: HistoryStore) -> None:
+    store.append([(SOURCE, rows(*closed_trade(1, 50), *closed_trade(2, 50)))])
+    old = store.old_rows("trades", DAY, 1)
+    file = ArchiveFile("trades/1.parquet", "trades", 1, 1, 1, 99)
+    with pytest.raises(StoreError, match="1 of 1 trades changed"):
+        store.archive(file, [{**old[0], "version": 1}])
+    assert (len(query(store, "trades")), store.archives()) == (2, [])
+    store.archive(file, old)
+    assert [row["trade_id"] for row in query(store, "trades")] == ["t2"]
+    assert store.archives() == [file]
+    for table in ("orders", "intents", "fills", "signals", "order_events"):
+        found = store.old_rows(table, DAY, 500)
+        store.archive(ArchiveFile(f"{table}/1.parquet", table, len(found), 1, 2, 9), found)
+        assert store.old_rows(table, DAY, 500) == []
+
+
+def test_more_rows_than_a_statement_can_name_are_archived_at_once(store: HistoryStore) -> None:
+    store.append([(SOURCE, rows(*(("fills", fill(number, "t1")) for number in range(1, 1202))))])
+    old = store.old_rows("fills", DAY, 2000)
+    store.archive(ArchiveFile("fills/1.parquet", "fills", len(old), 1, 1201, 9), old)
+    assert query(store, "fills") == []

@@ -242,15 +242,6 @@ def test_appending_the_same_rows_again_changes_nothing(client: DataClient) -> No
     assert client.last_seq("nobody") == 0
 
 
-def test_rows_that_workers_push_are_in_the_history(layer: DataLayerProcess, client: DataClient) -> None:
-    push = BeatSender(layer.home.endpoint("data.push"), "worker-demo")
-    row = {"table": "signals", "time_ns": 5, "number": 0, "instance": "demo", "name": "cross", "value": 1.0}
-    wait_until(lambda: push.send("rows", {"source": "worker-demo", "rows": [row, row]}), "the push socket")
-    found = wait_until(lambda: client.history(QueryHistory(table="signals", instance="demo")), "the signal")
-    assert [one["name"] for one in found] == ["cross"]
-    push.close()
-
-
 def test_a_subscriber_that_does_not_read_costs_nobody_anything(layer: DataLayerProcess, client: DataClient) -> None:
     lazy = Listener(layer, "tick", "bar")
     keen = Listener(layer, tick_topic(PAIR))

@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 import structlog
 
+from atrader.messages.gateway import OutboxRow
 from data_layer import history_writer
 from data_layer.history_writer import HistoryWriter
 from data_layer.store import HistoryStore
@@ -20,8 +21,9 @@ class Store:
         self.written = 0
         self.tidied = 0
 
-    def append_rows(self, rows: list[Any]) -> None:
-        self.written += len(rows)
+    def append(self, batches: list[tuple[str, tuple[Any, ...]]]) -> list[int]:
+        self.written += sum(len(rows) for _, rows in batches)
+        return [0] * len(batches)
 
     def tidy(self) -> None:
         self.tidied += 1
@@ -39,7 +41,7 @@ def test_a_busy_history_is_tidied_as_well(monkeypatch: pytest.MonkeyPatch) -> No
         running = asyncio.create_task(writer.run())
         async with asyncio.timeout(10):
             while store.tidied < 3:
-                writer.push([{"row": 1}])
+                await writer.append("test", [OutboxRow(seq=1, table="events", time_ns=1, body={})])
                 await asyncio.sleep(0.001)
         running.cancel()
         await writer.close()

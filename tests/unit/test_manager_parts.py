@@ -12,9 +12,9 @@ from atrader.configuration.home import Home
 from atrader.errors import BrokerUnavailable, ConfigError, InvariantBroken, StoreError, StrategyError
 from atrader.exit_codes import ExitCode
 from atrader.runtime.child import exit_code_of
+from atrader.runtime.outbox_file import OutboxFile
 from atrader.runtime.ownership import check_ownership
 from manager.exposure import Exposures
-from manager.history import Outbox
 from manager.liveness import Vitals
 from manager.lock import owner_of, take_lock
 from manager.on_down import DownWatch
@@ -195,17 +195,17 @@ def test_a_replay_is_over_when_all_that_it_brought_is_worked_in(
 
 def test_rows_stay_in_the_outbox_until_they_are_taken(tmp_path: Path) -> None:
     path = tmp_path / "outbox.jsonl"
-    outbox = Outbox(path)
+    outbox = OutboxFile(path)
     for n in range(3):
         outbox.append("events", n, {"text": str(n)})
     outbox.close()
-    again = Outbox(path)
+    again = OutboxFile(path)
     assert [row.seq for row in again.rows] == [1, 2, 3]
     again.taken(2)
     assert [row.body["text"] for row in again.rows] == ["2"]
     again.taken(3)
     again.close()
-    third = Outbox(path)
+    third = OutboxFile(path)
     assert third.rows == []
     third.append("alerts", 0, {})
     assert third.last_seq == 4
@@ -214,21 +214,21 @@ def test_rows_stay_in_the_outbox_until_they_are_taken(tmp_path: Path) -> None:
 
 def test_a_torn_last_line_costs_only_that_line(tmp_path: Path) -> None:
     path = tmp_path / "outbox.jsonl"
-    outbox = Outbox(path)
+    outbox = OutboxFile(path)
     outbox.append("events", 1, {"text": "whole"})
     outbox.close()
     with open(path, "a") as file:
         file.write('{"seq": 2, "table": "ev')
-    again = Outbox(path)
+    again = OutboxFile(path)
     assert [row.body["text"] for row in again.rows] == ["whole"]
     again.close()
 
 
 def test_rows_known_to_the_history_are_dropped(tmp_path: Path) -> None:
-    outbox = Outbox(tmp_path / "outbox.jsonl")
+    outbox = OutboxFile(tmp_path / "outbox.jsonl")
     outbox.append("events", 1, {})
     outbox.close()
-    again = Outbox(tmp_path / "outbox.jsonl")
+    again = OutboxFile(tmp_path / "outbox.jsonl")
     again.append("events", 2, {"text": "new"})
     again.reconcile(1)
     assert [(row.seq, row.body) for row in again.rows] == [(2, {"text": "new"})]
@@ -236,7 +236,7 @@ def test_rows_known_to_the_history_are_dropped(tmp_path: Path) -> None:
 
 
 def test_numbers_never_repeat_after_the_outbox_was_lost(tmp_path: Path) -> None:
-    outbox = Outbox(tmp_path / "outbox.jsonl")
+    outbox = OutboxFile(tmp_path / "outbox.jsonl")
     outbox.append("events", 1, {"text": "new"})
     outbox.reconcile(1000)
     assert [(row.seq, row.body) for row in outbox.rows] == [(1001, {"text": "new"})]

@@ -20,12 +20,13 @@ from atrader.clock import SystemClock
 from atrader.configuration.fleet import Installation
 from atrader.configuration.home import Home
 from atrader.errors import Retryable
+from atrader.runtime.outbox_file import OutboxFile
 from atrader.runtime.spec import ProcessSpec
 from atrader.runtime.tags import MANAGER_PID_VARIABLE, TAG_VARIABLE
 from manager.beats import BeatBody
 from manager.child_handle import ChildHandle
 from manager.gateways import Gateways
-from manager.history import History, Outbox
+from manager.history import History
 from manager.process import Launcher, Supervised
 from manager.spawn import Spawner
 from manager.states import ProcessState
@@ -94,7 +95,7 @@ async def fleet_over(root: Path, launcher: Launcher) -> AsyncIterator[Supervisor
     installation = Installation.model_validate({"home": str(root), "fleet": content, "accounts": {}, "instances": {}})
     log = structlog.get_logger()
     client = CallClient(Home(root).endpoint("data.call"))
-    history = History(Outbox(root / "outbox.jsonl"), client, SystemClock(), log)
+    history = History(OutboxFile(root / "outbox.jsonl"), client, SystemClock(), log)
     gateways = Gateways(Home(root))
     fleet = Supervisor(
         installation, launcher, None, history, gateways, SystemClock(), log, random.Random(1), dict(ENTRIES)
