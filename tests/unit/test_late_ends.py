@@ -19,11 +19,12 @@ from atrader.configuration.fleet import Installation
 from atrader.configuration.home import Home
 from atrader.errors import Rejected
 from atrader.messages.manager import Control
+from atrader.runtime.outbox_file import OutboxFile
 from atrader.runtime.spec import ProcessSpec
 from manager.child_handle import ChildHandle
 from manager.control import ControlCalls
 from manager.gateways import Gateways
-from manager.history import History, Outbox
+from manager.history import History
 from manager.reloading import Reloader
 from manager.states import ProcessState
 from manager.supervisor import Supervisor
@@ -77,7 +78,7 @@ async def desk_in(root: Path) -> AsyncIterator[Desk]:
     for folder in (Home(root).data, Home(root).log, Home(root).sockets):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     client, gateways = CallClient(Home(root).endpoint("data.call")), Gateways(Home(root))
-    history = History(Outbox(root / "outbox.jsonl"), client, SystemClock(), structlog.get_logger())
+    history = History(OutboxFile(root / "outbox.jsonl"), client, SystemClock(), structlog.get_logger())
     desk = Desk(root, gateways, history)
     try:
         yield desk
