@@ -180,7 +180,15 @@ class Adapter(Protocol):
 
 @runtime_checkable
 class PriceDriven(Protocol):
-    """An adapter that fills from prices the gateway hands to it (the paper account)."""
+    """An adapter that fills from prices the gateway hands to it (the paper account).
+
+    Attributes
+    ----------
+    worked_ns : int
+        Time of the newest quote that an earlier life had worked in when it last wrote; 0 when there is none.
+    """
+
+    worked_ns: int
 
     def on_ticks(self, ticks: Sequence[Tick]) -> Sequence[AnyReport]:
         """Work the quotes in, oldest first, and return what they caused; on disk before it returns."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from operator import attrgetter
 from typing import Final
 
 from atrader.bus import StreamServer
@@ -128,9 +129,15 @@ class Sink:
         self._stream.publish(replay_topic(turn.phase), REPLAY_STEP, tuple(turn))
 
     def _publish_again(self, turn: Turn) -> None:
-        """Publish the quotes too: a gateway that came back has to know them before a worker hands an intent over."""
-        for tick in self._ticks:
+        """Publish the quotes too: a gateway that came back has to know them before a worker hands an intent over.
+
+        When the gateways are through with the step only the last ones: what a worker ordered since then must not meet
+        the quotes before it.
+        """
+        worked = turn.phase != PRICES_PHASE
+        last = {tick.instrument: tick for tick in self._ticks}.values()
+        for tick in sorted(last, key=attrgetter("time_ns")) if worked else self._ticks:
             self._stream.publish(tick_topic(tick.instrument), TICK, tuple(tick))
         self._publish_step(turn._replace(phase=PRICES_PHASE))
-        if turn.phase != PRICES_PHASE:
+        if worked:
             self._publish_step(turn)

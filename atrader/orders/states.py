@@ -54,6 +54,7 @@ TRANSITIONS: Mapping[OrderState, Mapping[OrderState, str]] = {
         S.CANCELLED: "found cancelled",
         S.EXPIRED: "found expired",
         S.LOST: "absent after repeated look-ups at a healthy broker",
+        S.NEW: "certainly not executed (look-ups prove absence there): may be sent again",
     },
     S.WORKING: {
         S.PARTIAL: "first fill",

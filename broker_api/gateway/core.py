@@ -108,8 +108,9 @@ class Gateway:
         # An adapter that fills from our own quotes asks nobody: there is nothing to ration.
         budget = Budget(None if adapter.capabilities.price_driven else account.budget, host_clock)
         self.lookups = Lookups(
-            account, adapter, self.book, moves, self.bookkeeper, journal, budget, self.alerts, host_clock, self.tasks
-        )
+            account, adapter, self.book, moves, self.bookkeeper, journal, budget, self.alerts, host_clock, self.tasks,
+            lambda entry: self.submitter.resume(entry),
+        )  # fmt: skip
         self.intake = Intake(self.book, self.gate, self.valuation, adapter.capabilities, self.alerts, clock)
         self.submitter = Submitter(
             account, adapter, self.book, self.intake, moves, self.bookkeeper, self.lookups, journal, self.publisher,
@@ -260,6 +261,11 @@ class Gateway:
         }
         batch.history("equity", now_ns, json.dumps(body))
         self.journal.stage(batch)
+
+    async def idle(self, timeout_s: float) -> None:
+        """Wait until no order is being carried out or looked up, for a time."""
+        await self.lookups.idle(timeout_s)  # first: what was proved absent is carried out after it
+        await self.submitter.idle(timeout_s)
 
     # -- the end
 

@@ -1,9 +1,9 @@
-"""Orders of unknown outcome: asked for at the broker until they are found or proved absent; never sent again."""
+"""Orders of unknown outcome: asked for at the broker until they are found or proved absent; never sent on a guess."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from atrader.clock import Clock
@@ -27,7 +27,13 @@ class Lookups:
 
     An order is LOST only when the broker answered, more than once, that it does not know it, at least ``lost_after``
     (host time) after the first look-up: a broker may not know an order for a while after it accepted it, and one that
-    does not answer proves nothing. Where the adapter's look-ups prove absence, two of them suffice.
+    does not answer proves nothing. Where the adapter's look-ups prove absence one of them suffices: the order was
+    certainly not executed, is NEW again, and goes on from there.
+
+    Parameters
+    ----------
+    resume : callable
+        Goes on with an order that is NEW again.
     """
 
     def __init__(
@@ -42,6 +48,7 @@ class Lookups:
         alerts: Alerts,
         clock: Clock,
         tasks: Tasks,
+        resume: Callable[[Entry], None],
     ) -> None:
         self._config = config
         self._adapter = adapter
@@ -53,7 +60,9 @@ class Lookups:
         self._alerts = alerts
         self._clock = clock
         self._tasks = tasks
-        self._pursued: set[str] = set()
+        self._resume = resume
+        self._pursued: dict[str, asyncio.Task[None]] = {}
+        self._proves_absence = adapter.capabilities.lookups_prove_absence
 
     def configure(self, config: AccountConfig) -> None:
         """Take delays and patience from now on; a look-up under way keeps its delays."""
@@ -76,19 +85,23 @@ class Lookups:
             self._alerts.count("unknown-outcome")
             self._journal.stage(batch)
         if entry.order.client_id not in self._pursued:
-            self._pursued.add(entry.order.client_id)
-            self._tasks.spawn(self._pursue(entry.order.client_id, at_once))
+            self._pursued[entry.order.client_id] = self._tasks.spawn(self._pursue(entry.order.client_id, at_once))
 
     @property
     def in_hand(self) -> frozenset[str]:
         """Client ids that are being looked up."""
         return frozenset(self._pursued)
 
+    async def idle(self, timeout_s: float) -> None:
+        """Wait until nothing is being looked up, for a time."""
+        if self._pursued:
+            await asyncio.wait(self._pursued.values(), timeout=timeout_s)
+
     async def _pursue(self, client_id: str, at_once: bool) -> None:
         try:
             await self._look(client_id, at_once)
         finally:
-            self._pursued.discard(client_id)
+            del self._pursued[client_id]
 
     async def _look(self, client_id: str, at_once: bool) -> None:
         began_s, absences = self._clock.monotonic_s(), 0
@@ -101,9 +114,10 @@ class Lookups:
             if found is None:
                 continue
             absences = 0 if found else absences + 1
-            patience_s = 0.0 if self._adapter.capabilities.lookups_prove_absence else self._config.lost_after
-            late = self._clock.monotonic_s() - began_s >= patience_s
-            if absences >= 2 and late:
+            if absences and self._proves_absence:
+                self._go_on(entry)
+                return
+            if absences >= 2 and self._clock.monotonic_s() - began_s >= self._config.lost_after:
                 self._give_up(entry)
                 return
 
@@ -121,6 +135,12 @@ class Lookups:
             return False
         self._bookkeeper.apply(reports)
         return True
+
+    def _go_on(self, entry: Entry) -> None:
+        batch = Batch(self._book.account)
+        if self._moves.move(entry, OrderState.NEW, batch, reason="the broker never had it"):
+            self._journal.stage(batch)
+            self._resume(entry)
 
     def _give_up(self, entry: Entry) -> None:
         batch = Batch(self._book.account)

@@ -10,9 +10,12 @@ from typing import Final
 from atrader.bus import AsyncStreamClient, BeatSender, Gap, Message
 from atrader.clock import NS_PER_S, MarketClock
 from atrader.market import PRICES_PHASE, REPLAY_STEP, Tick, replay_topic, tick_topic
+from broker_api.adapter import PriceDriven
 from broker_api.gateway.core import Gateway
+from broker_api.journal import Batch
 
 _BUSY_S: Final = 5.0  # orders a step caused itself; nothing else delays a step
+_WORKED: Final = "replay-worked-ns"  # in the journal, with what the step's quotes caused
 
 
 class Market:
@@ -62,12 +65,16 @@ class Market:
             self.ready()
         self._worked_before = self.worked
 
-    async def first_step(self, timeout_s: float) -> None:
-        """Join a replay that runs, and wait for its present step: no intent can be judged without quotes."""
+    async def first_step(self, timeout_s: float) -> bool:
+        """Join a replay that runs, and wait for its present step to be worked in; False when it did not come in time.
+
+        No intent can be judged without quotes, and orders of an earlier life come before new ones.
+        """
         self.ready()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._first_step.wait()
+        return self._first_step.is_set()
 
     async def run(self) -> None:
         """Work in whatever comes, until cancelled."""
@@ -105,10 +112,11 @@ class Market:
             return
         ticks, self._kept = self._kept, []
         if step > self._done:
-            self._work(ticks)
+            self._work(self._unworked(ticks))
+            self._note_worked(ticks)
             if isinstance(self._gateway.clock, MarketClock):
                 self._gateway.clock.advance(market_ns)
-            await self._gateway.submitter.idle(_BUSY_S)
+            await self._gateway.idle(_BUSY_S)
             await self._turn_if_due(market_ns)
             await self._gateway.journal.settle()
             self._done = step
@@ -119,6 +127,26 @@ class Market:
         body = {"name": self._name, "step": step, "phase": PRICES_PHASE, "news": self._news}
         self._push.send("replay-ack", body)
 
+    def _unworked(self, ticks: list[Tick]) -> list[Tick]:
+        """Leave only the last quotes of a step that an earlier life worked in before it died.
+
+        What came about in this step, a stop that was moved for instance, must not meet the quotes before it.
+        """
+        if self._done >= 0 or not ticks:
+            return ticks
+        adapter = self._gateway.adapter
+        worked_ns = adapter.worked_ns if isinstance(adapter, PriceDriven) else 0
+        if ticks[-1].time_ns > max(worked_ns, int(self._gateway.journal.read.meta(_WORKED) or 0)):
+            return ticks
+        return list({tick.instrument: tick for tick in ticks}.values())
+
+    def _note_worked(self, ticks: list[Tick]) -> None:
+        """Note that the quotes of a step were worked in, in one transaction with what they caused, if anything."""
+        if ticks and self._gateway.journal.waiting:
+            batch = Batch(self._gateway.account.name)
+            batch.meta(_WORKED, str(ticks[-1].time_ns))
+            self._gateway.journal.stage(batch)
+
     async def _turn_if_due(self, market_ns: int) -> None:
         if market_ns < self._turn_due_ns:
             return
@@ -127,4 +155,4 @@ class Market:
         newest = self._gateway.bookkeeper.newest
         await self._gateway.turn(prove=newest != self._proved or bool(self._gateway.reconciler.breaks))
         self._proved = newest
-        await self._gateway.submitter.idle(_BUSY_S)
+        await self._gateway.idle(_BUSY_S)

@@ -56,7 +56,6 @@ class _Process:
         self._clock = SystemClock()
         market = child.installation.fleet.market
         self._lockstep = market.feed == "replay" and market.replay.speed == "max"
-        self._joins = False  # a replay that runs already
         self._failure: BaseException | None = None
         self._wake = asyncio.Event()
         self._journal = Journal(child.home.journal(account.name))
@@ -98,7 +97,8 @@ class _Process:
 
     async def _connect(self) -> None:
         gateway, child = self._gateway, self._child
-        await self._take_market_time()
+        if isinstance(gateway.clock, MarketClock):
+            await self._replay_state()
         deadline_s = self._clock.monotonic_s() + child.limits.start_grace / 2
         while not child.stopping and self._failure is None:
             child.beat("starting", 0)
@@ -110,15 +110,16 @@ class _Process:
                     return
                 await asyncio.sleep(min(RECONNECT_S, child.limits.start_grace / 20))
 
-    async def _take_market_time(self) -> None:
-        clock = self._gateway.clock
-        if isinstance(clock, MarketClock):
-            try:
-                replay = await self._data.replay()
-                clock.advance(replay.market_ns)
-                self._joins = self._lockstep and replay.state == "running"
-            except AtraderError as error:
-                self._child.log.info("market-time-unknown", reason=error.message)
+    async def _replay_state(self) -> str | None:
+        """Ask where the replay is, and take its time; None when the data layer does not answer."""
+        try:
+            replay = await self._data.replay()
+        except AtraderError as error:
+            self._child.log.info("market-time-unknown", reason=error.message)
+            return None
+        if isinstance(self._gateway.clock, MarketClock):
+            self._gateway.clock.advance(replay.market_ns)
+        return replay.state
 
     async def _begin(self, server: CallServer) -> None:
         gateway, tasks = self._gateway, self._gateway.tasks
@@ -131,11 +132,21 @@ class _Process:
         if not self._lockstep:
             tasks.spawn(self._take_turns())
         self._outbox.on_commit()  # rows of an earlier life
-        if self._joins:
-            await self._market.first_step(_PRICES_S)
+        if self._lockstep:
+            await self._join_replay()
         await server.start()
         self._beat("ready")
         self._market.ready()
+
+    async def _join_replay(self) -> None:
+        """Wait for the present step of a replay under way, however long that takes.
+
+        A replay that waits for us, or is over, has no present step. While nobody knows, nothing can be judged.
+        """
+        while not self._child.stopping and self._failure is None:
+            self._child.beat("starting", 0)
+            if await self._replay_state() in ("waiting", "finished") or await self._market.first_step(_PRICES_S):
+                return
 
     async def _take_prices(self) -> None:
         """Hand the last known quotes over; market orders need one."""

@@ -307,6 +307,9 @@ class Submitter:
         While this waits the broker may tell that it has the order after all; then it is not sent.
         """
         await self._online.wait()
+        if self._adapter.capabilities.price_driven and entry.order.intent.action in ("open", "close"):
+            # After a start there is no market before the first quote.
+            await self._valuation.first_quote(entry.order.intent.instrument)
         if entry.order.state is OrderState.NEW:
             await self._budget.take(priority_of(entry.order.intent))
         if entry.order.state is not OrderState.NEW:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Final, NamedTuple
@@ -47,6 +48,7 @@ class Valuation:
         self.ticks: dict[str, Tick] = {}
         self.balance = _ZERO
         self._known: tuple[object, Worth] | None = None  # asked for again and again between two quotes
+        self._awaited: dict[str, asyncio.Event] = {}
 
     def take_ticks(self, ticks: Sequence[Tick]) -> None:
         """Keep the newest quote of each instrument; crossed or empty ones are passed over."""
@@ -54,6 +56,13 @@ class Valuation:
         for tick in ticks:
             if 0.0 < tick.bid <= tick.ask:
                 self.ticks[tick.instrument] = tick
+                if self._awaited and tick.instrument in self._awaited:
+                    self._awaited.pop(tick.instrument).set()
+
+    async def first_quote(self, symbol: str) -> None:
+        """Wait until an instrument was quoted since the start."""
+        if symbol not in self.ticks:
+            await self._awaited.setdefault(symbol, asyncio.Event()).wait()
 
     @property
     def newest_ns(self) -> int | None:

@@ -80,6 +80,7 @@ class PaperAdapter:
         self._book: Book | None = None
         self._engine: Engine | None = None
         self._closed = asyncio.Event()
+        self.worked_ns = 0
 
     async def connect(self) -> None:
         """Open the book and keep everybody else out of it.
@@ -105,7 +106,9 @@ class PaperAdapter:
             raise
         self._book = book
         book.prune(KEPT_REPORTS)
-        self._engine = Engine(self._config, self._instruments, self._calendar_of, book.load())
+        state = book.load()
+        self.worked_ns = max((quote.time_ns for quote in state.quotes.values()), default=0)
+        self._engine = Engine(self._config, self._instruments, self._calendar_of, state)
         self._closed.clear()
 
     async def close(self) -> None:

@@ -39,7 +39,7 @@ POLICY: Final[Mapping[str, Case]] = {
     "in-flight-absent": Case(
         "order SENT or UNKNOWN",
         "does not mention it",
-        "look it up until it is found or proved absent; never send again",
+        "look it up until it is found or proved absent; never send again on a guess",
         "a broker may not know an order for a while after it accepted it",
     ),
     "working-agrees": Case("order WORKING or PARTIAL", "works on it", "nothing", "they agree"),

@@ -134,10 +134,20 @@ class FaultAdapter:
         Names of `FAULTS`, shared between connections.
     chance : random.Random
         Order and number of streamed reports.
+    proves_absence : bool
+        Whether it declares its look-ups to be proof; a script must not contain faults that hide what was executed.
     """
 
-    def __init__(self, venue: Venue, script: deque[str] | None = None, chance: random.Random | None = None) -> None:
-        self.capabilities = Capabilities(hedging=venue.hedging, native_protection=venue.hedging)
+    def __init__(
+        self,
+        venue: Venue,
+        script: deque[str] | None = None,
+        chance: random.Random | None = None,
+        proves_absence: bool = False,
+    ) -> None:
+        self.capabilities = Capabilities(
+            hedging=venue.hedging, native_protection=venue.hedging, lookups_prove_absence=proves_absence
+        )
         self.venue = venue
         self.script = script if script is not None else deque()
         self._chance = chance or random.Random(1)

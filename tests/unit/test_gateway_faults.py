@@ -28,12 +28,12 @@ FOREIGN_TICKET = BrokerTrade(
 class Stage:
     """A gateway in front of a venue with faults."""
 
-    def __init__(self, root: Path, hedging: bool = True) -> None:
+    def __init__(self, root: Path, hedging: bool = True, proves_absence: bool = False) -> None:
         self.venue = Venue(hedging=hedging)
         self.script: deque[str] = deque()
         self.bench = GatewayBench(
             root,
-            lambda _: FaultAdapter(self.venue, self.script),
+            lambda _: FaultAdapter(self.venue, self.script, proves_absence=proves_absence),
             order_timeout="30ms",
             positions="hedging" if hedging else "netting",
         )
@@ -171,6 +171,24 @@ def test_an_unknown_order_fences_its_instrument_for_new_entries_of_the_instance(
         assert (await stage.bench.submit(8)).state is OrderState.FILLED
         assert await stage.decided(unknown.client_id) is OrderState.LOST
         assert (await stage.bench.submit()).state is OrderState.FILLED
+        await stage.bench.stop()
+
+    run(story())
+
+
+@pytest.mark.parametrize("fault", ["hang-before", "unknown-before"])
+@pytest.mark.parametrize("hedging", [True, False], ids=["hedging", "netting"])
+def test_an_order_proved_absent_goes_on_under_its_old_id(tmp_path: Path, hedging: bool, fault: str) -> None:
+    stage = Stage(tmp_path, hedging, proves_absence=True)
+
+    async def story() -> None:
+        await stage.connect()
+        stage.script.append(fault)
+        order = await stage.bench.submit()
+        assert order.state is OrderState.UNKNOWN
+        assert await stage.decided(order.client_id) is OrderState.FILLED
+        await stage.settled()
+        assert stage.venue.accepted == {order.client_id: 1}
         await stage.bench.stop()
 
     run(story())

@@ -36,12 +36,13 @@ def test_from_every_state_an_outcome_can_be_reached(state):
     assert seen & TERMINAL
 
 
-def test_an_unknown_outcome_is_never_sent_again():
-    assert not any(may_move(S.UNKNOWN, state) for state in (S.NEW, S.SENT))
+def test_an_unknown_outcome_is_never_sent_again_without_a_proof_of_absence():
+    assert not may_move(S.UNKNOWN, S.SENT)
+    assert "certainly not executed" in TRANSITIONS[S.UNKNOWN][S.NEW]
 
 
 def test_only_what_was_certainly_not_executed_goes_back_to_new():
-    assert [state for state in OrderState if may_move(state, S.NEW)] == [S.SENT]
+    assert [state for state in OrderState if may_move(state, S.NEW)] == [S.SENT, S.UNKNOWN]
 
 
 def test_only_orders_that_were_never_sent_are_denied():
