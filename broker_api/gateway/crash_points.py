@@ -1,7 +1,8 @@
 """Places where a gateway can be told to die, for the tests of recovery.
 
-The environment variable ``ATRADER_CRASH_POINT`` holds ``NAME@MARKER``: at the place of that name the process makes the
-marker file and kills itself with SIGKILL; when the marker exists already, nothing happens, so that its successor lives.
+The environment variable ``ATRADER_CRASH_POINT`` holds ``NAME@MARKER``, or several of them with commas between: at the
+place of that name the process makes the marker file and kills itself with SIGKILL; when the marker exists already,
+nothing happens, so that its successor lives.
 """
 
 from __future__ import annotations
@@ -21,15 +22,15 @@ CRASH_POINTS: Final[Mapping[str, str]] = {
 }
 """Every place, and what is where at that moment."""
 
-_asked, _, _marker = os.environ.get(VARIABLE, "").partition("@")
+_ASKED: Final = dict(item.split("@", 1) for item in os.environ.get(VARIABLE, "").split(",") if item)
 
 
 def reached(name: str) -> None:
     """Die here if this is the place; the marker is on disk before that."""
-    if name != _asked:
+    if name not in _ASKED:
         return
     try:
-        marker = os.open(_marker, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        marker = os.open(_ASKED[name], os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except FileExistsError:
         return
     os.fsync(marker)

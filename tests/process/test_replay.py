@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from broker_api.gateway.crash_points import CRASH_POINTS, VARIABLE
 from tests.support.books import check_books
 from tests.support.fleet import Fleet, wait_for
 from tests.support.replays import (
@@ -99,6 +100,26 @@ def test_a_replay_goes_on_to_the_same_trades_when_a_process_is_killed(
         fleet.wait_replaced(name, fleet.kill(name))
     assert steps_done(fleet) < 900, "the kills came too late to show anything"
     finish(fleet)
+    check_books(fleet)
+    assert trades_of(fleet) == undisturbed
+
+
+@pytest.mark.timeout(240)
+def test_a_replay_goes_on_to_the_same_trades_when_the_gateway_dies_at_every_step_of_an_order(
+    make_fleet: MakeFleet, tmp_path: Path, month: Path, undisturbed: list[dict[str, Any]]
+) -> None:
+    markers = [tmp_path / point for point in CRASH_POINTS]
+    fleet = make_fleet("dying")
+    fleet.environment[VARIABLE] = ",".join(f"{marker.name}@{marker}" for marker in markers)
+    write_replay(fleet, BOTH, files=[month])
+    fleet.launch()
+    for step in (150, 300, 450):
+        wait_for(lambda: all(marker.exists() for marker in markers), "a death at every step", deadline_s=60.0)
+        wait_step(fleet, step)
+        for marker in markers:
+            marker.unlink()
+    finish(fleet)
+    assert all(marker.exists() for marker in markers)
     check_books(fleet)
     assert trades_of(fleet) == undisturbed
 
