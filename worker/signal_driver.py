@@ -10,18 +10,21 @@ from numpy.typing import NDArray
 
 from atrader.errors import StrategyError
 from atrader.market import Bar, Bars, decimal_price
-from atrader.orders.model import Side
+from atrader.orders.model import Order, Side
+from atrader.orders.states import OrderState
 from atrader.strategy import Context, EventStrategy, Signals, SignalStrategy
 from worker.view import View
 
 _LONG, _SHORT, _BOTH = 1, -1, 2
+_LEAVING = "leaving"  # key of the checkpointed state
 
 
 class SignalDriver(EventStrategy):
     """An event strategy made of a signal strategy: one decision per complete bar.
 
     Rules, the same as in the backtest: exits first; an entry closes an opposite trade; no second trade on a side
-    that is already held or being opened.
+    that is already held or being opened. An exit once decided stays wanted until the trade is closed: one that the
+    broker or the gate refused is asked for again with the next bar, one that never reached the broker at once.
     """
 
     def __init__(self, strategy: SignalStrategy, view: View) -> None:
@@ -39,6 +42,7 @@ class SignalDriver(EventStrategy):
         """Compute the signals over the last bars and act on the last row."""
         bars = self.context.bars(self._window)
         if len(bars) < self._window:
+            self._leave()
             return
         signals = self._strategy.signals(bars, self.context.instrument)
         _check_shapes(signals, bars)
@@ -47,16 +51,34 @@ class SignalDriver(EventStrategy):
             values = {name: float(column[-1]) for name, column in (signals.indicators or {}).items()}
             self.context.signal("entry" if entry else "exit", float(entry or leave), **values)
         if leave in (_LONG, _BOTH) or entry == _SHORT:
-            self._close_all("buy", "signal exit")
+            self._want_out("buy")
         if leave in (_SHORT, _BOTH) or entry == _LONG:
-            self._close_all("sell", "signal exit")
+            self._want_out("sell")
+        self._leave()
         if entry:
             self._open("buy" if entry == _LONG else "sell", signals)
 
-    def _close_all(self, side: Side, reason: str) -> None:
+    def on_order(self, order: Order) -> None:
+        """Ask for an exit again that never reached the broker; an hour later it may be too late."""
+        if order.intent.action == "close" and order.state is OrderState.LOST:
+            self._leave()
+
+    def _want_out(self, side: Side) -> None:
+        wanted = [trade.trade_id for trade in self.context.trades() if trade.side == side]
+        self.context.state[_LEAVING] = sorted({*self._leaving(), *wanted})
+
+    def _leaving(self) -> list[str]:
+        """Trades that are to be closed and are not; kept in the checkpoint."""
+        open_ids = {trade.trade_id for trade in self.context.trades()}
+        kept = self.context.state.get(_LEAVING)
+        return [trade_id for trade_id in kept if trade_id in open_ids] if isinstance(kept, list) else []
+
+    def _leave(self) -> None:
+        leaving = self._leaving()
+        self.context.state[_LEAVING] = leaving
         for trade in self.context.trades():
-            if trade.side == side and not self._view.closing(trade.trade_id):
-                self.context.close(trade.trade_id, reason=reason)
+            if trade.trade_id in leaving and not self._view.closing(trade.trade_id):
+                self.context.close(trade.trade_id, reason="signal exit")
 
     def _open(self, side: Side, signals: Signals) -> None:
         held = any(trade.side == side for trade in self.context.trades())
