@@ -20,7 +20,8 @@ from atrader.errors import AtraderError
 from atrader.messages.data import QueryHistory
 from data_layer.client import DataClient
 from manager.commands.output import Locked, run
-from manager.commands.status import fetch, print_status
+from manager.commands.status import fetch
+from manager.commands.status_view import print_status
 from manager.demo_news import News
 from manager.lock import owner_of
 from manager.log_files import MANAGER, Follower

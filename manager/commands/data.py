@@ -28,11 +28,6 @@ _SHOWN_BAD_ROWS = 20
 _SIDE = re.compile(r"(?<![a-z])(bid|ask)(?![a-z])", re.IGNORECASE)
 
 
-@click.group()
-def data() -> None:
-    """Bars and quotes."""
-
-
 def _instrument_of(paths: tuple[Path, ...], given: str | None, fleet: FleetConfig) -> str:
     if given is not None:
         return known_instrument(given, fleet.instruments).symbol
@@ -89,7 +84,7 @@ def _time_ns(tick: Tick) -> int:
     return tick.time_ns
 
 
-@data.command("import")
+@click.command("import")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--instrument", help="Symbol, e.g. EUR/USD; default: told from the file name.")
 @click.option("--timeframe", help="E.g. 1m; default: the smallest distance of two bars.")
@@ -149,7 +144,7 @@ def import_(
     click.echo(f"stored {stored.rows} {what} of {symbol} ({stored.new} new), {len(bad)} bad rows")
 
 
-@data.command("list")
+@click.command("list")
 @json_option
 @click.pass_obj
 def list_(directory: Path, as_json: bool) -> None:
@@ -191,7 +186,7 @@ _start_option = click.option("--start", help="ISO date, or date and time with zo
 _end_option = click.option("--end", help="As --start, not included; default: last stored.")
 
 
-@data.command()
+@click.command()
 @click.argument("instrument")
 @click.argument("timeframe")
 @_start_option
@@ -223,7 +218,7 @@ def gaps(directory: Path, instrument: str, timeframe: str, start: str | None, en
     print_rows(columns, rows, empty=f"no gap in {instrument} {timeframe}")
 
 
-@data.command()
+@click.command()
 @click.argument("instrument")
 @click.argument("timeframe")
 @_start_option

@@ -6,41 +6,56 @@ import os
 import sys
 from pathlib import Path
 
-from manager.fork_server import begin_early
+if "start" in sys.argv:
+    from manager.fork_server import begin_early
 
-begin_early(sys.argv[1:], os.environ)  # it imports beside us
+    begin_early(sys.argv[1:], os.environ)  # it imports beside us
 
-import click  # noqa: E402
+import click
 
-from manager.commands import control, logs, setting_up, status, trading  # noqa: E402
-from manager.commands.installed import directory_option  # noqa: E402
-from manager.commands.output import run  # noqa: E402
+from manager.commands.installed import directory_option
+from manager.commands.lazy import Entry, LazyGroup
+from manager.commands.output import run
+
+_HERE = "manager.commands"
+_ENTRIES = (
+    Entry("init", f"{_HERE}.setting_up:init", "Write a working installation into DIR (default: the one named by -C)."),
+    Entry(
+        "check",
+        f"{_HERE}.setting_up:check",
+        "Read the whole configuration and load every strategy, without starting anything.",
+    ),
+    Entry("keys", f"{_HERE}.setting_up:keys", "Make the CURVE keys that tcp endpoints need, in etc/keys (mode 0600)."),
+    Entry(
+        "doctor",
+        f"{_HERE}.setting_up:doctor",
+        "Check the machine and the installation: clock, disk, limits, libraries, files, journals.",
+    ),
+    Entry("completion", f"{_HERE}.completion:completion", "Print the completion script of a shell."),
+    Entry("start", f"{_HERE}.control:start", "Start the fleet in the foreground, or NAMES of a running fleet."),
+    Entry("stop", f"{_HERE}.control:stop", "Stop the fleet and wait until it is gone, or stop NAMES."),
+    Entry("restart", f"{_HERE}.control:restart", "Restart all processes of the fleet, or NAMES."),
+    Entry("reload", f"{_HERE}.control:reload", "Read the configuration again and touch only what changed."),
+    Entry("status", f"{_HERE}.status:status", "Show the processes of the fleet and its accounts."),
+    Entry("logs", f"{_HERE}.logs:logs", "Show the log of the fleet, or of the process, account or instance NAME."),
+    Entry("halt", f"{_HERE}.trading:halt", "Nothing but cancels: no opens, no exits by strategies."),
+    Entry("reduce", f"{_HERE}.trading:reduce", "Exits only: strategies may close, nothing opens."),
+    Entry("resume", f"{_HERE}.trading:resume", "Trade again."),
+    Entry(
+        "flatten",
+        f"{_HERE}.trading:flatten",
+        "Close every trade and cancel every order now; nothing opens until 'resume'.",
+    ),
+)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, entries=_ENTRIES, context_settings={"help_option_names": ["-h", "--help"]})
 @directory_option
 @click.version_option(package_name="atrader-platform", prog_name="atrader-manager")
 @click.pass_context
 def cli(context: click.Context, directory: Path) -> None:
     """Run and supervise trading strategies: one manager, a data layer, a gateway per account, a worker per strategy."""
     context.obj = directory
-
-
-for command in (
-    setting_up.init,
-    setting_up.check,
-    setting_up.keys,
-    setting_up.doctor,
-    setting_up.completion,
-    control.start,
-    control.stop,
-    control.restart,
-    control.reload,
-    status.status,
-    logs.logs,
-    *trading.COMMANDS,
-):
-    cli.add_command(command)
 
 
 def main() -> None:

@@ -14,7 +14,6 @@ from atrader.configuration.loader import load_installation
 from atrader.errors import ConfigError
 from atrader.instruments import Instrument
 from atrader.messages.data import QueryHistory
-from data_layer.offline import open_history
 from manager.commands.installed import home_of
 from manager.commands.output import json_option, print_json
 from manager.commands.tables import Column, pairs_cell, price_cell, print_rows, time_cell
@@ -113,11 +112,6 @@ def _defined_instruments(home: Home) -> Mapping[str, Instrument]:
         return {}
 
 
-@click.group()
-def history() -> None:
-    """Show orders, fills, trades, signals and events, of a running fleet or a stopped one."""
-
-
 def _time(value: Any) -> str | None:
     return None if value is None else iso_from_ns(int(value))
 
@@ -170,6 +164,8 @@ def _command(table: str) -> click.Command:
             end_ns=end_ns,
             limit=limit,
         )
+        from data_layer.offline import open_history  # numpy: not for --help and completion
+
         home = home_of(directory)
         with open_history(home) as source:
             found = [shown(row) for row in source.query(query)]
@@ -181,5 +177,4 @@ def _command(table: str) -> click.Command:
     return command
 
 
-for _table in _KEYS:
-    history.add_command(_command(_table))
+trades, orders, fills, signals, equity, alerts, events = map(_command, _KEYS)

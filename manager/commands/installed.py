@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from atrader.bus import SyncCallClient
 from atrader.configuration.home import Home
 from atrader.errors import ConfigError, DeadlineExceeded
-from atrader.wire import Request
 from manager.lock import owner_of
+
+if TYPE_CHECKING:
+    from atrader.wire import Request
 
 directory_option = click.option(
     "-C",
@@ -63,6 +64,8 @@ def ask_manager(home: Home, request: Request, timeout_s: float = 10.0) -> Any:
     owner = owner_of(home)
     if owner is None:  # the kernel knows at once what a time-out takes its time to find out
         raise absent
+    from atrader.bus import SyncCallClient  # only now: most of the time it costs
+
     client = SyncCallClient(home.endpoint("manager.call"))
     try:
         return client.call(request, timeout_s=timeout_s)

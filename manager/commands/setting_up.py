@@ -1,4 +1,4 @@
-"""``init check keys doctor completion``: from nothing to an installation that is fit to start."""
+"""``init check keys doctor``: from nothing to an installation that is fit to start."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from atrader.exit_codes import ExitCode
 from manager.commands.installed import home_of
 from manager.commands.output import json_option, print_json
 from manager.commands.tables import Column, print_rows
-from worker.loading import load_strategy, make_strategy
 
 Template = Literal["demo", "replay", "empty"]
 
@@ -57,6 +56,8 @@ _CHECKED = (
 @click.pass_obj
 def check(directory: Path, as_json: bool) -> None:
     """Read the whole configuration and load every strategy, without starting anything."""
+    from worker.loading import load_strategy, make_strategy
+
     home = home_of(directory)
     installation = load_installation(home.root)
     problems = []
@@ -123,17 +124,3 @@ def doctor(directory: Path, as_json: bool) -> None:
             click.echo(f"{click.style(f'{finding.level:<8}', fg=colour)}{finding.what}: {finding.text}")
     if any(finding.level == "error" for finding in findings):
         sys.exit(int(ExitCode.FAILURE))
-
-
-@click.command()
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-def completion(shell: str) -> None:
-    """Print the completion script of a shell: eval "$(atrader-manager completion bash)"."""
-    from click.shell_completion import get_completion_class
-
-    root = click.get_current_context().find_root()
-    name = root.info_name or "atrader-manager"
-    kind = get_completion_class(shell)
-    assert kind is not None
-    variable = f"_{name.upper().replace('-', '_')}_COMPLETE"
-    click.echo(kind(root.command, {}, name, variable).source())

@@ -6,13 +6,18 @@ from pathlib import Path
 
 import click
 
-from manager.commands import data, history
 from manager.commands.installed import directory_option
+from manager.commands.lazy import Entry, LazyGroup
 from manager.commands.output import run
-from manager.commands.setting_up import completion
+
+_HERE = "manager.commands"
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    entries=(Entry("completion", f"{_HERE}.completion:completion", "Print the completion script of a shell."),),
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @directory_option
 @click.version_option(package_name="atrader-platform", prog_name="atrader")
 @click.pass_context
@@ -21,9 +26,36 @@ def cli(context: click.Context, directory: Path) -> None:
     context.obj = directory
 
 
-cli.add_command(data.data)
-cli.add_command(history.history)
-cli.add_command(completion)
+cli.add_command(
+    LazyGroup(
+        "data",
+        help="Bars and quotes.",
+        entries=(
+            Entry(
+                "import",
+                f"{_HERE}.data:import_",
+                "Import bars (one file, or a bid and an ask file) or quotes (columns bid, ask) from CSV FILES.",
+            ),
+            Entry("list", f"{_HERE}.data:list_", "List the stored series."),
+            Entry("gaps", f"{_HERE}.data:gaps", "Show which bars are missing, judged by the instrument's calendar."),
+            Entry(
+                "export",
+                f"{_HERE}.data:export",
+                "Write bars as CSV (UTC, bid and ask); any timeframe that can be built from what is stored.",
+            ),
+        ),
+    )
+)
+cli.add_command(
+    LazyGroup(
+        "history",
+        help="Show orders, fills, trades, signals and events, of a running fleet or a stopped one.",
+        entries=[
+            Entry(table, f"{_HERE}.history:{table}", f"Show {table}, oldest first.")
+            for table in ("trades", "orders", "fills", "signals", "equity", "alerts", "events")
+        ],
+    )
+)
 
 
 def main() -> None:

@@ -119,4 +119,4 @@ def flatten(directory: Path, scope: str, reason: str, yes: bool, as_json: bool) 
     _set(directory, scope, TradingState.FLATTENING, reason, as_json)
 
 
-COMMANDS = (*(_command(verb) for verb in ("halt", "reduce", "resume")), flatten)
+halt, reduce, resume = map(_command, ("halt", "reduce", "resume"))

@@ -1,5 +1,6 @@
 """Links in the documentation lead somewhere, and what it tells people to type exists."""
 
+import click
 import pytest
 
 from manager.commands.fleet import cli as fleet_cli
@@ -53,10 +54,29 @@ def test_a_command_that_does_not_exist_is_found_out(arguments, expected):
     assert (problem or "").split(" Did you")[0] == (expected or "")
 
 
+def every_command(group, context):
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        yield group, name, command
+        if isinstance(command, click.Group):
+            yield from every_command(command, context)
+
+
 @pytest.mark.parametrize("program", [fleet_cli, tools_cli], ids=lambda program: program.name)
-def test_every_command_has_a_help_text(program):
-    silent = [name for name, command in program.commands.items() if not (command.help or command.short_help)]
-    assert not silent
+def test_every_command_has_a_help_text_and_its_list_begins_it(program):
+    for group, name, command in every_command(program, click.Context(program)):
+        assert command.help, name
+        assert command.name == name
+        shown = dict(listed(group))[name]
+        assert " ".join(command.help.split()).startswith(shown), name
+
+
+def listed(group):
+    """Return name and text of each line in a group's list of commands."""
+    formatter = click.HelpFormatter(width=500)
+    group.format_commands(click.Context(group), formatter)
+    lines = formatter.getvalue().splitlines()[1:]
+    return [tuple(line.split(maxsplit=1)) for line in lines]
 
 
 def test_every_page_of_the_documentation_is_linked_from_another():

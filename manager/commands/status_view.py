@@ -1,0 +1,114 @@
+"""The status for people."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from rich.console import Group
+from rich.live import Live
+from rich.text import Text
+
+from atrader.errors import DeadlineExceeded
+from manager.commands.tables import Column, console_for_people, table_of
+
+_WATCH_S: Final = 1.0
+_UNKNOWN: Final = "-"
+_GOOD: Final = {"RUNNING", "ACTIVE", "holds"}
+_BAD: Final = {"FAILED", "HALTED", "broken", "FLATTENING"}
+
+
+def print_status(status: dict[str, Any]) -> None:
+    """Print the status for people."""
+    console = console_for_people()
+    console.print(render(status, console.width if console.is_terminal else None))
+
+
+def watch(fetch: Callable[[], dict[str, Any]]) -> None:
+    """Show the status once a second, until Ctrl-C; a manager that is gone or busy may come back."""
+    with Live(Text(), auto_refresh=False, screen=True) as live:
+        try:
+            while True:
+                live.update(_watched(fetch, live.console.width), refresh=True)
+                time.sleep(_WATCH_S)
+        except KeyboardInterrupt:
+            return
+
+
+def _watched(fetch: Callable[[], dict[str, Any]], width: int) -> Group:
+    try:
+        return render(fetch(), width)
+    except DeadlineExceeded as error:
+        return Group(Text(error.message, style="bold red"), Text("still watching; Ctrl-C ends"))
+
+
+def render(status: dict[str, Any], width: int | None) -> Group:
+    """Lay the status out for people, in so many characters (None: as many as it takes)."""
+    manager = status["manager"]
+    head = Text(f"manager {manager['state']}  pid {manager['pid']}  up {_duration(manager['uptime_s'])}")
+    processes, _ = table_of(_PROCESSES, status["processes"], width)
+    accounts, _ = table_of(_ACCOUNTS, status["accounts"], width)
+    reasons = [
+        Text(f"{row['name']} {row['state']}: {row['reason']}", style="yellow")
+        for row in status["processes"]
+        if row["state"] not in _GOOD and row.get("reason")
+    ]
+    breaks = [
+        Text(f"{row['name']} proof broken: {', '.join(map(str, row['breaks']))}", style="bold red")
+        for row in status["accounts"]
+        if row.get("breaks")
+    ]
+    return Group(head, Text(), processes, *reasons, Text(), accounts, *breaks, *_orphans(status["accounts"]))
+
+
+def _orphans(accounts: list[dict[str, Any]]) -> list[Text]:
+    """Tell of trades and orders whose instance is gone from the configuration."""
+    return [
+        Text(
+            f"{account['name']}: {orphan['instance']} (magic {orphan['magic']}) is in no strategy file and has"
+            f" {orphan['open_trades']} open trades, {orphan['live_orders']} working orders:"
+            f" 'flatten instance:{orphan['instance']}' closes them",
+            style="yellow",
+        )
+        for account in accounts
+        for orphan in account.get("orphans") or ()
+    ]
+
+
+def _style(word: str) -> str:
+    return "green" if word in _GOOD else "bold red" if word in _BAD else "" if word == _UNKNOWN else "yellow"
+
+
+def _known(value: Any, row: Mapping[str, Any]) -> str:
+    return _UNKNOWN if value is None else str(value)
+
+
+def _seconds(value: Any, row: Mapping[str, Any]) -> str:
+    return _UNKNOWN if value is None else f"{value:.1f} s"
+
+
+def _megabytes(value: Any, row: Mapping[str, Any]) -> str:
+    return _UNKNOWN if value is None else f"{value / 1e6:.0f} MB"
+
+
+def _percent(value: Any, row: Mapping[str, Any]) -> str:
+    return _UNKNOWN if value is None else f"{value:.1f} %"
+
+
+def _duration(seconds: float) -> str:
+    hours, rest = divmod(int(seconds), 3600)
+    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}"
+
+
+_PROCESSES = (
+    *(Column("name", "process"), Column("state", "state", cell=_known, style=_style)),
+    *(Column("trading_state", "trading", cell=_known, style=_style), Column("pid", "pid", 0, True, _known)),
+    *(Column("restarts", "restarts", 2, True, _known), Column("beat_age_s", "beat", 3, True, _seconds)),
+    *(Column("progress_age_s", "progress", 4, True, _seconds), Column("uss_bytes", "memory", 1, True, _megabytes)),
+    Column("cpu_percent", "cpu", 1, True, _percent),
+)
+_ACCOUNTS = (
+    *(Column("name", "account"), Column("balance", "balance", 0, True, _known)),
+    *(Column("equity", "equity", 0, True, _known), Column("proof", "proof", cell=_known, style=_style)),
+)
