@@ -1,6 +1,5 @@
-"""Clients of a gateway: for workers (plain loops) and for the manager (asyncio)."""
+"""The client of a gateway, for workers and commands; the manager calls gateways with the messages themselves."""
 
-from broker_api.client.asynchronous import AsyncBrokerClient
 from broker_api.client.synchronous import BrokerClient
 
-__all__ = ["AsyncBrokerClient", "BrokerClient"]
+__all__ = ["BrokerClient"]

@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Self
+from typing import Self, TypeVar
 
 from atrader.bus import SyncCallClient
+from atrader.bus.questions import Question, blocking
 from atrader.configuration.home import Home
-from atrader.market import Bars, Tick
-from atrader.messages.data import (
-    FindSharedPrices,
-    GetBars,
-    GetPrices,
-    GetReplay,
-    ImportBars,
-    ImportTicks,
-    LastSeq,
-    ListSeries,
-    Price,
-    QueryHistory,
-    ReplayAnswer,
-    SeriesInfo,
-    Stored,
-    SubscribeBars,
-)
-from atrader.messages.gateway import OutboxRow
+from atrader.messages.data import FindSharedPrices
+from data_layer.client import questions
 from data_layer.client.address import DataAddress
-from data_layer.client.requests import BULK_TIMEOUT_S, TIMEOUT_S, append_request, bars_of, last_price_of
-from data_layer.frames import frames_of_bars, frames_of_ticks
+from data_layer.client.requests import BULK_TIMEOUT_S, TIMEOUT_S, last_price_of
 from data_layer.shared import LastPrice, NotShared, PriceReader
+
+T = TypeVar("T")
 
 
 class DataClient:
@@ -56,10 +41,23 @@ class DataClient:
         self._timeout_s = timeout_s
         self._bulk_timeout_s = bulk_timeout_s
 
-    def prices(self, instruments: Sequence[str] = ()) -> tuple[Price, ...]:
-        """Return the last prices with their age (none named: of all instruments); those without one are missing."""
-        prices: tuple[Price, ...] = self._calls.call(GetPrices(instruments=tuple(instruments)), self._timeout_s).prices
-        return prices
+    prices = blocking(questions.prices)
+    bars = blocking(questions.bars)
+    subscribe_bars = blocking(questions.subscribe_bars)
+    series = blocking(questions.series)
+    import_bars = blocking(questions.import_bars)
+    import_ticks = blocking(questions.import_ticks)
+    append_history = blocking(questions.append_history)
+    history = blocking(questions.history)
+    last_seq = blocking(questions.last_seq)
+    replay = blocking(questions.replay)
+
+    def ask(self, question: Question[T]) -> T:
+        """Ask one of `data_layer.client.questions`; what their methods above do."""
+        calls = self._bulk if question.is_large else self._calls
+        limit_s = self._bulk_timeout_s if question.is_slow else self._timeout_s
+        answer = calls.call_frames(question.request, question.timeout_s or limit_s, question.frames)
+        return question.read(*answer)
 
     def last_price(self, instrument: str) -> LastPrice | None:
         """Return the last price of an instrument with its age; None when there is none.
@@ -73,65 +71,6 @@ class DataClient:
             except NotShared:
                 pass
         return self._ask_last_price(instrument)
-
-    def bars(
-        self,
-        instrument: str,
-        timeframe: str,
-        *,
-        start_ns: int | None = None,
-        end_ns: int | None = None,
-        count: int | None = None,
-    ) -> tuple[Bars, int, int]:
-        """Return complete bars with ``start_ns <= open_time < end_ns``, the last `count` of them.
-
-        Returns
-        -------
-        tuple of (Bars, int, int)
-            The bars (read-only arrays over the received bytes), and epoch and number in the stream of their topic:
-            everything up to there is included.
-        """
-        request = GetBars(instrument=instrument, timeframe=timeframe, start_ns=start_ns, end_ns=end_ns, count=count)
-        return bars_of(*self._bulk.call_frames(request, self._bulk_timeout_s))
-
-    def subscribe_bars(self, instrument: str, timeframe: str) -> int:
-        """Ask that bars of a timeframe be built and published; return the epoch of the stream."""
-        request = SubscribeBars(instrument=instrument, timeframe=timeframe)
-        return int(self._calls.call(request, self._timeout_s).epoch)
-
-    def series(self) -> tuple[SeriesInfo, ...]:
-        """Return what is stored."""
-        series: tuple[SeriesInfo, ...] = self._calls.call(ListSeries(), self._timeout_s).series
-        return series
-
-    def import_bars(self, instrument: str, timeframe: str, source: str, bars: Bars) -> Stored:
-        """Store bars; those with the same open time are replaced. In the store when this returns."""
-        request = ImportBars(instrument=instrument, timeframe=timeframe, source=source)
-        stored: Stored = self._calls.call_frames(request, self._bulk_timeout_s, frames_of_bars(bars))[0]
-        return stored
-
-    def import_ticks(self, instrument: str, source: str, ticks: Sequence[Tick]) -> Stored:
-        """Store quotes of one instrument, in place of those of their period. In the store when this returns."""
-        request = ImportTicks(instrument=instrument, source=source)
-        stored: Stored = self._calls.call_frames(request, self._bulk_timeout_s, frames_of_ticks(ticks))[0]
-        return stored
-
-    def append_history(self, source: str, rows: Sequence[OutboxRow]) -> int:
-        """Append rows of an outbox; return the last number of the source that is on disk (synced)."""
-        return int(self._calls.call(append_request(source, rows), self._timeout_s).last_seq)
-
-    def history(self, query: QueryHistory) -> list[dict[str, Any]]:
-        """Return rows of the history, oldest first; money as text, times ns UTC."""
-        return list(self._calls.call(query, self._bulk_timeout_s).rows)
-
-    def last_seq(self, source: str) -> int:
-        """Return how far an outbox is in the history."""
-        return int(self._calls.call(LastSeq(source=source), self._timeout_s).last_seq)
-
-    def replay(self) -> ReplayAnswer:
-        """Return where the replay stands."""
-        answer: ReplayAnswer = self._calls.call(GetReplay(), self._timeout_s)
-        return answer
 
     def _ask_last_price(self, instrument: str) -> LastPrice | None:
         """Map the table of prices if there is one and it is time to; else ask for the price."""

@@ -1,0 +1,104 @@
+"""What can be asked of the data layer: one definition for both clients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from atrader.bus.questions import Question
+from atrader.market import Bars, Tick
+from atrader.messages.data import (
+    AppendHistory,
+    GetBars,
+    GetPrices,
+    GetReplay,
+    ImportBars,
+    ImportTicks,
+    LastSeq,
+    ListSeries,
+    Price,
+    QueryHistory,
+    ReplayAnswer,
+    SeriesInfo,
+    Stored,
+    SubscribeBars,
+)
+from atrader.messages.gateway import OutboxRow
+from data_layer.frames import bars_of_frames, frames_of_bars, frames_of_ticks
+
+
+def prices(instruments: Sequence[str] = ()) -> Question[tuple[Price, ...]]:
+    """Return the last prices with their age (none named: of all instruments); those without one are missing."""
+    return Question(GetPrices(instruments=tuple(instruments)), lambda answer, _: answer.prices)
+
+
+def bars(
+    instrument: str,
+    timeframe: str,
+    *,
+    start_ns: int | None = None,
+    end_ns: int | None = None,
+    count: int | None = None,
+) -> Question[tuple[Bars, int, int]]:
+    """Return complete bars with ``start_ns <= open_time < end_ns``, the last `count` of them.
+
+    Returns
+    -------
+    tuple of (Bars, int, int)
+        The bars (read-only arrays over the received bytes), and epoch and number in the stream of their topic:
+        everything up to there is included.
+    """
+    request = GetBars(instrument=instrument, timeframe=timeframe, start_ns=start_ns, end_ns=end_ns, count=count)
+    return Question(
+        request,
+        lambda answer, frames: (bars_of_frames(frames), answer.epoch, answer.seq),
+        is_slow=True,
+        is_large=True,
+    )
+
+
+def subscribe_bars(instrument: str, timeframe: str) -> Question[int]:
+    """Ask that bars of a timeframe be built and published; return the epoch of the stream."""
+    return Question(SubscribeBars(instrument=instrument, timeframe=timeframe), lambda answer, _: int(answer.epoch))
+
+
+def series() -> Question[tuple[SeriesInfo, ...]]:
+    """Return what is stored."""
+    return Question(ListSeries(), lambda answer, _: answer.series)
+
+
+def import_bars(instrument: str, timeframe: str, source: str, bars: Bars) -> Question[Stored]:
+    """Store bars; those with the same open time are replaced. In the store when this returns."""
+    request = ImportBars(instrument=instrument, timeframe=timeframe, source=source)
+    return Question(request, _whole_answer, frames_of_bars(bars), is_slow=True)
+
+
+def import_ticks(instrument: str, source: str, ticks: Sequence[Tick]) -> Question[Stored]:
+    """Store quotes of one instrument, in place of those of their period. In the store when this returns."""
+    request = ImportTicks(instrument=instrument, source=source)
+    return Question(request, _whole_answer, frames_of_ticks(ticks), is_slow=True)
+
+
+def append_history(source: str, rows: Sequence[OutboxRow]) -> Question[int]:
+    """Append rows of an outbox; return the last number of the source that is on disk (synced)."""
+    request = AppendHistory(source=source, rows=tuple(row.model_dump(mode="json") for row in rows))
+    return Question(request, lambda answer, _: int(answer.last_seq))
+
+
+def history(query: QueryHistory) -> Question[list[dict[str, Any]]]:
+    """Return rows of the history, oldest first; money as text, times ns UTC."""
+    return Question(query, lambda answer, _: list(answer.rows), is_slow=True)
+
+
+def last_seq(source: str) -> Question[int]:
+    """Return how far an outbox is in the history."""
+    return Question(LastSeq(source=source), lambda answer, _: int(answer.last_seq))
+
+
+def replay() -> Question[ReplayAnswer]:
+    """Return where the replay stands."""
+    return Question(GetReplay(), _whole_answer)
+
+
+def _whole_answer(answer: Any, frames: list[memoryview]) -> Any:
+    return answer
