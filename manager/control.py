@@ -111,7 +111,7 @@ class ControlCalls:
         self._fleet.note(text)
         lines = [text]
         if request.state is TradingState.FLATTENING and _halts(self._gateways.states):
-            lines.append("HALTED elsewhere holds for strategies only: the gateway closes all the same")
+            lines.append("HALTED keeps strategies from closing, not you: the gateway closes all the same")
         lines += [*(f"gateway-{account} did not answer; it reads the file by itself" for account in silent)]
         return ControlAnswer(lines=tuple(lines))
 

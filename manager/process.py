@@ -310,6 +310,8 @@ class Supervised:
         exposure = self._around.exposure_of(self)
         rule = decide(cause, phase, exposure)
         text = f"{text}; {cause} {phase}"
+        if cause is not Cause.SIGNAL and rule.action is not Action.RESTART_AT_ONCE:
+            text = f"{text}, see log/{self.name}.log"  # the dead said why, we only know that
         if self.standby:
             self.wanted = False
             self._fail(f"{text}; it died before it could take over")
@@ -341,7 +343,6 @@ class Supervised:
             self._fail(text)
 
     def _fail(self, text: str) -> None:
-        text = f"{text}; details: log/{self.name}.log"
         self._to(ProcessState.FAILED, text)
         self.wanted = False
         self._around.alert(self, text)

@@ -280,7 +280,7 @@ def lives_on(process: Supervised) -> str:
 
 def _left_behind(orphan: Orphan) -> str:
     return (
-        f"{orphan.instance} (magic {orphan.magic}) is in no strategy file of the account any more and leaves"
-        f" {orphan.open_trades} open trades and {orphan.live_orders} working orders: the gateway goes on with their"
-        f" stops; 'flatten instance:{orphan.instance}' closes them"
+        f"{orphan.instance} (magic {orphan.magic}) is in no strategy file of the account any more;"
+        f" it leaves open trades: {orphan.open_trades}, working orders: {orphan.live_orders}. The gateway goes on with"
+        f" their stops; 'flatten instance:{orphan.instance}' closes them"
     )

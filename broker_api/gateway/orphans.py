@@ -78,8 +78,8 @@ class Orphans:
         policy = self._policies.get(orphan.magic)
         fate = "they stay, with their stops" if policy is None else f"its on_down was {policy}, which is carried out"
         return (
-            f"{orphan.instance} (magic {orphan.magic}) is in no strategy file of this account and has"
-            f" {orphan.open_trades} open trades and {orphan.live_orders} working orders: {fate};"
+            f"{orphan.instance} (magic {orphan.magic}) is in no strategy file of this account; open trades:"
+            f" {orphan.open_trades}, working orders: {orphan.live_orders}; {fate};"
             f" 'atrader-manager flatten instance:{orphan.instance}' closes them"
         )
 

@@ -214,7 +214,10 @@ class _Process:
         self._child.beat(
             phase,
             self._market.worked + self._journal.counters["commits"],
-            account={
+            # Before the broker answered for the first time nobody knows what the account holds: not zero.
+            account=None
+            if not gateway.valuation.instruments
+            else {
                 "name": self._account.name,
                 "balance": worth.balance,
                 "equity": worth.equity,

@@ -66,8 +66,8 @@ def _orphans(accounts: list[dict[str, Any]]) -> list[Text]:
     """Tell of trades and orders whose instance is gone from the configuration."""
     return [
         Text(
-            f"{account['name']}: {orphan['instance']} (magic {orphan['magic']}) is in no strategy file and has"
-            f" {orphan['open_trades']} open trades, {orphan['live_orders']} working orders:"
+            f"{account['name']}: {orphan['instance']} (magic {orphan['magic']}) is in no strategy file;"
+            f" open trades: {orphan['open_trades']}, working orders: {orphan['live_orders']};"
             f" 'flatten instance:{orphan['instance']}' closes them",
             style="yellow",
         )
