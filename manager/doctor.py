@@ -82,7 +82,7 @@ def _configuration(home: Home) -> Iterator[Finding]:
     except AtraderError as error:
         yield Finding("error", "configuration", str(error))
         return
-    text = f"{len(installation.accounts)} accounts, {len(installation.instances)} instances"
+    text = f"accounts: {len(installation.accounts)}, instances: {len(installation.instances)}"
     yield Finding("ok", "configuration", text)
 
 
@@ -116,7 +116,7 @@ def _databases(home: Home) -> Iterator[Finding]:
             yield Finding("error", name, f"cannot be read: {error}")
             continue
         if answer == "ok":
-            yield Finding("ok", name, f"sound, {path.stat().st_size / 1e6:.1f} MB")
+            yield Finding("ok", name, f"sound, {path.stat().st_size / 1e6:.2f} MB")
         else:
             yield Finding("error", name, f"damaged: {answer}; restore it from a backup before you start")
 

@@ -10,7 +10,7 @@ import click
 def completion(shell: str) -> None:
     """Print the completion script of a shell.
 
-    For bash: eval "$(atrader-manager completion bash)" in ~/.bashrc.
+    For bash, in ~/.bashrc: eval "$(atrader-manager completion bash)" and eval "$(atrader completion bash)".
     """
     from click.shell_completion import get_completion_class
 

@@ -53,7 +53,7 @@ def _fail(error: AtraderError, code: ExitCode) -> None:
     sys.exit(int(code))
 
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of a table.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 
 def print_json(value: object) -> None:

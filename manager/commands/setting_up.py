@@ -21,7 +21,7 @@ Template = Literal["demo", "replay", "empty"]
 
 
 @click.command()
-@click.argument("target", type=click.Path(path_type=Path, file_okay=False), required=False)
+@click.argument("target", metavar="[DIR]", type=click.Path(path_type=Path, file_okay=False), required=False)
 @click.option(
     "--template",
     type=click.Choice(["demo", "replay", "empty"]),
@@ -87,7 +87,7 @@ def check(directory: Path, as_json: bool) -> None:
         print_json({"accounts": sorted(installation.accounts), "instances": rows})
         return
     print_rows(_CHECKED, rows, empty="no strategy instance is configured")
-    click.echo(f"configuration of {home.root} is fine: {len(installation.accounts)} accounts, {len(rows)} instances")
+    click.echo(f"configuration of {home.root} is fine; accounts: {len(installation.accounts)}, instances: {len(rows)}")
 
 
 @click.command()
