@@ -89,6 +89,7 @@ class FillReport(Report):
     reason: FillReason
     commission: Decimal = Decimal(0)
     home_rate: Decimal = Decimal(1)  # account currency per quote currency
+    profit: Decimal | None = None  # realised by the broker, account currency; None when it does not say
     magic: int | None = None  # as the broker carries it, when it does
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +23,7 @@ from broker_api.gateway.apply import Bookkeeper
 from broker_api.gateway.book import Book
 from broker_api.gateway.budget import Budget
 from broker_api.gateway.day import DayKeeper
-from broker_api.gateway.fills import FillBooking
+from broker_api.gateway.fills import CARRIED, FillBooking
 from broker_api.gateway.flatten import Flattener
 from broker_api.gateway.gate import Gate
 from broker_api.gateway.intake import Intake
@@ -100,7 +101,11 @@ class Gateway:
         self.day = DayKeeper(account.day_start, journal)
         moves = self.moves = Moves(self.book, self.publisher, self.alerts, clock)
         names = self._names = {magic: item.name for magic, item in instances.items()}
-        fills = FillBooking(self.book, moves, self.publisher, self.valuation, self.day, self.alerts, clock, names)
+        self.valuation.carried = Decimal(journal.read.meta(CARRIED) or 0)
+        fills = FillBooking(
+            self.book, moves, self.publisher, self.valuation, self.day, self.alerts, clock, names,
+            nets=not adapter.capabilities.hedging,
+        )  # fmt: skip
         self.bookkeeper = Bookkeeper(
             self.book, moves, fills, journal, self.publisher, self.valuation, self.day, self.alerts
         )

@@ -23,12 +23,21 @@ from broker_api.journal import Batch, Entry
 _ZERO: Final = Decimal(0)
 _REASONS: Final = frozenset(get_args(FillReason))
 
+CARRIED: Final = "carried"
+"""Key in the journal: what `Valuation.carried` was after the last execution."""
+
 
 class FillBooking:
     """Books each execution once, in ledger, journal, risk day and balance.
 
     Attribution: by the client id of our order; else by the ticket; else, when the broker closed out by itself, to our
     trades on the closed side, oldest first; what is left belongs to nobody (magic 0), is shown and never touched.
+
+    Parameters
+    ----------
+    nets : bool
+        Whether the broker holds one net position per instrument. It realises profits at other moments then than our
+        trades do; the difference is carried until nothing is open.
     """
 
     def __init__(
@@ -41,6 +50,8 @@ class FillBooking:
         alerts: Alerts,
         clock: Clock,
         instance_names: Mapping[int, str],
+        *,
+        nets: bool,
     ) -> None:
         self._book = book
         self._moves = moves
@@ -50,9 +61,16 @@ class FillBooking:
         self._alerts = alerts
         self._clock = clock
         self._instance_names = instance_names
+        self._nets = nets
+        self._won = _ZERO  # by our trades, with the execution that is being booked
 
     def book(self, report: FillReport, batch: Batch) -> None:
         """Book an execution that was not booked before."""
+        self._won = _ZERO
+        self._attribute(report, batch)
+        self._settle(report, batch)
+
+    def _attribute(self, report: FillReport, batch: Batch) -> None:
         entry = self._owner(report, batch)
         if entry is None:
             self._book_ownerless(report, batch)
@@ -64,6 +82,18 @@ class FillBooking:
         else:
             self._book_open(order, fill, report.broker_trade_id, batch)
         self._count(entry, report, batch)
+
+    def _settle(self, report: FillReport, batch: Batch) -> None:
+        valuation = self._valuation
+        told = self._won if report.profit is None else report.profit
+        valuation.balance += told + report.commission
+        if self._nets:
+            before = valuation.carried
+            valuation.carried += self._won - told
+            if not self._book.ledger.open_trades():
+                valuation.carried = _ZERO  # both realised everything: what is left are rounded cents
+            if valuation.carried != before:
+                batch.meta(CARRIED, str(valuation.carried))
 
     def _owner(self, report: FillReport, batch: Batch) -> Entry | None:
         if report.client_id is None:
@@ -184,7 +214,7 @@ class FillBooking:
     def _keep(self, fill: Fill, trade: Trade, batch: Batch) -> None:
         batch.fill(fill)
         batch.trade(trade, fill.time_ns)
-        self._valuation.balance += fill.profit + fill.commission
+        self._won += fill.profit
         if trade.magic != FOREIGN_MAGIC:
             self._day.fill(fill, batch)
             self._day.closed(trade, batch)

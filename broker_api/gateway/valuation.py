@@ -39,6 +39,14 @@ class Valuation:
         Account currency.
     currency_digits : int
         Its digits.
+
+    Attributes
+    ----------
+    balance : Decimal
+        As the broker has it.
+    carried : Decimal
+        What our trades realised more than the broker did so far: a net position realises profits at other moments.
+        Balance, this, and the floating profit of our trades make the equity.
     """
 
     def __init__(self, currency: str, currency_digits: int) -> None:
@@ -47,6 +55,7 @@ class Valuation:
         self.instruments: Mapping[str, Instrument] = {}
         self.ticks: dict[str, Tick] = {}
         self.balance = _ZERO
+        self.carried = _ZERO
         self._known: tuple[object, Worth] | None = None  # asked for again and again between two quotes
         self._awaited: dict[str, asyncio.Event] = {}
 
@@ -103,14 +112,14 @@ class Valuation:
 
         The instruments of own trades for which that is so are named in ``unvalued``.
         """
-        subject = (self.balance, self.instruments, tuple(trades))
+        subject = (self.balance, self.carried, self.instruments, tuple(trades))
         if self._known is None or self._known[0] != subject:
             self._known = subject, self._value(trades)
         return self._known[1]
 
     def _value(self, trades: Sequence[Trade]) -> Worth:
         floating: dict[int, Decimal] = {}
-        equity, legs, unvalued = self.balance, dict[str, dict[str, Decimal]](), set[str]()
+        equity, legs, unvalued = self.balance + self.carried, dict[str, dict[str, Decimal]](), set[str]()
         for trade in trades:
             legs.setdefault(trade.instrument, {"buy": _ZERO, "sell": _ZERO})[trade.side] += trade.units
             won = self._floating(trade)

@@ -224,6 +224,7 @@ class Execution:
             reason=reason,
             commission=commission,
             home_rate=rate,
+            profit=profit,
             magic=magic,
         )
         self.changes.reports.append(report)

@@ -135,6 +135,39 @@ def test_a_trade_is_closed_partly_then_wholly_with_its_profit(bench: GatewayBenc
     run(story())
 
 
+def test_equity_of_a_netting_account_is_that_of_its_trades_whenever_it_is_compared(tmp_path: Path) -> None:
+    """By hand: long 1000 at 1.1001, short 1000 at 1.1010; the broker is flat and realised 0.90."""
+    bench = GatewayBench(tmp_path, positions="netting")
+
+    async def equity() -> D:
+        gateway = bench.gateway
+        first = gateway.valuation.worth(gateway.book.ledger.open_trades()).equity
+        assert await gateway.reconciler.run()
+        assert gateway.valuation.worth(gateway.book.ledger.open_trades()).equity == first
+        return first
+
+    async def story() -> None:
+        await bench.connect()
+        long = await bench.submit()
+        bench.quote(1.1010, 1.1011)
+        short = await bench.submit(8, side="sell")
+        assert bench.gateway.valuation.balance == D("1000000.90")
+        # At 1.1010/1.1011: the long trade is 0.90 up, the short one 0.10 down.
+        assert await equity() == D("1000000.80")
+        await bench.stop()
+        await bench.connect()
+        bench.quote(1.1020, 1.1021)
+        assert await equity() == D("1000000.80")
+        await bench.submit(action="close", trade_id=long.client_id)  # at 1.1020: 1.90
+        assert await equity() == D("1000000.80")
+        await bench.submit(8, action="close", trade_id=short.client_id)  # at 1.1021: -1.10
+        assert await equity() == D("1000000.80") == bench.gateway.valuation.balance
+        assert bench.gateway.valuation.carried == 0
+        await bench.stop()
+
+    run(story())
+
+
 def test_a_close_never_closes_more_than_is_open(bench: GatewayBench) -> None:
     async def story() -> None:
         await bench.connect()
