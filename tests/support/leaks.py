@@ -119,7 +119,12 @@ def _segments() -> set[str]:
 
 
 def _is_ours(segment: str) -> bool:
-    """Tell whether no living process but this one maps a segment: another test session's are in use by its own."""
+    """Tell whether no living process but this one maps a segment: another test session's are in use by its own.
+
+    A PostgreSQL server that another session starts probes with segments of its own, for a moment.
+    """
+    if segment.startswith("PostgreSQL."):
+        return False
     path = str(SHARED_MEMORY / segment)
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
