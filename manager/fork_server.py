@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import multiprocessing
 import os
 import shutil
@@ -134,4 +135,5 @@ def begin_early(arguments: Sequence[str], environment: Mapping[str, str]) -> Non
         directory, words = words[1], words[2:]
     root = Path(directory).resolve()
     if words == ["start"] and (root / "etc" / "atrader.toml").is_file():
-        begin(root)
+        with contextlib.suppress(OSError):  # the manager meets it again, and says what is wrong with the directory
+            begin(root)

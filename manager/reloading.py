@@ -246,13 +246,18 @@ class Reloader:
         current, successor = self._fleet.processes.get(name), self._fleet.successors.get(name)
         if current is not None and current.pid == pid:
             return
-        if successor is None or successor.pid != pid or self._fleet.stopping:
+        if successor is None or successor.pid != pid or self._fleet.stopping or current in self._late:
             raise Rejected(f"{name}: process {pid} does not stand by")
         task = self._hand_overs.get(name)
         if task is None:
             task = self._hand_overs[name] = asyncio.ensure_future(self._hand_over(successor))
-            task.add_done_callback(lambda _: self._hand_overs.pop(name, None))
+            task.add_done_callback(lambda done: self._handed_over(name, done))
         await asyncio.shield(task)
+
+    def _handed_over(self, name: str, done: asyncio.Task[None]) -> None:
+        self._hand_overs.pop(name, None)
+        if not done.cancelled() and (error := done.exception()) is not None:  # who asked may be gone by now
+            self._fleet.note(f"{name} was not handed over: {error}")
 
     async def _hand_over(self, successor: Supervised) -> None:
         fleet = self._fleet

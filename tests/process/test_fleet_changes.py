@@ -184,6 +184,16 @@ def test_the_gateway_is_told_once_that_a_worker_is_down_for_too_long(make_fleet:
     assert any("on_down = flatten" in line for line in fleet.output().splitlines())
 
 
+def test_on_down_of_a_strategy_that_was_disabled_is_carried_out_as_well(make_fleet: MakeFleet) -> None:
+    policy = "on_down = 'flatten'\non_down_after = '300ms'"
+    fleet = make_fleet(instance=policy)
+    fleet.start()
+    fleet.write_toy_worker(1, f"enabled = false\n{policy}")
+    assert fleet.ask(Reload()).lines == ("worker-toy1: stopped, it is gone from the configuration",)
+    assert wait_for(lambda: _told(fleet), "InstanceDown at the gateway") == ["down toy1 flatten"]
+    wait_for(lambda: "toy1 is not enabled: its worker is down" in fleet.output(), "a note of it")
+
+
 def _told(fleet: ToyFleet) -> list[str]:
     return [line.rpartition(" ")[0] for line in fleet.diary() if line.startswith("down ")]
 

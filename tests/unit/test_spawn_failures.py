@@ -14,6 +14,7 @@ import psutil
 import pytest
 import structlog
 
+import manager.fork_server
 import manager.supervisor
 from atrader.bus import CallClient
 from atrader.clock import SystemClock
@@ -185,6 +186,35 @@ def test_a_stop_ends_though_a_start_never_does_and_says_so(root: Path, monkeypat
         assert "its end was not reported within 0.1 s of SIGKILL" in (root / "outbox.jsonl").read_text()
 
     asyncio.run(work())
+
+
+def test_a_directory_that_cannot_be_used_is_left_for_the_manager_to_tell_of(root: Path) -> None:
+    Home(root).etc.mkdir()
+    (Home(root).etc / "atrader.toml").touch()
+    sockets = Home(root).sockets
+    sockets.rmdir()
+    sockets.touch()
+    try:
+        manager.fork_server.begin_early(["start"], {"ATRADER_HOME": str(root)})
+        with pytest.raises(OSError, match=sockets.name):
+            manager.fork_server.begin(root, LIGHT)
+    finally:
+        sockets.unlink()
+
+
+def test_what_killed_managers_left_is_removed_and_what_lives_is_not(root: Path) -> None:
+    left = Home(root).sockets / "fork-server-killed"
+    left.mkdir()
+    (left / "listener").touch()
+    manager.fork_server.begin(root, LIGHT)
+    try:
+        (mine,) = set(Home(root).sockets.glob("fork-server-*")) - {left}
+        assert len(list(mine.iterdir())) == 1  # the socket of the fork server
+        manager.fork_server.clean(root)
+        assert list(Home(root).sockets.glob("fork-server-*")) == [mine]
+    finally:
+        manager.fork_server.end()
+    assert not list(Home(root).sockets.glob("fork-server-*"))
 
 
 def test_beats_that_nobody_can_assign_yet_do_not_pile_up(root: Path) -> None:
