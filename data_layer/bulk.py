@@ -9,13 +9,14 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Final
 
-from atrader.bus import Caller, CallServer, OnError, Reply
+from atrader.bus import Caller, CallServer, Handler, OnError, Reply
 from atrader.calendars import Calendar
 from atrader.errors import Rejected
-from atrader.messages.data import BarsAnswer, GetBars
+from atrader.messages.data import BarsAnswer, GetBars, GetTicks, TicksAnswer
 from atrader.timeframes import Timeframe
+from atrader.wire import Request
 from data_layer.bars import BarLibrary, Overlay
-from data_layer.frames import frames_of_bars
+from data_layer.frames import frames_of_bars, frames_of_ticks
 from data_layer.live_market import LiveMarket
 from data_layer.store.market_sqlite import SqliteMarketReader
 
@@ -23,7 +24,7 @@ _STOP_S: Final = 5.0
 
 
 class BulkServer:
-    """Answers `GetBars` on ``data.bulk``.
+    """Answers `GetBars` and `GetTicks` on ``data.bulk``.
 
     Parameters
     ----------
@@ -85,9 +86,11 @@ class BulkServer:
         self._loop = asyncio.get_running_loop()
         reader = SqliteMarketReader(self._store)
         try:
+            self._reader = reader
             self._overlay = Overlay(reader, self._market.base.name)
             self._library = BarLibrary(self._overlay, self._calendar_of)
-            server = CallServer(self._endpoint, {GetBars: self._get_bars}, on_error=self._on_error)
+            handlers: dict[type[Request], Handler] = {GetBars: self._get_bars, GetTicks: self._get_ticks}
+            server = CallServer(self._endpoint, handlers, on_error=self._on_error)
             await server.start()
             self._started.set_result(None)
             await self._stop.wait()
@@ -119,6 +122,11 @@ class BulkServer:
             seq=snapshot.seq,
         )
         return Reply(answer, frames_of_bars(bars))
+
+    def _get_ticks(self, request: GetTicks, caller: Caller) -> Reply:
+        self._calendar_of(request.instrument)  # as above
+        ticks = self._reader.ticks(request.instrument, request.start_ns, request.end_ns)
+        return Reply(TicksAnswer(instrument=request.instrument, count=len(ticks)), frames_of_ticks(ticks))
 
 
 def timeframe_of(text: str) -> Timeframe:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 from atrader.calendars import Calendar
-from atrader.clock import SystemClock
+from atrader.clock import NS_PER_S, SystemClock
 from atrader.configuration.fleet import FleetConfig
 from atrader.configuration.home import Home
 from atrader.errors import StoreError
@@ -25,6 +25,8 @@ from data_layer.store.market_sqlite import SqliteMarketReader, SqliteMarketStore
 from data_layer.store.sqlite_file import lock_of
 
 _LOCK_WAIT_S: Final = 2.0
+_FIRST_PART_NS: Final = 6 * 3_600 * NS_PER_S
+_TICKS_A_PART: Final = 100_000
 
 T = TypeVar("T")
 
@@ -50,6 +52,27 @@ class Market(ABC):
     @abstractmethod
     def bars(self, instrument: str, timeframe: str, *, start_ns: int | None = None, end_ns: int | None = None) -> Bars:
         """Return complete bars with ``start_ns <= open_time < end_ns``, stored or built from what is stored."""
+
+    @abstractmethod
+    def ticks(self, instrument: str, start_ns: int, end_ns: int) -> list[Tick]:
+        """Return the stored quotes with ``start_ns <= time < end_ns``, oldest first."""
+
+    def tick_parts(
+        self, instrument: str, start_ns: int | None = None, end_ns: int | None = None
+    ) -> Iterator[list[Tick]]:
+        """Yield the stored quotes of a period (default: all) in parts of bearable size, oldest first."""
+        wanted = (one for one in self.series() if (one.instrument, one.timeframe) == (instrument, "ticks"))
+        for info in wanted:
+            at_ns = info.first_ns if start_ns is None else max(start_ns, info.first_ns)
+            stop_ns = info.last_ns + 1 if end_ns is None else min(end_ns, info.last_ns + 1)
+            # How dense quotes are is not known before: the length of a part follows what the last one held.
+            length_ns = _FIRST_PART_NS
+            while at_ns < stop_ns:
+                part = self.ticks(instrument, at_ns, min(at_ns + length_ns, stop_ns))
+                at_ns += length_ns
+                length_ns = max(NS_PER_S, length_ns // 2 if len(part) > _TICKS_A_PART else length_ns * 2)
+                if part:
+                    yield part
 
     @abstractmethod
     def import_bars(self, instrument: str, timeframe: str, source: str, bars: Bars) -> Stored:
@@ -87,6 +110,9 @@ class _RunningMarket(Market):
     def bars(self, instrument: str, timeframe: str, *, start_ns: int | None = None, end_ns: int | None = None) -> Bars:
         return self._client.bars(instrument, timeframe, start_ns=start_ns, end_ns=end_ns)[0]
 
+    def ticks(self, instrument: str, start_ns: int, end_ns: int) -> list[Tick]:
+        return self._client.ticks(instrument, start_ns, end_ns)
+
     def import_bars(self, instrument: str, timeframe: str, source: str, bars: Bars) -> Stored:
         return self._client.import_bars(instrument, timeframe, source, bars)
 
@@ -116,6 +142,10 @@ class _StoredMarket(Market):
             )
 
         return self._read(read, Bars.empty())
+
+    def ticks(self, instrument: str, start_ns: int, end_ns: int) -> list[Tick]:
+        nothing: list[Tick] = []
+        return self._read(lambda reader: reader.ticks(instrument, start_ns, end_ns), nothing)
 
     def import_bars(self, instrument: str, timeframe: str, source: str, bars: Bars) -> Stored:
         return self._write(lambda store: store.put_bars(instrument, timeframe, source, bars))

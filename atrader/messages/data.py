@@ -76,6 +76,23 @@ class GetBars(Request):
     count: int | None = None
 
 
+class TicksAnswer(Answer):
+    """Header of stored quotes; four column frames follow (time_ns, received_ns, bid, ask; little-endian)."""
+
+    instrument: str
+    count: int
+
+
+class GetTicks(Request):
+    """Ask ``data.bulk`` for the stored quotes with ``start_ns <= time < end_ns``."""
+
+    kind: ClassVar[str] = "data.ticks"
+    answer: ClassVar[type[Answer]] = TicksAnswer
+    instrument: str
+    start_ns: int
+    end_ns: int
+
+
 class Subscribed(Answer):
     """The bars of this timeframe are now built and published."""
 

@@ -43,6 +43,7 @@ class AsyncDataClient:
 
     prices = awaited(questions.prices)
     bars = awaited(questions.bars)
+    ticks = awaited(questions.ticks)
     subscribe_bars = awaited(questions.subscribe_bars)
     series = awaited(questions.series)
     import_bars = awaited(questions.import_bars)

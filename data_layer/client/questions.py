@@ -12,6 +12,7 @@ from atrader.messages.data import (
     GetBars,
     GetPrices,
     GetReplay,
+    GetTicks,
     ImportBars,
     ImportTicks,
     LastSeq,
@@ -24,7 +25,7 @@ from atrader.messages.data import (
     SubscribeBars,
 )
 from atrader.messages.gateway import OutboxRow
-from data_layer.frames import bars_of_frames, frames_of_bars, frames_of_ticks
+from data_layer.frames import bars_of_frames, frames_of_bars, frames_of_ticks, ticks_of_frames
 
 
 def prices(instruments: Sequence[str] = ()) -> Question[tuple[Price, ...]]:
@@ -55,6 +56,12 @@ def bars(
         is_slow=True,
         is_large=True,
     )
+
+
+def ticks(instrument: str, start_ns: int, end_ns: int) -> Question[list[Tick]]:
+    """Return the stored quotes with ``start_ns <= time < end_ns``, oldest first; ask for parts of long periods."""
+    request = GetTicks(instrument=instrument, start_ns=start_ns, end_ns=end_ns)
+    return Question(request, lambda _, frames: ticks_of_frames(instrument, frames), is_slow=True, is_large=True)
 
 
 def subscribe_bars(instrument: str, timeframe: str) -> Question[int]:

@@ -43,6 +43,7 @@ class DataClient:
 
     prices = blocking(questions.prices)
     bars = blocking(questions.bars)
+    ticks = blocking(questions.ticks)
     subscribe_bars = blocking(questions.subscribe_bars)
     series = blocking(questions.series)
     import_bars = blocking(questions.import_bars)

@@ -39,7 +39,7 @@ EQUITY_KEYS = ("time", "account", "balance", "equity", "margin_used")
 ALERT_KEYS = ("time", "level", "kind", "account", "instance", "text")
 EVENT_KEYS = ("time", "process", "kind", "text")
 
-_KEYS = {
+KEYS = {
     "trades": TRADE_KEYS,
     "orders": ORDER_KEYS,
     "fills": FILL_KEYS,
@@ -170,11 +170,11 @@ def _command(table: str) -> click.Command:
         with open_history(home) as source:
             found = [shown(row) for row in source.query(query)]
         if as_json:
-            print_json([{key: row.get(key) for key in _KEYS[table]} for row in found])
+            print_json([{key: row.get(key) for key in KEYS[table]} for row in found])
             return
         print_rows(_columns(table, _defined_instruments(home)), found, empty=f"no {table}")
 
     return command
 
 
-trades, orders, fills, signals, equity, alerts, events = map(_command, _KEYS)
+trades, orders, fills, signals, equity, alerts, events = map(_command, KEYS)

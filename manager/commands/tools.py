@@ -33,16 +33,12 @@ cli.add_command(
         entries=(
             Entry(
                 "import",
-                f"{_HERE}.data:import_",
-                "Import bars (one file, or a bid and an ask file) or quotes (columns bid, ask) from CSV FILES.",
+                f"{_HERE}.data_import:import_",
+                "Import bars or quotes from FILES: names, folders or patterns.",
             ),
             Entry("list", f"{_HERE}.data:list_", "List the stored series."),
             Entry("gaps", f"{_HERE}.data:gaps", "Show which bars are missing, judged by the instrument's calendar."),
-            Entry(
-                "export",
-                f"{_HERE}.data:export",
-                "Write bars as CSV (UTC, bid and ask); any timeframe that can be built from what is stored.",
-            ),
+            Entry("export", f"{_HERE}.data_export:export", "Write bars or quotes of an instrument, or history."),
         ),
     )
 )

@@ -208,7 +208,7 @@ def test_doctor_and_check_work_beside_a_running_fleet(shared: Fleet) -> None:
 def test_data_is_imported_through_the_running_data_layer(shared: Fleet, tmp_path: Path) -> None:
     path = tmp_path / "gbpusd.csv"
     path.write_text("timestamp,open,high,low,close\n2023-02-01T10:00:00Z,1.2,1.3,1.1,1.25\n")
-    stored = typed(shared, "atrader data import --timeframe 1m --json", path).json
+    [stored] = typed(shared, "atrader data import --timeframe 1m --json", path).json["imports"]
     assert (stored["instrument"], stored["rows"], stored["new"]) == ("GBP/USD", 1, 1)
     listed = typed(shared, "atrader data list --json").json
     assert [row["count"] for row in listed if (row["instrument"], row["timeframe"]) == ("GBP/USD", "1m")] == [1]

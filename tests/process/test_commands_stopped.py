@@ -225,11 +225,12 @@ def test_bars_go_in_and_out_with_their_gap_known(home: Path, tmp_path: Path) -> 
     lines = [HEADER, *(bar_line(minute) for minute in range(20) if minute not in (7, 8)), "2023-02-01T10:30:00Z,no"]
     (tmp_path / "eurusd-1m.csv").write_text("\n".join(lines) + "\n")
 
-    first = type_command("atrader data import --json", tmp_path / "eurusd-1m.csv", cwd=home).json
-    assert (first["instrument"], first["what"], first["rows"], first["new"]) == ("EUR/USD", "1m bars", 18, 18)
+    [first] = type_command("atrader data import --json", tmp_path / "eurusd-1m.csv", cwd=home).json["imports"]
+    assert (first["instrument"], first["timeframe"], first["rows"], first["new"]) == ("EUR/USD", "1m", 18, 18)
     assert [row["line"] for row in first["bad_rows"]] == [20]
-    again = type_command("atrader data import --json", tmp_path / "eurusd-1m.csv", cwd=home).json
-    assert (again["rows"], again["new"]) == (18, 0)
+    assert (first["dropped"], first["reasons"], first["gaps"]) == (1, {"number": 1}, 2)
+    [again] = type_command("atrader data import --json", tmp_path / "eurusd-1m.csv", cwd=home).json["imports"]
+    assert (again["rows"], again["new"], again["unchanged"], again["revised"]) == (18, 0, 18, 0)
 
     [series] = type_command("atrader data list --json", cwd=home).json
     assert series.keys() == {"instrument", "timeframe", "source", "count", "first", "last"}

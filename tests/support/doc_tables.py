@@ -23,6 +23,7 @@ from broker_api.reconcile import POLICY
 from manager import restart_policy
 from manager import states as process_states
 from tests.support.config_reference import tables
+from tests.support.file_examples import as_markdown
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 _BLOCK = re.compile(r"(<!-- table: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -154,6 +155,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "risk-rules": _risk_rules,
     "risk-exits": _risk_exits,
     "reconciliation": _reconciliation,
+    "file-formats": as_markdown,
     "configuration-fleet": lambda: "\n".join(tables(FleetConfig)),
     "configuration-account": lambda: "\n".join(tables(AccountConfig)),
     "configuration-strategy": lambda: "\n".join(tables(InstanceConfig)),
