@@ -1,0 +1,106 @@
+"""Statistics of groups of trades, as maps that commands and interfaces show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal, get_args
+
+import numpy as np
+
+from data_layer.statistics.drawdown import drawdown
+from data_layer.statistics.exposure import exposure
+from data_layer.statistics.results import results, streaks
+from data_layer.statistics.trades import Floats, Times, columns_of
+
+Group = Literal["instance", "magic", "account", "instrument"]
+
+GROUPS: Final[tuple[Group, ...]] = get_args(Group)
+"""What trades can be put together by."""
+
+_DIGITS: Final = 8  # floats are sums of money with a few decimals: what comes after is noise
+
+Row = Mapping[str, Any]
+
+
+def report(trades: Sequence[Row], equity: Sequence[Row], by: Group, now_ns: int) -> list[dict[str, Any]]:
+    """Compute statistics for each group.
+
+    Trades of two accounts are never put together: their currencies may differ.
+
+    Parameters
+    ----------
+    trades, equity : sequence of mappings
+        Rows as queries of the history give them, oldest first.
+    by : {"instance", "magic", "account", "instrument"}
+        What makes a group, beside the account.
+    now_ns : int
+        Until when open trades are held, UTC ns.
+
+    Returns
+    -------
+    list of dict
+        By account and group: ``account``, the group's name, ``open`` (trades not closed, which count for exposure
+        only), the fields of `Results`, `Streaks` (``streak_*``), `Drawdown` (``drawdown_*``, of the closed trades) and
+        `Exposure`, ``profit commission swap``, and ``equity_drawdown_*`` (of the account's equity snapshots).
+    """
+    groups: dict[tuple[str, Any], list[Row]] = {}
+    for trade in trades:
+        groups.setdefault((trade["account"], trade[by]), []).append(trade)
+    curves = _curves(equity)
+    found = []
+    for (account, name), rows in sorted(groups.items(), key=lambda item: (item[0][0], str(item[0][1]))):
+        figures = _figures(rows, curves.get(account), now_ns)
+        found.append({"account": account, by: name, **{key: _rounded(value) for key, value in figures.items()}})
+    return found
+
+
+def _figures(rows: Sequence[Row], curve: tuple[Times, Floats, Floats] | None, now_ns: int) -> dict[str, Any]:
+    columns = columns_of(rows)
+    closed = columns.closed()
+    start = 0.0 if curve is None else _balance_before(curve, int(columns.open_ns.min()))
+    times, values = _closed_curve(closed.close_ns, closed.net, int(columns.open_ns.min()), start)
+    falls = drawdown(times, values)
+    if curve is None:
+        falls = falls._replace(deepest_frac=None)
+    figures = {
+        "open": len(columns) - len(closed),
+        **results(closed.net, closed.risk)._asdict(),
+        **{f"streak_{key}": value for key, value in streaks(closed.net)._asdict().items()},
+        **{f"drawdown_{key}": value for key, value in falls._asdict().items()},
+        **exposure(columns.open_ns, columns.close_ns, now_ns)._asdict(),
+        **{name: float(getattr(closed, name).sum()) for name in ("profit", "commission", "swap")},
+    }
+    of_equity = None if curve is None else drawdown(curve[0], curve[1])._asdict()
+    return figures | {f"equity_drawdown_{key}": of_equity and of_equity[key] for key in falls._fields}
+
+
+def _closed_curve(close_ns: Times, net: Floats, first_ns: int, start: float) -> tuple[Times, Floats]:
+    """Return the balance after each closed trade, beginning before the first with what was there."""
+    times = np.concatenate([np.array([first_ns], np.int64), close_ns])
+    return times, np.concatenate([[start], start + np.cumsum(net)])
+
+
+def _curves(equity: Sequence[Row]) -> dict[str, tuple[Times, Floats, Floats]]:
+    """Return times, equity and balance by account."""
+    accounts: dict[str, list[Row]] = {}
+    for row in equity:
+        if row["equity"] is not None and row["balance"] is not None:
+            accounts.setdefault(row["account"], []).append(row)
+    return {
+        account: (
+            np.array([row["time_ns"] for row in rows], np.int64),
+            np.array([float(row["equity"]) for row in rows], np.float64),
+            np.array([float(row["balance"]) for row in rows], np.float64),
+        )
+        for account, rows in accounts.items()
+    }
+
+
+def _balance_before(curve: tuple[Times, Floats, Floats], time_ns: int) -> float:
+    """Return the account's balance at a time, or the first that is known."""
+    place = int(np.searchsorted(curve[0], time_ns, side="right")) - 1
+    return float(curve[2][max(place, 0)])
+
+
+def _rounded(value: Any) -> Any:
+    return round(value, _DIGITS) if isinstance(value, float) else value
