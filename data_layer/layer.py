@@ -15,6 +15,7 @@ from atrader.clock import NS_PER_S, MarketClock, SteadyClock, SystemClock
 from atrader.configuration.fleet import Installation
 from atrader.configuration.home import Home
 from atrader.timeframes import Timeframe
+from data_layer.archive import HistoryView
 from data_layer.bars import BarLibrary
 from data_layer.bulk import BulkServer
 from data_layer.feeds import make_feed
@@ -168,6 +169,7 @@ class DataLayer:
             self._history_writer,
             self._stores.query_market,
             self._stores.query_history,
+            HistoryView(self._stores.query_history, self._home.archive),
             self._now_ns,
             is_replay=self._is_replay,
             epoch=self.stream.epoch,

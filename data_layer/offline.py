@@ -14,13 +14,14 @@ from atrader.configuration.fleet import FleetConfig
 from atrader.configuration.home import Home
 from atrader.errors import StoreError
 from atrader.market import Bars, Tick
-from atrader.messages.data import QueryHistory, SeriesInfo, Stored
+from atrader.messages.data import GetStatistics, QueryHistory, SeriesInfo, Stored
 from atrader.runtime.file_lock import owner_of
 from atrader.timeframes import Timeframe
+from data_layer.archive import HistoryView
 from data_layer.bars import BarLibrary, Gap, find_gaps
 from data_layer.client import DataClient
-from data_layer.store import MarketReader, MarketStore
-from data_layer.store.history_sqlite import SqliteHistoryReader
+from data_layer.store import HistoryReader, MarketReader, MarketStore
+from data_layer.store.history_sqlite import SqliteHistoryReader, SqliteHistoryStore
 from data_layer.store.market_sqlite import SqliteMarketReader, SqliteMarketStore
 from data_layer.store.sqlite_file import lock_of
 
@@ -36,6 +37,10 @@ class HistorySource(Protocol):
 
     def query(self, query: QueryHistory) -> list[dict[str, Any]]:
         """Return rows, oldest first; money as text, times ns UTC."""
+        ...
+
+    def statistics(self, request: GetStatistics) -> list[dict[str, Any]]:
+        """Return statistics of trades, a map for each group."""
         ...
 
 
@@ -181,22 +186,41 @@ class _RunningHistory:
     def query(self, query: QueryHistory) -> list[dict[str, Any]]:
         return self._client.history(query)
 
+    def statistics(self, request: GetStatistics) -> list[dict[str, Any]]:
+        return self._client.statistics(request)
+
 
 class _StoredHistory:
     def __init__(self, home: Home) -> None:
         self._home = home
 
     def query(self, query: QueryHistory) -> list[dict[str, Any]]:
+        return self._read(lambda view: view.query(query))
+
+    def statistics(self, request: GetStatistics) -> list[dict[str, Any]]:
+        return self._read(lambda view: view.statistics(request, SystemClock().now_ns()))
+
+    def _read(self, work: Callable[[HistoryView], list[dict[str, Any]]]) -> list[dict[str, Any]]:
         try:
-            reader = SqliteHistoryReader(self._home.history_store)
+            reader = self._reader()
         except StoreError as error:
             if error.details.get("missing"):
                 return []
             raise
         try:
-            return reader.query(query)
+            return work(HistoryView(reader, self._home.archive))
         finally:
             reader.close()
+
+    def _reader(self) -> HistoryReader:
+        path = self._home.history_store
+        try:
+            return SqliteHistoryReader(path)
+        except StoreError as error:
+            if not error.details.get("old"):
+                raise
+        SqliteHistoryStore(path, "a command that brings it up to date", _LOCK_WAIT_S).close()
+        return SqliteHistoryReader(path)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from atrader.messages.data import (
     FindSharedPrices,
     GetPrices,
     GetReplay,
+    GetStatistics,
     HistoryAnswer,
     ImportBars,
     ImportTicks,
@@ -28,12 +29,14 @@ from atrader.messages.data import (
     ReplayAnswer,
     SeriesAnswer,
     SharedPrices,
+    StatisticsAnswer,
     Stored,
     SubscribeBars,
     Subscribed,
 )
 from atrader.messages.gateway import OutboxRow
 from atrader.wire import Request
+from data_layer.archive import HistoryView
 from data_layer.bulk import timeframe_of
 from data_layer.frames import bars_of_frames, ticks_of_frames
 from data_layer.history_writer import HistoryWriter
@@ -56,7 +59,9 @@ class Service:
         Where the replay stands.
     market_writer, history_writer : MarketWriter, HistoryWriter
         Write.
-    market_reader, history_reader : MarketReader, HistoryReader
+    market_reader : MarketReader
+    history_reader : HistoryReader
+    history : HistoryView
         Used by one thread of the service only, so that a long query delays no price.
     now_ns : callable
         Time of the market, for the age of prices.
@@ -74,6 +79,7 @@ class Service:
         history_writer: HistoryWriter,
         market_reader: MarketReader,
         history_reader: HistoryReader,
+        history: HistoryView,
         now_ns: Callable[[], int],
         *,
         is_replay: bool,
@@ -85,6 +91,7 @@ class Service:
         self._history_writer = history_writer
         self._market_reader = market_reader
         self._history_reader = history_reader
+        self._history = history
         self._now_ns = now_ns
         self._is_replay = is_replay
         self._epoch = epoch
@@ -101,6 +108,7 @@ class Service:
             ImportTicks: self._import_ticks,
             AppendHistory: self._append,
             QueryHistory: self._query,
+            GetStatistics: self._statistics,
             LastSeq: self._last_seq,
             GetReplay: self._replay,
         }
@@ -155,7 +163,10 @@ class Service:
         return Appended(last_seq=await self._history_writer.append(request.source, rows))
 
     async def _query(self, request: QueryHistory, caller: Caller) -> HistoryAnswer:
-        return HistoryAnswer(rows=tuple(await self._read(self._history_reader.query, request)))
+        return HistoryAnswer(rows=tuple(await self._read(self._history.query, request)))
+
+    async def _statistics(self, request: GetStatistics, caller: Caller) -> StatisticsAnswer:
+        return StatisticsAnswer(rows=tuple(await self._read(self._history.statistics, request, self._now_ns())))
 
     async def _last_seq(self, request: LastSeq, caller: Caller) -> Appended:
         return Appended(last_seq=await self._read(self._history_reader.last_seq, request.source))

@@ -58,6 +58,11 @@ class DataConfig(Section):
     late_quotes: DurationS = 0.5  # a bar is complete this long after its end when no newer quote has come
     flush_interval: DurationS = 0.25  # prices and bars reach the disk at least this often
     min_free_disk: SizeBytes = 200_000_000  # below: nothing but orders and trades is written
+    keep_trades: DurationS | None = None  # older closed trades go to the archive, with all that belongs to them
+    keep_signals: DurationS | None = None  # older signals go to the archive
+    keep_equity: DurationS | None = None  # older equity snapshots go to the archive
+    keep_events: DurationS | None = None  # older alerts and process events go to the archive
+    archive_every: Annotated[DurationS, Field(ge=60)] = 86_400.0  # how often the data layer looks for what is old
 
 
 class BusConfig(Section):

@@ -65,6 +65,11 @@ class Home:
         return self.data / "history.db"
 
     @property
+    def archive(self) -> Path:
+        """Parquet files with old rows of the history."""
+        return self.data / "archive"
+
+    @property
     def trading_states(self) -> Path:
         """Trading states (kill switch) as a file that every gateway reads."""
         return self.data / "trading-states.json"

@@ -12,6 +12,10 @@ HistoryTable = Literal["intents", "orders", "fills", "trades", "signals", "equit
 """Tables of the history that can be asked for."""
 
 
+TradeGroup = Literal["instance", "magic", "account", "instrument"]
+"""What statistics put trades together by."""
+
+
 class Price(BaseModel):
     """The last price of an instrument and how old it is."""
 
@@ -206,6 +210,28 @@ class QueryHistory(Request):
     start_ns: int | None = None
     end_ns: int | None = None
     limit: int | None = None
+    archived: bool = False  # read the archive's files too
+
+
+class StatisticsAnswer(Answer):
+    """Statistics of groups of trades, see ``docs/statistics.md``."""
+
+    rows: tuple[dict[str, object], ...]
+
+
+class GetStatistics(Request):
+    """Ask for statistics of trades that were opened with ``start_ns <= open_time < end_ns``."""
+
+    kind: ClassVar[str] = "data.statistics"
+    answer: ClassVar[type[Answer]] = StatisticsAnswer
+    by: TradeGroup = "instance"
+    magic: int | None = None
+    instance: str | None = None
+    account: str | None = None
+    instrument: str | None = None
+    start_ns: int | None = None
+    end_ns: int | None = None
+    archived: bool = False  # read the archive's files too
 
 
 class LastSeq(Request):

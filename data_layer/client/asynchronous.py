@@ -50,6 +50,7 @@ class AsyncDataClient:
     import_ticks = awaited(questions.import_ticks)
     append_history = awaited(questions.append_history)
     history = awaited(questions.history)
+    statistics = awaited(questions.statistics)
     last_seq = awaited(questions.last_seq)
     replay = awaited(questions.replay)
 

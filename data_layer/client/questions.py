@@ -12,6 +12,7 @@ from atrader.messages.data import (
     GetBars,
     GetPrices,
     GetReplay,
+    GetStatistics,
     GetTicks,
     ImportBars,
     ImportTicks,
@@ -95,6 +96,11 @@ def append_history(source: str, rows: Sequence[OutboxRow]) -> Question[int]:
 def history(query: QueryHistory) -> Question[list[dict[str, Any]]]:
     """Return rows of the history, oldest first; money as text, times ns UTC."""
     return Question(query, lambda answer, _: list(answer.rows), is_slow=True)
+
+
+def statistics(request: GetStatistics) -> Question[list[dict[str, Any]]]:
+    """Return statistics of trades, a map for each group."""
+    return Question(request, lambda answer, _: list(answer.rows), is_slow=True)
 
 
 def last_seq(source: str) -> Question[int]:

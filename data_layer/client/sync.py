@@ -50,6 +50,7 @@ class DataClient:
     import_ticks = blocking(questions.import_ticks)
     append_history = blocking(questions.append_history)
     history = blocking(questions.history)
+    statistics = blocking(questions.statistics)
     last_seq = blocking(questions.last_seq)
     replay = blocking(questions.replay)
 

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final
 
 import numpy as np
 
+from atrader.messages.data import TradeGroup
 from data_layer.statistics.drawdown import drawdown
 from data_layer.statistics.exposure import exposure
 from data_layer.statistics.results import results, streaks
 from data_layer.statistics.trades import Floats, Times, columns_of
-
-Group = Literal["instance", "magic", "account", "instrument"]
-
-GROUPS: Final[tuple[Group, ...]] = get_args(Group)
-"""What trades can be put together by."""
 
 _DIGITS: Final = 8  # floats are sums of money with a few decimals: what comes after is noise
 
 Row = Mapping[str, Any]
 
 
-def report(trades: Sequence[Row], equity: Sequence[Row], by: Group, now_ns: int) -> list[dict[str, Any]]:
+def report(trades: Sequence[Row], equity: Sequence[Row], by: TradeGroup, now_ns: int) -> list[dict[str, Any]]:
     """Compute statistics for each group.
 
     Trades of two accounts are never put together: their currencies may differ.

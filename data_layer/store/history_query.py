@@ -10,9 +10,9 @@ from atrader.errors import Rejected
 from atrader.messages.data import QueryHistory
 from data_layer.store import history_schema as schema
 
-_ORDER_WITHIN_TIME: Final = {"intents": "client_id", "orders": "client_id", "trades": "trade_id", "fills": "fill_id"}
-_EQUAL: Final = ("magic", "instance", "account", "instrument", "state")
-_HIDDEN: Final = frozenset({"origin"})
+ORDER_WITHIN_TIME: Final = {"intents": "client_id", "orders": "client_id", "trades": "trade_id", "fills": "fill_id"}
+EQUAL: Final = ("magic", "instance", "account", "instrument", "state")
+HIDDEN: Final = frozenset({"origin"})
 
 
 def table_of(query: QueryHistory) -> Table:
@@ -30,9 +30,9 @@ def statement_of(query: QueryHistory) -> Select[Any]:
     """
     table = table_of(query)
     time = table.c[schema.TIME_COLUMN.get(query.table, "time_ns")]
-    within = table.c[_ORDER_WITHIN_TIME.get(query.table, "origin")]
-    statement = select(*(column for column in table.columns if column.name not in _HIDDEN))
-    for name in _EQUAL:
+    within = table.c[ORDER_WITHIN_TIME.get(query.table, "origin")]
+    statement = select(*(column for column in table.columns if column.name not in HIDDEN))
+    for name in EQUAL:
         value = getattr(query, name)
         if value is None:
             continue

@@ -2,106 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
-from atrader.clock import iso_from_ns, parse_time
+from atrader.clock import iso_from_ns
 from atrader.configuration.home import Home
 from atrader.configuration.loader import load_installation
 from atrader.errors import ConfigError
 from atrader.instruments import Instrument
-from atrader.messages.data import QueryHistory
+from atrader.messages.data import GetStatistics, HistoryTable, QueryHistory, TradeGroup
+from manager.commands.history_statistics import print_statistics
+from manager.commands.history_tables import KEYS, columns_of
 from manager.commands.installed import home_of
-from manager.commands.output import json_option, print_json
-from manager.commands.tables import Column, pairs_cell, price_cell, print_rows, time_cell
-
-TRADE_KEYS = (
-    *("magic", "instance", "account", "instrument", "side", "units", "open_time", "open_price", "close_time"),
-    *("close_price", "profit", "commission", "swap", "state", "close_reason", "trade_id"),
-)
-"""Keys of ``history trades --json``; the first fourteen are a promise to other tools."""
-
-ORDER_KEYS = (
-    *("intent_id", "client_id", "broker_id", "state", "magic", "instance", "account", "instrument", "action"),
-    *("side", "order_type", "units", "filled_units", "average_price", "reason", "created", "updated"),
-)
-"""Keys of ``history orders --json``; the first four are a promise to other tools."""
-
-FILL_KEYS = (
-    *("time", "fill_id", "client_id", "magic", "instance", "account", "instrument", "side", "units", "price"),
-    *("reason", "commission", "profit"),
-)
-SIGNAL_KEYS = ("time", "instance", "account", "instrument", "timeframe", "name", "value", "indicators")
-EQUITY_KEYS = ("time", "account", "balance", "equity", "margin_used")
-ALERT_KEYS = ("time", "level", "kind", "account", "instance", "text")
-EVENT_KEYS = ("time", "process", "kind", "text")
-
-KEYS = {
-    "trades": TRADE_KEYS,
-    "orders": ORDER_KEYS,
-    "fills": FILL_KEYS,
-    "signals": SIGNAL_KEYS,
-    "equity": EQUITY_KEYS,
-    "alerts": ALERT_KEYS,
-    "events": EVENT_KEYS,
-}
-
-
-def _columns(table: str, instruments: Mapping[str, Instrument]) -> list[Column]:
-    """Return what people see of a table; the JSON has more keys and every digit."""
-    price = price_cell(instruments)
-    instance, account = Column("instance", "instance", 1), Column("account", "account", 7)
-    instrument, side = Column("instrument", "instrument"), Column("side", "side")
-    magic = Column("magic", "magic", 9, right=True)
-    time = Column("time", "time", cell=time_cell)
-    columns: dict[str, list[Column]] = {
-        "trades": [
-            *(instance, instrument, side, Column("units", "opened", 3, right=True)),
-            *(Column("units_open", "held", 2, right=True), Column("open_time", "open time", 4, cell=time_cell)),
-            *(
-                Column("open_price", "open price", 1, True, price),
-                Column("close_time", "close time", 5, cell=time_cell),
-            ),
-            *(Column("close_price", "close price", 1, True, price), Column("profit", "profit", right=True)),
-            *(
-                Column("state", "state", 2),
-                Column("close_reason", "reason", 6),
-                Column("commission", "commission", 8, True),
-            ),
-            *(Column("swap", "swap", 8, right=True), account, magic),
-        ],
-        "orders": [
-            *(Column("created", "created", cell=time_cell), instance, instrument, Column("action", "action", 1)),
-            *(side, Column("order_type", "type", 4), Column("units", "units", 1, right=True)),
-            *(Column("filled_units", "filled", 2, right=True), Column("average_price", "price", 2, True, price)),
-            *(Column("state", "state"), Column("reason", "reason", 3, prose=True), Column("client_id", "client id", 6)),
-            *(Column("updated", "updated", 8, cell=time_cell), account, magic),
-        ],
-        "fills": [
-            *(time, instance, instrument, side, Column("units", "units", right=True)),
-            *(Column("price", "price", 0, True, price), Column("profit", "profit", 1, right=True)),
-            *(Column("reason", "reason", 3), Column("commission", "commission", 4, right=True)),
-            *(Column("client_id", "client id", 6), Column("fill_id", "fill id", 8), account, magic),
-        ],
-        "signals": [
-            *(time, instance, instrument, Column("timeframe", "timeframe", 2), Column("name", "name")),
-            *(Column("value", "value", right=True), Column("indicators", "indicators", 3, cell=pairs_cell, prose=True)),
-            account,
-        ],
-        "equity": [
-            *(time, Column("account", "account"), Column("balance", "balance", right=True)),
-            *(Column("equity", "equity", right=True), Column("margin_used", "margin used", 1, right=True)),
-        ],
-        "alerts": [
-            *(time, Column("level", "level"), Column("kind", "kind", 1), Column("text", "text", prose=True)),
-            *(Column("account", "account", 3), Column("instance", "instance", 2)),
-        ],
-        "events": [time, Column("process", "process"), Column("text", "text", prose=True), Column("kind", "kind", 2)],
-    }
-    return columns[table]
+from manager.commands.output import csv_option, json_option, print_csv, print_json
+from manager.commands.periods import end_option, period_ns, start_option
+from manager.commands.tables import print_rows
 
 
 def _defined_instruments(home: Home) -> Mapping[str, Instrument]:
@@ -112,69 +30,85 @@ def _defined_instruments(home: Home) -> Mapping[str, Instrument]:
         return {}
 
 
-def _time(value: Any) -> str | None:
-    return None if value is None else iso_from_ns(int(value))
-
-
-def shown(row: dict[str, Any]) -> dict[str, Any]:
+def shown(row: Mapping[str, Any]) -> dict[str, Any]:
     """Give times as ISO 8601 UTC under names without ``_ns``."""
     return {
-        (key.removesuffix("_ns") if key.endswith("_ns") else key): (_time(value) if key.endswith("_ns") else value)
+        key.removesuffix("_ns"): (iso_from_ns(int(value)) if key.endswith("_ns") and value is not None else value)
         for key, value in row.items()
     }
 
 
-def _command(table: str) -> click.Command:
-    @click.command(table, help=f"Show {table}, oldest first.")
-    @click.option("--magic", type=int, help="Only of this magic number.")
-    @click.option("--instance", help="Only of this strategy instance.")
-    @click.option("--account", help="Only of this account.")
-    @click.option("--instrument", help="Only of this instrument.")
+_FILTERS: tuple[Callable[[Any], Any], ...] = (
+    click.option("--magic", type=int, help="Only of this magic number."),
+    click.option("--instance", help="Only of this strategy instance."),
+    click.option("--account", help="Only of this account."),
+    click.option("--instrument", help="Only of this instrument."),
+    start_option,
+    end_option,
+    click.option("--archived", is_flag=True, help="Read the archive's files too."),
+    json_option,
+    csv_option,
+)
+
+
+def _filters(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that all commands of the history have."""
+    for option in reversed(_FILTERS):
+        command = option(command)
+    return command
+
+
+def _command(table: HistoryTable) -> click.Command:
+    @click.command(table, help=f"Show {table}, newest last.")
+    @_filters
     @click.option("--state", help="Only in this state (trades: open, closed; orders: FILLED, REJECTED ...).")
-    @click.option("--start", help="From here on: ISO date, or date and time with zone.")
-    @click.option("--end", help="Up to here, not included.")
     @click.option("-n", "--limit", type=click.IntRange(1), help="Only the newest so many.")
-    @json_option
     @click.pass_obj
     def command(
-        directory: Path,
-        magic: int | None,
-        instance: str | None,
-        account: str | None,
-        instrument: str | None,
-        state: str | None,
-        start: str | None,
-        end: str | None,
-        limit: int | None,
-        as_json: bool,
+        directory: Path, /, start: str | None, end: str | None, as_json: bool, as_csv: bool, **chosen: Any
     ) -> None:
-        try:
-            start_ns = None if start is None else parse_time(start)
-            end_ns = None if end is None else parse_time(end)
-        except ValueError as error:
-            raise ConfigError(str(error)) from error
-        query = QueryHistory(
-            table=table,  # type: ignore[arg-type]
-            magic=magic,
-            instance=instance,
-            account=account,
-            instrument=instrument,
-            state=state,
-            start_ns=start_ns,
-            end_ns=end_ns,
-            limit=limit,
-        )
         from data_layer.offline import open_history  # numpy: not for --help and completion
 
+        start_ns, end_ns = period_ns(start, end)
         home = home_of(directory)
         with open_history(home) as source:
+            query = QueryHistory(table=table, start_ns=start_ns, end_ns=end_ns, **chosen)
             found = [shown(row) for row in source.query(query)]
+        rows = [{key: row.get(key) for key in KEYS[table]} for row in found]
         if as_json:
-            print_json([{key: row.get(key) for key in KEYS[table]} for row in found])
-            return
-        print_rows(_columns(table, _defined_instruments(home)), found, empty=f"no {table}")
+            print_json(rows)
+        elif as_csv:
+            print_csv(KEYS[table], rows)
+        else:
+            nothing = f"no {table} that fit the options" if _is_narrowed(chosen, start, end) else f"no {table}"
+            print_rows(columns_of(table, _defined_instruments(home)), found, empty=nothing)
 
     return command
 
 
-trades, orders, fills, signals, equity, alerts, events = map(_command, KEYS)
+def _is_narrowed(chosen: Mapping[str, Any], *period: str | None) -> bool:
+    return any(value for key, value in chosen.items() if key not in ("archived", "limit")) or any(period)
+
+
+@click.command
+@_filters
+@click.option(
+    "--by", type=click.Choice(get_args(TradeGroup)), default="instance", show_default=True, help="What makes a group."
+)
+@click.pass_obj
+def stats(directory: Path, /, start: str | None, end: str | None, as_json: bool, as_csv: bool, **chosen: Any) -> None:
+    """Show what trades came to; a period chooses those that were opened in it."""
+    from data_layer.offline import open_history  # numpy: not for --help and completion
+
+    start_ns, end_ns = period_ns(start, end)
+    with open_history(home_of(directory)) as source:
+        rows = source.statistics(GetStatistics(start_ns=start_ns, end_ns=end_ns, **chosen))
+    if as_json:
+        print_json(rows)
+    elif as_csv:
+        print_csv(list(rows[0]) if rows else (), rows)
+    else:
+        print_statistics(rows, chosen["by"])
+
+
+intents, orders, fills, trades, signals, equity, alerts, events = map(_command, get_args(HistoryTable))

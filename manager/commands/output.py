@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import click
 
@@ -54,6 +57,18 @@ def _fail(error: AtraderError, code: ExitCode) -> None:
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+csv_option = click.option("--csv", "as_csv", is_flag=True, help="Print CSV with every column instead of a table.")
+
+
+def print_csv(keys: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Print rows as CSV with a heading; maps become JSON, None becomes nothing."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(keys)
+    for row in rows:
+        values = (row[key] for key in keys)
+        writer.writerow(json.dumps(value) if isinstance(value, Mapping) else value for value in values)
 
 
 def print_json(value: object) -> None:

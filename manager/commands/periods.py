@@ -7,8 +7,8 @@ import click
 from atrader.clock import parse_time
 from atrader.errors import ConfigError
 
-start_option = click.option("--start", help="ISO date, or date and time with zone; default: first stored.")
-end_option = click.option("--end", help="As --start, not included; default: last stored.")
+start_option = click.option("--start", help="From here on: ISO date, or date and time with zone; default: the first.")
+end_option = click.option("--end", help="Up to here, not included, written as --start; default: the last.")
 
 
 def period_ns(start: str | None, end: str | None) -> tuple[int | None, int | None]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import click
 
+from atrader.messages.data import HistoryTable
 from manager.commands.installed import directory_option
 from manager.commands.lazy import Entry, LazyGroup
 from manager.commands.output import run
@@ -47,8 +49,15 @@ cli.add_command(
         "history",
         help="Show orders, fills, trades, signals and events, of a running fleet or a stopped one.",
         entries=[
-            Entry(table, f"{_HERE}.history:{table}", f"Show {table}, oldest first.")
-            for table in ("trades", "orders", "fills", "signals", "equity", "alerts", "events")
+            *(
+                Entry(table, f"{_HERE}.history:{table}", f"Show {table}, newest last.")
+                for table in get_args(HistoryTable)
+            ),
+            Entry(
+                "stats",
+                f"{_HERE}.history:stats",
+                "Show what trades came to; a period chooses those that were opened in it.",
+            ),
         ],
     )
 )
