@@ -23,7 +23,7 @@ from data_layer.files.importing import QUOTES
 from data_layer.files.output import new_file
 from data_layer.files.zones import LocalClock
 from data_layer.offline import open_history, open_market
-from manager.commands.history import KEYS
+from manager.commands.history_tables import KEYS
 from manager.commands.installed import home_of
 from manager.commands.periods import end_option, period_ns, start_option
 
