@@ -7,17 +7,19 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from atrader.bus import Caller, CallServer, Handler, OnError, Reply
 from atrader.calendars import Calendar
 from atrader.errors import Rejected
+from atrader.market import Bars
 from atrader.messages.data import BarsAnswer, GetBars, GetTicks, TicksAnswer
 from atrader.timeframes import Timeframe
 from atrader.wire import Request
 from data_layer.bars import BarLibrary, Overlay
 from data_layer.frames import frames_of_bars, frames_of_ticks
-from data_layer.live_market import LiveMarket
+from data_layer.live_market import LiveMarket, Snapshot
+from data_layer.sharing import BarSharing
 from data_layer.store.market_sqlite import SqliteMarketReader
 
 _STOP_S: Final = 5.0
@@ -34,6 +36,8 @@ class BulkServer:
         The market store, read through a connection of this thread.
     market : LiveMarket
         What is published already, and what is in no store.
+    want_published : callable
+        Asks the market's loop that a timeframe be published from some time on; from any thread.
     """
 
     def __init__(
@@ -43,12 +47,16 @@ class BulkServer:
         market: LiveMarket,
         calendar_of: Callable[[str], Calendar],
         on_error: OnError | None = None,
+        *,
+        want_published: Callable[[str, Timeframe], None],
     ) -> None:
         self._endpoint = endpoint
         self._store = store
         self._market = market
         self._calendar_of = calendar_of
         self._on_error = on_error
+        self._want_published = want_published
+        self._sharing: BarSharing | None = None
         self._started: Future[None] = Future()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
@@ -90,6 +98,11 @@ class BulkServer:
             self._overlay = Overlay(reader, self._market.base.name)
             self._library = BarLibrary(self._overlay, self._calendar_of)
             handlers: dict[type[Request], Handler] = {GetBars: self._get_bars, GetTicks: self._get_ticks}
+            share = self._market.bar_share
+            if share is not None:
+                self._sharing = BarSharing(
+                    self._market, share, self._read, self._overlay.series, self._calendar_of, self._want_published
+                )
             server = CallServer(self._endpoint, handlers, on_error=self._on_error)
             await server.start()
             self._started.set_result(None)
@@ -101,32 +114,44 @@ class BulkServer:
     def _get_bars(self, request: GetBars, caller: Caller) -> Reply:
         timeframe = timeframe_of(request.timeframe)
         self._calendar_of(request.instrument)  # an unknown instrument is an error, not an empty answer
-        snapshot = self._market.snapshot(request.instrument, timeframe)
-        if self._revisions.get(request.instrument, 0) != snapshot.revision:
-            self._revisions[request.instrument] = snapshot.revision
-            self._library.forget(request.instrument)
-        self._overlay.waiting = {request.instrument: snapshot.waiting} if len(snapshot.waiting) else {}
-        bars = self._library.bars(
-            request.instrument,
-            timeframe,
-            start_ns=request.start_ns,
-            end_ns=request.end_ns,
-            count=request.count,
-            horizon_ns=snapshot.horizon_ns,
+        shared = self._sharing.shared(request, timeframe) if request.shared and self._sharing else None
+        if shared is not None:
+            epoch = self._market.snapshot(request.instrument, timeframe).epoch
+            return Reply(_answer(request, timeframe, count=0, epoch=epoch, seq=0, shared=shared), ())
+        bars, snapshot = self._read(
+            request.instrument, timeframe, start_ns=request.start_ns, count=request.count, end_ns=request.end_ns
         )
-        answer = BarsAnswer(
-            instrument=request.instrument,
-            timeframe=timeframe.name,
-            count=len(bars),
-            epoch=snapshot.epoch,
-            seq=snapshot.seq,
-        )
+        answer = _answer(request, timeframe, count=len(bars), epoch=snapshot.epoch, seq=snapshot.seq)
         return Reply(answer, frames_of_bars(bars))
 
     def _get_ticks(self, request: GetTicks, caller: Caller) -> Reply:
         self._calendar_of(request.instrument)  # as above
         ticks = self._reader.ticks(request.instrument, request.start_ns, request.end_ns)
         return Reply(TicksAnswer(instrument=request.instrument, count=len(ticks)), frames_of_ticks(ticks))
+
+    def _read(
+        self,
+        instrument: str,
+        timeframe: Timeframe,
+        *,
+        start_ns: int | None,
+        count: int | None,
+        end_ns: int | None = None,
+    ) -> tuple[Bars, Snapshot]:
+        """Return bars from the store and from memory, and the moment they belong to."""
+        snapshot = self._market.snapshot(instrument, timeframe)
+        if self._revisions.get(instrument, 0) != snapshot.revision:
+            self._revisions[instrument] = snapshot.revision
+            self._library.forget(instrument)
+        self._overlay.waiting = {instrument: snapshot.waiting} if len(snapshot.waiting) else {}
+        bars = self._library.bars(
+            instrument, timeframe, start_ns=start_ns, end_ns=end_ns, count=count, horizon_ns=snapshot.horizon_ns
+        )
+        return bars, snapshot
+
+
+def _answer(request: GetBars, timeframe: Timeframe, **rest: Any) -> BarsAnswer:
+    return BarsAnswer(instrument=request.instrument, timeframe=timeframe.name, **rest)
 
 
 def timeframe_of(text: str) -> Timeframe:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Final, Protocol
 
 from structlog.typing import FilteringBoundLogger
@@ -14,6 +14,7 @@ from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S, MarketClock, SteadyClock, SystemClock
 from atrader.configuration.fleet import Installation
 from atrader.configuration.home import Home
+from atrader.errors import Rejected
 from atrader.timeframes import Timeframe
 from data_layer.archive import HistoryView
 from data_layer.bars import BarLibrary
@@ -24,7 +25,7 @@ from data_layer.live_market import Completed, LiveMarket
 from data_layer.market_writer import MarketWriter
 from data_layer.open_stores import OpenStores
 from data_layer.service import Receiver, Service
-from data_layer.shared import SUPPORTED, PriceTable
+from data_layer.shared import SUPPORTED, BarShare, PriceTable
 from data_layer.sink import Sink, Source
 
 _TURN_S: Final = 0.05  # how often the clock is looked at: bars without a later quote complete that much later
@@ -116,15 +117,21 @@ class DataLayer:
             beat("draining", self._progress)
 
     def _share(self, stack: AsyncExitStack) -> None:
-        """Show the last prices to readers on this host; those of a replay have its time, so the bus tells their age."""
+        """Share prices and bars with readers on this host.
+
+        Those of a replay belong to its time, not to the host's: they go by the bus.
+        """
         if self._is_replay or not SUPPORTED:
             return
+        market, config = self.market, self._installation.fleet.data
         try:
-            self.market.price_table = PriceTable(self.stream.epoch)
+            market.price_table = PriceTable(self.stream.epoch)
+            stack.callback(market.price_table.close)
+            if config.shared_bars:
+                market.bar_share = BarShare(self.stream.epoch, config.shared_bars)
+                stack.callback(market.bar_share.close)
         except OSError as error:
-            self._log.warning("prices-not-shared", reason=str(error))
-            return
-        stack.callback(self.market.price_table.close)
+            self._log.warning("not-shared", reason=str(error))
 
     def _prepare(self) -> None:
         """Go on where a predecessor stopped, before anybody may ask."""
@@ -179,7 +186,12 @@ class DataLayer:
         receiver = Receiver(self._sink, is_replay=self._is_replay)
         pushes = BeatServer(self._home.endpoint("data.push"), receiver.on_push, on_error=self._on_error)
         bulk = BulkServer(
-            self._home.endpoint("data.bulk"), self._home.market_store, self.market, self._calendar_of, self._on_error
+            self._home.endpoint("data.bulk"),
+            self._home.market_store,
+            self.market,
+            self._calendar_of,
+            self._on_error,
+            want_published=self._subscribe_soon(),
         )
         for server in (calls, pushes):
             stack.push_async_callback(server.close)
@@ -205,15 +217,28 @@ class DataLayer:
                 self.market.advance(self._settled_ns())
             read_only = self._market_writer.read_only or self._history_writer.read_only
             replay = {"replay": self._sink.replay().model_dump()} if self._is_replay else {}
-            if self.market.price_table is not None:
-                self.market.price_table.beat()
+            self.market.beat()
             beat("ready", self._progress, latest=self.market.latest, read_only=read_only, **replay)
             await asyncio.sleep(_TURN_S)
 
     async def _heartbeats(self) -> None:
         while True:
             self.stream.heartbeat()
+            if self.market.bar_share is not None:
+                self.market.bar_share.tidy()
             await asyncio.sleep(_HEARTBEAT_S)
+
+    def _subscribe_soon(self) -> Callable[[str, Timeframe], None]:
+        loop = asyncio.get_running_loop()
+
+        def subscribe(instrument: str, timeframe: Timeframe) -> None:
+            with suppress(Rejected):  # they cannot be built from base bars: then they are never shared
+                self.market.subscribe(instrument, timeframe)
+
+        def soon(instrument: str, timeframe: Timeframe) -> None:
+            loop.call_soon_threadsafe(subscribe, instrument, timeframe)
+
+        return soon
 
     @property
     def _progress(self) -> int:

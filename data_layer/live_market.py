@@ -16,7 +16,7 @@ from atrader.market import BAR, TICK, Bar, Bars, Tick, bar_topic, tick_topic
 from atrader.timeframes import Timeframe
 from data_layer.bars import BarBuilder, BarLibrary, IncrementalAggregator, divides
 from data_layer.prices import LastPrices, is_sound
-from data_layer.shared import PriceTable
+from data_layer.shared import BarShare, PriceTable
 
 MAX_WAITING: Final = 50_000
 """Bars of one instrument kept in memory while the store does not take them: 35 days of minutes."""
@@ -87,6 +87,8 @@ class LiveMarket:
     ----------
     price_table : PriceTable, optional
         Where the last prices are shown to readers on this host.
+    bar_share : BarShare, optional
+        Where bars are shown to readers on this host.
     hand_over : callable
         Takes each `Completed` and calls `publish` when it is stored; at first it publishes without storing.
     counters : Counter of str
@@ -115,6 +117,7 @@ class LiveMarket:
         self.base = base
         self.prices = LastPrices()
         self.price_table: PriceTable | None = None
+        self.bar_share: BarShare | None = None
         self.counters: Counter[str] = Counter()
         self.latest: dict[str, int] = {}
         self.hand_over: Callable[[Completed], None] = self._publish_at_once
@@ -127,6 +130,8 @@ class LiveMarket:
         builder = BarBuilder(self.base, calendar, complete_until_ns, forming)
         horizon_ns = complete_until_ns if builder.forming is None else builder.forming.open_time_ns
         self._fed[instrument] = _Fed(calendar, builder, horizon_ns=horizon_ns, emitted_ns=horizon_ns)
+        if self.bar_share is not None:
+            self.bar_share.drop(instrument)  # shared as bars that nobody adds to
 
     def ticks(self, ticks: Sequence[Tick], *, build: bool = True) -> list[Tick]:
         """Take quotes: prices, tick stream and, if wanted, bars. Return those that were taken as prices."""
@@ -141,6 +146,8 @@ class LiveMarket:
                 self._stream.publish(tick_topic(tick.instrument), TICK, tuple(tick))
                 taken.append(tick)
             done = fed.builder.add(tick) if build else None
+            if self.bar_share is not None:
+                self.bar_share.show_forming((tick.instrument, self.base.name), fed.builder.forming)
             if done is not None:
                 forming = fed.builder.forming
                 horizon_ns = fed.calendar.next_bar_open(done.open_time_ns, self.base)
@@ -162,6 +169,12 @@ class LiveMarket:
             if bars or horizon_ns > fed.emitted_ns:
                 fed.ready_made.clear()
                 self._emit(instrument, fed, bars, max(horizon_ns, fed.emitted_ns))
+
+    def beat(self) -> None:
+        """Tell readers of shared memory that the market goes on."""
+        for shared in (self.price_table, self.bar_share):
+            if shared is not None:
+                shared.beat()
 
     def forming(self) -> dict[str, Bar]:
         """Return the bars that form now, by instrument."""
@@ -222,6 +235,14 @@ class LiveMarket:
             if fed is not None:
                 fed.horizon_ns = max(fed.horizon_ns, horizon_ns)
 
+    def is_fed(self, instrument: str) -> bool:
+        """Tell whether an instrument has had quotes or bars in this life; from any thread."""
+        return instrument in self._fed
+
+    def publishes(self, instrument: str, timeframe: Timeframe) -> bool:
+        """Tell whether the bars of a timeframe are published as they complete; from any thread."""
+        return timeframe == self.base or timeframe.name in self._aggregators.get(instrument, ())
+
     def snapshot(self, instrument: str, timeframe: Timeframe) -> Snapshot:
         """Return what a query has to know; from any thread."""
         with self._lock:
@@ -242,6 +263,8 @@ class LiveMarket:
         """Note that stored bars were replaced."""
         with self._lock:
             self._revisions[instrument] += 1
+            if self.bar_share is not None:
+                self.bar_share.drop(instrument)
         self._library.forget(instrument)
 
     @property
@@ -285,5 +308,7 @@ class LiveMarket:
         self.publish(completed, stored=False)
 
     def _publish(self, instrument: str, timeframe: str, bar: Bar) -> None:
-        self._stream.publish(bar_topic(instrument, timeframe), BAR, (instrument, timeframe, *bar, True))
+        seq = self._stream.publish(bar_topic(instrument, timeframe), BAR, (instrument, timeframe, *bar, True))
+        if self.bar_share is not None:
+            self.bar_share.append((instrument, timeframe), bar, seq)
         self.latest[f"{instrument}|{timeframe}"] = bar.open_time_ns

@@ -16,6 +16,8 @@ from atrader.messages.data import (
     Appended,
     AppendHistory,
     FindSharedPrices,
+    FormingBar,
+    GetForming,
     GetPrices,
     GetReplay,
     GetStatistics,
@@ -102,6 +104,7 @@ class Service:
         return {
             GetPrices: self._prices,
             FindSharedPrices: self._shared_prices,
+            GetForming: self._forming,
             SubscribeBars: self._subscribe,
             ListSeries: self._series,
             ImportBars: self._import_bars,
@@ -123,6 +126,13 @@ class Service:
     def _shared_prices(self, request: FindSharedPrices, caller: Caller) -> SharedPrices:
         table = self._market.price_table
         return SharedPrices(pid=0, descriptor=-1, epoch=self._epoch) if table is None else table.where()
+
+    def _forming(self, request: GetForming, caller: Caller) -> FormingBar:
+        bar = self._market.forming().get(request.instrument)
+        timeframe = self._market.base.name
+        if bar is None:
+            return FormingBar(timeframe=timeframe)
+        return FormingBar(timeframe=timeframe, open_time_ns=bar.open_time_ns, values=bar[1:])
 
     def _subscribe(self, request: SubscribeBars, caller: Caller) -> Subscribed:
         self._market.subscribe(request.instrument, timeframe_of(request.timeframe))

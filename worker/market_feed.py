@@ -99,7 +99,9 @@ class MarketFeed:
         self.stream.close()
 
     def _fetch(self, *, count: int, start_ns: int | None = None) -> Bars:
-        bars, epoch, seq = self._client.bars(self._instrument, self._timeframe, start_ns=start_ns, count=count)
+        bars, epoch, seq = self._client.bars(
+            self._instrument, self._timeframe, start_ns=start_ns, count=count, mapped=False
+        )
         self.stream.resume(self._bar_topic, epoch, seq)
         return bars
 

@@ -57,6 +57,7 @@ class DataConfig(Section):
     keep_ticks: bool = False  # store ticks too
     late_quotes: DurationS = 0.5  # a bar is complete this long after its end when no newer quote has come
     flush_interval: DurationS = 0.25  # prices and bars reach the disk at least this often
+    shared_bars: SizeBytes = 100_000_000  # memory for bars that readers on this host map; 0: none are
     min_free_disk: SizeBytes = 200_000_000  # below: nothing but orders and trades is written
     keep_trades: DurationS | None = None  # older closed trades go to the archive, with all that belongs to them
     keep_signals: DurationS | None = None  # older signals go to the archive

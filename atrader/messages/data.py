@@ -58,18 +58,35 @@ class FindSharedPrices(Request):
     answer: ClassVar[type[Answer]] = SharedPrices
 
 
+class SharedBars(BaseModel):
+    """Where processes of the same user on this host map the bars of a series."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pid: int
+    table: int  # descriptor of the table of series
+    slot: int  # of this series
+    descriptor: int  # of its columns
+    number: int  # of these columns; others take their place when they are full or a bar was revised
+    from_ns: int  # all bars are in it that open here or later
+
+
 class BarsAnswer(Answer):
-    """Header of a bars answer; ten column frames follow (order of ``BAR_COLUMNS``, little-endian)."""
+    """Header of a bars answer; ten column frames follow (order of ``BAR_COLUMNS``, little-endian), unless shared."""
 
     instrument: str
     timeframe: str
     count: int
     epoch: int  # of the data stream
     seq: int  # of topic bar|INSTRUMENT|TIMEFRAME: bars up to here are included
+    shared: SharedBars | None = None
 
 
 class GetBars(Request):
-    """Ask ``data.bulk`` for complete bars with ``start_ns <= open_time < end_ns``, the last ``count`` of them."""
+    """Ask ``data.bulk`` for complete bars with ``start_ns <= open_time < end_ns``, the last ``count`` of them.
+
+    ``shared``: the asker can map bars; it gets frames all the same when they are not shared.
+    """
 
     kind: ClassVar[str] = "data.bars"
     answer: ClassVar[type[Answer]] = BarsAnswer
@@ -78,6 +95,23 @@ class GetBars(Request):
     start_ns: int | None = None
     end_ns: int | None = None
     count: int | None = None
+    shared: bool = False
+
+
+class FormingBar(Answer):
+    """The base bar of an instrument that forms now; without values none does."""
+
+    timeframe: str
+    open_time_ns: int = 0
+    values: tuple[float, ...] = ()  # in the order of ``BAR_COLUMNS`` after the time
+
+
+class GetForming(Request):
+    """Ask for the bar that forms now."""
+
+    kind: ClassVar[str] = "data.forming"
+    answer: ClassVar[type[Answer]] = FormingBar
+    instrument: str
 
 
 class TicksAnswer(Answer):

@@ -9,7 +9,11 @@ from atrader.bus.questions import Question
 from atrader.market import Bars, Tick
 from atrader.messages.data import (
     AppendHistory,
+    BarsAnswer,
+    FindSharedPrices,
+    FormingBar,
     GetBars,
+    GetForming,
     GetPrices,
     GetReplay,
     GetStatistics,
@@ -22,11 +26,12 @@ from atrader.messages.data import (
     QueryHistory,
     ReplayAnswer,
     SeriesInfo,
+    SharedPrices,
     Stored,
     SubscribeBars,
 )
 from atrader.messages.gateway import OutboxRow
-from data_layer.frames import bars_of_frames, frames_of_bars, frames_of_ticks, ticks_of_frames
+from data_layer.frames import frames_of_bars, frames_of_ticks, ticks_of_frames
 
 
 def prices(instruments: Sequence[str] = ()) -> Question[tuple[Price, ...]]:
@@ -34,29 +39,19 @@ def prices(instruments: Sequence[str] = ()) -> Question[tuple[Price, ...]]:
     return Question(GetPrices(instruments=tuple(instruments)), lambda answer, _: answer.prices)
 
 
-def bars(
-    instrument: str,
-    timeframe: str,
-    *,
-    start_ns: int | None = None,
-    end_ns: int | None = None,
-    count: int | None = None,
-) -> Question[tuple[Bars, int, int]]:
-    """Return complete bars with ``start_ns <= open_time < end_ns``, the last `count` of them.
+def shared_prices() -> Question[SharedPrices]:
+    """Return where the last prices can be mapped."""
+    return Question(FindSharedPrices(), _whole_answer)
 
-    Returns
-    -------
-    tuple of (Bars, int, int)
-        The bars (read-only arrays over the received bytes), and epoch and number in the stream of their topic:
-        everything up to there is included.
-    """
-    request = GetBars(instrument=instrument, timeframe=timeframe, start_ns=start_ns, end_ns=end_ns, count=count)
-    return Question(
-        request,
-        lambda answer, frames: (bars_of_frames(frames), answer.epoch, answer.seq),
-        is_slow=True,
-        is_large=True,
-    )
+
+def forming_bar(instrument: str) -> Question[FormingBar]:
+    """Return the bar of the base timeframe that forms now."""
+    return Question(GetForming(instrument=instrument), _whole_answer)
+
+
+def bars(request: GetBars) -> Question[tuple[BarsAnswer, list[memoryview]]]:
+    """Return the header of an answer with bars, and their columns."""
+    return Question(request, lambda answer, frames: (answer, frames), is_slow=True, is_large=True)
 
 
 def ticks(instrument: str, start_ns: int, end_ns: int) -> Question[list[Tick]]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Self, TypeVar
 
 from atrader.bus import SyncCallClient
 from atrader.bus.questions import Question, blocking
 from atrader.configuration.home import Home
-from atrader.messages.data import FindSharedPrices
+from atrader.market import Bar, Bars
+from atrader.messages.data import GetBars
 from data_layer.client import questions
 from data_layer.client.address import DataAddress
-from data_layer.client.requests import BULK_TIMEOUT_S, TIMEOUT_S, last_price_of
-from data_layer.shared import LastPrice, NotShared, PriceReader
+from data_layer.client.memory import Memory, Talk
+from data_layer.client.requests import BULK_TIMEOUT_S, TIMEOUT_S
+from data_layer.shared import LastPrice, NotShared
 
 T = TypeVar("T")
 
@@ -37,12 +38,11 @@ class DataClient:
         self.address = DataAddress.of_home(where) if isinstance(where, Home) else where
         self._calls = SyncCallClient(self.address.call, curve=self.address.curve)
         self._bulk = SyncCallClient(self.address.bulk, curve=self.address.curve)
-        self._last = PriceReader() if self.address.is_local else None
+        self._memory = Memory(is_local=self.address.is_local)
         self._timeout_s = timeout_s
         self._bulk_timeout_s = bulk_timeout_s
 
     prices = blocking(questions.prices)
-    bars = blocking(questions.bars)
     ticks = blocking(questions.ticks)
     subscribe_bars = blocking(questions.subscribe_bars)
     series = blocking(questions.series)
@@ -67,26 +67,63 @@ class DataClient:
         On the data layer's host it is read from shared memory in about a microsecond; when that cannot answer, and
         from other hosts, it is a call.
         """
-        if self._last is not None:
+        try:
+            return self._memory.prices.read(instrument)
+        except NotShared:
+            return self._talk(self._memory.ask_last_price(instrument))
+
+    def bars(
+        self,
+        instrument: str,
+        timeframe: str,
+        *,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        count: int | None = None,
+        mapped: bool = True,
+    ) -> tuple[Bars, int, int]:
+        """Return complete bars with ``start_ns <= open_time < end_ns``, the last `count` of them.
+
+        Parameters
+        ----------
+        mapped : bool, default True
+            Whether bars that reach up to the present may be views of memory shared with the data layer, on its host:
+            the first call has it share the series, further ones take microseconds whatever the count. False for bars
+            that are asked for once, so that nothing is shared for them.
+
+        Returns
+        -------
+        tuple of (Bars, int, int)
+            The bars, and epoch and number in the stream of their topic: everything up to there is included. The
+            arrays are read-only, not copied, and stay as they are for as long as they are held.
+        """
+        if mapped:
             try:
-                return self._last.read(instrument)
+                return self._memory.bars.read(instrument, timeframe, start_ns, end_ns, count)
             except NotShared:
                 pass
-        return self._ask_last_price(instrument)
+        request = GetBars(
+            instrument=instrument, timeframe=timeframe, start_ns=start_ns, end_ns=end_ns, count=count, shared=mapped
+        )
+        return self._talk(self._memory.ask_bars(request))
 
-    def _ask_last_price(self, instrument: str) -> LastPrice | None:
-        """Map the table of prices if there is one and it is time to; else ask for the price."""
-        if self._last is not None and self._last.wants_table:
-            self._last.attach(self._calls.call(FindSharedPrices(), self._timeout_s))
-            with suppress(NotShared):
-                return self._last.read(instrument)
-        prices = self.prices((instrument,))
-        return last_price_of(prices[0]) if prices else None
+    def forming_bar(self, instrument: str) -> Bar | None:
+        """Return the bar of the base timeframe that forms now, as it was at one moment; None when none does."""
+        return self._talk(self._memory.ask_forming_bar(instrument))
+
+    def _talk(self, talk: Talk[T]) -> T:
+        """Ask what a talk asks; return what comes of it."""
+        try:
+            question = next(talk)
+            while True:
+                question = talk.send(self.ask(question))
+        except StopIteration as end:
+            result: T = end.value
+            return result
 
     def close(self) -> None:
         """Close the sockets and let go of shared memory; arrays that were returned stay as they are."""
-        if self._last is not None:
-            self._last.close()
+        self._memory.close()
         self._calls.close()
         self._bulk.close()
 

@@ -9,7 +9,7 @@ import mmap
 import platform
 import sys
 from struct import Struct
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 SUPPORTED: Final = sys.platform == "linux" and platform.machine() == "x86_64" and sys.maxsize > 2**32
 """Whether this machine can do it: the order of the fields needs a processor that shows stores in program order."""
@@ -105,6 +105,28 @@ NAME_BYTES: Final = 64
 
 SERIES: Final = Slots("qqqq9d")
 """Number of the segment (0: none), bars in it, number in the stream, then the forming bar (its time 0: none)."""
+
+
+COLUMNS_AT: Final = HEADER.size
+"""Where the columns of a segment begin: one after the other, each with room for as many bars as its header says."""
+
+WHOLE_NS: Final = -(2**63)
+"""`SharedBars.from_ns` of a segment that begins with the first bar there is."""
+
+
+def read_slot(shape: Slots, mapping: mmap.mmap, offset: int) -> tuple[Any, ...]:
+    """Return the values of a slot as they were at one moment, between its two numbers.
+
+    Raises
+    ------
+    NotShared
+        When the writer stopped in the middle.
+    """
+    for _ in range(TRIES):
+        found = shape.whole.unpack_from(mapping, offset)
+        if found[0] == found[-1] and found[0]:
+            return found
+    raise NotShared("the writer stopped in the middle")
 
 
 def header(kind: int, epoch: int, pid: int, slots: int, alive_ns: int) -> Header:

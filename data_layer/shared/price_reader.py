@@ -15,11 +15,11 @@ from data_layer.shared.layout import (
     PRICES,
     SILENCE_NS,
     SUPPORTED,
-    TRIES,
     USED,
     LastPrice,
     NotShared,
     read_header,
+    read_slot,
 )
 
 _AGAIN_NS: Final = 5 * NS_PER_S  # between two attempts at a table that cannot be mapped
@@ -30,10 +30,10 @@ _new = tuple.__new__
 class PriceReader:
     """Reads the last prices from the memory of the data layer. For one thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_allowed: bool = True) -> None:
         self._offsets: dict[str, int] = {}
         self._words: memoryview | None = None
-        self._not_before_ns = 0 if SUPPORTED else 2**63
+        self._not_before_ns = 0 if SUPPORTED and is_allowed else 2**63
 
     @property
     def wants_table(self) -> bool:
@@ -74,16 +74,9 @@ class PriceReader:
             offset = self._offsets[instrument]
         first, time_ns, received_ns, bid, ask, last = _unpack(self._mapping, offset)
         if first != last or not first:
-            time_ns, received_ns, bid, ask = self._read_again(offset)
+            _, time_ns, received_ns, bid, ask, _ = read_slot(PRICE, self._mapping, offset)
         age_s = (now_ns - (time_ns if time_ns < received_ns else received_ns)) / 1e9
         return _new(LastPrice, (instrument, time_ns, received_ns, bid, ask, age_s if age_s > 0.0 else 0.0))
-
-    def _read_again(self, offset: int) -> tuple[int, int, float, float]:
-        for _ in range(TRIES):
-            first, time_ns, received_ns, bid, ask, last = _unpack(self._mapping, offset)
-            if first == last and first:
-                return time_ns, received_ns, bid, ask
-        raise NotShared("the writer stopped in the middle")
 
     def close(self) -> None:
         """Let the table go."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
+from atrader.bus import BeatSender
+from atrader.clock import host_now_ns
 from atrader.configuration.fleet import Installation
 from atrader.configuration.home import Home
 from atrader.errors import DeadlineExceeded
@@ -117,3 +120,28 @@ class DataLayerProcess:
         except DeadlineExceeded:
             return False
         return True
+
+
+class Quotes:
+    """Pushes quotes as a gateway does."""
+
+    def __init__(self, layer: DataLayerProcess) -> None:
+        self.push = BeatSender(layer.home.endpoint("data.push"), "gateway-test")
+
+    def send(self, price: float, time_ns: int | None = None, symbol: str = "EUR/USD") -> None:
+        now_ns = host_now_ns()
+        tick = [symbol, now_ns if time_ns is None else time_ns, now_ns, price, price + 0.0002]
+        wait_until(lambda: self.push.send("ticks", {"ticks": [tick]}), "the push socket")
+
+    def until(self, condition, what: str) -> None:
+        """Quote every 20 ms until something is true."""
+        end_s = time.monotonic() + 20
+        price = 1.1
+        while not condition():
+            assert time.monotonic() < end_s, f"waited in vain for {what}"
+            price += random.Random(int(price * 1e9)).uniform(-1e-4, 1e-4)
+            self.send(round(price, 5))
+            time.sleep(0.02)
+
+    def close(self) -> None:
+        self.push.close()
