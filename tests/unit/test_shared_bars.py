@@ -25,7 +25,8 @@ def bar(number: int) -> Bar:
 
 
 def bars(first: int, last: int) -> Bars:
-    return Bars.from_rows([bar(number) for number in range(first, last + 1)])
+    count = np.arange(first, last + 1)
+    return Bars(count * MINUTE_NS, *(count * 10.0 + column for column in range(9)))
 
 
 def numbers(found: Bars) -> list[int]:
@@ -199,6 +200,7 @@ def test_memory_is_bounded_and_what_nobody_maps_makes_room(share: BarShare, read
     assert begin(share, reader, bars(1, 60_000), key=("A", "1m"))
     assert begin(share, reader, bars(1, 40_000), key=("B", "1m"))
     assert not begin(share, BarReader(), bars(1, 40_000), key=("C", "1m")), "all that is shared is in use"
+    share.beat()
     assert numbers(read(reader, key=("A", "1m"), count=1)) == [60_000]
 
 
