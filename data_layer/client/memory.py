@@ -1,4 +1,4 @@
-"""What the data layer shares in memory with clients on its host, and the calls that find it: one text for both clients."""
+"""What the data layer shares in memory with clients on its host, and the calls that find it; for both clients.
 
 A method that asks is a generator: it yields questions, is sent their results, and returns what was wanted.
 """
