@@ -15,6 +15,8 @@ from pathlib import Path
 ROW = bytes(300)
 """About the size of a journal row."""
 
+_WARM_UP = 20
+
 IMPORTS = "import asyncio, msgpack, numpy, pydantic, sqlite3, structlog, zmq, worker.process"
 """What a worker has imported when it begins to work."""
 
@@ -121,6 +123,66 @@ def zmq_round_trip_s(directory: Path, rounds: int, size: int = 64) -> list[float
         dealer.close(linger=1000)
     context.term()
     return took
+
+
+_FOLLOWER = """
+import os, sys, time, zmq
+context = zmq.Context()
+ticks, orders = context.socket(zmq.SUB), context.socket(zmq.DEALER)
+ticks.connect(sys.argv[1])
+ticks.subscribe(b"")
+orders.connect(sys.argv[2])
+os.write(1, b"r")
+while sent_ns := int(ticks.recv()):
+    orders.send(bytes(300))
+    orders.recv()
+    os.write(1, b"%d\\n" % (time.monotonic_ns() - sent_ns))
+"""
+
+_KEEPER = """
+import os, sys, zmq
+router = zmq.Context().socket(zmq.ROUTER)
+router.bind(sys.argv[1])
+file = os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+os.write(1, b"r")
+while True:
+    frames = router.recv_multipart()
+    os.write(file, frames[1])
+    os.fdatasync(file)
+    router.send_multipart(frames)
+"""
+
+
+def woken_chain_s(directory: Path, rounds: int, pause_s: float) -> list[float]:
+    """Take the way of an order through three bare processes: a stream's message, a call, one fsync before its answer.
+
+    Between two rounds all of them sleep for `pause_s`, as those of a fleet do between two quotes: waking a process
+    whose core has gone idle costs several times what a hop does between two that have just talked to each other.
+    """
+    import zmq
+
+    stream, calls = f"ipc://{directory}/chain-stream", f"ipc://{directory}/chain-calls"
+    context = zmq.Context()
+    publisher = context.socket(zmq.PUB)
+    publisher.bind(stream)
+    took = []
+    with _python(_KEEPER, calls, f"{directory}/chain.dat") as keeper, _python(_FOLLOWER, stream, calls) as follower:
+        assert keeper.stdout is not None
+        assert follower.stdout is not None
+        try:
+            keeper.stdout.read(1)
+            follower.stdout.read(1)
+            for _ in range(rounds + _WARM_UP):
+                time.sleep(pause_s)
+                publisher.send(b"%d" % time.monotonic_ns())
+                if select.select([follower.stdout], [], [], 5.0)[0]:  # else it had not subscribed yet
+                    took.append(int(follower.stdout.readline()) / 1e9)
+        finally:
+            follower.kill()
+            keeper.kill()
+    publisher.close(linger=0)
+    context.term()
+    return took[-rounds:]
 
 
 def cold_spawn_s(rounds: int) -> list[float]:
