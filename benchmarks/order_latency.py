@@ -1,12 +1,12 @@
 """From a tick to the acknowledged paper order it caused, through data layer, worker, gateway, journal and back.
 
 The floor is one fsync and the three hops that no design of three processes can save: quote to worker, intent to
-gateway, answer back. It is taken by three bare processes that do nothing else, once before and once after the fleet, and
-they sleep between two rounds as long as the real ones do between two quotes. The floor of the first version added a hop
-and an fsync that were measured one after another without a pause. A process that spins like that is never woken from
-sleep, so its hop costs a third of one in a fleet that waits for quotes, and the ratio told more about the idle states of
-the machine than about us. The real path has a second fsync, as the fill is on disk before it is told: that is ours to
-carry.
+gateway, answer back. It is taken by three bare processes that do nothing else, once before and once after the fleet,
+and they sleep between two rounds as long as the real ones do between two quotes. The floor of the first version added a
+hop and an fsync that were measured one after another without a pause. A process that spins like that is never woken
+from sleep, so its hop costs a third of one in a fleet that waits for quotes, and the ratio told more about the idle
+states of the machine than about us. The real path has a second fsync, as the fill is on disk before it is told: that is
+ours to carry.
 """
 
 import sys

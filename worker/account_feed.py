@@ -47,6 +47,11 @@ class AccountFeed:
         snapshot = self._attach(since_ns)
         self._view.replace(snapshot.orders, snapshot.trades)
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether events were missed and the gateway could not be asked yet: `drain` asks again."""
+        return self._missed
+
     def drain(self) -> tuple[list[Order], list[Trade]]:
         """Take everything waiting in; return what was news, oldest first."""
         return self._take(self.stream.drain())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from atrader.bus import Gap, Message, Poller
+from atrader.bus import Gap, Message, Poller, Source
 from atrader.calendars import Calendar
 from atrader.market import Bar, Tick
 from atrader.orders.model import Order, Trade
@@ -71,9 +71,9 @@ class Loop:
         interval_s = self._child.installation.fleet.beat_interval
         while not self._child.stopping:
             self.beat("ready")
-            self._poller.poll(min(interval_s, self._history.patience_s))
+            ready = self._poller.poll(min(interval_s, self._history.patience_s))
             if self._lockstep is None:
-                self._turn()
+                self._turn(ready)
             else:
                 self._turn_in_lockstep(self._lockstep)
                 self._lockstep.remind(interval_s)
@@ -121,9 +121,11 @@ class Loop:
         elif newest:
             self._memory.bar_open_time_ns = newest
 
-    def _turn(self) -> None:
-        self._drain_account()
-        self._handle_market(self._market.stream.drain())
+    def _turn(self, ready: list[Source]) -> None:
+        if self._account.stream in ready or self._account.is_behind:
+            self._drain_account()
+        if self._market.stream in ready:
+            self._handle_market(self._market.stream.drain())
 
     def _turn_in_lockstep(self, lockstep: Lockstep) -> None:
         for turn in lockstep.turns(self._market.stream.drain()):

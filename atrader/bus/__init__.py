@@ -6,7 +6,7 @@ from atrader.bus.call_server import Caller, CallServer, Handler, Reply
 from atrader.bus.curve import CurveKeys
 from atrader.bus.endpoints import Endpoint
 from atrader.bus.notices import OnError
-from atrader.bus.poller import Poller
+from atrader.bus.poller import Poller, Source
 from atrader.bus.sockets import SocketOptions, close_context
 from atrader.bus.stream_client import AsyncStreamClient, StreamClient
 from atrader.bus.stream_messages import Gap, Message, latest_by_topic, read_body
@@ -29,6 +29,7 @@ __all__ = [
     "Poller",
     "Reply",
     "SocketOptions",
+    "Source",
     "StreamClient",
     "StreamServer",
     "SyncCallClient",

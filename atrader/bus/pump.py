@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import zmq
 
-from atrader.bus.sockets import Socket
+from atrader.bus.sockets import Socket, is_readable
 
 _BATCH: Final = 64  # messages per turn of the loop, so that a flood does not starve everything else in it
 
@@ -69,11 +69,11 @@ class Pump:
     def _drain(self) -> None:
         try:
             for _ in range(_BATCH):
-                if not self._running:
+                if not self._running or not is_readable(self._socket):
                     return
                 self._on_message(self._socket.recv_multipart(zmq.DONTWAIT, copy=False))
         except zmq.Again:
-            return
+            return  # a message whose peer went away meanwhile
         except zmq.ZMQError:
             self.stop()  # the context ended under us
             return

@@ -12,7 +12,7 @@ import zmq
 from atrader.bus.curve import CurveKeys
 from atrader.bus.endpoints import Endpoint
 from atrader.bus.notices import Notices, OnError
-from atrader.bus.sockets import Socket, SocketOptions, client_socket
+from atrader.bus.sockets import Socket, SocketOptions, client_socket, is_readable
 from atrader.bus.stream_messages import (
     END,
     HEARTBEAT_TOPIC,
@@ -102,6 +102,8 @@ class StreamClient:
         """
         items: list[Item] = []
         for _ in range(max_messages):
+            if not is_readable(self._socket):
+                break
             try:
                 frames = self._socket.recv_multipart(zmq.DONTWAIT)
             except zmq.Again:

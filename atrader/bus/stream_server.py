@@ -17,6 +17,8 @@ from atrader.bus.stream_messages import END, HEARTBEAT_TOPIC, heartbeat_body, to
 from atrader.errors import WireError
 from atrader.wire import StreamSchema
 
+_MORE: Final = int(zmq.SNDMORE | zmq.DONTWAIT)
+_LAST: Final = int(zmq.DONTWAIT)
 STREAM_OPTIONS: Final = SocketOptions(hwm=10_000, linger_ms=200)
 
 
@@ -98,8 +100,8 @@ class StreamServer:
             raise WireError(f"{schema.kind}: a value has no form on the wire: {error}") from error
         state.seq = seq
         state.ring.append(body)
-        self._socket.send(state.frame, zmq.SNDMORE | zmq.DONTWAIT)
-        self._socket.send(body, zmq.DONTWAIT)
+        self._socket.send(state.frame, _MORE)
+        self._socket.send(body, _LAST)
         self.counters["published"] += 1
         return seq
 

@@ -188,5 +188,4 @@ class Bookkeeper:
         return [*shares, (trades[-1], left)] if trades else []
 
     def _note_trade(self, trade: Trade, batch: Batch) -> None:
-        batch.trade(trade, self._moves.now_ns())
-        self._publisher.note_trade(trade)
+        self._publisher.note_trade(trade, batch.trade(trade, self._moves.now_ns()))

@@ -213,12 +213,12 @@ class FillBooking:
 
     def _keep(self, fill: Fill, trade: Trade, batch: Batch) -> None:
         batch.fill(fill)
-        batch.trade(trade, fill.time_ns)
+        body = batch.trade(trade, fill.time_ns)
         self._won += fill.profit
         if trade.magic != FOREIGN_MAGIC:
             self._day.fill(fill, batch)
             self._day.closed(trade, batch)
-        self._publisher.note_trade(trade)
+        self._publisher.note_trade(trade, body)
 
     def _count(self, entry: Entry, report: FillReport, batch: Batch) -> None:
         """Bring the order up to date: units, average price, state."""

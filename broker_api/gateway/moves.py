@@ -74,5 +74,4 @@ class Moves:
         update["version"] = order.version + 1
         entry.order = order.model_copy(update=update)
         self._book.keep(entry)
-        batch.order(entry)
-        self._publisher.note_order(entry.order)
+        self._publisher.note_order(entry.order, batch.order(entry))

@@ -46,6 +46,7 @@ class Outbox:
         self._history = history
         self._log = log
         self._news = asyncio.Event()
+        self._gathering: asyncio.TimerHandle | None = None
         self._acknowledged: int | None = None
         self._complained = False
 
@@ -55,14 +56,18 @@ class Outbox:
         return max(0, self._journal.read.outbox_last() - (self._acknowledged or 0))
 
     def on_commit(self) -> None:
-        """Note that there may be new rows; the journal calls this."""
+        """Note that there may be new rows; the journal calls this. Nothing is woken while an order is on its way."""
+        if self._gathering is None:
+            self._gathering = asyncio.get_running_loop().call_later(_GATHER_S, self._gathered)
+
+    def _gathered(self) -> None:
+        self._gathering = None
         self._news.set()
 
     async def run(self) -> None:
         """Push rows for ever; while the data layer is away, try again."""
         while True:
             await self._news.wait()
-            await asyncio.sleep(_GATHER_S)
             self._news.clear()
             try:
                 while await self._push():

@@ -41,18 +41,19 @@ class Publisher:
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
-        self._orders: list[Order] = []
-        self._trades: list[Trade] = []
+        self._orders: list[tuple[str, str]] = []  # instance, JSON
+        self._trades: list[tuple[str, str]] = []
         self.news: set[str] = set()  # instances with events since somebody emptied it
 
-    def note_order(self, order: Order) -> None:
-        """Publish an order with the next commit."""
-        if order.state is not OrderState.SENT and order.state is not OrderState.NEW:
-            self._orders.append(order)
+    def note_order(self, order: Order, body: str) -> None:
+        """Publish an order, and the JSON of it that the journal gets, with the next commit."""
+        if order.state is not OrderState.SENT and order.state is not OrderState.NEW and order.intent.instance:
+            self._orders.append((order.intent.instance, body))
 
-    def note_trade(self, trade: Trade) -> None:
-        """Publish a trade with the next commit."""
-        self._trades.append(trade)
+    def note_trade(self, trade: Trade, body: str) -> None:
+        """Publish a trade, and the JSON of it that the journal gets, with the next commit."""
+        if trade.instance:
+            self._trades.append((trade.instance, body))
 
     def on_commit(self) -> None:
         """Publish everything noted; the journal calls this."""
@@ -61,14 +62,12 @@ class Publisher:
         reached("after-answer-before-publish")
         orders, self._orders = self._orders, []
         trades, self._trades = self._trades, []
-        for order in orders:
-            if order.intent.instance:
-                self.news.add(order.intent.instance)
-                self._stream.publish(order_topic(order.intent.instance), ORDER_EVENT, (order.model_dump_json(),))
-        for trade in trades:
-            if trade.instance:
-                self.news.add(trade.instance)
-                self._stream.publish(trade_topic(trade.instance), TRADE_EVENT, (trade.model_dump_json(),))
+        for instance, body in orders:
+            self.news.add(instance)
+            self._stream.publish(order_topic(instance), ORDER_EVENT, (body,))
+        for instance, body in trades:
+            self.news.add(instance)
+            self._stream.publish(trade_topic(instance), TRADE_EVENT, (body,))
 
     def position(self, instance: str) -> tuple[int, int, int]:
         """Return epoch, number of the last order event and of the last trade event of an instance."""

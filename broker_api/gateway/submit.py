@@ -218,11 +218,11 @@ class Submitter:
         order = entry.order
         wish = order.state is OrderState.SENT
         batch = Batch(self._book.account, ("open" if intent.action == "open" else "exit") if wish else "fact")
-        batch.order(entry)
+        body = batch.order(entry)
         self._book.add(entry)
         if order.state is OrderState.DONE:
             self._bookkeeper.carry_out(intent, batch)
-        self._publisher.note_order(order)
+        self._publisher.note_order(order, body)
         try:
             await self._journal.commit(batch)
         except JournalFull as full:

@@ -54,8 +54,8 @@ class Batch:
         self.statements: list[Statement] = []
         self._prefix = f'{{"account":{json.dumps(account)},'
 
-    def order(self, entry: Entry) -> None:
-        """Write the newest version of an order."""
+    def order(self, entry: Entry) -> str:
+        """Write the newest version of an order; returns it as JSON, as it also goes to the worker."""
         order = entry.order
         intent, body = order.intent, order.model_dump_json()
         self.statements.append(
@@ -68,6 +68,7 @@ class Batch:
             )
         )  # fmt: skip
         self.history("orders", order.updated_ns, self._prefix + body[1:])
+        return body
 
     def fill(self, fill: Fill) -> None:
         """Write a fill; a second one with the same id is an error of the whole batch."""
@@ -80,12 +81,13 @@ class Batch:
         """Remember that a booking of financing was worked in."""
         self.statements.append((_SWAP, (transaction_id, body)))
 
-    def trade(self, trade: Trade, time_ns: int) -> None:
-        """Write the newest version of a trade."""
+    def trade(self, trade: Trade, time_ns: int) -> str:
+        """Write the newest version of a trade; returns it as JSON, as it also goes to the worker."""
         body = trade.model_dump_json()
         row = (trade.trade_id, trade.magic, int(trade.is_open), trade.version, trade.close_time_ns, body)
         self.statements.append((_TRADE, row))
         self.history("trades", time_ns, body)
+        return body
 
     def history(self, destination: str, time_ns: int, body: str) -> None:
         """Add a row (JSON map) to the outbox only."""

@@ -109,10 +109,7 @@ class Journal:
         JournalFull
             When a wish cannot be written; it is forgotten and may be handed over again.
         """
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.append(_Waiting(batch, done))
-        self._plan_turn()
-        await asyncio.shield(done)
+        await self._hand_over(batch)
 
     def stage(self, batch: Batch) -> None:
         """Have a fact written with the next commit, which is planned; returns before that."""
@@ -126,10 +123,7 @@ class Journal:
     async def settle(self) -> None:
         """Wait until everything handed over so far is on disk."""
         if self._queue:
-            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._queue.append(_Waiting(_EMPTY, done))
-            self._plan_turn()
-            await asyncio.shield(done)
+            await self._hand_over(_EMPTY)
 
     @property
     def waiting(self) -> int:
@@ -165,6 +159,13 @@ class Journal:
         self._queue.clear()
         self._quiet.clear()
         self.close()
+
+    def _hand_over(self, batch: Batch) -> asyncio.Future[None]:
+        """Queue a batch; who stops waiting cancels this future of its own and nothing else."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.append(_Waiting(batch, done))
+        self._plan_turn()
+        return done
 
     def _plan_turn(self) -> None:
         if self._turn is None:

@@ -69,7 +69,8 @@ class SyntheticFeed:
             due = [tick for tick in prices.until(now_ns) if self._is_open(tick)]
             if due:
                 self._last_mids.update((tick.instrument, tick.mid) for tick in due)
-                self._sink.ticks([tick._replace(received_ns=now_ns) for tick in due])
+                received_ns = self._clock.now_ns()  # they exist from here on: making them up is no latency
+                self._sink.ticks([tick._replace(received_ns=received_ns) for tick in due])
             wait_s = (prices.next_ns - self._clock.now_ns()) / NS_PER_S
             await asyncio.sleep(min(max(wait_s, 0.0), _LONGEST_SLEEP_S))
 
