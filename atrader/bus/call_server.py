@@ -67,8 +67,9 @@ class CallServer:
     """Answers calls on one endpoint, from the asyncio loop it was started in.
 
     A plain handler runs in the loop at once and must be quick; a coroutine runs as a task of its own, so a slow one
-    delays nobody. A request whose deadline has passed when it is read is not carried out. Errors of `atrader.errors` go
-    to the caller; any other exception becomes an `InternalError` there and goes to `on_error` here.
+    delays nobody; a future is answered when it is done, and cancelled when the server closes before. A request whose
+    deadline has passed when it is read is not carried out. Errors of `atrader.errors` go to the caller; any other
+    exception becomes an `InternalError` there and goes to `on_error` here.
 
     Parameters
     ----------
@@ -112,7 +113,7 @@ class CallServer:
         self._grace_s = grace_s
         self._options = options or SocketOptions()
         self._clock = clock or SystemClock()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Future[Any]] = set()
         self._socket: Socket | None = None
         self._pump: Pump | None = None
         self.endpoint = self._asked
@@ -179,10 +180,12 @@ class CallServer:
     def _handle(self, handler: Handler, request: Request, caller: Caller, head: list[bytes]) -> None:
         try:
             result = handler(request, caller)
-            if not inspect.isawaitable(result):
+            if isinstance(result, asyncio.Future):
+                self._await_outcome(result, request, head)
+            elif inspect.isawaitable(result):
+                self._start(result, request, head)
+            else:
                 self._answer(head, request, result)
-                return
-            self._start(result, request, head)
         except Exception as error:  # noqa: BLE001 - boundary: no request may end the server
             self._fail(head, request, error)
 
@@ -195,11 +198,29 @@ class CallServer:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def _await_outcome(self, work: asyncio.Future[Answer | Reply], request: Request, head: list[bytes]) -> None:
+        if len(self._tasks) >= self._max_running:
+            self.counters["refused"] += 1
+            work.cancel()
+            raise Retryable(f"{request.kind}: {self._max_running} calls are running already at {self.endpoint}")
+        self._tasks.add(work)
+        work.add_done_callback(lambda done: self._on_outcome(done, request, head))
+
+    def _on_outcome(self, work: asyncio.Future[Answer | Reply], request: Request, head: list[bytes]) -> None:
+        self._tasks.discard(work)
+        if work.cancelled():
+            self._fail(head, request, _closed(request))
+            return
+        try:
+            self._answer(head, request, work.result())
+        except Exception as error:  # noqa: BLE001 - boundary: no request may end the server
+            self._fail(head, request, error)
+
     async def _finish(self, work: Awaitable[Answer | Reply], request: Request, head: list[bytes]) -> None:
         try:
             self._answer(head, request, await work)
         except asyncio.CancelledError:
-            self._fail(head, request, UnknownOutcome(f"{request.kind}: the server closed while it worked on this"))
+            self._fail(head, request, _closed(request))
             raise
         except Exception as error:  # noqa: BLE001 - boundary: no request may end the server
             self._fail(head, request, error)
@@ -234,6 +255,10 @@ class CallServer:
             self.counters["dropped"] += 1  # the peer does not read its answers
         except zmq.ZMQError:
             self.counters["unreachable"] += 1
+
+
+def _closed(request: Request) -> UnknownOutcome:
+    return UnknownOutcome(f"{request.kind}: the server closed while it worked on this")
 
 
 def _expired(request: Request, late_ns: int) -> DeadlineExceeded:

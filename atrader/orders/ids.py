@@ -6,6 +6,7 @@ at most 18 characters of ``[a-z0-9]`` starting with a letter - the only form val
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 MAX_MAGIC = 2**31 - 1
@@ -34,6 +35,7 @@ def _base36(number: int) -> str:
     return digits or "0"
 
 
+@lru_cache(maxsize=4096)
 def client_id_of(intent_id: IntentId) -> str:
     """Derive the client order id of an intent; the same intent always gives the same id.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -63,15 +64,14 @@ class Calls:
             Synchronise: self.synchronise,
         }
 
-    async def submit(self, request: Submit, caller: Caller) -> OrderAnswer:
+    def submit(self, request: Submit, caller: Caller) -> asyncio.Future[OrderAnswer]:
         """Carry an intent out; see `Submitter.submit`."""
         gateway, intent = self._gateway, request.intent
         gateway.intake.check_origin(intent)
         if gateway.states.closing and intent.action == "open":
             raise Retryable("the gateway is being stopped: ask its successor")
         left_s = (caller.deadline_ns - self._clock.now_ns()) / NS_PER_S - _ANSWER_MARGIN_S
-        order, duplicate = await gateway.submitter.submit(intent, max(0.0, min(ANSWER_S, left_s)))
-        return OrderAnswer.model_construct(order=order, duplicate=duplicate)
+        return gateway.submitter.answer(intent, max(0.0, min(ANSWER_S, left_s)))
 
     async def attach(self, request: Attach, caller: Caller) -> InstanceSnapshot:
         """Give a worker everything it owns, as it is on disk."""

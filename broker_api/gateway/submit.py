@@ -10,12 +10,14 @@ from typing import Any, Final, NamedTuple
 from atrader.clock import Clock
 from atrader.configuration.account import AccountConfig
 from atrader.errors import DeadlineExceeded, Rejected, Retryable, UnknownOutcome
+from atrader.messages.gateway import OrderAnswer
 from atrader.orders.ids import intent_id_of
 from atrader.orders.model import Intent, Order
 from atrader.orders.states import IN_FLIGHT, OrderState
 from broker_api.adapter import Adapter, AnyReport
 from broker_api.gateway import translate
 from broker_api.gateway.alerts import Alerts
+from broker_api.gateway.answers import Answers
 from broker_api.gateway.apply import Bookkeeper
 from broker_api.gateway.book import Book, reused
 from broker_api.gateway.budget import Budget, Priority
@@ -86,6 +88,7 @@ class Submitter:
         self._clock = clock
         self._tasks = tasks
         self._online = online
+        self._answers = Answers(book, journal)
         self._running: dict[str, _Running] = {}
         self._resumed: set[asyncio.Task[Any]] = set()
         self._sending: set[str] = set()
@@ -112,17 +115,24 @@ class Submitter:
         Retryable
             Nothing was sent yet, as the broker is away or the request budget is used up: ask again.
         """
+        found = await self.answer(intent, timeout_s)
+        return found.order, found.duplicate
+
+    def answer(self, intent: Intent, timeout_s: float = ANSWER_S) -> asyncio.Future[OrderAnswer]:
+        """Begin to carry an intent out and return its future answer; see `submit`, also for what is raised at once.
+
+        Cancelling the future stops nothing.
+        """
         digest = digest_of(intent)
         running = self._running_of(intent, digest)
-        if running is None:
-            known = self._book.known(intent, digest)
-            if known is not None:
-                return await self._on_disk(known.order.client_id, timeout_s), True
-            if intent.action == "open" and self._journal.is_full:
-                raise JournalFull("the journal cannot be written: nothing opens until there is room")
-            return await self._wait_for(intent.client_id, self._begin(intent, digest), timeout_s), False
-        client_id, task = running
-        return await self._wait_for(client_id, task, timeout_s), True
+        if running is not None:
+            return self._answers.promise(*running, timeout_s, duplicate=True)
+        known = self._book.known(intent, digest)
+        if known is not None:
+            return asyncio.ensure_future(self._answers.on_disk(known.order.client_id, timeout_s, duplicate=True))
+        if intent.action == "open" and self._journal.is_full:
+            raise JournalFull("the journal cannot be written: nothing opens until there is room")
+        return self._answers.promise(intent.client_id, self._begin(intent, digest), timeout_s, duplicate=False)
 
     def begin(self, intent: Intent) -> asyncio.Task[None]:
         """Carry out an intent of the gateway's own; returns at once."""
@@ -189,25 +199,6 @@ class Submitter:
         error = None if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, (Rejected, Retryable)):  # those are answers
             self._tasks.fail(error)
-
-    async def _wait_for(self, client_id: str, task: asyncio.Task[None], timeout_s: float) -> Order:
-        await asyncio.wait((task,), timeout=timeout_s)
-        if task.done() and not task.cancelled():
-            task.result()
-        return await self._on_disk(client_id, timeout_s)
-
-    async def _on_disk(self, client_id: str, timeout_s: float) -> Order:
-        """Return an order as the journal has it: memory is ahead of it for a moment, or while the disk is full."""
-        if self._journal.waiting:
-            try:
-                async with asyncio.timeout(timeout_s):
-                    await self._journal.settle()
-            except TimeoutError as error:
-                raise Retryable("the journal cannot be written at present: ask again") from error
-        entry = self._book.entry(client_id)
-        if entry is None:
-            raise Retryable("nothing was sent yet: the broker is away or the request budget is used up; ask again")
-        return entry.order
 
     async def _carry_out(self, intent: Intent, digest: bytes) -> None:
         if not self._online.is_set():

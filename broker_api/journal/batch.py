@@ -14,7 +14,7 @@ BatchKind = Literal["open", "exit", "fact"]
 _ORDER = """
 INSERT INTO orders (client_id, magic, n, decision, state, version, created_ns, updated_ns, watermark, digest, body)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (client_id) DO UPDATE SET
+ON CONFLICT (magic, n) DO UPDATE SET
     state = excluded.state, version = excluded.version, updated_ns = excluded.updated_ns,
     watermark = excluded.watermark, body = excluded.body
 """
@@ -28,10 +28,10 @@ ON CONFLICT (trade_id) DO UPDATE SET
 """
 _OUTBOX = "INSERT INTO outbox (destination, time_ns, body) VALUES (?, ?, ?)"
 _META = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
-_PRUNE = "DELETE FROM outbox WHERE seq <= ?"
+# The last row stays: the next one is numbered after it.
+_PRUNE = "DELETE FROM outbox WHERE seq <= ? AND seq < (SELECT MAX(seq) FROM outbox)"
 _RAISE = "UPDATE outbox SET seq = seq + ?"
-_FIRST = "INSERT INTO sqlite_sequence (name, seq) SELECT 'outbox', 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence)"
-_RAISE_NEXT = "UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'outbox'"
+_FIRST = "INSERT INTO outbox SELECT 0, '', 0, '' WHERE NOT EXISTS (SELECT 1 FROM outbox)"  # for nobody
 
 Statement = tuple[str, tuple[object, ...]]
 
@@ -95,6 +95,7 @@ class Batch:
 
     def meta(self, key: str, value: str) -> None:
         """Write a named value."""
+        self.statements = [item for item in self.statements if item[0] is not _META or item[1][0] != key]
         self.statements.append((_META, (key, value)))
 
     def prune_outbox(self, upto_seq: int) -> None:
@@ -103,4 +104,4 @@ class Batch:
 
     def raise_outbox(self, by: int) -> None:
         """Raise the numbers of the outbox, by at least its highest: the data layer knows those numbers already."""
-        self.statements += [(_FIRST, ()), (_RAISE, (by,)), (_RAISE_NEXT, (by,))]
+        self.statements += [(_FIRST, ()), (_RAISE, (by,))]

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from atrader.orders.ids import intent_id_of
 from atrader.orders.model import Order, Trade
 from broker_api.journal.entry import Entry
 
@@ -34,8 +35,11 @@ class Reading:
         return [_entry(row) for row in rows]
 
     def order(self, client_id: str) -> Entry | None:
-        """Return an order by client id."""
-        row = self._connection.execute(f"{_ENTRY} WHERE client_id = ?", (client_id,)).fetchone()
+        """Return an order by client id; None as well when the id is none of ours."""
+        intent_id = intent_id_of(client_id)
+        if intent_id is None:
+            return None
+        row = self._connection.execute(f"{_ENTRY} WHERE magic = ? AND n = ?", intent_id).fetchone()
         return None if row is None else _entry(row)
 
     def order_of_decision(self, magic: int, decision: str) -> Entry | None:
@@ -111,14 +115,15 @@ class Reading:
     def outbox_after(self, seq: int, limit: int) -> list[OutboxLine]:
         """Return outbox rows after a sequence number, in order."""
         rows = self._connection.execute(
-            "SELECT seq, destination, time_ns, body FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit)
+            "SELECT seq, destination, time_ns, body FROM outbox WHERE seq > ? AND destination <> ''"
+            " ORDER BY seq LIMIT ?",
+            (seq, limit),
         )
         return [OutboxLine(*row) for row in rows]
 
     def outbox_last(self) -> int:
         """Return the highest sequence number ever given to an outbox row; 0 = none."""
-        row = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
-        return 0 if row is None else int(row[0])
+        return int(self._connection.execute("SELECT MAX(seq) FROM outbox").fetchone()[0] or 0)
 
 
 def _entry(row: tuple[str, int, bytes]) -> Entry:

@@ -12,9 +12,11 @@ from atrader.runtime.sqlite_schema import bring_to_version
 VERSION: Final = 1
 APPLICATION_ID: Final = 0x61747264  # "atrd": whoever looks at the file sees whose it is
 
+# Each index and each table of its own is a page more that every order writes. So orders are found by magic number and
+# counter, which their client id is made of, and the last row of the outbox is never deleted: it keeps the numbering.
 _TABLES: Final = """
 CREATE TABLE orders (
-    client_id TEXT PRIMARY KEY,
+    client_id TEXT NOT NULL,
     magic INTEGER NOT NULL,
     n INTEGER NOT NULL,
     decision TEXT,
@@ -25,7 +27,7 @@ CREATE TABLE orders (
     watermark INTEGER NOT NULL,
     digest BLOB NOT NULL,
     body TEXT NOT NULL,
-    UNIQUE (magic, n)
+    PRIMARY KEY (magic, n)
 );
 CREATE UNIQUE INDEX orders_by_decision ON orders (magic, decision) WHERE decision IS NOT NULL;
 CREATE INDEX orders_open ON orders (state) WHERE state IN ('NEW', 'SENT', 'UNKNOWN', 'WORKING', 'PARTIAL');
@@ -49,7 +51,7 @@ CREATE TABLE trades (
 CREATE INDEX trades_open ON trades (is_open) WHERE is_open = 1;
 CREATE INDEX trades_closed ON trades (magic, close_time_ns) WHERE is_open = 0;
 CREATE TABLE outbox (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    seq INTEGER PRIMARY KEY,
     destination TEXT NOT NULL,
     time_ns INTEGER NOT NULL,
     body TEXT NOT NULL

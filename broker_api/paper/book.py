@@ -94,6 +94,7 @@ class Book:
     ) -> None:
         self.path = path
         self._db: sqlite3.Connection | None = None
+        self._working: set[str] = set()  # client ids with a row in ``orders``: most are filled before they get one
         try:
             # Transactions are begun by hand: isolation_level None keeps the module from doing it.
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -126,6 +127,7 @@ class Book:
         balance, number, swap_ns = self._one("SELECT balance, transaction_id, swap_ns FROM account")
         orders = [WorkingOrder.model_validate_json(body) for (body,) in self._all("orders", "broker_id")]
         tickets = [Ticket.model_validate_json(body) for (body,) in self._all("tickets", "number")]
+        self._working = {working.order.client_id for working in orders}  # also after a write that failed
         quotes = self._connection.execute("SELECT instrument, time_ns, bid, ask FROM quotes").fetchall()
         return BookState(
             balance=Decimal(balance),
@@ -258,6 +260,7 @@ class Book:
             )
         jump = 0 if kept[3] or kept[2] == boot_id else JUMP
         db.execute("UPDATE account SET boot_id = ?, closed = 0, transaction_id = transaction_id + ?", (boot_id, jump))
+        self._working = {client_id for (client_id,) in db.execute("SELECT client_id FROM orders")}
 
     def _write_rows(
         self,
@@ -273,8 +276,11 @@ class Book:
         db.executemany("INSERT INTO reports VALUES (?, ?, ?, ?, ?)", map(_report_row, changes.reports))
         for client_id, working in changes.orders.items():
             if working is None:
-                db.execute("DELETE FROM orders WHERE client_id = ?", (client_id,))
+                if client_id in self._working:
+                    db.execute("DELETE FROM orders WHERE client_id = ?", (client_id,))
+                    self._working.discard(client_id)
             else:
+                self._working.add(client_id)
                 row = (client_id, int(working.broker_id), working.model_dump_json())
                 db.execute("INSERT OR REPLACE INTO orders VALUES (?, ?, ?)", row)
         for ticket_id, ticket in changes.tickets.items():
