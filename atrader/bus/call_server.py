@@ -145,6 +145,7 @@ class CallServer:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
+            await asyncio.sleep(0)  # a cancelled future is done at once, its caller is told in the next turn
         close_server_socket(self._socket, self.endpoint)
         self._socket = self._pump = None
 

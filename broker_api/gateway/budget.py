@@ -43,11 +43,17 @@ class Budget:
         self._numbers = itertools.count()
         self._timer: asyncio.TimerHandle | None = None
 
+    def take_at_once(self) -> bool:
+        """Take a request if one may be made now: nobody waits and tokens are left."""
+        self._fill()
+        if self._waiting or self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True
+
     async def take(self, priority: Priority) -> None:
         """Wait until a request of this priority may be made; at once while nobody waits and tokens are left."""
-        self._fill()
-        if not self._waiting and self._tokens >= 1.0:
-            self._tokens -= 1.0
+        if self.take_at_once():
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (priority, next(self._numbers), turn))

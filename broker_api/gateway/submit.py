@@ -42,6 +42,12 @@ class _Running(NamedTuple):
     task: asyncio.Task[None]
 
 
+class _Written(NamedTuple):
+    entry: Entry
+    is_wish: bool  # to be sent
+    on_disk: asyncio.Future[None]
+
+
 class Submitter:
     """Carries intents out.
 
@@ -132,7 +138,15 @@ class Submitter:
             return asyncio.ensure_future(self._answers.on_disk(known.order.client_id, timeout_s, duplicate=True))
         if intent.action == "open" and self._journal.is_full:
             raise JournalFull("the journal cannot be written: nothing opens until there is room")
-        return self._answers.promise(intent.client_id, self._begin(intent, digest), timeout_s, duplicate=False)
+        at_once = self._online.is_set() and self._budget.take_at_once()
+        # Handed to the journal before there is a task: it is on disk when the task begins, a turn of the loop earlier.
+        try:
+            written = self._write_down(intent, digest) if at_once else None
+        except Exception as error:  # boundary: as in the task, the memory may no longer be true after this
+            self._tasks.fail(error)
+            raise
+        task = self._begin(intent, digest, written)
+        return self._answers.promise(intent.client_id, task, timeout_s, duplicate=False)
 
     def begin(self, intent: Intent) -> asyncio.Task[None]:
         """Carry out an intent of the gateway's own; returns at once."""
@@ -171,9 +185,9 @@ class Submitter:
         running = (intent_id_of(client_id) for client_id in self._running)
         return max((found.n for found in running if found is not None and found.magic == magic), default=0)
 
-    def _begin(self, intent: Intent, digest: bytes) -> asyncio.Task[None]:
+    def _begin(self, intent: Intent, digest: bytes, written: _Written | None = None) -> asyncio.Task[None]:
         client_id = intent.client_id
-        task = asyncio.get_running_loop().create_task(self._carry_out(intent, digest))
+        task = asyncio.get_running_loop().create_task(self._carry_out(intent, digest, written))
         self._running[client_id] = _Running(digest, task)
         if intent.decision is not None:
             self._decisions[intent.magic, intent.decision] = client_id
@@ -200,29 +214,36 @@ class Submitter:
         if error is not None and not isinstance(error, (Rejected, Retryable)):  # those are answers
             self._tasks.fail(error)
 
-    async def _carry_out(self, intent: Intent, digest: bytes) -> None:
-        if not self._online.is_set():
-            await self._online.wait()
-        await self._budget.take(priority_of(intent))
-        reached("before-journal")
-        entry = self._intake.take(intent, digest, self._bookkeeper.watermark)
-        order = entry.order
-        wish = order.state is OrderState.SENT
-        batch = Batch(self._book.account, ("open" if intent.action == "open" else "exit") if wish else "fact")
-        body = batch.order(entry)
-        self._book.add(entry)
-        if order.state is OrderState.DONE:
-            self._bookkeeper.carry_out(intent, batch)
-        self._publisher.note_order(order, body)
+    async def _carry_out(self, intent: Intent, digest: bytes, written: _Written | None) -> None:
+        if written is None:
+            if not self._online.is_set():
+                await self._online.wait()
+            await self._budget.take(priority_of(intent))
+            written = self._write_down(intent, digest)
+        entry, is_wish, on_disk = written
         try:
-            await self._journal.commit(batch)
+            await on_disk
         except JournalFull as full:
             self._book.forget(entry)
             if intent.action == "open":
                 raise
             raise Retryable(full.message, details=full.details) from full
-        if wish:
+        if is_wish:
             await self._send(entry)
+
+    def _write_down(self, intent: Intent, digest: bytes) -> _Written:
+        """Decide about an intent and hand its order to the journal."""
+        reached("before-journal")
+        entry = self._intake.take(intent, digest, self._bookkeeper.watermark)
+        order = entry.order
+        is_wish = order.state is OrderState.SENT
+        batch = Batch(self._book.account, ("open" if intent.action == "open" else "exit") if is_wish else "fact")
+        body = batch.order(entry)
+        self._book.add(entry)
+        if order.state is OrderState.DONE:
+            self._bookkeeper.carry_out(intent, batch)
+        self._publisher.note_order(order, body)
+        return _Written(entry, is_wish, self._journal.commit(batch))
 
     async def _send(self, entry: Entry) -> None:
         """Send until it is certain that the broker may have it; only what was certainly not executed is sent again."""

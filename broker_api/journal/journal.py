@@ -99,17 +99,21 @@ class Journal:
         self.on_trouble: Callable[[sqlite3.Error | None], None] = _ignore
         self.on_damage: Callable[[sqlite3.Error], None] = _raise
 
-    async def commit(self, batch: Batch) -> None:
-        """Have a batch on disk before this returns; shares its fsync with whoever commits in the same loop turn.
+    def commit(self, batch: Batch) -> asyncio.Future[None]:
+        """Hand a batch over and return what to await: it is on disk when that is done.
 
-        Blocks for as long as a "fact" cannot be written. When the caller is cancelled the batch is still written.
+        It shares its fsync with whoever commits in the same loop turn. A "fact" that cannot be written is waited for as
+        long as it takes. When whoever waits is cancelled the batch is still written.
 
         Raises
         ------
         JournalFull
             When a wish cannot be written; it is forgotten and may be handed over again.
         """
-        await self._hand_over(batch)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.append(_Waiting(batch, done))
+        self._plan_turn()
+        return done
 
     def stage(self, batch: Batch) -> None:
         """Have a fact written with the next commit, which is planned; returns before that."""
@@ -123,7 +127,7 @@ class Journal:
     async def settle(self) -> None:
         """Wait until everything handed over so far is on disk."""
         if self._queue:
-            await self._hand_over(_EMPTY)
+            await self.commit(_EMPTY)
 
     @property
     def waiting(self) -> int:
@@ -159,13 +163,6 @@ class Journal:
         self._queue.clear()
         self._quiet.clear()
         self.close()
-
-    def _hand_over(self, batch: Batch) -> asyncio.Future[None]:
-        """Queue a batch; who stops waiting cancels this future of its own and nothing else."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.append(_Waiting(batch, done))
-        self._plan_turn()
-        return done
 
     def _plan_turn(self) -> None:
         if self._turn is None:

@@ -80,8 +80,14 @@ async def slow_echo(request: Echo, _: Caller) -> EchoAnswer:
     return EchoAnswer(text=request.text)
 
 
-@pytest.mark.parametrize("handler", [echo, slow_echo])
-def test_a_call_is_answered_by_functions_and_coroutines(stage: Stage, handler: Any):
+def promised_echo(request: Echo, _: Caller) -> asyncio.Future[EchoAnswer]:
+    promise: asyncio.Future[EchoAnswer] = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_later(request.delay_s, promise.set_result, EchoAnswer(text=request.text))
+    return promise
+
+
+@pytest.mark.parametrize("handler", [echo, slow_echo, promised_echo])
+def test_a_call_is_answered_by_functions_coroutines_and_futures(stage: Stage, handler: Any):
     async def scene() -> None:
         server = await stage.serve({Echo: handler})
         async with stage.asker() as asker:
@@ -295,7 +301,8 @@ def test_a_caller_whose_clock_is_behind_is_told_why_nothing_is_done(local: Stage
     asyncio.run(scene())
 
 
-def test_a_server_closed_in_mid_call_answers_unknown_outcome(stage: Stage):
+@pytest.mark.parametrize("promises", [False, True])
+def test_a_server_closed_in_mid_call_answers_unknown_outcome(stage: Stage, promises: bool):
     started = threading.Event()
 
     async def hang(request: Echo, _: Caller) -> EchoAnswer:
@@ -303,8 +310,12 @@ def test_a_server_closed_in_mid_call_answers_unknown_outcome(stage: Stage):
         await asyncio.sleep(3600)
         return EchoAnswer(text="")
 
+    def promise(request: Echo, _: Caller) -> asyncio.Future[EchoAnswer]:
+        started.set()
+        return asyncio.get_running_loop().create_future()
+
     async def scene() -> None:
-        server = await stage.serve({Echo: hang}, grace_s=0.01)
+        server = await stage.serve({Echo: promise if promises else hang}, grace_s=0.01)
         async with stage.asker() as asker:
             asking = asyncio.create_task(asker.ask(Echo()))
             await auntil(started.is_set, "the handler to start")
@@ -323,6 +334,29 @@ def test_closing_gives_running_handlers_time_to_end(local: Stage):
             await auntil(lambda: server.counters["received"], "the request")
             await server.close()
             assert (await asking).text == "done"
+        await server.close()
+
+    asyncio.run(scene())
+
+
+def test_a_future_that_fails_is_raised_in_the_caller_and_one_too_many_is_refused(local: Stage):
+    promises: list[asyncio.Future[EchoAnswer]] = []
+
+    def promise(request: Echo, _: Caller) -> asyncio.Future[EchoAnswer]:
+        promises.append(asyncio.get_running_loop().create_future())
+        return promises[-1]
+
+    async def scene() -> None:
+        server = await local.serve({Echo: promise}, max_running=1)
+        async with local.asker() as asker:
+            first = asyncio.create_task(asker.ask(Echo()))
+            await auntil(lambda: promises, "the first promise")
+            with pytest.raises(Retryable, match="1 calls are running"):
+                await asker.ask(Echo())
+            assert promises[1].cancelled()
+            promises[0].set_exception(Rejected("no"))
+            with pytest.raises(Rejected, match="no"):
+                await first
         await server.close()
 
     asyncio.run(scene())
