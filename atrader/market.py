@@ -138,6 +138,13 @@ BAR = stream_schema(
     ),
 )
 
+REVISION = stream_schema(
+    "revision", 1, (("instrument", str), ("timeframe", str), ("start_ns", int), ("end_ns", int), ("bars", int))
+)
+"""Bars that were published are not as they were, or some were missing: those with ``start_ns <= open_time < end_ns``.
+
+``bars`` counts the stored bars that came or changed. Who holds bars of that period asks for them again."""
+
 
 REPLAY_STEP = stream_schema("replay-step", 1, (("step", int), ("market_ns", int), ("phase", str)))
 """One phase of one replay step: ``phase`` is ``prices`` (gateways) or the name of the worker whose turn it is."""
@@ -159,3 +166,8 @@ def tick_topic(instrument: str) -> str:
 def bar_topic(instrument: str, timeframe: str) -> str:
     """Topic of an instrument's complete bars on the data layer's stream."""
     return f"bar|{instrument}|{timeframe}"
+
+
+def revision_topic(instrument: str, timeframe: str) -> str:
+    """Topic of what becomes of an instrument's bars after they were published."""
+    return f"revision|{instrument}|{timeframe}"

@@ -17,6 +17,7 @@ from atrader.configuration.home import Home
 from atrader.errors import Rejected
 from atrader.timeframes import Timeframe
 from data_layer.archive import HistoryView
+from data_layer.backfill.service import Backfill, replay_handlers
 from data_layer.bars import BarLibrary
 from data_layer.bulk import BulkServer
 from data_layer.feeds import make_feed
@@ -89,6 +90,11 @@ class DataLayer:
             log,
         )
         self._history_writer = HistoryWriter(stores.history, log)
+        self._backfill = None
+        if not self._is_replay:
+            self._backfill = Backfill(
+                installation, stores, self.market, self._market_writer, home.data, self._host_clock, log
+            )
 
     async def run(self, beat: Beat, stop_requested: Callable[[], Awaitable[None]]) -> None:
         """Serve until told to stop, then write what is left.
@@ -182,7 +188,11 @@ class DataLayer:
             epoch=self.stream.epoch,
         )
         stack.callback(service.close)
-        calls = CallServer(self._home.endpoint("data.call"), service.handlers(), on_error=self._on_error)
+        if self._backfill is not None:
+            stack.push_async_callback(self._backfill.close)
+            self._backfill.prepare(service.open_trades)
+        handlers = {**service.handlers(), **(self._backfill.handlers() if self._backfill else replay_handlers())}
+        calls = CallServer(self._home.endpoint("data.call"), handlers, on_error=self._on_error)
         receiver = Receiver(self._sink, is_replay=self._is_replay)
         pushes = BeatServer(self._home.endpoint("data.push"), receiver.on_push, on_error=self._on_error)
         bulk = BulkServer(
@@ -205,6 +215,8 @@ class DataLayer:
             work.append(self._feed.run())
         if self._is_replay:
             work.append(self._sink.gate.repeat())
+        if self._backfill is not None:
+            work.append(self._backfill.run())
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one) for one in work]
             await stop_requested()

@@ -8,11 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+import numpy as np
+
 from atrader.bus import StreamServer
 from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S
 from atrader.errors import ConfigError, Rejected
-from atrader.market import BAR, TICK, Bar, Bars, Tick, bar_topic, tick_topic
+from atrader.market import BAR, REVISION, TICK, Bar, Bars, Tick, bar_topic, revision_topic, tick_topic
 from atrader.timeframes import Timeframe
 from data_layer.bars import BarBuilder, BarLibrary, IncrementalAggregator, divides
 from data_layer.prices import LastPrices, is_sound
@@ -63,6 +65,7 @@ class _Fed:
     ready_made: list[Bar] = field(default_factory=list)
     horizon_ns: int = 0  # published up to here
     emitted_ns: int = 0  # handed to the writer up to here
+    follows: bool = False  # its bars come from a bar source: complete when that has told them, not by the clock
 
 
 class LiveMarket:
@@ -113,6 +116,7 @@ class LiveMarket:
         self._aggregators: dict[str, dict[str, IncrementalAggregator]] = {}
         self._waiting: dict[str, list[Bar]] = {}
         self._revisions: Counter[str] = Counter()
+        self._doubtful: dict[str, list[tuple[int, int]]] = {}
         self._lock = threading.Lock()
         self.base = base
         self.prices = LastPrices()
@@ -128,6 +132,9 @@ class LiveMarket:
         """Go on where a predecessor stopped: with its forming bar, and without opening a stored bar again."""
         calendar = self._calendar_of(instrument)
         builder = BarBuilder(self.base, calendar, complete_until_ns, forming)
+        now_ns = self._now_ns()
+        begun_ns = calendar.bar_open(now_ns, self.base) if builder.forming is None else builder.forming.open_time_ns
+        self._doubtful.setdefault(instrument, []).append((begun_ns, calendar.next_bar_open(now_ns, self.base)))
         horizon_ns = complete_until_ns if builder.forming is None else builder.forming.open_time_ns
         self._fed[instrument] = _Fed(calendar, builder, horizon_ns=horizon_ns, emitted_ns=horizon_ns)
         if self.bar_share is not None:
@@ -145,7 +152,7 @@ class LiveMarket:
                     self.price_table.put(tick)
                 self._stream.publish(tick_topic(tick.instrument), TICK, tuple(tick))
                 taken.append(tick)
-            done = fed.builder.add(tick) if build else None
+            done = fed.builder.add(tick) if build and not fed.follows else None
             if self.bar_share is not None:
                 self.bar_share.show_forming((tick.instrument, self.base.name), fed.builder.forming)
             if done is not None:
@@ -159,9 +166,41 @@ class LiveMarket:
         """Take a complete base bar that a feed brings; it is published by the next `advance`."""
         self._feed(instrument).ready_made.append(bar)
 
+    def follow(self, instrument: str) -> None:
+        """Publish what a bar source tells of an instrument (see `told`) instead of bars built from quotes."""
+        fed = self._feed(instrument)
+        fed.follows = True
+        last = self._library.bars(instrument, self.base, count=1, horizon_ns=self._now_ns())
+        if len(last):
+            fed.horizon_ns = fed.emitted_ns = fed.calendar.next_bar_open(int(last.open_time_ns[0]), self.base)
+
+    def take_doubtful(self, instrument: str, time_ns: int) -> list[tuple[int, int]]:
+        """Return the periods before a time whose bars lack quotes, since nobody listened in the middle; each once."""
+        found = self._doubtful.get(instrument, [])
+        self._doubtful[instrument] = [one for one in found if one[1] > time_ns]
+        return [one for one in found if one[1] <= time_ns]
+
+    def next_close_ns(self, instrument: str, time_ns: int) -> int:
+        """Return when the base bar that covers a time ends."""
+        return self._calendar_of(instrument).next_bar_open(time_ns, self.base)
+
+    def told(self, instrument: str, bars: Bars, start_ns: int, until_ns: int) -> None:
+        """Take base bars that a source told, all there are in ``[start_ns, until_ns)``; they are stored already.
+
+        Of an instrument that follows its source, those that come next are published as bars; all others are what
+        `revised` is for.
+        """
+        fed = self._fed.get(instrument)
+        if fed is None or not fed.follows or not start_ns <= fed.emitted_ns < until_ns:
+            return
+        first = int(np.searchsorted(bars.open_time_ns, fed.emitted_ns))
+        self._emit(instrument, fed, tuple(map(bars.row, range(first, len(bars)))), until_ns)
+
     def advance(self, time_ns: int) -> None:
         """Complete and hand over the bars that ended by a time (of the market, behind by the grace)."""
         for instrument, fed in self._fed.items():
+            if fed.follows:
+                continue
             done = fed.builder.advance(time_ns)
             bars = (*fed.ready_made, *((done,) if done is not None else ()))
             forming = fed.builder.forming
@@ -259,13 +298,32 @@ class LiveMarket:
         with self._lock:
             self._waiting.clear()
 
-    def revised(self, instrument: str) -> None:
-        """Note that stored bars were replaced."""
+    def revised(self, instrument: str, start_ns: int, end_ns: int, bars: int) -> None:
+        """Note that stored bars of a period came or changed, and tell those who hold bars built from them.
+
+        Parameters
+        ----------
+        bars : int
+            How many base bars.
+        """
         with self._lock:
             self._revisions[instrument] += 1
             if self.bar_share is not None:
                 self.bar_share.drop(instrument)
-        self._library.forget(instrument)
+            self._library.forget(instrument)
+            horizon_ns = self._horizon_ns(instrument)
+            timeframes = [self.base, *map(Timeframe.parse, self._aggregators.get(instrument, {}))]
+        calendar = self._calendar_of(instrument)
+        for timeframe in timeframes:
+            first_ns = calendar.bar_open(start_ns, timeframe)
+            stop_ns = calendar.next_bar_open(end_ns - 1, timeframe)
+            forming_ns = calendar.bar_open(horizon_ns, timeframe)
+            if timeframe != self.base and stop_ns > forming_ns:
+                del self._aggregators[instrument][timeframe.name]
+                self.subscribe(instrument, timeframe)
+            if first_ns < forming_ns:
+                values = (instrument, timeframe.name, first_ns, min(stop_ns, forming_ns), bars)
+                self._stream.publish(revision_topic(instrument, timeframe.name), REVISION, values)
 
     @property
     def late(self) -> int:

@@ -120,6 +120,11 @@ class Service:
         """End the thread that queries."""
         self._readers.shutdown()
 
+    async def open_trades(self) -> set[str]:
+        """Return the instruments of which trades are open, by the history."""
+        rows = await self._read(self._history_reader.query, QueryHistory(table="trades", state="open"))
+        return {str(row["instrument"]) for row in rows}
+
     def _prices(self, request: GetPrices, caller: Caller) -> PricesAnswer:
         return PricesAnswer(prices=self._market.prices.prices(request.instruments, self._now_ns()))
 
@@ -144,26 +149,24 @@ class Service:
     async def _import_bars(self, request: ImportBars, caller: Caller) -> Stored:
         timeframe = timeframe_of(request.timeframe)
         bars = bars_of_frames(caller.frames)
-        return await self._import(
-            request.instrument,
-            lambda store: store.put_bars(request.instrument, timeframe.name, request.source, bars),
+        stored = await self._import(
+            lambda store: store.put_bars(request.instrument, timeframe.name, request.source, bars)
         )
+        if stored.changed is not None:
+            self._market.revised(request.instrument, *stored.changed, stored.new + stored.revised)
+        return stored
 
     async def _import_ticks(self, request: ImportTicks, caller: Caller) -> Stored:
         ticks = ticks_of_frames(request.instrument, caller.frames)
-        return await self._import(
-            request.instrument, lambda store: store.put_ticks(request.instrument, request.source, ticks)
-        )
+        return await self._import(lambda store: store.put_ticks(request.instrument, request.source, ticks))
 
-    async def _import(self, instrument: str, work: Callable[[Any], Stored]) -> Stored:
+    async def _import(self, work: Callable[[Any], Stored]) -> Stored:
         if self._is_replay:
             raise Rejected("a replay is running: what it plays must not change", details={"reason": "replay"})
         try:
-            stored = await self._market_writer.do(work)
+            return await self._market_writer.do(work)
         except ValueError as error:
             raise Rejected(str(error), details={"reason": "order"}) from error
-        self._market.revised(instrument)
-        return stored
 
     async def _append(self, request: AppendHistory, caller: Caller) -> Appended:
         try:

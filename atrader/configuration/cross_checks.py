@@ -47,6 +47,7 @@ def fleet_problems(
 ) -> Iterator[str]:
     """Yield what is wrong inside ``etc/atrader.toml``, and between it and the other files."""
     yield from _market_problems(fleet)
+    yield from _backfill_problems(fleet)
     for name, account in accounts.items():
         yield from _correlation_problems(fleet, name, account)
     for instance in instances.values():
@@ -87,6 +88,24 @@ def _market_problems(fleet: FleetConfig) -> Iterator[str]:
             f"{FLEET_FILE}: data.base_timeframe: {base} bars cannot be built from the {replayed} bars of"
             f" market.replay.timeframe; take {replayed} or a multiple"
         )
+
+
+def _backfill_problems(fleet: FleetConfig) -> Iterator[str]:
+    backfill = fleet.data.backfill
+    for symbol in backfill.keep:
+        if _find(fleet, symbol) is None:
+            yield f"{FLEET_FILE}: data.backfill.keep: {_unknown(fleet, symbol)}"
+    if backfill.screener is not None:
+        source = fleet.sources.get(backfill.screener)
+        if source is None:
+            hint = did_you_mean(backfill.screener, fleet.sources)
+            yield f"{FLEET_FILE}: data.backfill.screener: there is no [sources.{backfill.screener}]{hint}"
+        elif source.screener is None:
+            yield f"{FLEET_FILE}: data.backfill.screener: [sources.{backfill.screener}] has no table 'screener'"
+    for name, source in fleet.sources.items():
+        for symbol in source.instruments:
+            if _find(fleet, symbol) is None:
+                yield f"{FLEET_FILE}: sources.{name}.instruments: {_unknown(fleet, symbol)}"
 
 
 def _correlation_problems(fleet: FleetConfig, name: str, account: AccountConfig) -> Iterator[str]:

@@ -9,8 +9,9 @@ from pydantic import Field, field_validator, model_validator
 from atrader.calendars import Calendar, Period
 from atrader.clock import parse_time
 from atrader.configuration.account import AccountConfig
-from atrader.configuration.base import DurationS, FixedTimeframeName, Section, SizeBytes
+from atrader.configuration.base import DurationS, FixedTimeframeName, Name, Section, SizeBytes
 from atrader.configuration.instance import InstanceConfig, ProcessLimits
+from atrader.configuration.sources import BackfillConfig, HttpSource
 from atrader.instruments import Instrument, known_instrument
 
 
@@ -64,6 +65,7 @@ class DataConfig(Section):
     keep_equity: DurationS | None = None  # older equity snapshots go to the archive
     keep_events: DurationS | None = None  # older alerts and process events go to the archive
     archive_every: Annotated[DurationS, Field(ge=60)] = 86_400.0  # how often the data layer looks for what is old
+    backfill: BackfillConfig = BackfillConfig()
 
 
 class BusConfig(Section):
@@ -122,6 +124,7 @@ class FleetConfig(Section):
     process: ProcessLimits = ProcessLimits()  # data layer and gateways
     calendars: dict[str, CalendarConfig] = {}
     instruments: dict[str, Instrument] = {}
+    sources: dict[Name, HttpSource] = {}
 
     @field_validator("calendars")
     @classmethod

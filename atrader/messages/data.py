@@ -172,6 +172,120 @@ class ListSeries(Request):
     answer: ClassVar[type[Answer]] = SeriesAnswer
 
 
+class MissingBars(BaseModel):
+    """Bars in a row that the calendar expects, that nobody stored, and of which no source said that they do not exist.
+
+    ``first_ns`` and ``last_ns`` are open times; ``timeframe`` is that of the stored bars, which others are built from.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    timeframe: str
+    first_ns: int
+    last_ns: int
+    count: int
+
+
+class CoverageAnswer(Answer):
+    """Whether a period is whole. ``gaps`` holds the first of them, oldest first; ``missing`` counts all bars."""
+
+    start_ns: int
+    end_ns: int
+    missing: int
+    gaps: tuple[MissingBars, ...]
+
+
+class GetCoverage(Request):
+    """Ask ``data.bulk`` what is missing of what the bars of a period are built from.
+
+    The period is ``[start_ns, end_ns)``, by default from the first stored bar to the last that is complete; with
+    ``count`` it begins with the last so many bars (or as many as the calendar expects in their place).
+    """
+
+    kind: ClassVar[str] = "data.coverage"
+    answer: ClassVar[type[Answer]] = CoverageAnswer
+    instrument: str
+    timeframe: str
+    start_ns: int | None = None
+    end_ns: int | None = None
+    count: int | None = None
+
+
+BackfillPriority = Literal["live", "warm-up", "requested", "history"]
+
+
+class BackfillJob(BaseModel):
+    """A range of bars that is being fetched, or was."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    instrument: str
+    timeframe: str
+    start_ns: int
+    end_ns: int
+    source: str
+    priority: BackfillPriority
+    replace: bool
+    state: Literal["waiting", "fetching", "done", "failed"]
+    done_frac: float
+    pages: int
+    bars: int
+    reason: str
+
+
+class BackfillAnswer(Answer):
+    """Jobs: those that are open, the next one first, then the last ones that ended."""
+
+    jobs: tuple[BackfillJob, ...]
+
+
+class GetBackfill(Request):
+    """Ask what history is being fetched."""
+
+    kind: ClassVar[str] = "data.backfill"
+    answer: ClassVar[type[Answer]] = BackfillAnswer
+
+
+class RequestBars(Request):
+    """Ask that missing bars be fetched from a source; with ``replace`` also those that are stored.
+
+    Answered with the one job that does it, when a ``requested`` one is on disk. May be repeated.
+    """
+
+    kind: ClassVar[str] = "data.request-bars"
+    answer: ClassVar[type[Answer]] = BackfillAnswer
+    instrument: str
+    timeframe: str | None = None  # None: the base timeframe
+    start_ns: int
+    end_ns: int
+    priority: BackfillPriority = "requested"
+    replace: bool = False
+    source: str | None = None
+
+
+class Watched(BaseModel):
+    """An instrument whose bars are kept up to date, and why."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    instrument: str
+    reason: Literal["feed", "strategy", "configured", "screener", "open-trade"]
+
+
+class WatchedAnswer(Answer):
+    """Instruments, by symbol."""
+
+    instruments: tuple[Watched, ...]
+
+
+class GetWatched(Request):
+    """Ask which instruments are kept up to date."""
+
+    kind: ClassVar[str] = "data.watched"
+    answer: ClassVar[type[Answer]] = WatchedAnswer
+
+
 class ImportBars(Request):
     """Store bars that follow as ten column frames; existing ones of the same open time are replaced."""
 

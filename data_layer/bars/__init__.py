@@ -3,7 +3,7 @@
 from data_layer.bars.aggregation import IncrementalAggregator, aggregate, complete, divides
 from data_layer.bars.builder import BarBuilder
 from data_layer.bars.gaps import Gap, find_gaps
-from data_layer.bars.library import BarLibrary, BarReader
+from data_layer.bars.library import BarLibrary, BarReader, Missing
 from data_layer.bars.overlay import Overlay
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "BarReader",
     "Gap",
     "IncrementalAggregator",
+    "Missing",
     "Overlay",
     "aggregate",
     "complete",

@@ -16,6 +16,8 @@ from atrader.market import Bars
 from atrader.messages.data import SeriesInfo
 from atrader.timeframes import Timeframe
 from data_layer.bars.aggregation import aggregate, complete, divides
+from data_layer.bars.gaps import Gap, find_gaps
+from data_layer.store.ranges import TimeRange, spans
 
 MAX_CACHED_ROWS: Final = 500_000
 """Built bars kept in memory, over all series: 40 MB."""
@@ -34,6 +36,12 @@ class BarReader(Protocol):
         """Return the stored bars of exactly this timeframe with ``start_ns <= open_time < end_ns``."""
         ...
 
+    def answered(
+        self, instrument: str, timeframe: str, start_ns: int | None = None, end_ns: int | None = None
+    ) -> list[TimeRange]:
+        """Return the ranges that a source has told everything about, oldest first."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
@@ -50,6 +58,13 @@ class _Source(NamedTuple):
     timeframe: Timeframe
     first_ns: int
     last_ns: int
+
+
+class Missing(NamedTuple):
+    """Gaps among the stored bars of one timeframe."""
+
+    timeframe: Timeframe
+    gap: Gap
 
 
 class _Built(NamedTuple):
@@ -134,6 +149,40 @@ class BarLibrary:
                 return found[max(0, len(found) - count) :]
             from_ns = stop_ns - 2 * (stop_ns - from_ns)
 
+    def missing(
+        self, instrument: str, timeframe: Timeframe, start_ns: int, end_ns: int, base: Timeframe
+    ) -> list[Missing]:
+        """Return what is missing among the stored bars that the bars of ``[start_ns, end_ns)`` are built from.
+
+        Oldest first; the gaps are in the timeframe that `bars` takes in that period. A bar that was built from what
+        there is of its period counts as whole only if nothing in its period is missing.
+
+        Parameters
+        ----------
+        base : Timeframe
+            Of the bars that are expected where nothing is stored.
+        """
+        wanted = _Wanted(instrument, timeframe, self._calendar_of(instrument))
+        sources = self._sources(wanted) or [_Source(base, end_ns, end_ns)]
+        return self._missing(wanted, sources, wanted.calendar.bar_open(start_ns, timeframe), end_ns)
+
+    def _missing(self, wanted: _Wanted, sources: list[_Source], from_ns: int, stop_ns: int) -> list[Missing]:
+        if from_ns >= stop_ns or not sources:
+            return []
+        best, others = sources[0], sources[1:]
+        low_ns, high_ns = self._reach(wanted, best, from_ns, stop_ns) if others else (from_ns, stop_ns)
+        if low_ns >= high_ns:
+            return self._missing(wanted, others, from_ns, stop_ns)
+        name = best.timeframe.name
+        times = self._reader.bars(wanted.instrument, name, low_ns, high_ns).open_time_ns
+        answered = spans(self._reader.answered(wanted.instrument, name, low_ns, high_ns), low_ns, high_ns)
+        gaps = find_gaps(times, best.timeframe, wanted.calendar, low_ns, high_ns, answered)
+        return [
+            *self._missing(wanted, others, from_ns, low_ns),
+            *(Missing(best.timeframe, gap) for gap in gaps),
+            *self._missing(wanted, others, high_ns, stop_ns),
+        ]
+
     def _sources(self, wanted: _Wanted) -> list[_Source]:
         """Return the stored series to build from, the longest timeframe first."""
         found = []
@@ -150,11 +199,7 @@ class BarLibrary:
         if from_ns >= stop_ns or not sources:
             return Bars.empty()
         best, others = sources[0], sources[1:]
-        low_ns, high_ns = from_ns, stop_ns
-        if others:  # a finer source may have what this one lacks, but only whole bars can be put together
-            low_ns = max(from_ns, _aligned_up(best.first_ns, wanted))
-            last_end_ns = wanted.calendar.next_bar_open(best.last_ns, best.timeframe)
-            high_ns = min(stop_ns, wanted.calendar.bar_open(last_end_ns, wanted.timeframe))
+        low_ns, high_ns = self._reach(wanted, best, from_ns, stop_ns) if others else (from_ns, stop_ns)
         if low_ns >= high_ns:
             return self._between(wanted, others, from_ns, stop_ns)
         parts = (
@@ -163,6 +208,14 @@ class BarLibrary:
             self._between(wanted, others, high_ns, stop_ns),
         )
         return _joined(*parts)
+
+    def _reach(self, wanted: _Wanted, source: _Source, from_ns: int, stop_ns: int) -> tuple[int, int]:
+        """Return the period that a source covers: a finer one may have the rest, but only whole bars fit together."""
+        last_end_ns = wanted.calendar.next_bar_open(source.last_ns, source.timeframe)
+        return (
+            max(from_ns, _aligned_up(source.first_ns, wanted)),
+            min(stop_ns, wanted.calendar.bar_open(last_end_ns, wanted.timeframe)),
+        )
 
     def _built_from(self, wanted: _Wanted, source: _Source, low_ns: int, high_ns: int) -> Bars:
         if source.timeframe == wanted.timeframe:

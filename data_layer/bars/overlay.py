@@ -9,6 +9,7 @@ import numpy as np
 from atrader.market import Bars
 from atrader.messages.data import SeriesInfo
 from data_layer.bars.library import BarReader
+from data_layer.store.ranges import TimeRange
 
 
 class Overlay:
@@ -61,6 +62,12 @@ class Overlay:
         if len(stored):
             fresh = _after(fresh, int(stored.open_time_ns[-1]))
         return stored.append(fresh) if len(fresh) else stored
+
+    def answered(
+        self, instrument: str, timeframe: str, start_ns: int | None = None, end_ns: int | None = None
+    ) -> list[TimeRange]:
+        """Return the ranges that a source has told everything about, oldest first."""
+        return self._reader.answered(instrument, timeframe, start_ns, end_ns)
 
 
 def _after(bars: Bars, time_ns: int) -> Bars:

@@ -21,7 +21,7 @@ class Merge(NamedTuple):
     replaced : Bars
         Stored bars as they were, whose values are others now.
     taken : list of (int, int)
-        Times whose bars are those that came, ``[start_ns, end_ns)``.
+        Times whose bars are new or have new values, ``[start_ns, end_ns)``.
     stored : Stored
         The figures.
     """
@@ -48,11 +48,12 @@ def merged(old: Bars, came: Bars, length_ns: int, *, keep: bool) -> Merge:
     if not keep:
         for before, after in zip(old.columns[1:], came.columns[1:], strict=True):
             differs |= before[again] != after[known]
-    takes = ~known if keep else np.ones(len(came), dtype=bool)
-    stays = ~again if not keep else np.ones(len(old), dtype=bool)
+    takes, stays = ~known, ~again
+    takes[known] = differs
+    stays[again] = ~differs
     columns = [np.concatenate([a[takes], b[stays]]) for a, b in zip(came.columns, old.columns, strict=True)]
     order = np.argsort(columns[0], kind="stable")
-    is_new = np.concatenate([np.ones(int(takes.sum()), dtype=bool), np.zeros(int(stays.sum()), dtype=bool)])[order]
+    is_new = np.repeat([True, False], [int(takes.sum()), int(stays.sum())])[order]
     bars = Bars(*(column[order] for column in columns))
     times = np.concatenate([came.open_time_ns[~known], old.open_time_ns[again][differs]])
     stored = Stored(

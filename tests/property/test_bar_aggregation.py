@@ -14,6 +14,7 @@ from atrader.messages.data import SeriesInfo
 from atrader.timeframes import Timeframe
 from data_layer.bars import BarBuilder, BarLibrary, IncrementalAggregator, aggregate, complete, divides
 from data_layer.bars.aggregation import open_times
+from data_layer.store.ranges import TimeRange
 
 MINUTE = 60_000_000_000
 # Both summer time changes of New York, a weekend, a month's end.
@@ -96,6 +97,9 @@ class Memory:
         first, last = np.searchsorted(bars.open_time_ns, (start_ns or 0, end_ns or 2**62))
         self.rows_read += last - first
         return bars[first:last]
+
+    def answered(self, *_: object) -> list[TimeRange]:
+        return []
 
 
 @given(base_bars(), timeframes, calendars, st.data())

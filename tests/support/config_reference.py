@@ -15,10 +15,19 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
 from atrader.configuration.base import DurationS, FixedTimeframeName, SizeBytes, TimeframeName
+from atrader.configuration.secrets import SecretRef
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 _SIZES = ((10**9, "GB"), (10**6, "MB"), (10**3, "KB"))
-_PLAIN = {bool: "true or false", int: "integer", float: "number", Decimal: "number", str: "text", object: "any"}
+_PLAIN = {
+    bool: "true or false",
+    int: "integer",
+    float: "number",
+    Decimal: "number",
+    str: "text",
+    object: "any",
+    SecretRef: "reference to a secret",
+}
 _NOT_WRITTEN = frozenset({"name", "symbol"})
 """Fields that come from the name of the file or table."""
 
