@@ -13,10 +13,10 @@ from atrader.bus import Caller, CallServer, Handler, OnError, Reply
 from atrader.calendars import Calendar
 from atrader.errors import Rejected
 from atrader.market import Bars
-from atrader.messages.data import BarsAnswer, GetBars, GetTicks, TicksAnswer
+from atrader.messages.data import BarsAnswer, CoverageAnswer, GetBars, GetCoverage, GetTicks, TicksAnswer
 from atrader.timeframes import Timeframe
 from atrader.wire import Request
-from data_layer.bars import BarLibrary, Overlay
+from data_layer.bars import BarLibrary, Overlay, coverage_of
 from data_layer.frames import frames_of_bars, frames_of_ticks
 from data_layer.live_market import LiveMarket, Snapshot
 from data_layer.sharing import BarSharing
@@ -26,7 +26,7 @@ _STOP_S: Final = 5.0
 
 
 class BulkServer:
-    """Answers `GetBars` and `GetTicks` on ``data.bulk``.
+    """Answers `GetBars`, `GetTicks` and `GetCoverage` on ``data.bulk``.
 
     Parameters
     ----------
@@ -97,7 +97,11 @@ class BulkServer:
             self._reader = reader
             self._overlay = Overlay(reader, self._market.base.name)
             self._library = BarLibrary(self._overlay, self._calendar_of)
-            handlers: dict[type[Request], Handler] = {GetBars: self._get_bars, GetTicks: self._get_ticks}
+            handlers: dict[type[Request], Handler] = {
+                GetBars: self._get_bars,
+                GetTicks: self._get_ticks,
+                GetCoverage: self._get_coverage,
+            }
             share = self._market.bar_share
             if share is not None:
                 self._sharing = BarSharing(
@@ -139,15 +143,25 @@ class BulkServer:
         end_ns: int | None = None,
     ) -> tuple[Bars, Snapshot]:
         """Return bars from the store and from memory, and the moment they belong to."""
+        snapshot = self._refresh(instrument, timeframe)
+        bars = self._library.bars(
+            instrument, timeframe, start_ns=start_ns, end_ns=end_ns, count=count, horizon_ns=snapshot.horizon_ns
+        )
+        return bars, snapshot
+
+    def _get_coverage(self, request: GetCoverage, caller: Caller) -> CoverageAnswer:
+        calendar = self._calendar_of(request.instrument)
+        snapshot = self._refresh(request.instrument, timeframe_of(request.timeframe))
+        return coverage_of(self._library, request, self._market.base, calendar, snapshot.horizon_ns)
+
+    def _refresh(self, instrument: str, timeframe: Timeframe) -> Snapshot:
+        """Bring the library to the present of the market."""
         snapshot = self._market.snapshot(instrument, timeframe)
         if self._revisions.get(instrument, 0) != snapshot.revision:
             self._revisions[instrument] = snapshot.revision
             self._library.forget(instrument)
         self._overlay.waiting = {instrument: snapshot.waiting} if len(snapshot.waiting) else {}
-        bars = self._library.bars(
-            instrument, timeframe, start_ns=start_ns, end_ns=end_ns, count=count, horizon_ns=snapshot.horizon_ns
-        )
-        return bars, snapshot
+        return snapshot
 
 
 def _answer(request: GetBars, timeframe: Timeframe, **rest: Any) -> BarsAnswer:

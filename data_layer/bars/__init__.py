@@ -2,6 +2,7 @@
 
 from data_layer.bars.aggregation import IncrementalAggregator, aggregate, complete, divides
 from data_layer.bars.builder import BarBuilder
+from data_layer.bars.coverage import coverage_of
 from data_layer.bars.gaps import Gap, find_gaps
 from data_layer.bars.library import BarLibrary, BarReader, Missing
 from data_layer.bars.overlay import Overlay
@@ -16,6 +17,7 @@ __all__ = [
     "Overlay",
     "aggregate",
     "complete",
+    "coverage_of",
     "divides",
     "find_gaps",
 ]

@@ -149,6 +149,11 @@ class BarLibrary:
                 return found[max(0, len(found) - count) :]
             from_ns = stop_ns - 2 * (stop_ns - from_ns)
 
+    def first_ns(self, instrument: str, timeframe: Timeframe) -> int | None:
+        """Return where the stored bars begin that a timeframe is taken or built from; None when there are none."""
+        sources = self._sources(_Wanted(instrument, timeframe, self._calendar_of(instrument)))
+        return min((source.first_ns for source in sources), default=None)
+
     def missing(
         self, instrument: str, timeframe: Timeframe, start_ns: int, end_ns: int, base: Timeframe
     ) -> list[Missing]:

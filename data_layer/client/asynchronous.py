@@ -44,6 +44,10 @@ class AsyncDataClient:
 
     prices = awaited(questions.prices)
     ticks = awaited(questions.ticks)
+    coverage = awaited(questions.coverage)
+    request_bars = awaited(questions.request_bars)
+    backfill = awaited(questions.backfill)
+    watched = awaited(questions.watched)
     subscribe_bars = awaited(questions.subscribe_bars)
     series = awaited(questions.series)
     import_bars = awaited(questions.import_bars)

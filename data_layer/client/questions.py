@@ -12,12 +12,17 @@ from atrader.messages.data import (
     BarsAnswer,
     FindSharedPrices,
     FormingBar,
-    GetBars,
     GetForming,
+    BackfillJob,
+    CoverageAnswer,
+    GetBackfill,
+    GetBars,
+    GetCoverage,
     GetPrices,
     GetReplay,
     GetStatistics,
     GetTicks,
+    GetWatched,
     ImportBars,
     ImportTicks,
     LastSeq,
@@ -25,10 +30,12 @@ from atrader.messages.data import (
     Price,
     QueryHistory,
     ReplayAnswer,
+    RequestBars,
     SeriesInfo,
     SharedPrices,
     Stored,
     SubscribeBars,
+    Watched,
 )
 from atrader.messages.gateway import OutboxRow
 from data_layer.frames import frames_of_bars, frames_of_ticks, ticks_of_frames
@@ -58,6 +65,37 @@ def ticks(instrument: str, start_ns: int, end_ns: int) -> Question[list[Tick]]:
     """Return the stored quotes with ``start_ns <= time < end_ns``, oldest first; ask for parts of long periods."""
     request = GetTicks(instrument=instrument, start_ns=start_ns, end_ns=end_ns)
     return Question(request, lambda _, frames: ticks_of_frames(instrument, frames), is_slow=True, is_large=True)
+
+
+def coverage(
+    instrument: str,
+    timeframe: str,
+    *,
+    start_ns: int | None = None,
+    end_ns: int | None = None,
+    count: int | None = None,
+) -> Question[CoverageAnswer]:
+    """Return what is missing of what the bars of a period, or the last `count` bars, are built from."""
+    request = GetCoverage(instrument=instrument, timeframe=timeframe, start_ns=start_ns, end_ns=end_ns, count=count)
+    return Question(request, _whole_answer, is_slow=True, is_large=True)
+
+
+def request_bars(request: RequestBars) -> Question[BackfillJob]:
+    """Ask that missing bars be fetched from a source; return the job that does it. One of a person is on disk then.
+
+    Raises `Rejected` when no source has such bars, or nothing of the range is past.
+    """
+    return Question(request, lambda answer, _: answer.jobs[0])
+
+
+def backfill() -> Question[tuple[BackfillJob, ...]]:
+    """Return what history is being fetched, the next first, and what was fetched last."""
+    return Question(GetBackfill(), lambda answer, _: answer.jobs)
+
+
+def watched() -> Question[tuple[Watched, ...]]:
+    """Return the instruments whose bars are kept up to date, and why."""
+    return Question(GetWatched(), lambda answer, _: answer.instruments)
 
 
 def subscribe_bars(instrument: str, timeframe: str) -> Question[int]:

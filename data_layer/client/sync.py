@@ -44,6 +44,10 @@ class DataClient:
 
     prices = blocking(questions.prices)
     ticks = blocking(questions.ticks)
+    coverage = blocking(questions.coverage)
+    request_bars = blocking(questions.request_bars)
+    backfill = blocking(questions.backfill)
+    watched = blocking(questions.watched)
     subscribe_bars = blocking(questions.subscribe_bars)
     series = blocking(questions.series)
     import_bars = blocking(questions.import_bars)
