@@ -9,15 +9,15 @@ from atrader.bus.questions import Question
 from atrader.market import Bars, Tick
 from atrader.messages.data import (
     AppendHistory,
+    BackfillJob,
     BarsAnswer,
+    CoverageAnswer,
     FindSharedPrices,
     FormingBar,
-    GetForming,
-    BackfillJob,
-    CoverageAnswer,
     GetBackfill,
     GetBars,
     GetCoverage,
+    GetForming,
     GetPrices,
     GetReplay,
     GetStatistics,
