@@ -92,6 +92,12 @@ class StoreError(AtraderError):
     code = "store"
 
 
+class StoreUnavailable(StoreError, Retryable):
+    """Raised when a store is away for a while (its server restarts): the same may be asked again, nothing is lost."""
+
+    code = "store-unavailable"
+
+
 class BrokerUnavailable(Retryable):
     """Raised when the broker is in maintenance or cannot be reached: wait, do not exit."""
 

@@ -6,7 +6,6 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from pathlib import Path
 from typing import Any, Final
 
 from atrader.bus import Caller, CallServer, Handler, OnError, Reply
@@ -20,7 +19,7 @@ from data_layer.bars import BarLibrary, Overlay, coverage_of
 from data_layer.frames import frames_of_bars, frames_of_ticks
 from data_layer.live_market import LiveMarket, Snapshot
 from data_layer.sharing import BarSharing
-from data_layer.store.market_sqlite import SqliteMarketReader
+from data_layer.store import MarketReader
 
 _STOP_S: Final = 5.0
 
@@ -32,8 +31,8 @@ class BulkServer:
     ----------
     endpoint : str
         Where.
-    store : Path
-        The market store, read through a connection of this thread.
+    opened : callable
+        Opens the market store for this thread.
     market : LiveMarket
         What is published already, and what is in no store.
     want_published : callable
@@ -43,7 +42,7 @@ class BulkServer:
     def __init__(
         self,
         endpoint: str,
-        store: Path,
+        opened: Callable[[], MarketReader],
         market: LiveMarket,
         calendar_of: Callable[[str], Calendar],
         on_error: OnError | None = None,
@@ -51,7 +50,7 @@ class BulkServer:
         want_published: Callable[[str, Timeframe], None],
     ) -> None:
         self._endpoint = endpoint
-        self._store = store
+        self._opened = opened
         self._market = market
         self._calendar_of = calendar_of
         self._on_error = on_error
@@ -92,7 +91,7 @@ class BulkServer:
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
-        reader = SqliteMarketReader(self._store)
+        reader = self._opened()
         try:
             self._reader = reader
             self._overlay = Overlay(reader, self._market.base.name)

@@ -14,6 +14,7 @@ from structlog.typing import FilteringBoundLogger
 from atrader.errors import AtraderError, StoreError, WireError
 from atrader.messages.gateway import OutboxRow
 from data_layer.store import HistoryStore
+from data_layer.store.interface import StoreState, state_after
 
 _TIDY_S: Final = 10.0
 
@@ -34,8 +35,8 @@ class HistoryWriter:
 
     Attributes
     ----------
-    read_only : bool
-        Whether the last attempt to write failed for want of space; those who asked keep their rows.
+    state : {"ok", "read-only", "away"}
+        What the last attempt to write told of the store; while it is not ok, those who ask keep their rows.
     counters : Counter of str
         ``rows commits``.
     """
@@ -46,7 +47,7 @@ class HistoryWriter:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="history-writer")
         self._batches: list[_Batch] = []
         self._news = asyncio.Event()
-        self.read_only = False
+        self.state: StoreState = "ok"
         self.counters: Counter[str] = Counter()
 
     async def append(self, source: str, rows: Sequence[OutboxRow]) -> int:
@@ -129,15 +130,16 @@ class HistoryWriter:
             batch.answer.set_result(result)
 
     def _written(self, rows: int) -> None:
-        if self.read_only:
+        if self.state != "ok":
             self._log.info("history-store-writable")
-        self.read_only = False
+        self.state = "ok"
         self.counters["rows"] += rows
         self.counters["commits"] += 1
 
     def _trouble(self, error: StoreError) -> None:
-        if not error.details.get("read_only"):
+        state = state_after(error)
+        if state is None:
             raise error
-        if not self.read_only:
-            self._log.error("history-store-read-only", reason=str(error))
-        self.read_only = True
+        if self.state != state:
+            self._log.error(f"history-store-{state}", reason=str(error))
+        self.state = state

@@ -28,6 +28,7 @@ from data_layer.open_stores import OpenStores
 from data_layer.service import Receiver, Service
 from data_layer.shared import SUPPORTED, BarShare, PriceTable
 from data_layer.sink import Sink, Source
+from data_layer.store.interface import worst
 
 _TURN_S: Final = 0.05  # how often the clock is looked at: bars without a later quote complete that much later
 _HEARTBEAT_S: Final = 1.0
@@ -85,7 +86,7 @@ class DataLayer:
             self.market,
             config,
             self._feed.name if self._feed else "brokers",
-            home.data,
+            stores.place.directory,
             self._host_clock,
             log,
         )
@@ -197,7 +198,7 @@ class DataLayer:
         pushes = BeatServer(self._home.endpoint("data.push"), receiver.on_push, on_error=self._on_error)
         bulk = BulkServer(
             self._home.endpoint("data.bulk"),
-            self._home.market_store,
+            self._stores.market_again,
             self.market,
             self._calendar_of,
             self._on_error,
@@ -227,10 +228,10 @@ class DataLayer:
         while True:
             if not self._is_replay:
                 self.market.advance(self._settled_ns())
-            read_only = self._market_writer.read_only or self._history_writer.read_only
+            store = worst(self._market_writer.state, self._history_writer.state)
             replay = {"replay": self._sink.replay().model_dump()} if self._is_replay else {}
             self.market.beat()
-            beat("ready", self._progress, latest=self.market.latest, read_only=read_only, **replay)
+            beat("ready", self._progress, latest=self.market.latest, read_only=store != "ok", store=store, **replay)
             await asyncio.sleep(_TURN_S)
 
     async def _heartbeats(self) -> None:

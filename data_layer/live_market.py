@@ -13,7 +13,7 @@ import numpy as np
 from atrader.bus import StreamServer
 from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S
-from atrader.errors import ConfigError, Rejected
+from atrader.errors import ConfigError, Rejected, StoreUnavailable
 from atrader.market import BAR, REVISION, TICK, Bar, Bars, Tick, bar_topic, revision_topic, tick_topic
 from atrader.timeframes import Timeframe
 from data_layer.bars import BarBuilder, BarLibrary, IncrementalAggregator, divides
@@ -352,8 +352,11 @@ class LiveMarket:
         if fed is None:
             now_ns = self._now_ns()
             calendar = self._calendar_of(instrument)
-            last = self._library.bars(instrument, self.base, count=1, horizon_ns=now_ns)
-            until_ns = calendar.next_bar_open(int(last.open_time_ns[0]), self.base) if len(last) else 0
+            try:
+                last = self._library.bars(instrument, self.base, count=1, horizon_ns=now_ns)
+                until_ns = calendar.next_bar_open(int(last.open_time_ns[0]), self.base) if len(last) else 0
+            except StoreUnavailable:  # nobody knows what is stored of the present bar: begin with the next one
+                until_ns = calendar.next_bar_open(calendar.bar_open(now_ns, self.base), self.base)
             self.resume(instrument, max(until_ns, calendar.bar_open(now_ns, self.base)), None)
             fed = self._fed[instrument]
         return fed

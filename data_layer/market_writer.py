@@ -16,9 +16,15 @@ from atrader.errors import StoreError
 from atrader.market import Bar, Tick
 from data_layer.live_market import Completed, LiveMarket
 from data_layer.store import MarketBatch, MarketStore
+from data_layer.store.interface import StoreState, state_after
+
+MAX_TICKS: Final = 1_000_000
+"""Quotes that wait while the store does not take them: a hundred a second for three hours."""
 
 _ROWS_AT_ONCE: Final = 4096
-_RETRY_S: Final = 1.0  # between two attempts at a full disk
+_TICKS_AT_ONCE: Final = 50_000
+_RETRY_S: Final = 1.0  # between two attempts at a full disk or a server that is away
+_SLOW_S: Final = 1.0  # bars wait no longer for the store before they are published
 _TIDY_S: Final = 10.0
 
 T = TypeVar("T")
@@ -28,7 +34,8 @@ class MarketWriter:
     """The only one who writes to the market store; in a thread of its own, so that a slow disk delays no price.
 
     A bar is published after it was committed (not synced: a power failure may cost the last seconds). While the disk
-    is full, bars are published all the same and wait in memory.
+    is full, the server away or the store slow, bars are published all the same and wait in memory. Quotes to keep wait
+    too, the newest `MAX_TICKS` of them.
 
     Parameters
     ----------
@@ -38,13 +45,15 @@ class MarketWriter:
         What to write, and where to publish.
     source : str
         Name of who brings the market.
-    directory : path
-        Where the store is, to look at the free space.
+    directory : path, optional
+        Where the store is, to look at the free space; None when that is not our business.
 
     Attributes
     ----------
-    read_only : bool
-        Whether the last attempt to write failed for want of space.
+    state : {"ok", "read-only", "away"}
+        What the last attempt to write told of the store.
+    dropped : int
+        Quotes that were to be kept and are lost.
     """
 
     def __init__(
@@ -53,7 +62,7 @@ class MarketWriter:
         market: LiveMarket,
         config: DataConfig,
         source: str,
-        directory: os.PathLike[str],
+        directory: os.PathLike[str] | None,
         clock: Clock,
         log: FilteringBoundLogger,
     ) -> None:
@@ -67,11 +76,16 @@ class MarketWriter:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="market-writer")
         self._completed: list[Completed] = []
         self._ticks: list[Tick] = []
+        self._sent: list[Tick] = []  # quotes of a batch whose outcome is not known: they go again, under the same id
+        self._run = f"{os.getpid()}@{clock.now_ns()}"
+        self._batch = 0
+        self._running: asyncio.Future[None] | None = None
         self._forming: dict[str, Bar] = {}
         self._news = asyncio.Event()
         self._retry_s = 0.0
         self._tidy_s = clock.monotonic_s() + _TIDY_S
-        self.read_only = False
+        self.state: StoreState = "ok"
+        self.dropped = 0
 
     def take(self, completed: Completed) -> None:
         """Take completed bars; they are stored and published in this order."""
@@ -81,7 +95,9 @@ class MarketWriter:
     def keep(self, ticks: Sequence[Tick]) -> None:
         """Take quotes to store."""
         self._ticks.extend(ticks)
-        if len(self._ticks) >= _ROWS_AT_ONCE:
+        self.dropped += max(0, len(self._ticks) - MAX_TICKS)
+        del self._ticks[:-MAX_TICKS]
+        if len(self._ticks) >= _ROWS_AT_ONCE and self.state == "ok":
             self._news.set()
 
     async def run(self) -> None:
@@ -104,8 +120,7 @@ class MarketWriter:
         """Write and publish what there is."""
         self._news.clear()
         completed, self._completed = self._completed, []
-        ticks, self._ticks = self._ticks, []
-        stored = await self._write(completed, ticks)
+        stored = await self._write(completed)
         for one in completed:
             self._market.publish(one, stored=stored)
 
@@ -121,40 +136,83 @@ class MarketWriter:
 
     async def close(self) -> None:
         """Write what is left and close the store."""
+        if self._running is not None:
+            await asyncio.wait({self._running})
+        self._retry_s = 0.0
         await self.flush()
         await self.do(_close)
         self._pool.shutdown()
 
-    async def _write(self, completed: list[Completed], ticks: list[Tick]) -> bool:
+    async def _write(self, completed: list[Completed]) -> bool:
         """Return whether it is in the store."""
-        if self.read_only and self._clock.monotonic_s() < self._retry_s:
+        if self.state != "ok" and self._clock.monotonic_s() < self._retry_s:
             return False
-        new = [(one.instrument, bar) for one in completed for bar in one.bars]
+        late = self._running is not None
         waiting = self._market.waiting()
         forming = self._market.forming()
-        changed = {symbol: bar for symbol, bar in forming.items() if self._forming.get(symbol) != bar}
-        batch = MarketBatch(self._market.base.name, self._source, waiting + new, ticks, changed)
         try:
-            if any((batch.bars, batch.ticks, batch.forming)):
-                self._check_space()
-                await self.do(lambda store: store.write(batch))
-            if self._clock.monotonic_s() >= self._tidy_s:
-                self._tidy_s = self._clock.monotonic_s() + _TIDY_S
-                await self.do(_tidy)
+            if self._running is None:
+                new = [(one.instrument, bar) for one in completed for bar in one.bars]
+                self._begin(self._next_batch(waiting + new, forming))
+            if not await self._is_done(0.0 if late else _SLOW_S):
+                return False
         except StoreError as error:
-            if not error.details.get("read_only"):
-                raise
             self._trouble(error)
             return False
+        self._sent = []
+        if late:  # what came since then is not in it; it goes with the next, which is due at once
+            self._news.set()
+            return False
         self._forming = forming
-        if self.read_only:
-            self._log.info("market-store-writable", bars=len(waiting))
-        self.read_only = False
+        if self.state != "ok":
+            self._log.info("market-store-writable", bars=len(waiting), quotes_lost=self.dropped)
+        self.state = "ok"
         if waiting:
             self._market.waiting_is_stored()
         return True
 
+    def _next_batch(self, bars: list[tuple[str, Bar]], forming: dict[str, Bar]) -> MarketBatch:
+        if not self._sent:
+            self._sent, self._ticks = self._ticks[:_TICKS_AT_ONCE], self._ticks[_TICKS_AT_ONCE:]
+            self._batch += 1
+        changed = {symbol: bar for symbol, bar in forming.items() if self._forming.get(symbol) != bar}
+        batch_id = f"{self._run}/{self._batch}"
+        return MarketBatch(self._market.base.name, self._source, bars, self._sent, changed, batch_id)
+
+    def _begin(self, batch: MarketBatch) -> None:
+        tidy = self._clock.monotonic_s() >= self._tidy_s
+        if tidy:
+            self._tidy_s = self._clock.monotonic_s() + _TIDY_S
+        writes = any((batch.bars, batch.ticks, batch.forming))
+        if writes:
+            self._check_space()
+
+        def work(store: MarketStore) -> None:
+            if writes:
+                store.write(batch)
+            if tidy:
+                store.tidy()
+
+        if writes or tidy:
+            self._running = asyncio.ensure_future(self.do(work))
+
+    async def _is_done(self, within_s: float) -> bool:
+        """Wait for the write that is under way; what it raised is raised here, once."""
+        if self._running is None:
+            return True
+        await asyncio.wait({self._running}, timeout=within_s)
+        if not self._running.done():
+            if self.state == "ok":
+                self._log.warning("market-store-slow", seconds=within_s)
+            self.state = "away"
+            return False
+        running, self._running = self._running, None
+        running.result()
+        return True
+
     def _check_space(self) -> None:
+        if self._directory is None:
+            return
         status = os.statvfs(self._directory)
         free = status.f_bavail * status.f_frsize
         if free < self._config.min_free_disk:
@@ -165,15 +223,14 @@ class MarketWriter:
             )
 
     def _trouble(self, error: StoreError) -> None:
+        state = state_after(error)
+        if state is None:
+            raise error
         self._retry_s = self._clock.monotonic_s() + _RETRY_S
-        if not self.read_only:
-            self._log.error("market-store-read-only", reason=str(error))
-        self.read_only = True
+        if self.state != state:
+            self._log.error(f"market-store-{state}", reason=str(error))
+        self.state = state
 
 
 def _close(store: MarketStore) -> None:
     store.close()
-
-
-def _tidy(store: MarketStore) -> None:
-    store.tidy()

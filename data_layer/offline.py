@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,22 +13,25 @@ from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S, SystemClock
 from atrader.configuration.fleet import FleetConfig
 from atrader.configuration.home import Home
-from atrader.errors import StoreError
+from atrader.configuration.loader import load_fleet
+from atrader.errors import StoreError, StoreUnavailable
 from atrader.market import Bars, Tick
 from atrader.messages.data import GetStatistics, QueryHistory, SeriesInfo, Stored
-from atrader.runtime.file_lock import owner_of
 from atrader.timeframes import Timeframe
 from data_layer.archive import HistoryView
 from data_layer.bars import BarLibrary, Gap, find_gaps
 from data_layer.client import DataClient
-from data_layer.store import HistoryReader, MarketReader, MarketStore
-from data_layer.store.history_sqlite import SqliteHistoryReader, SqliteHistoryStore
-from data_layer.store.market_sqlite import SqliteMarketReader, SqliteMarketStore
-from data_layer.store.sqlite_file import lock_of
+from data_layer.store import MarketReader, MarketStore
+from data_layer.store.places import StorePlace, is_in_use_here, place_of
 
+_OWNER: Final = "a command"
 _LOCK_WAIT_S: Final = 2.0
 _FIRST_PART_NS: Final = 6 * 3_600 * NS_PER_S
 _TICKS_A_PART: Final = 100_000
+_PATIENCE_S: Final = 30.0  # a server that restarts is back by then
+_PAUSE_S: Final = 0.5
+
+_clock = SystemClock()
 
 T = TypeVar("T")
 
@@ -119,17 +123,29 @@ class _RunningMarket(Market):
         return self._client.ticks(instrument, start_ns, end_ns)
 
     def import_bars(self, instrument: str, timeframe: str, source: str, bars: Bars) -> Stored:
-        return self._client.import_bars(instrument, timeframe, source, bars)
+        return _patiently(lambda: self._client.import_bars(instrument, timeframe, source, bars))
 
     def import_ticks(self, instrument: str, source: str, ticks: Sequence[Tick]) -> Stored:
-        return self._client.import_ticks(instrument, source, ticks)
+        return _patiently(lambda: self._client.import_ticks(instrument, source, ticks))
+
+
+def _patiently(work: Callable[[], T]) -> T:
+    """Do what may be repeated, also when the store of the running data layer is away for a while."""
+    end_s = _clock.monotonic_s() + _PATIENCE_S
+    while True:
+        try:
+            return work()
+        except StoreUnavailable:
+            if _clock.monotonic_s() >= end_s:
+                raise
+            time.sleep(_PAUSE_S)
 
 
 class _StoredMarket(Market):
     """The file itself: read without a lock, written under it."""
 
-    def __init__(self, home: Home, fleet: FleetConfig) -> None:
-        self._home = home
+    def __init__(self, place: StorePlace, fleet: FleetConfig) -> None:
+        self._place = place
         self._fleet = fleet
 
     def series(self) -> Sequence[SeriesInfo]:
@@ -143,7 +159,7 @@ class _StoredMarket(Market):
                 Timeframe.parse(timeframe),
                 start_ns=start_ns,
                 end_ns=end_ns,
-                horizon_ns=SystemClock().now_ns(),
+                horizon_ns=_clock.now_ns(),
             )
 
         return self._read(read, Bars.empty())
@@ -160,7 +176,7 @@ class _StoredMarket(Market):
 
     def _read(self, work: Callable[[MarketReader], T], nothing: T) -> T:
         try:
-            reader = SqliteMarketReader(self._home.market_store)
+            reader = self._place.market_reader(_OWNER)
         except StoreError as error:
             if error.details.get("missing"):
                 return nothing
@@ -171,8 +187,7 @@ class _StoredMarket(Market):
             reader.close()
 
     def _write(self, work: Callable[[MarketStore], Stored]) -> Stored:
-        self._home.data.mkdir(parents=True, exist_ok=True)
-        store = SqliteMarketStore(self._home.market_store, "an import", _LOCK_WAIT_S)
+        store = self._place.market("an import", _LOCK_WAIT_S)
         try:
             return work(store)
         finally:
@@ -191,41 +206,32 @@ class _RunningHistory:
 
 
 class _StoredHistory:
-    def __init__(self, home: Home) -> None:
-        self._home = home
+    def __init__(self, place: StorePlace, archive: Path) -> None:
+        self._place = place
+        self._archive = archive
 
     def query(self, query: QueryHistory) -> list[dict[str, Any]]:
         return self._read(lambda view: view.query(query))
 
     def statistics(self, request: GetStatistics) -> list[dict[str, Any]]:
-        return self._read(lambda view: view.statistics(request, SystemClock().now_ns()))
+        return self._read(lambda view: view.statistics(request, _clock.now_ns()))
 
     def _read(self, work: Callable[[HistoryView], list[dict[str, Any]]]) -> list[dict[str, Any]]:
         try:
-            reader = self._reader()
+            reader = self._place.history_reader(_OWNER)
         except StoreError as error:
             if error.details.get("missing"):
                 return []
             raise
         try:
-            return work(HistoryView(reader, self._home.archive))
+            return work(HistoryView(reader, self._archive))
         finally:
             reader.close()
-
-    def _reader(self) -> HistoryReader:
-        path = self._home.history_store
-        try:
-            return SqliteHistoryReader(path)
-        except StoreError as error:
-            if not error.details.get("old"):
-                raise
-        SqliteHistoryStore(path, "a command that brings it up to date", _LOCK_WAIT_S).close()
-        return SqliteHistoryReader(path)
 
 
 @contextmanager
 def open_market(home: Home, fleet: FleetConfig | None = None) -> Iterator[Market]:
-    """Give access to bars and quotes: through the data layer when it runs, else from the file.
+    """Give access to bars and quotes: through the data layer when it runs, else from the store.
 
     Parameters
     ----------
@@ -235,34 +241,31 @@ def open_market(home: Home, fleet: FleetConfig | None = None) -> Iterator[Market
     Raises
     ------
     StoreError
-        When the file is damaged or newer than this program, or (for imports) in use.
+        When the store is away, damaged or newer than this program, or (for imports) in use.
     DeadlineExceeded
         When the data layer holds the store but does not answer.
     """
-    if _is_running(home.market_store):
+    if is_in_use_here(home.market_store):
         with DataClient(home) as client:
             yield _RunningMarket(client)
     else:
-        yield _StoredMarket(home, fleet or FleetConfig())
+        config = fleet or load_fleet(home.root)
+        yield _StoredMarket(place_of(home, config.data, _PATIENCE_S), config)
 
 
 @contextmanager
 def open_history(home: Home) -> Iterator[HistorySource]:
-    """Give access to the history: through the data layer when it runs, else from the file.
+    """Give access to the history: through the data layer when it runs, else from the store.
 
     Raises
     ------
     StoreError
-        When the file is damaged or newer than this program.
+        When the store is away, damaged or newer than this program.
     DeadlineExceeded
         When the data layer holds the store but does not answer.
     """
-    if _is_running(home.history_store):
+    if is_in_use_here(home.history_store):
         with DataClient(home) as client:
             yield _RunningHistory(client)
     else:
-        yield _StoredHistory(home)
-
-
-def _is_running(store: Path) -> bool:
-    return owner_of(lock_of(store)) is not None
+        yield _StoredHistory(place_of(home, load_fleet(home.root).data, _PATIENCE_S), home.archive)

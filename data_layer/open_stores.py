@@ -5,37 +5,45 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Final, Self
 
-from atrader.configuration.home import Home
 from data_layer.store import HistoryReader, HistoryStore, MarketReader, MarketStore
-from data_layer.store.history_sqlite import SqliteHistoryReader, SqliteHistoryStore
-from data_layer.store.market_sqlite import SqliteMarketReader, SqliteMarketStore
+from data_layer.store.places import StorePlace
 
-_LOCK_WAIT_S: Final = 2.0  # a predecessor that was killed is gone by then, and a command that looks at a file too
+_OWNER: Final = "data-layer"
+_WAIT_S: Final = 5.0  # a predecessor that was killed is gone by then, and a server that restarts is back
 
 
 class OpenStores:
-    """A writer for each file, and a reader for each thread that reads.
+    """A writer for each store, and a reader for each thread that reads.
+
+    Parameters
+    ----------
+    place : StorePlace
+        Where they are.
 
     Raises
     ------
     StoreError
-        When a file is damaged, newer than this program, cannot be written, or is in use by another process.
+        When a store is damaged, newer than this program, away, cannot be written, or is in use by another process.
     """
 
-    def __init__(self, home: Home) -> None:
-        home.data.mkdir(parents=True, exist_ok=True)
+    def __init__(self, place: StorePlace) -> None:
+        self.place = place
         with ExitStack() as stack:
-            self.market: MarketStore = SqliteMarketStore(home.market_store, "data-layer", _LOCK_WAIT_S)
+            self.market: MarketStore = place.market(_OWNER, _WAIT_S)
             stack.callback(self.market.close)
-            self.history: HistoryStore = SqliteHistoryStore(home.history_store, "data-layer", _LOCK_WAIT_S)
+            self.history: HistoryStore = place.history(_OWNER, _WAIT_S)
             stack.callback(self.history.close)
-            self.market_reader: MarketReader = SqliteMarketReader(home.market_store)
+            self.market_reader: MarketReader = self.market_again()
             stack.callback(self.market_reader.close)
-            self.query_market: MarketReader = SqliteMarketReader(home.market_store)
+            self.query_market: MarketReader = self.market_again()
             stack.callback(self.query_market.close)
-            self.query_history: HistoryReader = SqliteHistoryReader(home.history_store)
+            self.query_history: HistoryReader = place.history_reader(_OWNER)
             stack.callback(self.query_history.close)
             self._stack = stack.pop_all()
+
+    def market_again(self) -> MarketReader:
+        """Open the market for one more thread, which closes it."""
+        return self.place.market_reader(_OWNER)
 
     def close(self) -> None:
         """Close everything and release the locks; may be called twice."""

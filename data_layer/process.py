@@ -8,6 +8,7 @@ from typing import Final
 from atrader.runtime.child import Child
 from data_layer.layer import DataLayer
 from data_layer.open_stores import OpenStores
+from data_layer.store.places import place_of
 
 _SAFE_SQLITE: Final = (3, 51, 3)  # earlier ones may damage a file with two writers; there is only one here
 
@@ -27,7 +28,7 @@ def main(child: Child) -> None:
     )
 
     async def serve() -> None:
-        with OpenStores(child.home) as stores:
+        with OpenStores(place_of(child.home, child.installation.fleet.data)) as stores:
             layer = DataLayer(child.home, child.installation, stores, child.log)
             await layer.run(child.beat, child.stop_requested)
 

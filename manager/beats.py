@@ -26,3 +26,4 @@ class BeatBody(BaseModel):
     replay: dict[str, Any] | None = None
     account: dict[str, Any] | None = None
     outbox_lag: Count = 0
+    store: str = "ok"

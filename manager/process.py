@@ -28,6 +28,14 @@ KILLED_S: Final = 5.0
 """From SIGKILL to the report of the end; nobody waits longer for a process that the kernel does not let go."""
 
 
+_STORE_TROUBLE: Final = {
+    "away": "the store is away: prices, orders and exits go on, what is to be stored waits; see the data layer's log",
+    "read-only": "the store cannot be written: prices, orders and exits go on, what is to be stored waits; see the data"
+    " layer's log",
+}
+"""What is told of a store that is not ok, by the word of the data layer's beats."""
+
+
 class Launcher(Protocol):
     """What starts processes."""
 
@@ -223,11 +231,23 @@ class Supervised:
         if beat.pid != self.handle.pid:
             return
         now_s = self._clock.monotonic_s()
+        self._note_store(beat)
         self.last_beat = beat
         vitals.record_beat(now_s, beat.progress, beat.rss_bytes, beat.handled)
         if beat.phase == "ready" and self.state is ProcessState.STARTING:
             vitals.ready_s = now_s
             self._to(ProcessState.RUNNING, f"READY after {now_s - vitals.started_s:.3f} s")
+
+    @property
+    def trouble(self) -> str:
+        """What a living process cannot do at present, for people; empty when all is well."""
+        return _STORE_TROUBLE.get(self.last_beat.store, "") if self.last_beat is not None else ""
+
+    def _note_store(self, beat: BeatBody) -> None:
+        """Tell a human when the store of the data layer is away or full, and when it is back."""
+        before = "ok" if self.last_beat is None else self.last_beat.store
+        if beat.store != before:
+            self._around.alert(self, _STORE_TROUBLE.get(beat.store, "the store is back: all that waited is written"))
 
     def check(self, now_s: float) -> None:
         """Judge the living process."""

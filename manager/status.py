@@ -112,7 +112,8 @@ def _row(
         "uss_bytes": uss_bytes,
         "cpu_percent": cpu_percent,
         "trading_state": _trading_state(process, supervisor, states),
-        "reason": process.reason,
+        "reason": process.trouble or process.reason,
+        "trouble": bool(process.trouble),
     }
 
 

@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT))
 
 from tests.support.leaks import Baseline, end_leaked_processes  # noqa: E402
+from tests.support.postgresql import any_server, database  # noqa: E402
 
 # Far from UTC, three quarters past the hour, and with summer time in the southern half of the year.
 os.environ["TZ"] = "Pacific/Chatham"
@@ -50,6 +51,8 @@ def nothing_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
     if kind_of(request.path) not in LEAK_CHECKED:
         yield
         return
+    if "postgresql" in getattr(getattr(request.node, "callspec", None), "params", {}).values():
+        request.getfixturevalue("postgresql")  # the server that all tests share is no leak of the first
     marker = request.node.get_closest_marker("allow_leaks")
     baseline = Baseline.take(request.node.nodeid)
     yield
@@ -57,3 +60,17 @@ def nothing_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
     end_leaked_processes(leaks)
     if leaks:
         pytest.fail("left behind: " + "; ".join(leak.text for leak in leaks), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """Give the address of a PostgreSQL server, one for each process that runs tests."""
+    with any_server() as url:
+        yield url
+
+
+@pytest.fixture
+def postgresql_url(postgresql: str) -> Iterator[str]:
+    """Give the address of an empty database."""
+    with database(postgresql) as url:
+        yield url

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 
 from atrader.bus import BeatSender, SyncCallClient
@@ -34,6 +35,7 @@ from worker.signal_driver import SignalDriver
 from worker.strategy_call import StrategyCall
 from worker.view import View
 
+_PAUSE_S = 0.2  # between two attempts at something that is not there yet
 _FLUSH_S = 0.5  # for signals at the end; what is left is in the outbox's file
 _RECENT_NS = 60 * 1_000_000_000  # orders that ended while the worker was away are of interest this long
 
@@ -158,6 +160,8 @@ class _Worker:
                 self._child.log.info("waiting", reason=str(error))
                 if self._child.stopping:
                     raise
+                if not isinstance(error, DeadlineExceeded):  # answered at once: asking on would only keep it busy
+                    time.sleep(_PAUSE_S)
 
     def _still_wanted(self) -> bool:
         """Beat between two attempts at a silent gateway; False once the process is told to stop."""

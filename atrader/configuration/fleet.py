@@ -11,7 +11,9 @@ from atrader.clock import parse_time
 from atrader.configuration.account import AccountConfig
 from atrader.configuration.base import DurationS, FixedTimeframeName, Name, Section, SizeBytes
 from atrader.configuration.instance import InstanceConfig, ProcessLimits
+from atrader.configuration.secrets import SecretRef
 from atrader.configuration.sources import BackfillConfig, HttpSource
+from atrader.configuration.store_url import StoreName
 from atrader.instruments import Instrument, known_instrument
 
 
@@ -54,6 +56,8 @@ class MarketConfig(Section):
 class DataConfig(Section):
     """The data layer."""
 
+    store: StoreName = "embedded"  # where all is kept: files in data/, or "postgresql://USER@HOST/DATABASE"
+    store_password: SecretRef | None = None  # of a server: "env:NAME", "file:/PATH" or "keyring:SERVICE/NAME"
     base_timeframe: FixedTimeframeName = "1m"  # built from ticks and stored; higher ones are built from it
     keep_ticks: bool = False  # store ticks too
     late_quotes: DurationS = 0.5  # a bar is complete this long after its end when no newer quote has come

@@ -58,10 +58,32 @@ def load_installation(home: Path) -> Installation:
     if fleet is not None:
         problems += fleet_problems(fleet, accounts, instances)
     if problems or fleet is None:
-        what = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        lines = "\n".join(f"  {problem}" for problem in problems)
-        raise ConfigError(f"{what} in the configuration of {root}:\n{lines}", details={"problems": problems})
+        raise _config_error(root, problems)
     return Installation(home=str(root), fleet=fleet, accounts=accounts, instances=instances)
+
+
+def load_fleet(home: Path) -> FleetConfig:
+    """Read ``etc/atrader.toml`` alone, for commands that need no more; without one everything is at its default.
+
+    Raises
+    ------
+    ConfigError
+        With one line per problem.
+    """
+    root = Path(home).absolute()
+    if not (Home(root).etc / "atrader.toml").exists():
+        return FleetConfig()
+    problems: list[str] = []
+    fleet = _read_fleet(root, problems)
+    if fleet is None:
+        raise _config_error(root, problems)
+    return fleet
+
+
+def _config_error(root: Path, problems: list[str]) -> ConfigError:
+    what = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    lines = "\n".join(f"  {problem}" for problem in problems)
+    return ConfigError(f"{what} in the configuration of {root}:\n{lines}", details={"problems": problems})
 
 
 def _read_fleet(root: Path, problems: list[str]) -> FleetConfig | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import AfterValidator
 
 EMBEDDED: Final = "embedded"
 POSTGRESQL: Final = ("postgresql://", "postgres://")
@@ -27,6 +29,10 @@ def check_store(value: str) -> str:
             " 'env:NAME', 'file:/absolute/path' or 'keyring:service/name'"
         )
     return value
+
+
+StoreName = Annotated[str, AfterValidator(check_store)]
+"""``embedded``, or the address of a server without a password."""
 
 
 def without_password(url: str) -> str:

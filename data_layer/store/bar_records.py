@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any, Literal
 
 import numpy as np
@@ -54,18 +55,18 @@ class BarRecords:
     def revisions(self, db: Database, series: int, start_ns: int, end_ns: int) -> list[Revision]:
         """Return what was replaced with open times in ``[start_ns, end_ns)``, in the order it happened."""
         found = []
-        for n, recorded_ns, source, crc32, data in db.stream(
-            "SELECT n, recorded_ns, source, crc32, data FROM bar_revision WHERE series=? AND t1>=? AND t0<?"
-            " ORDER BY id",
-            (series, start_ns, end_ns),
-        ):
-            bars = Bars.allocate(n)
-            try:
-                unpack(data, crc32, bars.columns, slice(0, n))
-            except ValueError as error:
-                raise db.damaged(str(error)) from error
-            first, last = np.searchsorted(bars.open_time_ns, (start_ns, end_ns))
-            found.append(Revision(recorded_ns, source, bars[int(first) : int(last)]))
+        statement = (
+            "SELECT n, recorded_ns, source, crc32, data FROM bar_revision WHERE series=? AND t1>=? AND t0<? ORDER BY id"
+        )
+        with closing(db.stream(statement, (series, start_ns, end_ns))) as rows:
+            for n, recorded_ns, source, crc32, data in rows:
+                bars = Bars.allocate(n)
+                try:
+                    unpack(data, crc32, bars.columns, slice(0, n))
+                except ValueError as error:
+                    raise db.damaged(str(error)) from error
+                first, last = np.searchsorted(bars.open_time_ns, (start_ns, end_ns))
+                found.append(Revision(recorded_ns, source, bars[int(first) : int(last)]))
         return [one for one in found if len(one.replaced)]
 
     def revise(self, db: Database, series: int, revision: Revision) -> None:

@@ -7,6 +7,7 @@ and chunks do not overlap, so reading is: the chunks in order, then the tail.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -61,9 +62,10 @@ class ColumnTable:
         columns = tuple(np.empty(total + len(tail), dtype) for dtype in self._dtypes)
         place = 0
         if total:
-            for n, crc32, data in db.stream(f"SELECT n, crc32, data {where} ORDER BY t0, id", limits):
-                self._unpack(db, data, crc32, columns, slice(place, place + n))
-                place += n
+            with closing(db.stream(f"SELECT n, crc32, data {where} ORDER BY t0, id", limits)) as chunks:
+                for n, crc32, data in chunks:
+                    self._unpack(db, data, crc32, columns, slice(place, place + n))
+                    place += n
         for column, values in zip(columns, zip(*tail, strict=True), strict=False):
             column[total:] = values
         first, last = np.searchsorted(columns[0], (start_ns, end_ns))
@@ -151,12 +153,12 @@ class ColumnTable:
 
     def _read_chunks(self, db: Database, touched: str, limits: tuple[int, int, int]) -> Columns:
         parts = [self.empty()]
-        for n, crc32, data in db.stream(
-            f"SELECT n, crc32, data FROM {self._chunks} WHERE {touched} ORDER BY t0, id", limits
-        ):
-            columns = tuple(np.empty(n, dtype) for dtype in self._dtypes)
-            self._unpack(db, data, crc32, columns, slice(0, n))
-            parts.append(columns)
+        statement = f"SELECT n, crc32, data FROM {self._chunks} WHERE {touched} ORDER BY t0, id"
+        with closing(db.stream(statement, limits)) as chunks:
+            for n, crc32, data in chunks:
+                columns = tuple(np.empty(n, dtype) for dtype in self._dtypes)
+                self._unpack(db, data, crc32, columns, slice(0, n))
+                parts.append(columns)
         return tuple(np.concatenate(pieces) for pieces in zip(*parts, strict=True))
 
     def _insert_chunks(self, db: Database, series: int, columns: Columns) -> None:

@@ -27,6 +27,16 @@ class Cursor(Protocol):
     def __iter__(self) -> Iterator[Any]: ...
 
 
+class Stream(Protocol):
+    """Large rows, one after the other; to be closed."""
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+    def close(self) -> object:
+        """Give up the rows that are left."""
+        ...
+
+
 class Database(Protocol):
     """One connection to a database. For one thread at a time.
 
@@ -48,8 +58,8 @@ class Database(Protocol):
         """Run a statement."""
         ...
 
-    def stream(self, statement: str, values: Sequence[Any] = ()) -> Iterable[Any]:
-        """Return rows that are large, one after the other; nothing else may be run until the last was taken."""
+    def stream(self, statement: str, values: Sequence[Any] = ()) -> Stream:
+        """Return rows that are large, one after the other; nothing else may be run until it is closed."""
         ...
 
     def executemany(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:

@@ -12,6 +12,7 @@ from atrader.errors import WireError
 from atrader.messages.gateway import OutboxRow
 from atrader.orders.ids import intent_id_of
 from data_layer.store import history_schema as schema
+from data_layer.store.history_values import storable
 
 
 class TableRow(NamedTuple):
@@ -33,7 +34,8 @@ def rows_of_outbox(source: str, row: OutboxRow) -> list[TableRow]:
         When it lacks something its table cannot do without.
     """
     try:
-        return _BUILDERS[row.table](row.body, row.time_ns, f"{source}/{row.seq}")
+        built = _BUILDERS[row.table](row.body, row.time_ns, f"{source}/{row.seq}")
+        return [TableRow(table, storable(table, values)) for table, values in built]
     except (KeyError, TypeError, ValueError, InvalidOperation) as error:
         raise WireError(f"{row.table} row {row.seq} of {source} is not complete: {error!r}") from error
 

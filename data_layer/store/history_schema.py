@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import JSON, BigInteger, Column, Float, Index, Integer, MetaData, String, Table
+from sqlalchemy import JSON, BigInteger, Column, Float, Index, Integer, MetaData, Table
 
 from data_layer.store.history_steps import step_2
-from data_layer.store.schema import Schema
+from data_layer.store.schema import TEXT, Schema
 
 metadata: Final = MetaData()
 
 
 def _text(*names: str) -> list[Column[Any]]:
-    return [Column(name, String) for name in names]
+    return [Column(name, TEXT) for name in names]
 
 
 def _whose() -> list[Column[Any]]:
@@ -34,8 +34,8 @@ def _order_columns() -> list[Column[Any]]:
 intents: Final = Table(
     "intents",
     metadata,
-    Column("account", String, primary_key=True),
-    Column("client_id", String, primary_key=True),
+    Column("account", TEXT, primary_key=True),
+    Column("client_id", TEXT, primary_key=True),
     *_whose(),
     *_text("intent_id", "action", "side", "order_type", "units", "risk_frac", "price", "stop_loss", "take_profit"),
     *_text("trailing_distance", "trade_id", "order_id", "decision", "bar", "reason"),
@@ -48,8 +48,8 @@ intents: Final = Table(
 orders: Final = Table(
     "orders",
     metadata,
-    Column("account", String, primary_key=True),
-    Column("client_id", String, primary_key=True),
+    Column("account", TEXT, primary_key=True),
+    Column("client_id", TEXT, primary_key=True),
     Column("version", Integer, nullable=False),
     *_order_columns(),
     Index("orders_time", "created_ns"),
@@ -59,8 +59,8 @@ orders: Final = Table(
 order_events: Final = Table(
     "order_events",
     metadata,
-    Column("account", String, primary_key=True),
-    Column("client_id", String, primary_key=True),
+    Column("account", TEXT, primary_key=True),
+    Column("client_id", TEXT, primary_key=True),
     Column("version", Integer, primary_key=True),
     *_order_columns(),
     Index("order_events_time", "updated_ns"),
@@ -70,9 +70,9 @@ order_events: Final = Table(
 fills: Final = Table(
     "fills",
     metadata,
-    Column("account", String, primary_key=True),
-    Column("fill_id", String, primary_key=True),
-    Column("trade_id", String, primary_key=True),  # a net fill may belong to several virtual trades; "" for none
+    Column("account", TEXT, primary_key=True),
+    Column("fill_id", TEXT, primary_key=True),
+    Column("trade_id", TEXT, primary_key=True),  # a net fill may belong to several virtual trades; "" for none
     *_whose(),
     *_text("client_id", "side", "units", "price", "reason", "commission", "profit", "home_rate"),
     Column("time_ns", BigInteger, nullable=False),
@@ -82,8 +82,8 @@ fills: Final = Table(
 trades: Final = Table(
     "trades",
     metadata,
-    Column("account", String, primary_key=True),
-    Column("trade_id", String, primary_key=True),
+    Column("account", TEXT, primary_key=True),
+    Column("trade_id", TEXT, primary_key=True),
     Column("version", Integer, nullable=False),
     *_whose(),
     # units: what was opened; units_open: what is still held.
@@ -102,7 +102,7 @@ def _log(name: str, *columns: Column[Any]) -> Table:
     return Table(
         name,
         metadata,
-        Column(_ORIGIN, String, primary_key=True),
+        Column(_ORIGIN, TEXT, primary_key=True),
         Column("time_ns", BigInteger, nullable=False),
         *columns,
         Index(f"{name}_time", "time_ns"),
@@ -128,8 +128,8 @@ events: Final = _log("events", *_text("process", "kind", "text", "account", "ins
 archives: Final = Table(
     "archives",
     metadata,
-    Column("file", String, primary_key=True),
-    Column("table_name", String, nullable=False),
+    Column("file", TEXT, primary_key=True),
+    Column("table_name", TEXT, nullable=False),
     Column("rows", BigInteger, nullable=False),
     Column("first_ns", BigInteger, nullable=False),
     Column("last_ns", BigInteger, nullable=False),
@@ -140,7 +140,7 @@ archives: Final = Table(
 outbox_positions: Final = Table(
     "outbox_positions",
     metadata,
-    Column("source", String, primary_key=True),
+    Column("source", TEXT, primary_key=True),
     Column("last_seq", BigInteger, nullable=False),
 )
 """How far each outbox is in the history."""

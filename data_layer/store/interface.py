@@ -1,19 +1,35 @@
 """What a store is, so that the embedded files and a database server are two implementations of one thing.
 
-Every method may raise `StoreError`; ``details["read_only"]`` is true when reading still works (the disk is full),
-``details["unavailable"]`` when nothing works for a while (a server is away). Everything may be repeated afterwards.
+Every method may raise `StoreError`; ``details["read_only"]`` is true when reading still works (the disk is full). A
+`StoreUnavailable` says that nothing works for a while (a server is away). Everything may be repeated afterwards.
 Writers are for one thread; readers see what was committed when the call began.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
+from atrader.errors import StoreError, StoreUnavailable
 from atrader.market import Bar, Bars, Tick
 from atrader.messages.data import QueryHistory, SeriesInfo, Stored
 from atrader.messages.gateway import OutboxRow
 from data_layer.store.ranges import TimeRange
+
+StoreState = Literal["ok", "read-only", "away"]
+"""How a store is: it can be read and written, only read (its disk is full), or neither (its server is away)."""
+
+
+def worst(*states: StoreState) -> StoreState:
+    """Return the state that allows least."""
+    return next((state for state in ("away", "read-only") if state in states), "ok")
+
+
+def state_after(error: StoreError) -> StoreState | None:
+    """Return the state that an error tells of; None when it will not pass by itself."""
+    if isinstance(error, StoreUnavailable):
+        return "away"
+    return "read-only" if error.details.get("read_only") else None
 
 
 class MarketBatch(NamedTuple):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Column, Double, Identity, Index, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import BigInteger, Column, Double, Identity, Index, Integer, LargeBinary, MetaData, Table
 
 from atrader.market import BAR_COLUMNS
-from data_layer.store.schema import Schema, create
+from data_layer.store.schema import TEXT, Schema, create
 
 TICK_COLUMNS: Final = ("time_ns", "received_ns", "bid", "ask")
 
@@ -29,7 +29,7 @@ def _whole(*names: str) -> list[Column[Any]]:
 
 
 def _text(*names: str) -> list[Column[Any]]:
-    return [Column(name, String, nullable=False) for name in names]
+    return [Column(name, TEXT, nullable=False) for name in names]
 
 
 def _real(names: tuple[str, ...]) -> list[Column[Any]]:
@@ -76,7 +76,7 @@ bar_range: Final = Table(
     "bar_range",
     metadata,
     _series(),
-    Column("kind", String, primary_key=True),
+    Column("kind", TEXT, primary_key=True),
     Column("start_ns", _Number, primary_key=True, autoincrement=False),
     *_whole("end_ns"),
     *_text("source"),
@@ -99,7 +99,7 @@ bar_revision: Final = Table(
 backfill: Final = Table(
     "backfill",
     metadata,
-    Column("id", String, primary_key=True),
+    Column("id", TEXT, primary_key=True),
     *_text("instrument", "timeframe"),
     *_whole("start_ns", "end_ns", "left_ns", "replace", "requested_ns"),
     sqlite_with_rowid=False,
@@ -109,7 +109,7 @@ backfill: Final = Table(
 facts: Final = Table(
     "facts",
     metadata,
-    Column("name", String, primary_key=True),
+    Column("name", TEXT, primary_key=True),
     *_text("value"),
     sqlite_with_rowid=False,
 )

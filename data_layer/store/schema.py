@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
-from sqlalchemy import Dialect, Index, LargeBinary, MetaData, Table
+from sqlalchemy import Dialect, Index, LargeBinary, MetaData, String, Table
 from sqlalchemy.schema import CreateIndex, CreateTable
+
+TEXT: Final = String().with_variant(String(collation="C"), "postgresql")
+"""Text in the order of its bytes, which is SQLite's own, whatever the language of a server."""
 
 Step: TypeAlias = Callable[[Dialect], list[str]]
 """Gives the statements that bring a schema from the version before to its own."""

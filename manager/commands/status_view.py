@@ -52,7 +52,7 @@ def render(status: dict[str, Any], width: int | None) -> Group:
     reasons = [
         Text(f"{row['name']} {row['state']}: {row['reason']}", style="yellow")
         for row in status["processes"]
-        if row["state"] not in _GOOD and row.get("reason")
+        if row.get("reason") and (row["state"] not in _GOOD or row.get("trouble"))
     ]
     breaks = [
         Text(f"{row['name']} proof broken: {', '.join(map(str, row['breaks']))}", style="bold red")

@@ -17,6 +17,7 @@ from atrader.orders.model import Fill, Intent, Order, Trade
 from atrader.orders.states import OrderState
 from data_layer.store import ArchiveFile, HistoryStore
 from data_layer.store.history_sqlite import SqliteEngine, SqliteHistoryReader, SqliteHistoryStore
+from data_layer.store.places import StorePlace
 
 SOURCE = "gateway:paper"
 OLD_STORES = Path(__file__).parents[1] / "fixtures"
@@ -81,9 +82,9 @@ def rows(*items: tuple[str, dict[str, object]], first: int = 1) -> list[OutboxRo
     ]
 
 
-@pytest.fixture(params=[SqliteHistoryStore])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[HistoryStore]:
-    store = request.param(tmp_path / "history.db", "test")
+@pytest.fixture
+def store(store_place: StorePlace) -> Iterator[HistoryStore]:
+    store = store_place.history("test", 0.0)
     yield store
     store.close()
 
@@ -188,6 +189,25 @@ def test_an_intent_is_kept_once_as_it_was_wanted(store: HistoryStore) -> None:
     (found,) = query(store, "intents", magic=7, instrument="EUR/USD")
     assert (found["client_id"], found["intent_id"], found["units"]) == (order(1)["client_id"], "7:1", "1000.50")
     assert (found["decision"], found["bar"], found["time_ns"]) == ("1m|60:buy:1", "1m|60", 1)
+
+
+def test_what_no_database_can_hold_is_brought_to_what_it_can(store: HistoryStore) -> None:
+    body = {"instance": "demo", "magic": 7, "name": "a\0b", "value": float("nan")}
+    body |= {"indicators": {"fast": float("inf"), "x\0": ["\0", 1.5]}}
+    store.append([(SOURCE, rows(("signals", body)))])
+    (found,) = query(store, "signals")
+    assert (found["name"], found["value"]) == ("a\ufffdb", None)
+    assert found["indicators"] == {"fast": None, "x\ufffd": ["\ufffd", 1.5]}
+    for wrong in ({"magic": 2**40}, {"magic": "seven"}, {"value": "much"}):
+        with pytest.raises(WireError):
+            store.append([(SOURCE, rows(("signals", body | wrong), first=2))])
+
+
+def test_text_is_ordered_alike_in_every_store(store: HistoryStore) -> None:
+    names = ["b", "A", "a", "Z", "_", "ä", "0"]
+    items = [("fills", fill(1) | {"fill_id": name}) for name in names]
+    store.append([(SOURCE, rows(*items))])
+    assert [row["fill_id"] for row in query(store, "fills")] == sorted(names)
 
 
 def test_fills_of_a_net_order_that_belong_to_two_trades_are_two_rows(store: HistoryStore) -> None:

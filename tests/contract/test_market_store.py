@@ -15,6 +15,7 @@ from atrader.errors import StoreError
 from atrader.market import BAR_COLUMNS, Bar, Bars, Tick
 from data_layer.store import BackfillRequest, MarketBatch, MarketReader, MarketStore, TimeRange
 from data_layer.store.market_sqlite import SqliteMarketReader, SqliteMarketStore
+from data_layer.store.places import StorePlace
 
 MINUTE = 60_000_000_000
 START = 1_370_044_800_000_000_000
@@ -30,34 +31,16 @@ def same(left: Bars, right: Bars) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(left.columns, right.columns, strict=True))
 
 
-class Sqlite:
-    """The embedded store."""
-
-    def __init__(self, directory: Path) -> None:
-        self.path = directory / "market.db"
-
-    def open(self) -> MarketStore:
-        return SqliteMarketStore(self.path, "test")
-
-    def reader(self) -> MarketReader:
-        return SqliteMarketReader(self.path)
-
-
-@pytest.fixture(params=[Sqlite])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Sqlite:
-    return request.param(tmp_path)
-
-
 @pytest.fixture
-def store(place: Sqlite) -> Iterator[MarketStore]:
-    store = place.open()
+def store(store_place: StorePlace) -> Iterator[MarketStore]:
+    store = store_place.market("test", 0.0)
     yield store
     store.close()
 
 
 @pytest.fixture
-def reader(place: Sqlite, store: MarketStore) -> Iterator[MarketReader]:
-    reader = place.reader()
+def reader(store_place: StorePlace, store: MarketStore) -> Iterator[MarketReader]:
+    reader = store_place.market_reader("reader")
     yield reader
     reader.close()
 
@@ -226,6 +209,16 @@ def test_quotes_keep_their_order_even_within_one_instant(store: MarketStore, rea
     assert reader.ticks("EUR/USD", START + 1, limit=2) == ticks[3:5]
 
 
+def test_quotes_of_a_batch_that_is_written_again_are_stored_once(store: MarketStore, reader: MarketReader) -> None:
+    ticks = [Tick("EUR/USD", START + index, START, 1.0, 2.0) for index in range(10)]
+    first, second = (live(ticks=part)._replace(id=f"run {n}") for n, part in enumerate((ticks[:5], ticks[5:])))
+    for batch in (first, first, second, second):
+        store.write(batch)
+    assert reader.ticks("EUR/USD") == ticks
+    store.write(live(ticks=ticks[:1]))  # nobody says which batch it is
+    assert len(reader.ticks("EUR/USD")) == 11
+
+
 def test_imported_quotes_replace_those_of_their_period(store: MarketStore, reader: MarketReader) -> None:
     ticks = [Tick("EUR/USD", START + index, START, 1.0, 2.0) for index in range(6000)]
     assert store.put_ticks("EUR/USD", "t.csv", ticks).new == 6000
@@ -233,12 +226,12 @@ def test_imported_quotes_replace_those_of_their_period(store: MarketStore, reade
     assert len(reader.ticks("EUR/USD")) == 6000
 
 
-def test_the_forming_bar_survives(place: Sqlite) -> None:
+def test_the_forming_bar_survives(store_place: StorePlace) -> None:
     bar = make_bars(1).row(0)
-    store = place.open()
+    store = store_place.market("test", 0.0)
     store.write(live(forming={"EUR/USD": bar}))
     store.close()
-    again = place.open()
+    again = store_place.market("test", 0.0)
     assert again.forming("1m") == {"EUR/USD": bar}
     assert again.forming("5m") == {}
     again.close()
@@ -253,9 +246,9 @@ def test_readers_see_each_commit_and_tidying_loses_nothing(store: MarketStore, r
             assert len(reader.bars("EUR/USD", "1m")) == index + 1
 
 
-def test_a_second_writer_is_refused_and_told_who_holds_the_store(place: Sqlite, store: MarketStore) -> None:
+def test_a_second_writer_is_refused_and_told_who_holds_the_store(store_place: StorePlace, store: MarketStore) -> None:
     with pytest.raises(StoreError, match=r"in use by test \(pid \d+, since 20") as refusal:
-        place.open()
+        store_place.market("test", 0.0)
     assert refusal.value.details["exit_code"] == "LOCKED"
 
 
@@ -291,11 +284,11 @@ def test_a_damaged_chunk_is_found_by_its_checksum(tmp_path: Path) -> None:
     reader.close()
 
 
-def test_a_reader_works_while_nobody_writes(place: Sqlite) -> None:
-    store = place.open()
+def test_a_reader_works_while_nobody_writes(store_place: StorePlace) -> None:
+    store = store_place.market("test", 0.0)
     store.put_bars("EUR/USD", "1m", "a", make_bars(10))
     store.close()
-    reader = place.reader()
+    reader = store_place.market_reader("reader")
     assert len(reader.bars("EUR/USD", "1m")) == 10
     reader.close()
 

@@ -12,6 +12,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from tests.support.fleet import Fleet, wait_for
 
 _WITH_OUTCOME = {"DENIED", "FILLED", "DONE", "CANCELLED", "REJECTED", "EXPIRED", "LOST"}
@@ -26,6 +28,15 @@ def rows(path: Path, query: str) -> list[tuple[Any, ...]]:
         return connection.execute(query).fetchall()
     finally:
         connection.close()
+
+
+def history_rows(fleet: Fleet, query: str) -> list[tuple[Any, ...]]:
+    """Read rows of the history, wherever the fleet keeps it."""
+    if fleet.store_url is None:
+        return rows(fleet.home.history_store, query)
+    with psycopg.connect(fleet.store_url) as connection:
+        connection.execute("SET search_path = atrader")
+        return connection.execute(query.encode()).fetchall()
 
 
 def orders_so_far(fleet: Fleet, account: str = "paper") -> int:
@@ -129,17 +140,16 @@ def _no_money_is_lost(journal: Path, paper: Path) -> None:
 def _history_equals_journal(
     fleet: Fleet, account: str, orders: dict[str, dict[str, Any]], fills: dict[str, dict[str, Any]]
 ) -> None:
-    history = fleet.home.history_store
-    kept = {row[0]: (row[1], row[2]) for row in rows(history, "SELECT client_id, state, version FROM orders")}
+    kept = {row[0]: (row[1], row[2]) for row in history_rows(fleet, "SELECT client_id, state, version FROM orders")}
     assert kept == {name: (order["state"], order["version"]) for name, order in orders.items()}
-    assert {row[0] for row in rows(history, "SELECT fill_id FROM fills")} == set(fills)
+    assert {row[0] for row in history_rows(fleet, "SELECT fill_id FROM fills")} == set(fills)
     journal_trades = {}
     for (body,) in rows(fleet.home.journal(account), "SELECT body FROM trades"):
         trade = json.loads(body)
         journal_trades[trade["trade_id"]] = (trade["version"], Decimal(trade["profit"]), Decimal(trade["units"]))
     history_trades = {
         row[0]: (row[1], Decimal(row[2]), Decimal(row[3]))
-        for row in rows(history, "SELECT trade_id, version, profit, units_open FROM trades")
+        for row in history_rows(fleet, "SELECT trade_id, version, profit, units_open FROM trades")
     }
     assert history_trades == journal_trades
 

@@ -75,6 +75,7 @@ class Fleet:
     def __init__(self, root: Path, environment: Mapping[str, str] | None = None) -> None:
         self.home = Home(root)
         self.environment = dict(environment or {})
+        self.store_url: str | None = None  # a database server instead of files
         self._manager: subprocess.Popen[bytes] | None = None
 
     # -- writing the configuration ------------------------------------------------------------------------------
@@ -85,10 +86,13 @@ class Fleet:
             folder.mkdir(parents=True, exist_ok=True)
         (self.home.root / "strategies" / "busy.py").write_text(BUSY)
         (self.home.etc / "atrader.toml").write_text(
-            "[data]\nbase_timeframe = '1s'\n\n"
+            f"[data]\nbase_timeframe = '1s'\n{self._store_line()}\n"
             f"[market]\nfeed = 'synthetic'\ninstruments = {json.dumps(instruments)}\n\n"
             f"[market.synthetic]\nticks_per_second = {ticks}\nvolatility_frac = 0.5\n\n{text}"
         )
+
+    def _store_line(self) -> str:
+        return "" if self.store_url is None else f"store = '{self.store_url}'\n"
 
     def write_account(self, name: str = "paper", text: str = "") -> None:
         """Write a paper account with a generous balance."""

@@ -6,7 +6,7 @@ from typing import Final
 
 import psycopg
 
-from atrader.errors import StoreError
+from atrader.errors import StoreError, StoreUnavailable
 from data_layer.store.postgresql.address import Address, Connection
 
 _GOING_AWAY: Final = (
@@ -32,12 +32,11 @@ def is_passing(error: psycopg.Error, connection: Connection | None) -> bool:
     return error.sqlstate is None and isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
 
 
-def away(address: Address, error: psycopg.Error) -> StoreError:
+def away(address: Address, error: psycopg.Error) -> StoreUnavailable:
     """Make the error of a server that is not there."""
-    return StoreError(
+    return StoreUnavailable(
         f"{address} cannot be reached: {_text(error)}; is the server running, and do address, user and password"
-        " (data.store, data.store_password) hold? What waits is stored when it is back",
-        details={"unavailable": True},
+        " (data.store, data.store_password) hold? What waits is stored when it is back"
     )
 
 

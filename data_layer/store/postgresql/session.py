@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 import psycopg
 
 from atrader.clock import SystemClock
-from atrader.errors import StoreError
+from atrader.errors import StoreError, StoreUnavailable
 from atrader.exit_codes import ExitCode
 from data_layer.store.postgresql.address import Address, Connection
 from data_layer.store.postgresql.errors import away, is_passing, store_error
@@ -47,18 +47,22 @@ class Session:
     lock : int, optional
         Number of the advisory lock to hold: at most one session of all hosts has it. It belongs to the connection that
         writes, so that a successor gets it only when nothing of a predecessor can be committed any more.
-    lock_wait_s : float
-        How long to wait for the lock at the first connection.
+    wait_s : float
+        How long to wait for the server and for the lock at the beginning.
     patience_s : float
         How long `run` goes on trying while the server is away. With 0 it fails at once, and until the next attempt is
         due without even trying.
     prepare : callable, optional
         Called with each new connection.
+    on_close : callable, optional
+        Called by `close`, each time.
 
     Raises
     ------
+    StoreUnavailable
+        When the server cannot be reached.
     StoreError
-        When the server cannot be reached (``details["unavailable"]``), is too old, or somebody else holds the lock.
+        When it is too old, or somebody else holds the lock.
     """
 
     def __init__(
@@ -67,32 +71,37 @@ class Session:
         owner: str,
         *,
         lock: int | None = None,
-        lock_wait_s: float = 0.0,
+        wait_s: float = 0.0,
         patience_s: float = 0.0,
         prepare: Callable[[Connection], None] | None = None,
+        on_close: Callable[[], None] | None = None,
     ) -> None:
         self.address = address
         self._name = f"{owner} (pid {os.getpid()} on {socket.gethostname()})"
         self._lock = lock
-        self._lock_wait_s = lock_wait_s
-        self._patience_s = patience_s
+        self._wait_s = wait_s
+        self._patience_s = wait_s
         self._prepare = prepare
+        self._on_close = on_close
         self._clock = SystemClock()
         self._connection: Connection | None = None
         self._backend: int | None = None  # of the last connection
         self._delay_s = _FIRST_DELAY_S
         self._next_s = float("-inf")
-        self._trouble: StoreError | None = None
+        self._trouble: StoreUnavailable | None = None
         self._closed = threading.Event()
         self.run(lambda _: None)
+        self._patience_s = patience_s
 
     def run(self, work: Callable[[Connection], T]) -> T:
         """Do work, which may be done more than once.
 
         Raises
         ------
+        StoreUnavailable
+            When the server is away: everything may be tried again later.
         StoreError
-            ``details["unavailable"]`` is true when the server is away: everything may be tried again later.
+            When the server refuses, or somebody else took the lock meanwhile.
         """
         end_s = self._clock.monotonic_s() + self._patience_s
         died = False
@@ -107,9 +116,7 @@ class Session:
                     died = True
                     continue
                 trouble = away(self.address, error)
-            except StoreError as error:
-                if not error.details.get("unavailable"):
-                    raise
+            except StoreUnavailable as error:
                 trouble = error
             if self._clock.monotonic_s() >= end_s or self._closed.wait(self._delay_s):
                 raise trouble
@@ -118,6 +125,8 @@ class Session:
         """Close the connection, and with it the lock; may be called twice."""
         self._closed.set()
         self._drop()
+        if self._on_close is not None:
+            self._on_close()
 
     def _connected(self) -> Connection:
         if self._connection is None:
@@ -152,7 +161,7 @@ class Session:
         return connection
 
     def _take_lock(self, connection: Connection, lock: int) -> None:
-        end_s = self._clock.monotonic_s() + self._lock_wait_s
+        end_s = self._clock.monotonic_s() + self._wait_s
         while not self._locked(connection, lock):
             holder = connection.execute(_HOLDER, (_LOCK_SPACE, lock)).fetchone()
             now_s = self._clock.monotonic_s()
