@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,10 @@ REQUEST = RequestBars(
 )
 
 
+def _asked(server: CandleServer, pages: int) -> bool:
+    return len(server.seen) >= pages
+
+
 @pytest.fixture(autouse=True)
 def no_sockets_left() -> Iterator[None]:
     yield
@@ -48,7 +53,7 @@ def test_killed_again_and_again_while_history_is_fetched_it_ends_with_the_same_s
         with killed, DataClient(killed.home) as client:
             client.request_bars(REQUEST.model_copy(update={"replace": replace}))
             for pages in (3, 11, 19):
-                wait_until(lambda pages=pages: len(server.seen) >= pages, f"{pages} pages")
+                wait_until(partial(_asked, server, pages), f"{pages} pages")
                 killed.kill()
                 killed.start()
             wait_until(lambda: client.backfill() and client.backfill()[0].state == "done", "the rest")

@@ -91,10 +91,11 @@ def test_bars_of_a_live_source_are_published_as_they_complete(tmp_path: Path, se
 def test_what_a_person_asks_for_is_fetched_and_seconds_without_candles_are_no_gap(
     tmp_path: Path, server: CandleServer
 ) -> None:
-    with DataLayerProcess(tmp_path, fleet(server)) as layer, DataClient(layer.home) as client:
+    settings = fleet(server, {"timeframes": {"1s": "1s"}})
+    with DataLayerProcess(tmp_path, settings) as layer, DataClient(layer.home) as client:
         service = server.bars[KEY, "1s"]
         start_ns = -(-int(service.open_time_ns[0]) // MINUTES) * MINUTES
-        period = {"start_ns": start_ns, "end_ns": start_ns + 15 * MINUTES}
+        period: Any = {"start_ns": start_ns, "end_ns": start_ns + 15 * MINUTES}
         first, last = service.open_time_ns.searchsorted((start_ns, start_ns + 15 * MINUTES))
         assert client.coverage(PAIR, "1s", **period).missing == 900
         job = client.request_bars(RequestBars(instrument=PAIR, timeframe="1s", **period))
@@ -105,8 +106,8 @@ def test_what_a_person_asks_for_is_fetched_and_seconds_without_candles_are_no_ga
         assert same(found, service[first:last])
         assert client.coverage(PAIR, "1s", **period).missing == 0
         assert client.coverage(PAIR, "1m", **period).missing == 0
-        with pytest.raises(Rejected, match="no source has 1s bars of EUR/CHF"):
-            client.request_bars(RequestBars(instrument="EUR/CHF", timeframe="1s", **period))
+        with pytest.raises(Rejected, match="no source has 1m bars of BTC/USDT"):
+            client.request_bars(RequestBars(instrument=PAIR, timeframe="1m", **period))
 
 
 def test_a_revised_bar_is_announced_in_every_timeframe_that_is_published(tmp_path: Path, server: CandleServer) -> None:
