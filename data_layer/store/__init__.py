@@ -7,6 +7,7 @@ library of Python 3.11 and Debian 12 can damage a file when two connections writ
 from data_layer.store.interface import (
     ArchiveFile,
     BackfillRequest,
+    Damage,
     HistoryReader,
     HistoryStore,
     MarketBatch,
@@ -19,6 +20,7 @@ from data_layer.store.ranges import TimeRange
 __all__ = [
     "ArchiveFile",
     "BackfillRequest",
+    "Damage",
     "HistoryReader",
     "HistoryStore",
     "MarketBatch",

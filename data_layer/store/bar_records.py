@@ -52,6 +52,16 @@ class BarRecords:
         db.execute(f"DELETE FROM bar_range WHERE {touched}", limits)
         db.executemany("INSERT INTO bar_range VALUES (?, ?, ?, ?, ?)", ((series, kind, *one) for one in ranges))
 
+    def forget_answers(self, db: Database, series: int, start_ns: int, end_ns: int) -> None:
+        """Forget that somebody has told everything about a time; what was answered beside it stays."""
+        for old in self.ranges(db, series, "answered", start_ns, end_ns):
+            db.execute(
+                "DELETE FROM bar_range WHERE series=? AND kind=? AND start_ns=?", (series, "answered", old.start_ns)
+            )
+            for part in (old._replace(end_ns=start_ns), old._replace(start_ns=end_ns)):
+                if part.start_ns < part.end_ns:
+                    db.execute("INSERT INTO bar_range VALUES (?, ?, ?, ?, ?)", (series, "answered", *part))
+
     def revisions(self, db: Database, series: int, start_ns: int, end_ns: int) -> list[Revision]:
         """Return what was replaced with open times in ``[start_ns, end_ns)``, in the order it happened."""
         found = []

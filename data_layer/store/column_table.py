@@ -6,17 +6,28 @@ and chunks do not overlap, so reading is: the chunks in order, then the tail.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data_layer.store.blobs import CHUNK_ROWS, pack, unpack
-from data_layer.store.database import Database
+from data_layer.store.database import DamagedPages, Database
 
 Columns = tuple[NDArray[np.generic], ...]
+
+
+class BadChunk(NamedTuple):
+    """A chunk whose rows cannot be read, or are not what was written."""
+
+    series: int
+    id: int
+    first_ns: int
+    last_ns: int
+    rows: int
+    reason: str = ""
 
 
 class ColumnTable:
@@ -30,9 +41,14 @@ class ColumnTable:
         Columns; the first is the time.
     integers : int
         How many of the columns, from the first on, are int64; the others are float64.
+    on_damage : callable
+        Gets the chunks that are left out because they are damaged.
     """
 
-    def __init__(self, kind: str, names: Sequence[str], integers: int) -> None:
+    def __init__(
+        self, kind: str, names: Sequence[str], integers: int, on_damage: Callable[[list[BadChunk]], None]
+    ) -> None:
+        self._on_damage = on_damage
         self._names = tuple(names)
         self._dtypes = [np.dtype(np.int64)] * integers + [np.dtype(np.float64)] * (len(names) - integers)
         self._chunks = f"{kind}_chunk"
@@ -50,7 +66,7 @@ class ColumnTable:
         return tuple(np.empty(0, dtype) for dtype in self._dtypes)
 
     def read(self, db: Database, series: int, start_ns: int, end_ns: int) -> Columns:
-        """Return the rows with ``start_ns <= time < end_ns``."""
+        """Return the rows with ``start_ns <= time < end_ns``, without those of damaged chunks."""
         where = f"FROM {self._chunks} WHERE series=? AND t1>=? AND t0<?"
         limits = (series, start_ns, end_ns)
         total = int(db.execute(f"SELECT coalesce(sum(n), 0) {where}", limits).fetchone()[0])
@@ -60,12 +76,8 @@ class ColumnTable:
             limits,
         ).fetchall()
         columns = tuple(np.empty(total + len(tail), dtype) for dtype in self._dtypes)
-        place = 0
-        if total:
-            with closing(db.stream(f"SELECT n, crc32, data {where} ORDER BY t0, id", limits)) as chunks:
-                for n, crc32, data in chunks:
-                    self._unpack(db, data, crc32, columns, slice(place, place + n))
-                    place += n
+        total = self._read_into(db, where, limits, columns) if total else 0
+        columns = tuple(column[: total + len(tail)] for column in columns)
         for column, values in zip(columns, zip(*tail, strict=True), strict=False):
             column[total:] = values
         first, last = np.searchsorted(columns[0], (start_ns, end_ns))
@@ -121,10 +133,13 @@ class ColumnTable:
 
     def replace(self, db: Database, series: int, start_ns: int, end_ns: int, columns: Columns) -> None:
         """Put rows in place of all with ``start_ns <= time < end_ns``, inside a transaction."""
-        touched = "series=? AND t1>=? AND t0<?"
+        where = f"FROM {self._chunks} WHERE series=? AND t1>=? AND t0<?"
         limits = (series, self._start_of_short_chunk(db, series, start_ns), end_ns)
-        old = self._read_chunks(db, touched, limits)
-        db.execute(f"DELETE FROM {self._chunks} WHERE {touched}", limits)
+        rows = int(db.execute(f"SELECT coalesce(sum(n), 0) {where}", limits).fetchone()[0])
+        old: Columns = tuple(np.empty(rows, dtype) for dtype in self._dtypes)
+        rows = self._read_into(db, where, limits, old)
+        old = tuple(column[:rows] for column in old)
+        db.execute(f"DELETE {where}", limits)
         # What the tail has up to the last new row becomes part of the chunks: the tail stays the latest.
         old = self._tail_rows(db, series, end_ns, old)
         db.execute(f"DELETE FROM {self._tail} WHERE series=? AND {self._time}<?", (series, end_ns))
@@ -151,15 +166,64 @@ class ColumnTable:
         tail = zip(*rows, strict=True)
         return tuple(np.concatenate([a, np.array(b, a.dtype)]) for a, b in zip(before, tail, strict=True))
 
-    def _read_chunks(self, db: Database, touched: str, limits: tuple[int, int, int]) -> Columns:
-        parts = [self.empty()]
-        statement = f"SELECT n, crc32, data FROM {self._chunks} WHERE {touched} ORDER BY t0, id"
-        with closing(db.stream(statement, limits)) as chunks:
-            for n, crc32, data in chunks:
-                columns = tuple(np.empty(n, dtype) for dtype in self._dtypes)
-                self._unpack(db, data, crc32, columns, slice(0, n))
-                parts.append(columns)
-        return tuple(np.concatenate(pieces) for pieces in zip(*parts, strict=True))
+    def bad_chunks(self, db: Database, series: int) -> list[BadChunk]:
+        """Read every chunk of a series; return those that are damaged, without telling `on_damage`."""
+        bad: list[BadChunk] = []
+        for chunk, crc32, data in self._stream(db, f"FROM {self._chunks} WHERE series=?", (series,), bad):
+            self._unpack(chunk, crc32, data, tuple(np.empty(chunk.rows, dtype) for dtype in self._dtypes), 0, bad)
+        return bad
+
+    def drop(self, db: Database, chunks: Sequence[BadChunk]) -> None:
+        """Delete chunks, inside a transaction."""
+        db.executemany(f"DELETE FROM {self._chunks} WHERE id=?", ((chunk.id,) for chunk in chunks))
+
+    def _read_into(self, db: Database, where: str, limits: Sequence[int], columns: Columns) -> int:
+        """Fill columns from the start with the rows of chunks; return how many rows there are."""
+        bad: list[BadChunk] = []
+        place = 0
+        for chunk, crc32, data in self._stream(db, where, limits, bad):
+            place += self._unpack(chunk, crc32, data, columns, place, bad)
+        if bad:
+            self._on_damage(bad)
+        return place
+
+    def _stream(
+        self, db: Database, where: str, limits: Sequence[int], bad: list[BadChunk]
+    ) -> Iterator[tuple[BadChunk, int, bytes]]:
+        """Yield chunks in order, with checksum and blob; those on pages that cannot be read are added to `bad`."""
+        done = -1
+        try:
+            statement = f"SELECT series, id, t0, t1, n, crc32, data {where} ORDER BY t0, id"
+            with closing(db.stream(statement, limits)) as rows:
+                for row in rows:
+                    yield BadChunk(*row[:5]), row[5], row[6]
+                    done = row[1]
+        except DamagedPages:
+            pass
+        else:
+            return
+        # One by one, from the index: the pages of a single chunk are damaged, and the others can be read.
+        chunks = db.execute(f"SELECT series, id, t0, t1, n {where} ORDER BY t0, id", limits).fetchall()
+        ids = [row[1] for row in chunks]
+        for row in chunks[ids.index(done) + 1 if done in ids else 0 :]:
+            chunk = BadChunk(*row)
+            try:
+                with closing(db.stream(f"SELECT crc32, data FROM {self._chunks} WHERE id=?", (chunk.id,))) as rows:
+                    for crc32, data in rows:
+                        yield chunk, crc32, data
+            except DamagedPages as error:
+                bad.append(chunk._replace(reason=error.message))
+
+    def _unpack(
+        self, chunk: BadChunk, crc32: int, data: bytes, columns: Columns, place: int, bad: list[BadChunk]
+    ) -> int:
+        """Write the rows of a chunk into columns; return how many, 0 when it is damaged and noted as such."""
+        try:
+            unpack(data, crc32, columns, slice(place, place + chunk.rows))
+        except ValueError as error:
+            bad.append(chunk._replace(reason=str(error)))
+            return 0
+        return chunk.rows
 
     def _insert_chunks(self, db: Database, series: int, columns: Columns) -> None:
         db.insert(self._chunks, ("series", "t0", "t1", "n", "crc32", "data"), self._chunk_rows(series, columns))
@@ -169,9 +233,3 @@ class ColumnTable:
             part = tuple(column[start : start + CHUNK_ROWS] for column in columns)
             blob, crc32 = pack(part)
             yield series, int(part[0][0]), int(part[0][-1]), len(part[0]), crc32, blob
-
-    def _unpack(self, db: Database, data: bytes, crc32: int, columns: Columns, where: slice) -> None:
-        try:
-            unpack(data, crc32, columns, where)
-        except ValueError as error:
-            raise db.damaged(str(error)) from error

@@ -13,6 +13,12 @@ from atrader.errors import StoreError
 T = TypeVar("T")
 
 
+class DamagedPages(StoreError):
+    """Raised when rows of a statement cannot be read although the database can; others may be fine."""
+
+    code = "damaged-pages"
+
+
 class Cursor(Protocol):
     """Rows of an answer."""
 
@@ -59,7 +65,10 @@ class Database(Protocol):
         ...
 
     def stream(self, statement: str, values: Sequence[Any] = ()) -> Stream:
-        """Return rows that are large, one after the other; nothing else may be run until it is closed."""
+        """Return rows that are large, one after the other; nothing else may be run until it is closed.
+
+        Taking one may raise `DamagedPages`.
+        """
         ...
 
     def executemany(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.pool import StaticPool
 
 from data_layer.store.history_schema import HISTORY
 from data_layer.store.history_store import Insert, SqlHistoryReader, SqlHistoryStore
-from data_layer.store.sqlite_file import checkpoint, errors_of, open_reader, open_writer
+from data_layer.store.sqlite_file import checkpoint, compact, errors_of, open_reader, open_writer
 
 T = TypeVar("T")
 
@@ -91,6 +91,11 @@ class SqliteEngine:
         """Move the write-ahead log into the file."""
         with errors_of(self._path):
             checkpoint(self._db, self._path)
+
+    def compact(self) -> None:
+        """Rewrite the file without holes; what reads is not disturbed."""
+        with errors_of(self._path):
+            compact(self._db)
 
     def close(self) -> None:
         """Close, and let go of the lock of a writer; may be called twice."""

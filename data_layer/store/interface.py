@@ -7,7 +7,7 @@ Writers are for one thread; readers see what was committed when the call began.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
 from atrader.errors import StoreError, StoreUnavailable
@@ -103,8 +103,43 @@ class BackfillRequest(NamedTuple):
     requested_ns: int
 
 
+class Damage(NamedTuple):
+    """Stored bars or quotes that are lost: what their place holds is not what was written.
+
+    Attributes
+    ----------
+    instrument, timeframe : str
+        Of the series; ``ticks`` for quotes.
+    first_ns, last_ns : int
+        Times of the first and the last row that was there.
+    rows : int
+        How many.
+    reason : str
+        How it was found out.
+    """
+
+    instrument: str
+    timeframe: str
+    first_ns: int
+    last_ns: int
+    rows: int
+    reason: str
+
+
 class MarketReader(Protocol):
-    """Reads bars and quotes."""
+    """Reads bars and quotes. What is damaged is left out, told to `on_damage`, and everything else is served.
+
+    Attributes
+    ----------
+    on_damage : callable
+        Gets each damaged part that a reading came across, once.
+    """
+
+    on_damage: Callable[[Damage], None]
+
+    def damages(self) -> Iterator[tuple[SeriesInfo, list[Damage]]]:
+        """Read everything there is, series by series; yield what is damaged of each, also when nothing is."""
+        ...
 
     def series(self, instrument: str | None = None) -> list[SeriesInfo]:
         """List the series (of one instrument), by length of the timeframe; quotes have the timeframe ``ticks``."""
@@ -199,6 +234,10 @@ class MarketStore(MarketReader, Protocol):
 
     def save_backfill(self, request: BackfillRequest) -> None:
         """Keep a request for history, or how far it is; one that is done is forgotten."""
+        ...
+
+    def mend(self, instrument: str, timeframe: str) -> list[Damage]:
+        """Forget the damaged parts of a series in one transaction, and that their time was answered: they are gaps."""
         ...
 
     def put_ticks(self, instrument: str, source: str, ticks: Sequence[Tick]) -> Stored:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
@@ -14,9 +14,10 @@ from atrader.messages.data import SeriesInfo, Stored
 from atrader.timeframes import Timeframe
 from data_layer.store.bar_merge import merged
 from data_layer.store.bar_records import BarRecords, RangeKind
-from data_layer.store.column_table import ColumnTable
+from data_layer.store.column_table import BadChunk, ColumnTable
+from data_layer.store.damage import say_damage
 from data_layer.store.database import Database
-from data_layer.store.interface import BackfillRequest, MarketBatch, Revision
+from data_layer.store.interface import BackfillRequest, Damage, MarketBatch, Revision
 from data_layer.store.market_schema import TICK_COLUMNS
 from data_layer.store.ranges import TimeRange
 
@@ -78,9 +79,11 @@ class SqlMarketReader:
 
     def __init__(self, database: Database) -> None:
         self._db = database
-        self._bars = ColumnTable("bar", BAR_COLUMNS, integers=1)
-        self._ticks = ColumnTable("tick", TICK_COLUMNS, integers=2)
+        self._bars = ColumnTable("bar", BAR_COLUMNS, 1, self._found_damage)
+        self._ticks = ColumnTable("tick", TICK_COLUMNS, 2, self._found_damage)
         self._records = BarRecords()
+        self._told: set[tuple[int, int]] = set()
+        self.on_damage: Callable[[Damage], None] = say_damage
 
     @_reading
     def series(self, instrument: str | None = None) -> list[SeriesInfo]:
@@ -91,7 +94,7 @@ class SqlMarketReader:
             + ("" if instrument is None else " WHERE instrument=?"),
             () if instrument is None else (instrument,),
         ).fetchall():
-            table = self._ticks if timeframe == _TICKS else self._bars
+            table = self._table(timeframe)
             count, first_ns, last_ns = table.extent(self._db, number)
             if count:
                 found.append(
@@ -170,9 +173,35 @@ class SqlMarketReader:
         values = (column[:limit].tolist() for column in columns)
         return [Tick(instrument, *row) for row in zip(*values, strict=True)]
 
+    def damages(self) -> Iterator[tuple[SeriesInfo, list[Damage]]]:
+        """Read everything there is, series by series; yield what is damaged of each, also when nothing is."""
+        for info in self.series():
+            yield info, self._damages_of(info.instrument, info.timeframe)
+
     def close(self) -> None:
         """Close, and let go of the lock of a writer; may be called twice."""
         self._db.close()
+
+    @_reading
+    def _damages_of(self, instrument: str, timeframe: str) -> list[Damage]:
+        number = self._find(instrument, timeframe)
+        return [] if number is None else self._damages(self._table(timeframe).bad_chunks(self._db, number))
+
+    def _damages(self, chunks: Sequence[BadChunk]) -> list[Damage]:
+        found = []
+        for chunk in chunks:
+            row = self._db.execute("SELECT instrument, timeframe FROM series WHERE id=?", (chunk.series,)).fetchone()
+            found.append(Damage(row[0], row[1], chunk.first_ns, chunk.last_ns, chunk.rows, chunk.reason))
+        return found
+
+    def _found_damage(self, chunks: Sequence[BadChunk]) -> None:
+        new = [chunk for chunk in chunks if (chunk.series, chunk.id) not in self._told]
+        self._told.update((chunk.series, chunk.id) for chunk in new)
+        for damage in self._damages(new):
+            self.on_damage(damage)
+
+    def _table(self, timeframe: str) -> ColumnTable:
+        return self._ticks if timeframe == _TICKS else self._bars
 
     @_reading
     def _ranges(
@@ -247,6 +276,19 @@ class SqlMarketStore(SqlMarketReader):
     def save_backfill(self, request: BackfillRequest) -> None:
         """Keep a request for history, or how far it is; one that is done is forgotten."""
         self._records.save_request(self._db, request)
+
+    @_writing
+    def mend(self, instrument: str, timeframe: str) -> list[Damage]:
+        """Forget the damaged parts of a series in one transaction, and that their time was answered: they are gaps."""
+        number = self._find(instrument, timeframe)
+        if number is None:
+            return []
+        table = self._table(timeframe)
+        chunks = table.bad_chunks(self._db, number)
+        table.drop(self._db, chunks)
+        for chunk in chunks:
+            self._records.forget_answers(self._db, number, chunk.first_ns, chunk.last_ns + 1)
+        return self._damages(chunks)
 
     @_writing
     def put_ticks(self, instrument: str, source: str, ticks: Sequence[Tick]) -> Stored:

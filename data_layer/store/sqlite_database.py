@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from atrader.errors import StoreError
-from data_layer.store.sqlite_file import checkpoint, damaged, errors_of
+from data_layer.store.database import DamagedPages
+from data_layer.store.sqlite_file import checkpoint, compact, damaged, errors_of, is_damage
 
 T = TypeVar("T")
 
@@ -25,13 +26,12 @@ class SqliteDatabase:
     """
 
     execute: Callable[..., Any]
-    stream: Callable[..., Any]
     executemany: Callable[..., Any]
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self._path = path
         self._db = connection
-        self.execute = self.stream = connection.execute
+        self.execute = connection.execute
         self.executemany = connection.executemany
 
     def reading(self, work: Callable[[], T]) -> T:
@@ -41,6 +41,15 @@ class SqliteDatabase:
     def writing(self, work: Callable[[], T]) -> T:
         """Do work in one transaction; others that read see it when this returns."""
         return self._transaction("BEGIN IMMEDIATE", work)
+
+    def stream(self, statement: str, values: Sequence[Any] = ()) -> Generator[Any, None, None]:
+        """Return rows one after the other."""
+        try:
+            yield from self._db.execute(statement, values)
+        except sqlite3.DatabaseError as error:
+            if is_damage(error):
+                raise DamagedPages(f"{self._path}: {error}", details={"damaged": True}) from error
+            raise
 
     def insert(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Add rows."""
@@ -55,6 +64,11 @@ class SqliteDatabase:
         """Move the write-ahead log into the file."""
         with errors_of(self._path):
             checkpoint(self._db, self._path)
+
+    def compact(self) -> None:
+        """Rewrite the file without holes; what reads is not disturbed."""
+        with errors_of(self._path):
+            compact(self._db)
 
     def close(self) -> None:
         """Close, and let go of the lock of a writer; may be called twice."""

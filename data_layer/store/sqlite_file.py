@@ -20,9 +20,12 @@ from data_layer.store.schema import Schema
 Synchronous = Literal["NORMAL", "FULL"]
 
 _BUSY_MS: Final = 5000  # readers wait this long for the moment in which a write-ahead log is set up or reset
+_PAGE_BYTES: Final = 16384
+_HEADER_BYTES: Final = 100  # has the size of a page at 16
 _MMAP_BYTES: Final = 2**31 - 65536
 _TRUNCATE_BYTES: Final = 64 * 1024 * 1024  # a write-ahead log that large is cut, not only emptied
 _DISK_TROUBLE: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY})
+_CUT_SHORT: Final = frozenset({sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS})
 _DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
@@ -31,13 +34,18 @@ def store_error(path: Path, error: sqlite3.Error | OSError) -> StoreError:
     if isinstance(error, OSError):
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
         return StoreError(f"{path}: {error.strerror}", details={"read_only": full})
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in _DAMAGE:
+    if is_damage(error):
         return damaged(path, str(error))
-    if code in _DISK_TROUBLE:
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DISK_TROUBLE:
         text = f"{path} cannot be written ({error}): make room on the disk; writing goes on by itself afterwards"
         return StoreError(text, details={"read_only": True})
     return StoreError(f"{path}: {error}", details={"read_only": False})
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Tell whether SQLite found contents that cannot be right."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF in _DAMAGE or code in _CUT_SHORT
 
 
 def damaged(path: Path, reason: str) -> StoreError:
@@ -98,11 +106,12 @@ def open_writer(
     lock = FileLock(lock_of(path), owner, path, wait_s)
     with ExitStack() as undo, errors_of(path):
         undo.callback(lock.release)
+        _check_whole(path)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, factory=_OwningConnection)
         connection.lock = lock
         undo.callback(connection.close)
         connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
-        connection.execute("PRAGMA page_size=16384")
+        connection.execute(f"PRAGMA page_size={_PAGE_BYTES}")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA synchronous={synchronous}")
         connection.execute("PRAGMA wal_autocheckpoint=0")  # checkpoints come when there is nothing else to do
@@ -110,6 +119,20 @@ def open_writer(
         _bring_to_version(connection, path, schema)
         undo.pop_all()
         return connection
+
+
+def _check_whole(path: Path) -> None:
+    """Refuse a file that was cut within its last page, which SQLite does not see."""
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        header, size = file.read(_HEADER_BYTES), path.stat().st_size
+    page_bytes = int.from_bytes(header[16:18], "big")
+    log = path.with_name(f"{path.name}-wal")
+    if (
+        page_bytes > 1 and size % page_bytes and not (log.exists() and log.stat().st_size)
+    ):  # a log may bring the rest of the page
+        raise damaged(path, f"its {size} bytes are no whole number of pages")
 
 
 def lock_of(path: Path) -> Path:
@@ -129,6 +152,7 @@ def open_reader(path: Path, schema: Schema) -> sqlite3.Connection:
     if not path.exists():
         raise StoreError(f"{path} does not exist yet", details={"missing": True})
     with errors_of(path):
+        _check_whole(path)
         connection = sqlite3.connect(
             f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
         )
@@ -159,6 +183,13 @@ def _bring_to_version(connection: sqlite3.Connection, path: Path, schema: Schema
     bring_to_version(
         connection, path, ";".join(schema.statements(0, dialect)[schema.version]), schema.version, 0, steps
     )
+
+
+def compact(connection: sqlite3.Connection) -> None:
+    """Rewrite the file without holes, by the writing connection; the room for it was looked for before."""
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.execute("VACUUM")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def checkpoint(connection: sqlite3.Connection, path: Path) -> None:

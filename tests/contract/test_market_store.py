@@ -269,21 +269,6 @@ def test_a_file_that_is_no_database_is_named_with_the_remedy(tmp_path: Path) -> 
     SqliteMarketStore(tmp_path / "other.db", "test").close()
 
 
-def test_a_damaged_chunk_is_found_by_its_checksum(tmp_path: Path) -> None:
-    store = SqliteMarketStore(tmp_path / "market.db", "test")
-    store.put_bars("EUR/USD", "1m", "a", make_bars(5000))
-    store.close()
-    with sqlite3.connect(tmp_path / "market.db") as db:
-        blob = bytearray(db.execute("SELECT data FROM bar_chunk WHERE id=1").fetchone()[0])
-        blob[1000] ^= 1
-        db.execute("UPDATE bar_chunk SET data=? WHERE id=1", (bytes(blob),))
-    db.close()
-    reader = SqliteMarketReader(tmp_path / "market.db")
-    with pytest.raises(StoreError, match="wrong checksum"):
-        reader.bars("EUR/USD", "1m")
-    reader.close()
-
-
 def test_a_reader_works_while_nobody_writes(store_place: StorePlace) -> None:
     store = store_place.market("test", 0.0)
     store.put_bars("EUR/USD", "1m", "a", make_bars(10))

@@ -1,0 +1,155 @@
+"""Files of the embedded store that are damaged: what is lost is named, the rest is served, nothing is overwritten."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from atrader.errors import StoreError
+from atrader.market import BAR_COLUMNS, Bars
+from data_layer.store import Damage
+from data_layer.store.history_sqlite import SqliteHistoryStore
+from data_layer.store.market_sqlite import SqliteMarketReader, SqliteMarketStore
+
+MINUTE = 60 * 10**9
+START = 1_370_044_800 * 10**9
+CHUNK = 4096
+
+
+def some_bars(count: int, first: int = 0) -> Bars:
+    times = START + (np.arange(count, dtype=np.int64) + first) * MINUTE
+    return Bars(times, *(np.arange(count) + first + float(number) for number in range(len(BAR_COLUMNS) - 1)))
+
+
+def made(path: Path, chunks: int = 4) -> Path:
+    """Make a market store of whole chunks, all in the file."""
+    store = SqliteMarketStore(path, "test")
+    store.put_bars("EUR/USD", "1m", "a", some_bars(chunks * CHUNK), answered=(START, START + chunks * CHUNK * MINUTE))
+    store.put_bars("USD/JPY", "1m", "a", some_bars(100))
+    store.tidy()
+    store.close()
+    return path
+
+
+def spoil_chunk(path: Path, number: int) -> None:
+    with sqlite3.connect(path) as db:
+        blob = bytearray(db.execute("SELECT data FROM bar_chunk WHERE id=?", (number,)).fetchone()[0])
+        blob[1000] ^= 1
+        db.execute("UPDATE bar_chunk SET data=? WHERE id=?", (bytes(blob), number))
+    db.close()
+
+
+def without_chunk(bars: Bars, number: int) -> Bars:
+    kept = np.arange(len(bars)) // CHUNK != number
+    return Bars(*(column[kept] for column in bars.columns))
+
+
+def same(left: Bars, right: Bars) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(left.columns, right.columns, strict=True))
+
+
+def test_a_corrupt_chunk_is_reported_with_its_range_once_and_the_rest_is_served(tmp_path: Path) -> None:
+    path = made(tmp_path / "market.db")
+    spoil_chunk(path, 2)
+    reader, told = SqliteMarketReader(path), list[Damage]()
+    reader.on_damage = told.append
+    for _ in range(2):
+        assert same(reader.bars("EUR/USD", "1m"), without_chunk(some_bars(4 * CHUNK), 1))
+    assert same(reader.bars("EUR/USD", "1m", START, START + 5 * MINUTE), some_bars(5))
+    (damage,) = told
+    assert (damage.instrument, damage.timeframe, damage.rows) == ("EUR/USD", "1m", CHUNK)
+    assert (damage.first_ns, damage.last_ns) == (START + CHUNK * MINUTE, START + (2 * CHUNK - 1) * MINUTE)
+    assert "checksum" in damage.reason
+    assert [(info.instrument, len(found)) for info, found in reader.damages()] == [("EUR/USD", 1), ("USD/JPY", 0)]
+    reader.close()
+
+
+def test_mending_makes_a_gap_that_can_be_filled_again(tmp_path: Path) -> None:
+    path = made(tmp_path / "market.db")
+    spoil_chunk(path, 2)
+    store = SqliteMarketStore(path, "test")
+    assert [damage.rows for damage in store.mend("EUR/USD", "1m")] == [CHUNK]
+    assert store.mend("EUR/USD", "1m") == []
+    end_ns = START + 4 * CHUNK * MINUTE
+    answered = [(one.start_ns, one.end_ns) for one in store.answered("EUR/USD", "1m")]
+    assert answered == [
+        (START, START + CHUNK * MINUTE),
+        (START + (2 * CHUNK - 1) * MINUTE + 1, end_ns),
+    ]
+    store.put_bars("EUR/USD", "1m", "again", some_bars(CHUNK, CHUNK))
+    assert same(store.bars("EUR/USD", "1m"), some_bars(4 * CHUNK))
+    store.close()
+
+
+def test_an_import_over_a_corrupt_chunk_takes_its_place(tmp_path: Path) -> None:
+    path = made(tmp_path / "market.db")
+    spoil_chunk(path, 3)
+    store, told = SqliteMarketStore(path, "test"), list[Damage]()
+    store.on_damage = told.append
+    store.put_bars("EUR/USD", "1m", "again", some_bars(CHUNK, 2 * CHUNK))
+    assert same(store.bars("EUR/USD", "1m"), some_bars(4 * CHUNK))
+    assert len(told) == 1
+    store.close()
+
+
+def test_bytes_changed_anywhere_never_give_a_wrong_bar(tmp_path: Path) -> None:
+    path = made(tmp_path / "market.db")
+    whole = path.read_bytes()
+    seeded, good, partly, refused = random.Random(7), 0, 0, 0
+    stored = {int(time_ns): number for number, time_ns in enumerate(some_bars(4 * CHUNK).open_time_ns)}
+    for _ in range(150):
+        contents = bytearray(whole)
+        place = seeded.randrange(len(contents))
+        for offset in range(place, min(place + seeded.choice([1, 8, 700]), len(contents))):
+            contents[offset] ^= seeded.randrange(1, 256)
+        path.write_bytes(contents)
+        try:
+            reader = SqliteMarketReader(path)
+        except StoreError:
+            refused += 1
+            continue
+        reader.on_damage = lambda damage: None
+        try:
+            found = reader.bars("EUR/USD", "1m")
+            assert all(
+                found.row(index).close == some_bars(1, stored[int(found.open_time_ns[index])]).row(0).close
+                for index in range(0, len(found), 997)
+            )
+            if len(found) == 4 * CHUNK:
+                good += 1
+            else:
+                partly += 1
+        except StoreError as error:
+            refused += bool(error.details.get("damaged"))
+        finally:
+            reader.close()
+    assert good + partly + refused == 150
+    assert partly > 100, (good, partly, refused)  # nearly all of the file is chunks, and one is lost at a time
+
+
+@pytest.mark.parametrize("kept_frac", [0.001, 0.02, 0.3, 0.75, 0.999])
+def test_a_truncated_file_is_named_with_the_remedy_and_not_touched(tmp_path: Path, kept_frac: float) -> None:
+    path = made(tmp_path / "market.db")
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * kept_frac)])
+    before = path.read_bytes()
+    for opener in (lambda: SqliteMarketStore(path, "test"), lambda: SqliteMarketReader(path)):
+        with pytest.raises(StoreError, match="put a backup in") as refusal:
+            opener()
+        assert refusal.value.details["damaged"]
+        assert path.read_bytes() == before
+
+
+def test_a_damaged_history_is_named_with_the_remedy_and_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    SqliteHistoryStore(path, "test").close()
+    path.write_bytes(path.read_bytes()[:20_000])
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="put a backup in"):
+        SqliteHistoryStore(path, "test")
+    assert path.read_bytes() == before
+    SqliteHistoryStore(tmp_path / "other.db", "test").close()
