@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
@@ -142,11 +142,12 @@ def _patiently(work: Callable[[], T]) -> T:
 
 
 class _StoredMarket(Market):
-    """The file itself: read without a lock, written under it."""
+    """The store itself: read without a lock; from the first import on it is held until the command is done."""
 
     def __init__(self, place: StorePlace, fleet: FleetConfig) -> None:
         self._place = place
         self._fleet = fleet
+        self._store: MarketStore | None = None
 
     def series(self) -> Sequence[SeriesInfo]:
         nothing: list[SeriesInfo] = []
@@ -187,11 +188,13 @@ class _StoredMarket(Market):
             reader.close()
 
     def _write(self, work: Callable[[MarketStore], Stored]) -> Stored:
-        store = self._place.market("an import", _LOCK_WAIT_S)
-        try:
-            return work(store)
-        finally:
-            store.close()
+        if self._store is None:
+            self._store = self._place.market("an import", _LOCK_WAIT_S)
+        return work(self._store)
+
+    def close(self) -> None:
+        if self._store is not None:
+            self._store.close()
 
 
 class _RunningHistory:
@@ -250,7 +253,8 @@ def open_market(home: Home, fleet: FleetConfig | None = None) -> Iterator[Market
             yield _RunningMarket(client)
     else:
         config = fleet or load_fleet(home.root)
-        yield _StoredMarket(place_of(home, config.data, _PATIENCE_S), config)
+        with closing(_StoredMarket(place_of(home, config.data, _PATIENCE_S), config)) as market:
+            yield market
 
 
 @contextmanager

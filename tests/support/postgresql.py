@@ -93,7 +93,7 @@ class PostgresServer:
         return f"postgresql://{user}@/{database}?host={self.directory}"
 
     def start(self) -> None:
-        """Start and wait until it answers."""
+        """Start and wait until it answers. From the main thread: the server ends with the thread that started it."""
         command = [str(self._bin / "postgres"), "-D", str(self._data), "-k", str(self.directory)]
         for name, value in self._settings.items():
             command += ["-c", f"{name}={value}"]

@@ -1,0 +1,162 @@
+"""A store on a server that dies in the middle of everything: trading goes on, nothing is lost, nothing doubled."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from atrader.bus import close_context
+from atrader.configuration.home import Home
+from atrader.errors import AtraderError
+from atrader.exit_codes import ExitCode
+from atrader.market import Bars
+from atrader.messages.data import QueryHistory
+from atrader.messages.gateway import OutboxRow
+from data_layer.client import DataClient
+from data_layer.offline import open_market
+from tests.fixtures import make_stores as made
+from tests.support.books import check_books, history_rows, orders_so_far, wait_until_decided
+from tests.support.data_layer import DataLayerProcess
+from tests.support.fleet import Fleet, wait_for
+from tests.support.postgresql import PostgresServer, database, started
+
+
+@pytest.fixture
+def server() -> Iterator[PostgresServer]:
+    """Give a server of our own, with everything synced: it is to be killed."""
+    server = started(durable=True)
+    try:
+        yield server
+    finally:
+        close_context()
+        server.close()
+
+
+@pytest.fixture
+def url(server: PostgresServer) -> Iterator[str]:
+    with database(server.url()) as url:
+        yield url
+
+
+def layer_on(url: str, root: Path) -> DataLayerProcess:
+    return DataLayerProcess(root, {"data": {"base_timeframe": "1s", "store": url}})
+
+
+def wait_for_orders(fleet: Fleet) -> None:
+    before = orders_so_far(fleet)
+    wait_for(lambda: orders_so_far(fleet) > before + 3, "orders to flow")
+
+
+@pytest.mark.timeout(240)
+def test_a_server_killed_while_a_fleet_trades_stops_no_order_and_costs_no_history(
+    server: PostgresServer, url: str, tmp_path: Path
+) -> None:
+    fleet = Fleet(tmp_path / "home")
+    fleet.store_url = url
+    try:
+        fleet.write_busy(instances=2, text=fleet.unlimited())
+        fleet.start()
+        pid = fleet.pid("data-layer")
+        for _ in range(2):
+            wait_for_orders(fleet)
+            server.kill()
+            wait_for(lambda: "store is away" in str(fleet.process("data-layer").get("reason")), "status to show it")
+            wait_for_orders(fleet)
+            server.start()
+            wait_for(lambda: not fleet.process("data-layer").get("trouble"), "the store to be back", 60)
+        wait_until_decided(fleet)
+        assert fleet.pid("data-layer") == pid, "the data layer went on all the time"
+        alerts = wait_for(
+            lambda: [row for row in fleet.history("alerts") if "the store is back" in str(row["text"])], "the alert"
+        )
+        assert alerts
+        assert fleet.stop() == 0
+        check_books(fleet)
+        bars = history_rows(fleet, "SELECT time_ns FROM (SELECT open_time_ns AS time_ns FROM bar_tail) AS tail")
+        times = sorted(row[0] for row in bars)
+        assert np.all(np.diff(times) == 10**9), "a bar for each second of the market, also of those without a store"
+    finally:
+        fleet.end()
+
+
+def test_a_second_data_layer_on_one_store_is_refused_and_told_who_has_it(url: str, tmp_path: Path) -> None:
+    with layer_on(url, tmp_path / "first") as first:
+        second = layer_on(url, tmp_path / "second")
+        with pytest.raises(AssertionError, match="the data layer ended"):
+            second.start()
+        assert second.wait() == ExitCode.LOCKED
+        assert f"in use by data-layer (pid {first.pid} on " in second.log
+        assert first.stop() == 0
+    with layer_on(url, tmp_path / "second") as second:
+        assert second.stop() == 0
+
+
+def test_kill_9_of_the_data_layer_while_it_writes_loses_and_doubles_nothing(url: str, tmp_path: Path) -> None:
+    moments = random.Random(11)
+    acknowledged = 0
+    with layer_on(url, tmp_path / "home") as layer:
+        for _ in range(4):
+            killer = threading.Timer(moments.uniform(0.05, 0.5), layer.kill)
+            with DataClient(layer.home, timeout_s=0.5) as client:
+                killer.start()
+                try:
+                    while True:
+                        rows = [
+                            OutboxRow(seq=seq, table="events", time_ns=seq, body={"kind": "test", "text": "x"})
+                            for seq in range(acknowledged + 1, acknowledged + moments.randint(2, 50))
+                        ]
+                        acknowledged = client.append_history("gateway:test", rows)
+                except AtraderError:
+                    killer.join()
+            layer.start()
+            with DataClient(layer.home) as client:
+                stored = client.last_seq("gateway:test")
+                assert stored >= acknowledged
+                found = client.history(QueryHistory(table="events"))
+            assert sorted(row["time_ns"] for row in found) == list(range(1, stored + 1))
+            acknowledged = stored
+        assert acknowledged > 0
+        assert layer.stop() == 0
+
+
+@pytest.mark.parametrize("running", [False, True], ids=["no data layer", "through the data layer"])
+def test_an_import_over_which_the_server_is_killed_goes_on_when_it_is_back(
+    server: PostgresServer, url: str, tmp_path: Path, *, running: bool
+) -> None:
+    layer = layer_on(url, tmp_path / "home")
+    home: Home = layer.home
+    home.etc.mkdir()
+    (home.etc / "atrader.toml").write_text(f"[data]\nbase_timeframe = '1s'\nstore = '{url}'\n")
+    bars = made.bars(200_000)
+    parts = [bars[start : start + 10_000] for start in range(0, len(bars), 10_000)]
+    half = threading.Event()
+
+    def load() -> Bars:
+        with open_market(home) as market:
+            for number, part in enumerate(parts):
+                if number == len(parts) // 2:
+                    half.set()
+                assert market.import_bars("EUR/USD", "1m", "file.csv", part).rows == len(part)
+            return market.bars("EUR/USD", "1m")
+
+    try:
+        if running:
+            layer.start()
+        with ThreadPoolExecutor(1) as pool:
+            loaded = pool.submit(load)
+            assert half.wait(60)
+            server.kill()
+            server.start()
+            found = loaded.result(60)
+        assert np.array_equal(found.open_time_ns, bars.open_time_ns)
+        assert np.array_equal(found.close, bars.close)
+        if running:
+            assert layer.stop() == 0
+    finally:
+        layer.__exit__()
