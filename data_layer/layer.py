@@ -236,7 +236,7 @@ class DataLayer:
 
     async def _heartbeats(self) -> None:
         while True:
-            self.stream.heartbeat()
+            self.stream.heartbeat_when_due()
             if self.market.bar_share is not None:
                 self.market.bar_share.tidy()
             await asyncio.sleep(_HEARTBEAT_S)

@@ -17,6 +17,12 @@ from atrader.bus.stream_messages import END, HEARTBEAT_TOPIC, heartbeat_body, to
 from atrader.errors import WireError
 from atrader.wire import StreamSchema
 
+HEARTBEATS_AFTER_NEWS: Final = 4
+"""Heartbeats, a second apart, after the last message or the start: time to reconnect, and to lose one of them."""
+
+SILENT_TURNS: Final = 5
+"""Seconds between two heartbeats of a stream without news."""
+
 _MORE: Final = int(zmq.SNDMORE | zmq.DONTWAIT)
 _LAST: Final = int(zmq.DONTWAIT)
 STREAM_OPTIONS: Final = SocketOptions(hwm=10_000, linger_ms=200)
@@ -73,6 +79,7 @@ class StreamServer:
         self.epoch = secrets.randbits(63) if epoch is None else epoch
         self.counters: Counter[str] = Counter()
         self._keep = keep
+        self._published_before = self._silent_turns = 0
         self._topics: dict[str, _Topic] = {}
         self._wanted: Counter[bytes] = Counter()
         self._packer = msgpack.Packer()
@@ -105,8 +112,19 @@ class StreamServer:
         self.counters["published"] += 1
         return seq
 
+    def heartbeat_when_due(self) -> None:
+        """Send a heartbeat while there is news, and seldom afterwards; its owner calls it each second.
+
+        Each heartbeat wakes every subscriber, and after a few that told the same number the tail is not lost any more.
+        """
+        published = self.counters["published"]
+        self._silent_turns = 0 if published != self._published_before else self._silent_turns + 1
+        self._published_before = published
+        if self._silent_turns <= HEARTBEATS_AFTER_NEWS or self._silent_turns % SILENT_TURNS == 0:
+            self.heartbeat()
+
     def heartbeat(self) -> None:
-        """Send the last number of each topic; its owner calls it each second, so that a lost tail is noticed."""
+        """Send the last number of each topic, so that a lost tail is noticed."""
         self._read_subscriptions()
         last = {topic: state.seq for topic, state in self._topics.items()}
         self._socket.send_multipart([HEARTBEAT_TOPIC, heartbeat_body(self.epoch, last)], zmq.DONTWAIT)

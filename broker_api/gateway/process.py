@@ -173,7 +173,7 @@ class _Process:
             while not stop.done() and self._failure is None:
                 if (now_s := self._clock.monotonic_s()) >= heartbeat_due_s:
                     heartbeat_due_s = now_s + _HEARTBEAT_S
-                    self._stream.heartbeat()
+                    self._stream.heartbeat_when_due()
                     self._market.remind()
                 self._beat("ready")
                 wake = asyncio.ensure_future(self._wake.wait())

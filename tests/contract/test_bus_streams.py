@@ -213,6 +213,23 @@ def test_the_epoch_of_a_silent_publisher_is_learned_from_its_heartbeat(local: st
     server.close()
 
 
+def test_a_stream_without_news_sends_heartbeats_seldom_and_news_bring_them_back(local: str):
+    server = StreamServer(local)
+
+    def sent_in(turns: int) -> int:
+        before = server.counters["heartbeats"]
+        for _ in range(turns):
+            server.heartbeat_when_due()
+        return server.counters["heartbeats"] - before
+
+    assert sent_in(4) == 4, "at the start subscribers learn who publishes"
+    assert sent_in(20) == 4
+    send(server, 1)
+    assert sent_in(5) == 5, "the message may have been lost"
+    assert sent_in(20) == 4
+    server.close()
+
+
 def test_snapshot_and_stream_join_without_loss_or_repeat(local: str):
     server = StreamServer(local)
     send(server, 1, 2, 3)
