@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from data_layer.files.layout import Layout
 from data_layer.files.times import Cells
 
+# Blocks are read in milliseconds: the pipe by which pyarrow would notice Ctrl-C sooner than Python is not needed.
+pa.enable_signal_handlers(False)
+
 
 class ArrowColumns:
     """The columns of a block."""

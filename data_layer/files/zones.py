@@ -125,7 +125,7 @@ def _second_pass(wall_ns: NDArray[np.int64], newest_first: bool, may_repeat: boo
     return np.arange(len(wall_ns)) > int(back[0])
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1024)
 def _changes_of_year(zone: str, year: int) -> tuple[tuple[int, int], ...]:
     """Return when (UTC s) the clocks of a zone change in a year, and the offset (s) that then begins."""
     info = ZoneInfo(zone)
@@ -138,14 +138,16 @@ def _changes_of_year(zone: str, year: int) -> tuple[tuple[int, int], ...]:
     start_s = int(datetime(year, 1, 1, tzinfo=UTC).timestamp())
     end_s = int(datetime(year + 1, 1, 1, tzinfo=UTC).timestamp())
     found = []
+    before_s = offset_s(start_s)
     for day_s in range(start_s, end_s, _DAY_S):
-        low, high = day_s, day_s + _DAY_S
-        if offset_s(low) == offset_s(high):
-            continue
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if offset_s(middle) == offset_s(low) else (low, middle)
-        found.append((high, offset_s(high)))
+        after_s = offset_s(day_s + _DAY_S)
+        if after_s != before_s:
+            low, high = day_s, day_s + _DAY_S
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (middle, high) if offset_s(middle) == before_s else (low, middle)
+            found.append((high, after_s))
+        before_s = after_s
     return tuple(found)
 
 
