@@ -22,7 +22,7 @@ from data_layer.archive import HistoryView
 from data_layer.bars import BarLibrary, Gap, find_gaps
 from data_layer.client import DataClient
 from data_layer.store import MarketReader, MarketStore
-from data_layer.store.places import StorePlace, is_in_use_here, place_of
+from data_layer.store.places import StorePlace, data_layer_runs, place_of
 
 _OWNER: Final = "a command"
 _LOCK_WAIT_S: Final = 2.0
@@ -248,7 +248,7 @@ def open_market(home: Home, fleet: FleetConfig | None = None) -> Iterator[Market
     DeadlineExceeded
         When the data layer holds the store but does not answer.
     """
-    if is_in_use_here(home.market_store):
+    if data_layer_runs(home.market_store):
         with DataClient(home) as client:
             yield _RunningMarket(client)
     else:
@@ -268,7 +268,7 @@ def open_history(home: Home) -> Iterator[HistorySource]:
     DeadlineExceeded
         When the data layer holds the store but does not answer.
     """
-    if is_in_use_here(home.history_store):
+    if data_layer_runs(home.history_store):
         with DataClient(home) as client:
             yield _RunningHistory(client)
     else:

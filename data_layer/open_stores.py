@@ -6,9 +6,8 @@ from contextlib import ExitStack
 from typing import Final, Self
 
 from data_layer.store import HistoryReader, HistoryStore, MarketReader, MarketStore
-from data_layer.store.places import StorePlace
+from data_layer.store.places import DATA_LAYER, StorePlace
 
-_OWNER: Final = "data-layer"
 _WAIT_S: Final = 5.0  # a predecessor that was killed is gone by then, and a server that restarts is back
 
 
@@ -29,21 +28,21 @@ class OpenStores:
     def __init__(self, place: StorePlace) -> None:
         self.place = place
         with ExitStack() as stack:
-            self.market: MarketStore = place.market(_OWNER, _WAIT_S)
+            self.market: MarketStore = place.market(DATA_LAYER, _WAIT_S)
             stack.callback(self.market.close)
-            self.history: HistoryStore = place.history(_OWNER, _WAIT_S)
+            self.history: HistoryStore = place.history(DATA_LAYER, _WAIT_S)
             stack.callback(self.history.close)
             self.market_reader: MarketReader = self.market_again()
             stack.callback(self.market_reader.close)
             self.query_market: MarketReader = self.market_again()
             stack.callback(self.query_market.close)
-            self.query_history: HistoryReader = place.history_reader(_OWNER)
+            self.query_history: HistoryReader = place.history_reader(DATA_LAYER)
             stack.callback(self.query_history.close)
             self._stack = stack.pop_all()
 
     def market_again(self) -> MarketReader:
         """Open the market for one more thread, which closes it."""
-        return self.place.market_reader(_OWNER)
+        return self.place.market_reader(DATA_LAYER)
 
     def close(self) -> None:
         """Close everything and release the locks; may be called twice."""

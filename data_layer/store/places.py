@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from atrader.configuration.fleet import DataConfig
 from atrader.configuration.home import Home
@@ -19,6 +19,9 @@ from data_layer.store.sqlite_file import lock_of
 
 if TYPE_CHECKING:
     from data_layer.store.postgresql.address import Address
+
+DATA_LAYER: Final = "data-layer"
+"""Who the data layer is, to those who find its locks."""
 
 T = TypeVar("T")
 
@@ -181,9 +184,10 @@ def place_at(
     return PostgresPlace(home, Address(where, password), patience_s)
 
 
-def is_in_use_here(store: Path) -> bool:
-    """Tell whether a process of this host writes a store of an installation now."""
-    return owner_of(lock_of(store)) is not None
+def data_layer_runs(store: Path) -> bool:
+    """Tell whether the data layer of this host has a store open now; a command that imports answers no calls."""
+    owner = owner_of(lock_of(store))
+    return owner is not None and owner.name == DATA_LAYER
 
 
 def _upgraded(opened: Callable[[], T], upgrade: Callable[[], None]) -> T:

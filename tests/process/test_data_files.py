@@ -5,17 +5,26 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
+from atrader.bus import close_context
 from atrader.exit_codes import ExitCode
 from data_layer.offline import open_market
 from tests.support.data_layer import DataLayerProcess
 from tests.support.typed import type_command
 
 HEAD = "timestamp,open,high,low,close\n"
+
+
+@pytest.fixture(autouse=True)
+def no_sockets_left() -> Iterator[None]:
+    """End the ZeroMQ context of the test process, or its descriptors count as leaked."""
+    yield
+    close_context()
 
 
 @pytest.fixture(scope="module")
@@ -111,8 +120,9 @@ def test_local_times_and_tables_come_back_alike(home: Path, tmp_path: Path) -> N
     type_command("atrader data import", bars(tmp_path / "eurusd.csv", range(4)), cwd=home)
     plain = type_command("atrader data export EUR/USD 1m", cwd=home).out
     for name in ("eurusd.csv", "eurusd.parquet", "eurusd.feather"):
-        other = shutil.copytree(home / "etc", tmp_path / name / "etc").parent
-        out = tmp_path / name / name
+        other = shutil.copytree(home / "etc", tmp_path / f"other-{name}" / "etc").parent
+        out = tmp_path / "out" / name
+        out.parent.mkdir(exist_ok=True)
         done = type_command("atrader data export EUR/USD 1m --zone Europe/Madrid -o", out, cwd=home)
         assert done.code == ExitCode.OK, done.err
         if name.endswith("csv"):

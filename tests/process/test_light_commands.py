@@ -51,6 +51,8 @@ def complete(program: str, *words: str) -> tuple[list[str], list[str]]:
         ("atrader-manager", ["completion", "bash"], "_ATRADER_MANAGER_COMPLETE"),
         ("atrader", ["--help"], "history"),
         ("atrader", ["data", "--help"], "which bars are missing"),
+        ("atrader", ["data", "import", "--help"], "histdata"),
+        ("atrader", ["data", "export", "--help"], "parquet"),
         ("atrader", ["history", "trades", "--help"], "--magic"),
     ],
 )

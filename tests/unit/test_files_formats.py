@@ -19,6 +19,7 @@ from data_layer.files.formats import FORMATS
 from data_layer.files.formats.mapped import columns_of
 from data_layer.files.selection import expanded, grouped, instrument_of
 from data_layer.files.sources import Source
+from manager.commands.data_import import FORMAT_NAMES
 from tests.support.file_examples import EXAMPLES, Example
 
 T0 = 1_359_676_800_000_000_000  # 2013-02-01 00:00 UTC
@@ -72,7 +73,8 @@ def test_windows_line_ends_and_byte_order_marks_change_nothing(example: Example,
             assert again.rows == plain.rows
 
 
-def test_formats_have_examples_and_exclude_each_other() -> None:
+def test_every_format_has_an_example_and_stands_in_the_help() -> None:
+    assert ", ".join(one.name for one in FORMATS) == FORMAT_NAMES
     assert {one.name for one in FORMATS} == {example.format for example in EXAMPLES} - {"columns"}
 
 
