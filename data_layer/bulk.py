@@ -6,9 +6,10 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import AsyncExitStack
 from typing import Any, Final
 
-from atrader.bus import Caller, CallServer, Handler, OnError, Reply
+from atrader.bus import Caller, CallServer, CurveKeys, Handler, OnError, Reply
 from atrader.calendars import Calendar
 from atrader.errors import Rejected
 from atrader.market import Bars
@@ -35,6 +36,8 @@ class BulkServer:
         Opens the market store for this thread.
     market : LiveMarket
         What is published already, and what is in no store.
+    remote : (str, CurveKeys), optional
+        A tcp endpoint to answer on too.
     want_published : callable
         Asks the market's loop that a timeframe be published from some time on; from any thread.
     """
@@ -47,6 +50,7 @@ class BulkServer:
         calendar_of: Callable[[str], Calendar],
         on_error: OnError | None = None,
         *,
+        remote: tuple[str, CurveKeys] | None = None,
         want_published: Callable[[str, Timeframe], None],
     ) -> None:
         self._endpoint = endpoint
@@ -55,6 +59,7 @@ class BulkServer:
         self._calendar_of = calendar_of
         self._on_error = on_error
         self._want_published = want_published
+        self._remote = remote
         self._sharing: BarSharing | None = None
         self._started: Future[None] = Future()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -106,13 +111,22 @@ class BulkServer:
                 self._sharing = BarSharing(
                     self._market, share, self._read, self._overlay.series, self._calendar_of, self._want_published
                 )
-            server = CallServer(self._endpoint, handlers, on_error=self._on_error)
-            await server.start()
-            self._started.set_result(None)
-            await self._stop.wait()
-            await server.close()
+            servers = [CallServer(self._endpoint, handlers, on_error=self._on_error)]
+            if self._remote is not None:
+                endpoint, curve = self._remote
+                afar: dict[type[Request], Handler] = {**handlers, GetBars: self._get_bars_from_afar}
+                servers.append(CallServer(endpoint, afar, curve=curve, on_error=self._on_error))
+            async with AsyncExitStack() as stack:
+                for server in servers:
+                    await server.start()
+                    stack.push_async_callback(server.close)
+                self._started.set_result(None)
+                await self._stop.wait()
         finally:
             reader.close()
+
+    def _get_bars_from_afar(self, request: GetBars, caller: Caller) -> Reply:
+        return self._get_bars(request.model_copy(update={"shared": False}), caller)
 
     def _get_bars(self, request: GetBars, caller: Caller) -> Reply:
         timeframe = timeframe_of(request.timeframe)

@@ -9,11 +9,12 @@ from typing import Final, Protocol
 
 from structlog.typing import FilteringBoundLogger
 
-from atrader.bus import BeatServer, CallServer, StreamServer
+from atrader.bus import BeatServer, CallServer, CurveKeys, StreamServer
 from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S, MarketClock, SteadyClock, SystemClock
 from atrader.configuration.fleet import Installation
 from atrader.configuration.home import Home
+from atrader.configuration.tcp_url import BULK, CALL, STREAM, service_url
 from atrader.errors import Rejected
 from atrader.timeframes import Timeframe
 from data_layer.archive import HistoryView
@@ -29,6 +30,7 @@ from data_layer.service import Receiver, Service
 from data_layer.shared import SUPPORTED, BarShare, PriceTable
 from data_layer.sink import Sink, Source
 from data_layer.store.interface import worst
+from data_layer.tcp_keys import server_keys
 
 _TURN_S: Final = 0.05  # how often the clock is looked at: bars without a later quote complete that much later
 _HEARTBEAT_S: Final = 1.0
@@ -76,6 +78,7 @@ class DataLayer:
         self._is_replay = self._feed is not None and self._feed.is_replay
         self._grace_ns = 0 if self._is_replay else int(config.late_quotes * NS_PER_S)
         base = Timeframe.parse((self._feed.timeframe if self._feed else None) or config.base_timeframe)
+        self._keys = server_keys(home, installation.fleet.bus)
         self.stream = StreamServer(home.endpoint("data.stream"), keep=0)  # what was missed is asked for as bars
         self.market = LiveMarket(
             self.stream, BarLibrary(stores.market_reader, self._calendar_of), self._calendar_of, base, self._settled_ns
@@ -109,6 +112,9 @@ class DataLayer:
         """
         async with AsyncExitStack() as stack:
             stack.callback(self.stream.close)
+            remote = self._remote(STREAM)
+            if remote is not None:
+                self.stream.listen_also(*remote)
             self._share(stack)
             stack.push_async_callback(self._market_writer.close)
             stack.push_async_callback(self._history_writer.close)
@@ -202,13 +208,25 @@ class DataLayer:
             self.market,
             self._calendar_of,
             self._on_error,
+            remote=self._remote(BULK),
             want_published=self._subscribe_soon(),
         )
-        for server in (calls, pushes):
+        servers: list[CallServer | BeatServer] = [calls, pushes]
+        remote = self._remote(CALL)
+        if remote is not None:
+            servers.append(CallServer(remote[0], service.remote_handlers(), curve=remote[1], on_error=self._on_error))
+        for server in servers:
             stack.push_async_callback(server.close)
             await server.start()
         stack.callback(bulk.close)
         bulk.start()
+
+    def _remote(self, service: int) -> tuple[str, CurveKeys] | None:
+        """Return where a service answers other hosts, and the keys it needs for that."""
+        url = self._installation.fleet.bus.data_tcp
+        if url is None or self._keys is None:
+            return None
+        return service_url(url, service), self._keys
 
     async def _work(self, beat: Beat, stop_requested: Callable[[], Awaitable[None]]) -> None:
         work = [self._turns(beat), self._market_writer.run(), self._history_writer.run(), self._heartbeats()]

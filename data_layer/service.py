@@ -116,6 +116,11 @@ class Service:
             GetReplay: self._replay,
         }
 
+    def remote_handlers(self) -> Mapping[type[Request], Handler]:
+        """Return what other hosts may ask: not for memory of this one, and history is written by this fleet only."""
+        local = (FindSharedPrices, AppendHistory)
+        return {kind: handler for kind, handler in self.handlers().items() if kind not in local}
+
     def close(self) -> None:
         """End the thread that queries."""
         self._readers.shutdown()

@@ -68,6 +68,31 @@ class CurveKeys:
             raise ConfigError(f"{directory}: cannot write keys: {error.strerror}") from error
         return cls.load(directory)
 
+    @staticmethod
+    def add_client(directory: Path, name: str) -> Path:
+        """Make a pair for one more client, and return the folder to copy to its host; on disk when it returns.
+
+        The server admits it by ``client-NAME.public`` from its next start on.
+
+        Raises
+        ------
+        ConfigError
+            When the server has no keys, the client has some already, or they cannot be written.
+        """
+        public, secret = zmq.curve_keypair()
+        server = _read(directory / "server.public").encode("ascii")
+        admitted, folder = directory / f"client-{name}.public", directory / f"for-{name}"
+        try:
+            if admitted.exists() or folder.exists():
+                raise ConfigError(f"{admitted} or {folder} exists already: remove both first")
+            folder.mkdir(mode=0o700)
+            for file, text in (("server.public", server), ("client.public", public), ("client.secret", secret)):
+                _write_new(folder / file, text)
+            _write_new(admitted, public)
+        except OSError as error:
+            raise ConfigError(f"{directory}: cannot write keys: {error.strerror}") from error
+        return folder
+
     @classmethod
     def load(cls, directory: Path) -> CurveKeys:
         """Read the keys of a directory; ``server.secret`` may be missing on a host that only connects.

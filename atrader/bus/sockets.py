@@ -101,21 +101,33 @@ def server_socket(
     ConfigError
         When the endpoint is tcp without keys, is in use, or cannot be bound.
     """
-    endpoint.require_keys(curve is not None and curve.server_secret is not None)
     socket = _make(kind, endpoint, options)
     try:
-        if endpoint.transport == "tcp" and curve is not None and curve.server_secret is not None:
-            domain = f"{endpoint}#{next(_domains)}"  # one each: two servers may both have asked for port 0
-            admission.open_door(context(), domain, curve.admitted)
-            socket.setsockopt_string(zmq.ZAP_DOMAIN, domain)
-            socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)
-            socket.setsockopt(zmq.CURVE_SERVER, 1)
-            socket.setsockopt_string(zmq.CURVE_SECRETKEY, curve.server_secret)
-        return socket, _bind(socket, endpoint)
+        return socket, bind_also(socket, endpoint, curve, options)
     except AtraderError:
         admission.close_door(socket.getsockopt_string(zmq.ZAP_DOMAIN))
         socket.close(linger=0)
         raise
+
+
+def bind_also(socket: Socket, endpoint: Endpoint, curve: CurveKeys | None, options: SocketOptions) -> Endpoint:
+    """Bind a socket to one more endpoint; return it with the real port. One of a socket's endpoints may be tcp.
+
+    Raises
+    ------
+    ConfigError
+        As `server_socket`.
+    """
+    endpoint.require_keys(curve is not None and curve.server_secret is not None)
+    if endpoint.transport == "tcp" and curve is not None and curve.server_secret is not None:
+        _set_tcp_options(socket, options)
+        domain = f"{endpoint}#{next(_domains)}"  # one each: two servers may both have asked for port 0
+        admission.open_door(context(), domain, curve.admitted)
+        socket.setsockopt_string(zmq.ZAP_DOMAIN, domain)
+        socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)
+        socket.setsockopt(zmq.CURVE_SERVER, 1)  # like all options, for the endpoints that come after it
+        socket.setsockopt_string(zmq.CURVE_SECRETKEY, curve.server_secret)
+    return _bind(socket, endpoint)
 
 
 def client_socket(
@@ -206,16 +218,20 @@ def _make(kind: int, endpoint: Endpoint, options: SocketOptions) -> Socket:
     ):
         socket.setsockopt(option, value)
     if endpoint.transport == "tcp":
-        for option, value in (
-            (zmq.IPV6, 1),
-            (zmq.TCP_KEEPALIVE, 1),
-            (zmq.HEARTBEAT_IVL, options.heartbeat_ms),
-            (zmq.HEARTBEAT_TIMEOUT, 3 * options.heartbeat_ms),
-            (zmq.HEARTBEAT_TTL, 3 * options.heartbeat_ms),
-            (zmq.HANDSHAKE_IVL, options.handshake_ms),
-        ):
-            socket.setsockopt(option, value)
+        _set_tcp_options(socket, options)
     return socket
+
+
+def _set_tcp_options(socket: Socket, options: SocketOptions) -> None:
+    for option, value in (
+        (zmq.IPV6, 1),
+        (zmq.TCP_KEEPALIVE, 1),
+        (zmq.HEARTBEAT_IVL, options.heartbeat_ms),
+        (zmq.HEARTBEAT_TIMEOUT, 3 * options.heartbeat_ms),
+        (zmq.HEARTBEAT_TTL, 3 * options.heartbeat_ms),
+        (zmq.HANDSHAKE_IVL, options.handshake_ms),
+    ):
+        socket.setsockopt(option, value)
 
 
 def _bind(socket: Socket, endpoint: Endpoint) -> Endpoint:

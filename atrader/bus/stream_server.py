@@ -12,7 +12,7 @@ import zmq
 
 from atrader.bus.curve import CurveKeys
 from atrader.bus.endpoints import Endpoint
-from atrader.bus.sockets import SocketOptions, close_server_socket, server_socket
+from atrader.bus.sockets import SocketOptions, bind_also, close_server_socket, server_socket
 from atrader.bus.stream_messages import END, HEARTBEAT_TOPIC, heartbeat_body, topic_bytes
 from atrader.errors import WireError
 from atrader.wire import StreamSchema
@@ -83,7 +83,18 @@ class StreamServer:
         self._topics: dict[str, _Topic] = {}
         self._wanted: Counter[bytes] = Counter()
         self._packer = msgpack.Packer()
+        self._options = options
         self._socket, self.endpoint = server_socket(zmq.XPUB, Endpoint.parse(endpoint), curve, options)
+
+    def listen_also(self, endpoint: Endpoint | str, curve: CurveKeys) -> Endpoint:
+        """Publish on a tcp endpoint too, the same messages with the same numbers; return it with the real port.
+
+        Raises
+        ------
+        ConfigError
+            When the endpoint is in use or cannot be bound, or the keys are not those of a server.
+        """
+        return bind_also(self._socket, Endpoint.parse(endpoint), curve, self._options)
 
     def publish(self, topic: str, schema: StreamSchema, values: tuple[Any, ...]) -> int:
         """Send one message to whoever listens; never blocks, nothing is on disk.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
 
@@ -66,5 +66,6 @@ TimeframeName = Annotated[str, AfterValidator(lambda value: Timeframe.parse(valu
 FixedTimeframeName = Annotated[str, AfterValidator(_fixed_timeframe)]
 """A timeframe below a day, in its shortest form."""
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+NAME_PATTERN: Final = re.compile(r"^[a-z0-9][a-z0-9_-]{0,39}$")
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN.pattern)]
 """Name of an account or instance: it becomes part of file names, topics and metrics labels."""

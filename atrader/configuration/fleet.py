@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from atrader.calendars import Calendar, Period
 from atrader.clock import parse_time
@@ -14,6 +14,7 @@ from atrader.configuration.instance import InstanceConfig, ProcessLimits
 from atrader.configuration.secrets import SecretRef
 from atrader.configuration.sources import BackfillConfig, HttpSource
 from atrader.configuration.store_url import StoreName
+from atrader.configuration.tcp_url import checked_url
 from atrader.instruments import Instrument, known_instrument
 
 
@@ -75,7 +76,9 @@ class DataConfig(Section):
 class BusConfig(Section):
     """Sockets other than the local ones. A tcp endpoint needs the keys that ``atrader-manager keys`` makes."""
 
-    data_tcp: str | None = None  # address for clients on other hosts, "tcp://HOST:PORT"
+    data_tcp: Annotated[str, AfterValidator(checked_url)] | None = (
+        None  # "tcp://HOST:PORT" for other hosts; takes 3 ports
+    )
     keys: str = "etc/keys"  # folder of the keys, below the installation directory
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Self, TypeVar
 
-from atrader.bus import SyncCallClient
+from atrader.bus import StreamClient, SyncCallClient
 from atrader.bus.questions import Question, blocking
 from atrader.configuration.home import Home
 from atrader.market import Bar, Bars
@@ -64,6 +64,10 @@ class DataClient:
         limit_s = self._bulk_timeout_s if question.is_slow else self._timeout_s
         answer = calls.call_frames(question.request, question.timeout_s or limit_s, question.frames)
         return question.read(*answer)
+
+    def stream(self) -> StreamClient:
+        """Return a subscriber to the stream of this data layer; whoever asks closes it."""
+        return StreamClient(self.address.stream, curve=self.address.curve)
 
     def last_price(self, instrument: str) -> LastPrice | None:
         """Return the last price of an instrument with its age; None when there is none.

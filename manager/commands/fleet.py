@@ -25,7 +25,7 @@ _ENTRIES = (
         f"{_HERE}.setting_up:check",
         "Read the whole configuration and load every strategy, without starting anything.",
     ),
-    Entry("keys", f"{_HERE}.setting_up:keys", "Make the CURVE keys that tcp endpoints need, in etc/keys (mode 0600)."),
+    Entry("keys", f"{_HERE}.keys:keys", "Make the CURVE keys that tcp endpoints need, in etc/keys (mode 0600)."),
     Entry(
         "doctor",
         f"{_HERE}.setting_up:doctor",

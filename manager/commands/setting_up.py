@@ -13,6 +13,7 @@ from atrader.configuration.loader import load_installation
 from atrader.configuration.templates import write_template
 from atrader.errors import ConfigError
 from atrader.exit_codes import ExitCode
+from data_layer.tcp_keys import server_keys
 from manager.commands.installed import home_of
 from manager.commands.output import json_option, print_json
 from manager.commands.tables import Column, print_rows
@@ -62,6 +63,10 @@ def check(directory: Path, as_json: bool) -> None:
     installation = load_installation(home.root)
     problems = []
     rows = []
+    try:
+        server_keys(home, installation.fleet.bus)
+    except ConfigError as error:
+        problems.append(str(error))
     for instance in installation.instances.values():
         try:
             kind = load_strategy(instance.strategy, home.root)
@@ -88,23 +93,6 @@ def check(directory: Path, as_json: bool) -> None:
         return
     print_rows(_CHECKED, rows, empty="no strategy instance is configured")
     click.echo(f"configuration of {home.root} is fine; accounts: {len(installation.accounts)}, instances: {len(rows)}")
-
-
-@click.command()
-@click.option("--force", is_flag=True, help="Replace keys that are there; clients need the new ones then.")
-@click.pass_obj
-def keys(directory: Path, force: bool) -> None:
-    """Make the CURVE keys that tcp endpoints need, in etc/keys (mode 0600)."""
-    from atrader.bus import CurveKeys
-
-    home = home_of(directory)
-    folder = home.root / load_installation(home.root).fleet.bus.keys
-    if folder.exists() and any(folder.iterdir()) and not force:
-        raise ConfigError(f"{folder} has keys already: use --force to replace them")
-    for name in ("server.public", "server.secret", "client.public", "client.secret") if force else ():
-        (folder / name).unlink(missing_ok=True)  # a running fleet goes on with those it has read
-    CurveKeys.generate(folder)
-    click.echo(f"wrote keys to {folder}: copy the client's part to hosts that may connect, keep the rest here")
 
 
 @click.command()

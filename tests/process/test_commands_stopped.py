@@ -185,6 +185,31 @@ def test_keys_are_made_once_and_kept(home: Path) -> None:
     assert {path: path.read_bytes() for path in files} != files
 
 
+def test_keys_says_what_to_copy_and_makes_a_pair_for_a_further_client(home: Path) -> None:
+    assert type_command("atrader-manager keys --client laptop", cwd=home).code == ExitCode.CONFIG
+    made = type_command("atrader-manager keys", cwd=home).out
+    folder = home / "etc" / "keys"
+    assert all(str(folder / name) in made for name in ("server.public", "client.public", "client.secret"))
+    assert str(folder / "server.secret") not in made
+    more = type_command("atrader-manager keys --client laptop", cwd=home)
+    assert more.code == ExitCode.OK
+    assert str(folder / "for-laptop" / "client.secret") in more.out
+    assert (folder / "client-laptop.public").read_text() == (folder / "for-laptop" / "client.public").read_text()
+    assert all(path.stat().st_mode & 0o077 == 0 for path in folder.rglob("*"))
+    assert type_command("atrader-manager keys --client laptop", cwd=home).code == ExitCode.CONFIG
+    assert type_command("atrader-manager keys --client ../x", cwd=home).code == ExitCode.CONFIG
+
+
+def test_check_finds_a_port_without_keys(home: Path) -> None:
+    with (home / "etc" / "atrader.toml").open("a") as file:
+        file.write('\n[bus]\ndata_tcp = "tcp://127.0.0.1:5500"\n')
+    found = type_command("atrader-manager check", cwd=home)
+    assert found.code == ExitCode.CONFIG
+    assert "atrader-manager keys" in found.err
+    assert type_command("atrader-manager keys", cwd=home).code == ExitCode.OK
+    assert type_command("atrader-manager check", cwd=home).code == ExitCode.OK
+
+
 def test_doctor_looks_at_machine_and_installation(home: Path) -> None:
     findings = type_command("atrader-manager doctor --json", cwd=home).json
     looked_at = {finding["what"]: finding["level"] for finding in findings}
