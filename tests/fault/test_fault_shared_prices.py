@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
 import random
-import signal
 import time
+from collections.abc import Callable
+
+from pydantic import BaseModel
 
 from atrader.market import Tick
 from atrader.messages.data import SharedPrices
 from data_layer.shared import NotShared, PriceReader, PriceTable
+from tests.support.floods import flooding
 
 
-def flood(pipe: int) -> None:
+def put_for_ever(tell: Callable[[BaseModel], None]) -> None:
     """Write two prices as fast as possible; everything in a price follows from one number."""
     table = PriceTable(epoch=1, slots=8)
     ticks = [
@@ -21,35 +22,11 @@ def flood(pipe: int) -> None:
     ]
     for tick in ticks:
         table.put(tick)
-    os.write(pipe, table.where().model_dump_json().encode())
+    tell(table.where())
     while True:
         for tick in ticks:
             table.put(tick)
         table.beat()
-
-
-class Writer:
-    """A process that floods; forked, so that many can die in a second."""
-
-    def __enter__(self) -> Writer:
-        read_end, write_end = os.pipe()
-        self._pid = os.fork()
-        if self._pid == 0:
-            try:
-                flood(write_end)
-            finally:
-                os._exit(1)
-        os.close(write_end)
-        self.where = SharedPrices(**json.loads(os.read(read_end, 1000)))
-        os.close(read_end)
-        return self
-
-    def kill(self) -> None:
-        os.kill(self._pid, signal.SIGKILL)
-
-    def __exit__(self, *_: object) -> None:
-        self.kill()
-        os.waitpid(self._pid, 0)
 
 
 def read_all(reader: PriceReader, seconds: float) -> tuple[int, int, bool]:
@@ -76,8 +53,8 @@ def read_all(reader: PriceReader, seconds: float) -> tuple[int, int, bool]:
 
 def test_no_price_is_torn_while_a_writer_floods_the_same_slots():
     reader = PriceReader()
-    with Writer() as writer:
-        reader.attach(writer.where)
+    with flooding(put_for_ever) as writer:
+        reader.attach(SharedPrices.model_validate_json(writer.told))
         good, _, gone = read_all(reader, 2.0)
     reader.close()
     assert good > 10_000
@@ -88,13 +65,13 @@ def test_a_writer_killed_in_the_middle_of_writing_neither_tears_a_price_nor_stop
     chance = random.Random(4711)
     reader = PriceReader()
     for _ in range(100):
-        with Writer() as writer:
-            reader.attach(writer.where)
+        with flooding(put_for_ever) as writer:
+            reader.attach(SharedPrices.model_validate_json(writer.told))
             read_all(reader, chance.uniform(0.0, 0.01))
             writer.kill()
             read_all(reader, 0.005)
         reader.close()
-    with Writer() as writer:
-        reader.attach(writer.where)
+    with flooding(put_for_ever) as writer:
+        reader.attach(SharedPrices.model_validate_json(writer.told))
         writer.kill()
         assert read_all(reader, 5.0)[2], "its death is noticed, and the bus is asked from then on"
