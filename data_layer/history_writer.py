@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from structlog.typing import FilteringBoundLogger
 
 from atrader.errors import AtraderError, StoreError, WireError
 from atrader.messages.gateway import OutboxRow
+from data_layer.disk_guard import DiskGuard
 from data_layer.store import HistoryStore
 from data_layer.store.interface import StoreState, state_after
 
 _TIDY_S: Final = 10.0
+
+T = TypeVar("T")
 
 
 class _Batch(NamedTuple):
@@ -32,6 +35,8 @@ class HistoryWriter:
     ----------
     store : HistoryStore
         Used from here on by the thread only.
+    guard : DiskGuard
+        Asked before each write.
 
     Attributes
     ----------
@@ -41,8 +46,9 @@ class HistoryWriter:
         ``rows commits``.
     """
 
-    def __init__(self, store: HistoryStore, log: FilteringBoundLogger) -> None:
+    def __init__(self, store: HistoryStore, guard: DiskGuard, log: FilteringBoundLogger) -> None:
         self._store = store
+        self._guard = guard
         self._log = log
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="history-writer")
         self._batches: list[_Batch] = []
@@ -88,6 +94,16 @@ class HistoryWriter:
         if batches:
             await self._append(batches)
 
+    async def do(self, work: Callable[[HistoryStore], T]) -> T:
+        """Let the thread do something with the store, between its other work.
+
+        Raises
+        ------
+        StoreError
+            When the store refuses.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work, self._store)
+
     async def close(self) -> None:
         """Write what waits and close the store."""
         await self.flush()
@@ -96,6 +112,7 @@ class HistoryWriter:
 
     async def _append(self, batches: list[_Batch]) -> None:
         try:
+            self._guard.check("history")
             last = await self._do(self._store.append, [(batch.source, batch.rows) for batch in batches])
         except WireError as error:
             if len(batches) == 1:

@@ -16,21 +16,25 @@ from atrader.configuration.fleet import Installation
 from atrader.configuration.home import Home
 from atrader.configuration.tcp_url import BULK, CALL, STREAM, service_url
 from atrader.errors import Rejected
+from atrader.runtime.outbox_file import OutboxFile
 from atrader.timeframes import Timeframe
 from data_layer.archive import HistoryView
 from data_layer.backfill.service import Backfill, replay_handlers
 from data_layer.bars import BarLibrary
 from data_layer.bulk import BulkServer
+from data_layer.disk_guard import DiskGuard
 from data_layer.feeds import make_feed
 from data_layer.history_writer import HistoryWriter
 from data_layer.live_market import Completed, LiveMarket
 from data_layer.market_writer import MarketWriter
 from data_layer.open_stores import OpenStores
+from data_layer.operations.runner import RunningAccess
 from data_layer.service import Receiver, Service
 from data_layer.shared import SUPPORTED, BarShare, PriceTable
 from data_layer.sink import Sink, Source
 from data_layer.store.interface import worst
 from data_layer.tcp_keys import server_keys
+from data_layer.upkeep import Upkeep
 
 _TURN_S: Final = 0.05  # how often the clock is looked at: bars without a later quote complete that much later
 _HEARTBEAT_S: Final = 1.0
@@ -84,16 +88,17 @@ class DataLayer:
             self.stream, BarLibrary(stores.market_reader, self._calendar_of), self._calendar_of, base, self._settled_ns
         )
         self._sink = Sink(self.market, self.stream, self._feed, self._replay_clock)
+        guard = DiskGuard(stores.place.directory, config)
         self._market_writer = MarketWriter(
             stores.market,
             self.market,
             config,
             self._feed.name if self._feed else "brokers",
-            stores.place.directory,
+            guard,
             self._host_clock,
             log,
         )
-        self._history_writer = HistoryWriter(stores.history, log)
+        self._history_writer = HistoryWriter(stores.history, guard, log)
         self._backfill = None
         if not self._is_replay:
             self._backfill = Backfill(
@@ -198,7 +203,10 @@ class DataLayer:
         if self._backfill is not None:
             stack.push_async_callback(self._backfill.close)
             self._backfill.prepare(service.open_trades)
-        handlers = {**service.handlers(), **(self._backfill.handlers() if self._backfill else replay_handlers())}
+        self._upkeep = self._make_upkeep()
+        stack.push_async_callback(self._upkeep.close)
+        background = self._backfill.handlers() if self._backfill else replay_handlers()
+        handlers = {**service.handlers(), **background, **self._upkeep.handlers()}
         calls = CallServer(self._home.endpoint("data.call"), handlers, on_error=self._on_error)
         receiver = Receiver(self._sink, is_replay=self._is_replay)
         pushes = BeatServer(self._home.endpoint("data.push"), receiver.on_push, on_error=self._on_error)
@@ -228,6 +236,24 @@ class DataLayer:
             return None
         return service_url(url, service), self._keys
 
+    def _make_upkeep(self) -> Upkeep:
+        return Upkeep(
+            RunningAccess(
+                self._home,
+                self._installation.fleet.data,
+                self._stores.place,
+                self._market_writer,
+                self._history_writer,
+                asyncio.get_running_loop(),
+            ),
+            self._stores,
+            self._history_writer,
+            OutboxFile(self._home.data / "outbox" / "data-layer.jsonl"),
+            self._backfill.scheduler if self._backfill else None,
+            self._host_clock,
+            self._log,
+        )
+
     async def _work(self, beat: Beat, stop_requested: Callable[[], Awaitable[None]]) -> None:
         work = [self._turns(beat), self._market_writer.run(), self._history_writer.run(), self._heartbeats()]
         if self._feed is not None:
@@ -236,6 +262,7 @@ class DataLayer:
             work.append(self._sink.gate.repeat())
         if self._backfill is not None:
             work.append(self._backfill.run())
+        work.append(self._upkeep.run())
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one) for one in work]
             await stop_requested()

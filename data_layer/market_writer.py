@@ -14,6 +14,7 @@ from atrader.clock import Clock
 from atrader.configuration.fleet import DataConfig
 from atrader.errors import StoreError
 from atrader.market import Bar, Tick
+from data_layer.disk_guard import DiskGuard
 from data_layer.live_market import Completed, LiveMarket
 from data_layer.store import MarketBatch, MarketStore
 from data_layer.store.interface import StoreState, state_after
@@ -45,8 +46,8 @@ class MarketWriter:
         What to write, and where to publish.
     source : str
         Name of who brings the market.
-    directory : path, optional
-        Where the store is, to look at the free space; None when that is not our business.
+    guard : DiskGuard
+        Asked before each write.
 
     Attributes
     ----------
@@ -62,7 +63,7 @@ class MarketWriter:
         market: LiveMarket,
         config: DataConfig,
         source: str,
-        directory: os.PathLike[str] | None,
+        guard: DiskGuard,
         clock: Clock,
         log: FilteringBoundLogger,
     ) -> None:
@@ -70,7 +71,7 @@ class MarketWriter:
         self._market = market
         self._config = config
         self._source = source
-        self._directory = directory
+        self._guard = guard
         self._clock = clock
         self._log = log
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="market-writer")
@@ -185,7 +186,7 @@ class MarketWriter:
             self._tidy_s = self._clock.monotonic_s() + _TIDY_S
         writes = any((batch.bars, batch.ticks, batch.forming))
         if writes:
-            self._check_space()
+            self._guard.check("market data")
 
         def work(store: MarketStore) -> None:
             if writes:
@@ -209,18 +210,6 @@ class MarketWriter:
         running, self._running = self._running, None
         running.result()
         return True
-
-    def _check_space(self) -> None:
-        if self._directory is None:
-            return
-        status = os.statvfs(self._directory)
-        free = status.f_bavail * status.f_frsize
-        if free < self._config.min_free_disk:
-            raise StoreError(
-                f"{free / 1e6:.0f} MB are free in {self._directory}, below data.min_free_disk"
-                f" ({self._config.min_free_disk / 1e6:.0f} MB): market data is not written",
-                details={"read_only": True},
-            )
 
     def _trouble(self, error: StoreError) -> None:
         state = state_after(error)

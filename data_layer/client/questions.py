@@ -38,6 +38,7 @@ from atrader.messages.data import (
     Watched,
 )
 from atrader.messages.gateway import OutboxRow
+from atrader.messages.operations import GetOperation, OperationAnswer, StartOperation
 from data_layer.frames import frames_of_bars, frames_of_ticks, ticks_of_frames
 
 
@@ -134,6 +135,16 @@ def history(query: QueryHistory) -> Question[list[dict[str, Any]]]:
 def statistics(request: GetStatistics) -> Question[list[dict[str, Any]]]:
     """Return statistics of trades, a map for each group."""
     return Question(request, lambda answer, _: list(answer.rows), is_slow=True)
+
+
+def start_operation(request: StartOperation) -> Question[OperationAnswer]:
+    """Begin an operation on the stores; refused while another one works."""
+    return Question(request, _whole_answer)
+
+
+def operation(number: int) -> Question[OperationAnswer]:
+    """Return how far an operation is; raises what it raised when it failed."""
+    return Question(GetOperation(id=number), _whole_answer)
 
 
 def last_seq(source: str) -> Question[int]:

@@ -55,6 +55,8 @@ class DataClient:
     append_history = blocking(questions.append_history)
     history = blocking(questions.history)
     statistics = blocking(questions.statistics)
+    start_operation = blocking(questions.start_operation)
+    operation = blocking(questions.operation)
     last_seq = blocking(questions.last_seq)
     replay = blocking(questions.replay)
 

@@ -51,7 +51,12 @@ class SqliteHistoryStore(SqlHistoryStore):
     """
 
     def __init__(self, path: Path, owner: str, wait_s: float = 0.0) -> None:
-        super().__init__(SqliteEngine(path, open_writer(path, owner, wait_s, synchronous="FULL", schema=HISTORY)))
+        self._file = SqliteEngine(path, open_writer(path, owner, wait_s, synchronous="FULL", schema=HISTORY))
+        super().__init__(self._file)
+
+    def compact(self) -> None:
+        """Rewrite the file without holes; what reads is not disturbed."""
+        self._file.compact()
 
 
 class SqliteEngine:

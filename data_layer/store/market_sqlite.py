@@ -46,4 +46,9 @@ class SqliteMarketStore(SqlMarketStore):
 
     def __init__(self, path: Path, owner: str, wait_s: float = 0.0, clock: Clock | None = None) -> None:
         connection = open_writer(path, owner, wait_s, synchronous="NORMAL", schema=MARKET)
-        super().__init__(SqliteDatabase(path, connection), clock)
+        self._file = SqliteDatabase(path, connection)
+        super().__init__(self._file, clock)
+
+    def compact(self) -> None:
+        """Rewrite the file without holes; what reads is not disturbed."""
+        self._file.compact()

@@ -34,6 +34,31 @@ cli.add_command(
         help="Bars and quotes.",
         entries=(
             Entry(
+                "backup",
+                f"{_HERE}.data_operations:backup",
+                "Copy bars, history and archive to a new directory TARGET, verified; works while the fleet runs.",
+            ),
+            Entry(
+                "check",
+                f"{_HERE}.data_operations:check",
+                "Read every page, chunk and archive and say what is damaged; exit code 1 when something is.",
+            ),
+            Entry(
+                "compact",
+                f"{_HERE}.data_operations:compact",
+                "Rewrite the stores without the holes that deleted rows left.",
+            ),
+            Entry(
+                "archive",
+                f"{_HERE}.data_operations:archive",
+                "Move history that is older than the keep_... settings of [data] to Parquet files.",
+            ),
+            Entry(
+                "size",
+                f"{_HERE}.data_operations:size",
+                "Show how many rows and bytes each instrument and timeframe has, and the files.",
+            ),
+            Entry(
                 "import",
                 f"{_HERE}.data_import:import_",
                 "Import bars or quotes from FILES: names, folders or patterns.",

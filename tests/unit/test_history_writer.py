@@ -8,8 +8,10 @@ from typing import Any, cast
 import pytest
 import structlog
 
+from atrader.configuration.fleet import DataConfig
 from atrader.messages.gateway import OutboxRow
 from data_layer import history_writer
+from data_layer.disk_guard import DiskGuard
 from data_layer.history_writer import HistoryWriter
 from data_layer.store import HistoryStore
 
@@ -37,7 +39,7 @@ def test_a_busy_history_is_tidied_as_well(monkeypatch: pytest.MonkeyPatch) -> No
     store = Store()
 
     async def work() -> None:
-        writer = HistoryWriter(cast(HistoryStore, store), structlog.get_logger())
+        writer = HistoryWriter(cast(HistoryStore, store), DiskGuard(None, DataConfig()), structlog.get_logger())
         running = asyncio.create_task(writer.run())
         async with asyncio.timeout(10):
             while store.tidied < 3:
