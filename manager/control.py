@@ -24,11 +24,10 @@ from manager.gateways import Gateways
 from manager.plan import gateway_name, worker_name
 from manager.process import Supervised
 from manager.reloading import Outcome, Reloader, lives_on
+from manager.settling import settled
 from manager.states import ProcessState
 from manager.status import Usage, fleet_status, orphan_names
 from manager.supervisor import Supervisor
-
-_SETTLED = (ProcessState.RUNNING, ProcessState.FAILED, ProcessState.PROBATION)
 
 
 class ControlCalls:
@@ -146,12 +145,8 @@ class ControlCalls:
         return await self._settled(process)
 
     async def _settled(self, process: Supervised) -> str:
-        limits = process.limits
-        await self._fleet.until(
-            lambda: process.state in _SETTLED or bool(self._fleet.missing_needs(process)),
-            limits.start_grace + limits.stop_grace,
-        )
-        return f"{process.name}: {process.state}" + ("" if process.state in _SETTLED[:1] else f" ({process.reason})")
+        runs = await settled(self._fleet, process)
+        return f"{process.name}: {process.state}" + ("" if runs else f" ({process.reason})")
 
 
 def _halts(states: TradingStates) -> bool:

@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from atrader.clock import Clock
 from atrader.configuration.instance import ProcessLimits
@@ -15,10 +15,12 @@ from atrader.runtime.spec import ProcessKind, ProcessSpec
 from manager.beats import BeatBody
 from manager.budget import Budget
 from manager.child_handle import ChildHandle
+from manager.endings import described, last_words
 from manager.liveness import Verdict, Vitals, judge
 from manager.oom import OomWatch
 from manager.restart_policy import Action, Cause, Exposure, Phase, cause_of, decide, decide_spent
 from manager.states import ALIVE, RESTING, ProcessState, allowed
+from manager.surroundings import Launcher, Surroundings
 
 _EARLY_BEATS: Final = 64
 """The latest that are kept while the news of the pid is under way; older ones tell nothing that these do not."""
@@ -34,38 +36,6 @@ _STORE_TROUBLE: Final = {
     " layer's log",
 }
 """What is told of a store that is not ok, by the word of the data layer's beats."""
-
-
-class Launcher(Protocol):
-    """What starts processes."""
-
-    async def start(self, spec: ProcessSpec) -> ChildHandle:
-        """Start one; `Retryable` or OSError when no process lives after it."""
-        ...
-
-
-class Surroundings(Protocol):
-    """What a process has to know of the fleet, and whom it tells."""
-
-    def missing_needs(self, process: Supervised) -> list[str]:
-        """Name the processes that have to be RUNNING before this one starts and are not."""
-        ...
-
-    def exposure_of(self, process: Supervised) -> Exposure:
-        """Tell what depends on this process."""
-        ...
-
-    def transitioned(self, process: Supervised, source: ProcessState, target: ProcessState, reason: str) -> None:
-        """Take note of a transition."""
-        ...
-
-    def alert(self, process: Supervised, text: str) -> None:
-        """Tell a human."""
-        ...
-
-    def left_over(self, process: Supervised, pid: int) -> None:
-        """Look for what a dead process started and left behind."""
-        ...
 
 
 class Supervised:
@@ -142,6 +112,8 @@ class Supervised:
             self._cancel_timer()
             self.budget.reset()
             self.probationer = False
+            if self.state in (ProcessState.FAILED, ProcessState.PROBATION) and self._around.missing_needs(self):
+                self._to(ProcessState.STOPPED, f"{reason}, waits for what it needs")  # who waits there starts by itself
             self.start_if_due(reason)
 
     def start_if_due(self, reason: str) -> None:
@@ -275,7 +247,8 @@ class Supervised:
         """Spawn and wait for the end."""
         try:
             self._oom.begin()
-            self.handle = await self._launcher.start(self._make_spec(self))
+            spec = self._make_spec(self)
+            self.handle = await self._launcher.start(spec)
         except (Retryable, OSError) as error:  # descriptors or memory ran out: not for ever
             self._ended(None, f"could not be started: {error}")
             return
@@ -287,7 +260,8 @@ class Supervised:
             self._task(self._terminate(self.handle))
         pid = self.handle.pid
         status = await asyncio.shield(self.handle.exited)
-        self._ended(status, self._describe(status))
+        silent = status is not None and status <= 0  # nobody says why a signal killed it
+        self._ended(status, described(status), "" if silent else last_words(spec.home.log / f"{self.name}.log", pid))
         self._around.left_over(self, pid)  # last: it may fail for want of a thread
 
     def _end(self, reason: str, *, asked: bool) -> None:
@@ -304,7 +278,7 @@ class Supervised:
         grace_s = self.limits.stall_grace if stalled or large else self.limits.stop_grace
         await handle.end(grace_s, dump_stacks=stalled)
 
-    def _ended(self, status: int | None, text: str) -> None:
+    def _ended(self, status: int | None, text: str, words: str = "") -> None:
         now_s = self._clock.monotonic_s()
         vitals = self.vitals
         assert vitals is not None
@@ -322,16 +296,18 @@ class Supervised:
         elif self._asked:
             self._rest(ProcessState.BACKOFF, 0.0, text)
         else:
-            self._after_death(cause, phase, text)
+            self._after_death(cause, phase, text, words)
 
-    def _after_death(self, cause: Cause, phase: Phase, text: str) -> None:
+    def _after_death(self, cause: Cause, phase: Phase, text: str, words: str) -> None:
         now_s = self._clock.monotonic_s()
         self.budget.record_exit(now_s)
         exposure = self._around.exposure_of(self)
         rule = decide(cause, phase, exposure)
         text = f"{text}; {cause} {phase}"
-        if cause is not Cause.SIGNAL and rule.action is not Action.RESTART_AT_ONCE:
-            text = f"{text}, see log/{self.name}.log"  # the dead said why, we only know that
+        if words:
+            text = f"{text}: {words}"
+        elif cause is not Cause.SIGNAL and rule.action is not Action.RESTART_AT_ONCE:
+            text = f"{text}, see log/{self.name}.log"
         if self.standby:
             self.wanted = False
             self._fail(f"{text}; it died before it could take over")
@@ -389,13 +365,6 @@ class Supervised:
             raise InvariantBroken(f"{self.name}: {source} -> {target} ({reason}) is no transition")
         self.state, self.reason, self.since_s = target, reason, self._clock.monotonic_s()
         self._around.transitioned(self, source, target, reason)
-
-    def _describe(self, status: int | None) -> str:
-        if status is None:
-            return "ended, its exit status was lost with the fork server"
-        if status < 0:
-            return f"ended by signal {-status}"
-        return f"ended with exit code {status}"
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:

@@ -13,11 +13,9 @@ from manager.gateways import Gateways
 from manager.plan import Planned, plan
 from manager.process import KILLED_S, Supervised
 from manager.reload import LIVE_FLEET_KEYS, Changes, compare
-from manager.states import RESTING, ProcessState
+from manager.settling import settled
+from manager.states import RESTING, SETTLED, ProcessState
 from manager.supervisor import Supervisor
-
-_DOWN = (ProcessState.FAILED, ProcessState.PROBATION)
-_SETTLED = (ProcessState.RUNNING, *_DOWN)
 
 _TRIES = 2
 """Of a call to a gateway that does not answer; then it gets its configuration by a restart."""
@@ -168,7 +166,7 @@ class Reloader:
             return [Outcome(name, "stopped; it starts with the new configuration")]
         if process.state in RESTING:
             return [await self._restart(name)]
-        await fleet.until(lambda: process.state in _SETTLED, planned.limits.start_grace)
+        await fleet.until(lambda: process.state in SETTLED, planned.limits.start_grace)
         request, refusal = Reconfigure.of(fleet.installation, account), "it is not RUNNING"
         for _ in range(_TRIES if process.state is ProcessState.RUNNING else 0):
             try:
@@ -190,12 +188,7 @@ class Reloader:
 
     async def _settled(self, name: str, text: str) -> Outcome:
         process = self._fleet.processes[name]
-        limits, table = process.limits, self._fleet.processes
-        await self._fleet.until(
-            lambda: process.state in _SETTLED or any(table[need].state in _DOWN for need in process.needs),
-            limits.start_grace + limits.stop_grace,
-        )
-        if process.state is ProcessState.RUNNING:
+        if await settled(self._fleet, process):
             return Outcome(name, text)
         return Outcome(name, f"{text}, but it is {process.state} ({process.reason})", failed=True)
 

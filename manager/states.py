@@ -40,10 +40,10 @@ TRANSITIONS: Final = MappingProxyType(
         (S.BACKOFF, S.STARTING): "the delay is over and what it needs is RUNNING",
         (S.BACKOFF, S.STOPPED): "asked to stop",
         (S.PROBATION, S.STARTING): "time for another try",
-        (S.PROBATION, S.STOPPED): "asked to stop",
+        (S.PROBATION, S.STOPPED): "asked to stop, or asked for while what it needs is not RUNNING",
         (S.PROBATION, S.FAILED): "exposure is open now: it may not be tried unwatched",
         (S.FAILED, S.STARTING): "somebody asked for it, or its configuration changed",
-        (S.FAILED, S.STOPPED): "asked to stop",
+        (S.FAILED, S.STOPPED): "asked to stop, or asked for while what it needs is not RUNNING",
     }
 )
 """Every transition that may happen, and when it does."""
@@ -57,7 +57,8 @@ DOWN: Final = frozenset(S) - {S.RUNNING}
 RESTING: Final = frozenset({S.STOPPED, S.BACKOFF, S.PROBATION, S.FAILED})
 """States without a process."""
 
-NEEDS_HUMAN: Final = frozenset({S.FAILED})
+SETTLED: Final = frozenset({S.RUNNING, S.FAILED, S.PROBATION})
+"""States in which a start has come to its end, good or bad."""
 
 
 def allowed(source: ProcessState, target: ProcessState) -> bool:

@@ -26,10 +26,11 @@ from manager.history import History
 from manager.liveness import absence_s, wants_recycling
 from manager.on_down import Down, DownWatch
 from manager.plan import STOP_RANKS, Planned, gateway_name, plan, worker_name
-from manager.process import KILLED_S, Launcher, Supervised
+from manager.process import KILLED_S, Supervised
 from manager.restart_policy import Exposure
 from manager.states import ProcessState
 from manager.strategy_files import fingerprint
+from manager.surroundings import Launcher
 from manager.survivors import end_survivors, find_leftovers
 
 _SWEEP_S = 0.2

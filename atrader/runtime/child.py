@@ -168,7 +168,9 @@ def _run(spec: ProcessSpec, log: FilteringBoundLogger) -> int:
         return code
     except BaseException as error:
         code = exit_code_of(error)
-        log.error("failed", exit_code=code.name, reason=str(error), exc_info=not isinstance(error, ConfigError))
+        reason = str(error) if isinstance(error, AtraderError) else f"{type(error).__name__}: {error}"
+        exc_info = not isinstance(error, ConfigError)
+        log.error("failed", pid=os.getpid(), exit_code=code.name, reason=reason, exc_info=exc_info)  # its last words
         return code
     finally:
         child.close()

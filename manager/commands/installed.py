@@ -58,9 +58,7 @@ def ask_manager(home: Home, request: Request, timeout_s: float = 10.0) -> Any:
     DeadlineExceeded
         When it does not answer in time.
     """
-    absent = NotRunning(
-        f"nothing runs in {home.root}: is it running? Start it with 'atrader-manager -C {home.root} start'"
-    )
+    absent = NotRunning(f"nothing runs in {home.root}: start it with 'atrader-manager -C {home.root} start'")
     owner = owner_of(home)
     if owner is None:  # the kernel knows at once what a time-out takes its time to find out
         raise absent

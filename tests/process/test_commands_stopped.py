@@ -102,7 +102,7 @@ def test_a_directory_without_an_installation_is_named_with_what_to_do(tmp_path: 
 def test_commands_that_need_the_fleet_say_that_it_does_not_run(made: Path, words: str) -> None:
     done = type_command(f"atrader-manager {words}", cwd=made, timeout_s=10)
     assert done.code == ExitCode.UNAVAILABLE
-    assert "is it running?" in done.err
+    assert "start it with" in done.err
 
 
 def test_stopping_what_does_not_run_is_no_error(made: Path) -> None:

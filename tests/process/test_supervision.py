@@ -95,14 +95,22 @@ def test_a_worker_that_keeps_crashing_fails_when_its_instance_holds_a_trade(make
 
 
 @pytest.mark.parametrize(
-    ("mode", "state"), [("config-error", "FAILED"), ("maintenance", "BACKOFF"), ("crash-early", "BACKOFF")]
+    ("mode", "state", "why"),
+    [
+        ("config-error", "FAILED", "CONFIG before READY: toy: wrong configuration; the same configuration"),
+        ("maintenance", "BACKOFF", "BROKER_MAINTENANCE before READY, see log/worker-toy1.log"),
+        ("crash-early", "BACKOFF", "FAILURE before READY: RuntimeError: toy: crash before READY"),
+    ],
 )
-def test_a_death_before_ready_is_treated_by_its_cause(make_fleet: MakeFleet, mode: str, state: str) -> None:
+def test_a_death_before_ready_is_treated_by_its_cause_and_told_in_its_own_words(
+    make_fleet: MakeFleet, mode: str, state: str, why: str
+) -> None:
     fleet = make_fleet(restart="min_backoff = '30s'")
     fleet.tell("worker-toy1", mode)
     fleet.launch()
-    fleet.wait_state("worker-toy1", state)
+    row = fleet.wait_state("worker-toy1", state)
     assert fleet.states("worker-toy1") == ["STARTING", state]
+    assert why in row["reason"]
 
 
 def test_a_process_that_never_becomes_ready_is_killed_after_its_grace(make_fleet: MakeFleet) -> None:
@@ -210,7 +218,7 @@ def test_a_second_manager_on_the_same_directory_is_refused_and_told_who_runs_it(
     second.launch()
     assert second._manager is not None
     assert second._manager.wait(10) == ExitCode.LOCKED
-    assert f"manager {fleet.manager_pid}" in fleet.output()
+    assert f"manager (pid {fleet.manager_pid}," in fleet.output()
     assert fleet.process("worker-toy1")["state"] == "RUNNING"
 
 
@@ -240,6 +248,32 @@ def test_named_processes_stop_start_and_restart(make_fleet: MakeFleet) -> None:
     assert fleet.pid("worker-toy2") != pid
     with pytest.raises(Rejected, match="no process 'nobody'"):
         fleet.ask(Control(verb="stop", names=("nobody",)))
+
+
+def test_processes_that_need_each_other_restart_by_one_command(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet()
+    fleet.start()
+    answer = fleet.ask(Control(verb="restart", names=("toy1", "paper", "data-layer")))
+    assert answer.lines == ("worker-toy1: RUNNING", "gateway-paper: RUNNING", "data-layer: RUNNING")
+    assert answer.failed == ()
+
+
+def test_a_failed_worker_that_is_asked_for_with_its_gateway_starts_after_it(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet()
+    for name in ("worker-toy1", "gateway-paper"):
+        fleet.tell(name, "config-error")
+    fleet.launch()
+    fleet.wait_state("gateway-paper", "FAILED")
+    fleet.tell("gateway-paper", "")
+    assert fleet.ask(Control(verb="start", names=("paper",))).lines == ("gateway-paper: RUNNING",)
+    fleet.wait_state("worker-toy1", "FAILED")
+    fleet.ask(Control(verb="stop", names=("paper",)))
+    fleet.tell("worker-toy1", "")
+    answer = fleet.ask(Control(verb="start", names=("toy1",)))  # its gateway stays away: known at once
+    assert answer.failed == ("worker-toy1",)
+    assert answer.lines == ("worker-toy1: STOPPED (waiting for gateway-paper)",)
+    assert fleet.ask(Control(verb="start", names=("paper",))).failed == ()
+    fleet.wait_state("worker-toy1", "RUNNING")
 
 
 def test_the_stop_command_ends_the_manager(make_fleet: MakeFleet) -> None:

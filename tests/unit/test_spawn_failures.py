@@ -28,10 +28,11 @@ from manager.beats import BeatBody
 from manager.child_handle import ChildHandle
 from manager.gateways import Gateways
 from manager.history import History
-from manager.process import Launcher, Supervised
+from manager.process import Supervised
 from manager.spawn import Spawner
 from manager.states import ProcessState
 from manager.supervisor import Supervisor
+from manager.surroundings import Launcher
 from tests.support.toy import ENTRIES
 
 LIGHT = "manager.states"
