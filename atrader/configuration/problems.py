@@ -6,7 +6,7 @@ import difflib
 import types
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -70,6 +70,10 @@ def _in_data(location: Sequence[str | int], data: object, kind: str) -> list[str
     return kept
 
 
+SECRET: Final = "secret"
+"""Kind of the errors whose value is never shown: it may be a secret in the wrong place."""
+
+
 def _text(kind: str, message: str, value: object, location: Sequence[str | int], model: type[BaseModel]) -> str:
     if kind == "extra_forbidden":
         keys = _keys_beside(location, model)
@@ -78,6 +82,8 @@ def _text(kind: str, message: str, value: object, location: Sequence[str | int],
         if not hint and keys:
             hint = f" - known here: {', '.join(sorted(keys))}"
         return f"unknown key{hint}"  # its value may be a secret in the wrong place: never shown
+    if kind == SECRET:
+        return message
     if kind == "missing":
         return "is required and missing"
     message = message.removeprefix("Value error, ")

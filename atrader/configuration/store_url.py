@@ -6,6 +6,7 @@ from typing import Annotated, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
 
 EMBEDDED: Final = "embedded"
 POSTGRESQL: Final = ("postgresql://", "postgres://")
@@ -31,7 +32,14 @@ def check_store(value: str) -> str:
     return value
 
 
-StoreName = Annotated[str, AfterValidator(check_store)]
+def _checked(value: str) -> str:
+    try:
+        return check_store(value)
+    except ValueError as error:  # a kind whose value is never shown
+        raise PydanticCustomError("secret", "{text}", {"text": str(error)}) from None
+
+
+StoreName = Annotated[str, AfterValidator(_checked)]
 """``embedded``, or the address of a server without a password."""
 
 

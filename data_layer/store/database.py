@@ -6,11 +6,16 @@ Statements are those that SQLite and PostgreSQL both understand, with ``?`` for 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+from sqlalchemy import Connection, Table
 
 from atrader.errors import StoreError
 
 T = TypeVar("T")
+
+Insert: TypeAlias = Callable[[Table], Any]
+"""Makes the insert statement of a dialect, which knows ``on_conflict_do_update``."""
 
 
 class DamagedPages(StoreError):
@@ -81,6 +86,31 @@ class Database(Protocol):
 
     def damaged(self, reason: str) -> StoreError:
         """Make the error of contents that cannot be right."""
+        ...
+
+    def tidy(self) -> None:
+        """Do the housekeeping that is due."""
+        ...
+
+    def close(self) -> None:
+        """Close, and let go of the lock; may be called twice."""
+        ...
+
+
+class TableDatabase(Protocol):
+    """The same seen through SQLAlchemy, for tables of rows. For one thread at a time; all may raise `StoreError`."""
+
+    insert: Insert
+
+    def reading(self, work: Callable[[Connection], T]) -> T:
+        """Do work in a transaction that changes nothing. It may be done more than once."""
+        ...
+
+    def writing(self, work: Callable[[Connection], T]) -> T:
+        """Do work in one transaction, which is on disk when this returns and leaves nothing when this raises.
+
+        It may be done more than once, also when the first time was committed and nobody learned of it.
+        """
         ...
 
     def tidy(self) -> None:

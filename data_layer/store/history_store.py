@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import groupby
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table, select
 
 from atrader.messages.data import QueryHistory
 from atrader.messages.gateway import OutboxRow
 from data_layer.store import history_archive
+from data_layer.store.database import Insert, TableDatabase
 from data_layer.store.history_query import statement_of
 from data_layer.store.history_rows import TableRow, rows_of_outbox
 from data_layer.store.history_schema import outbox_positions
@@ -19,45 +20,17 @@ from data_layer.store.interface import ArchiveFile
 
 T = TypeVar("T")
 
-Insert: TypeAlias = Callable[[Table], Any]
-"""Makes the insert statement of a dialect, which knows ``on_conflict_do_update``."""
-
-
-class HistoryDatabase(Protocol):
-    """A database that holds a history. For one thread at a time; all methods may raise `StoreError`."""
-
-    insert: Insert
-
-    def reading(self, work: Callable[[Connection], T]) -> T:
-        """Do work in a transaction that changes nothing. It may be done more than once."""
-        ...
-
-    def writing(self, work: Callable[[Connection], T]) -> T:
-        """Do work in one transaction, which is on disk when this returns and leaves nothing when this raises.
-
-        It may be done more than once, also when the first time was committed and nobody learned of it.
-        """
-        ...
-
-    def tidy(self) -> None:
-        """Do the housekeeping that is due."""
-        ...
-
-    def close(self) -> None:
-        """Close, and let go of the lock; may be called twice."""
-        ...
-
 
 class SqlHistoryReader:
     """Reads the history; a `HistoryReader`. For one thread at a time.
 
     Parameters
     ----------
-    database : HistoryDatabase
+    database : TableDatabase
         Closed together with the reader.
     """
 
-    def __init__(self, database: HistoryDatabase) -> None:
+    def __init__(self, database: TableDatabase) -> None:
         self._db = database
 
     def query(self, query: QueryHistory) -> list[dict[str, object]]:

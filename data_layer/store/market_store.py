@@ -178,6 +178,11 @@ class SqlMarketReader:
         for info in self.series():
             yield info, self._damages_of(info.instrument, info.timeframe)
 
+    @_reading
+    def fact(self, name: str) -> str | None:
+        """Return what there is one of in a store, by name; None when it is not there."""
+        return self._fact(name)
+
     def close(self) -> None:
         """Close, and let go of the lock of a writer; may be called twice."""
         self._db.close()
@@ -209,6 +214,10 @@ class SqlMarketReader:
     ) -> list[TimeRange]:
         number = self._find(instrument, timeframe)
         return [] if number is None else self._records.ranges(self._db, number, kind, *_period(start_ns, end_ns))
+
+    def _fact(self, name: str) -> str | None:
+        row = self._db.execute("SELECT value FROM facts WHERE name=?", (name,)).fetchone()
+        return None if row is None else str(row[0])
 
     def _find(self, instrument: str, timeframe: str) -> int | None:
         row = self._db.execute(
@@ -344,8 +353,7 @@ class SqlMarketStore(SqlMarketReader):
         """Tell whether the quotes of a batch are not stored yet; and note that they are."""
         if not batch:
             return True
-        row = self._db.execute("SELECT value FROM facts WHERE name=?", (_LAST_TICKS,)).fetchone()
-        if row is not None and row[0] == batch:
+        if self._fact(_LAST_TICKS) == batch:
             return False
         self._db.execute(_PUT_FACT, (_LAST_TICKS, batch))
         return True

@@ -12,10 +12,13 @@ from atrader.configuration.home import Home
 from atrader.configuration.store_url import EMBEDDED
 from atrader.errors import ConfigError, StoreError
 from atrader.runtime.file_lock import FileLock, owner_of
-from data_layer.store.history_sqlite import SqliteHistoryReader, SqliteHistoryStore
+from data_layer.store.database import TableDatabase
+from data_layer.store.history_sqlite import SqliteEngine, SqliteHistoryReader, SqliteHistoryStore
 from data_layer.store.interface import HistoryReader, HistoryStore, MarketReader, MarketStore
 from data_layer.store.market_sqlite import SqliteMarketReader, SqliteMarketStore
-from data_layer.store.sqlite_file import lock_of
+from data_layer.store.market_store import SqlMarketStore
+from data_layer.store.schema import Schema
+from data_layer.store.sqlite_file import lock_of, open_writer
 
 if TYPE_CHECKING:
     from data_layer.store.postgresql.address import Address
@@ -24,6 +27,11 @@ DATA_LAYER: Final = "data-layer"
 """Who the data layer is, to those who find its locks."""
 
 T = TypeVar("T")
+
+TRANSFER: Final = "transfer"
+"""The fact in a market store that says where a transfer into it comes from that is not finished."""
+
+_TRANSFER_WAIT_S: Final = 2.0
 
 
 class StorePlace(Protocol):
@@ -53,6 +61,10 @@ class StorePlace(Protocol):
         """Open for reading; ``details["missing"]`` of the error says that there is no store yet."""
         ...
 
+    def tables(self, schema: Schema, owner: str) -> TableDatabase:
+        """Open the tables of a part for writing, as they are: for a transfer."""
+        ...
+
 
 class EmbeddedPlace:
     """Files in ``data/``."""
@@ -67,7 +79,7 @@ class EmbeddedPlace:
     def market(self, owner: str, wait_s: float) -> MarketStore:
         """Open market.db for writing."""
         self._home.data.mkdir(parents=True, exist_ok=True)
-        return SqliteMarketStore(self._home.market_store, owner, wait_s)
+        return _whole(SqliteMarketStore(self._home.market_store, owner, wait_s), self)
 
     def history(self, owner: str, wait_s: float) -> HistoryStore:
         """Open history.db for writing."""
@@ -83,6 +95,12 @@ class EmbeddedPlace:
         return _upgraded(
             lambda: SqliteHistoryReader(self._home.history_store), lambda: self.history(owner, 0.0).close()
         )
+
+    def tables(self, schema: Schema, owner: str) -> TableDatabase:
+        """Open a file for writing, through SQLAlchemy."""
+        self._home.data.mkdir(parents=True, exist_ok=True)
+        path = {"market": self._home.market_store, "history": self._home.history_store}[schema.part]
+        return SqliteEngine(path, open_writer(path, owner, _TRANSFER_WAIT_S, synchronous="FULL", schema=schema))
 
 
 class PostgresPlace:
@@ -110,12 +128,10 @@ class PostgresPlace:
         """Open the market tables for writing."""
         from data_layer.store.postgresql.market import PostgresMarketStore
 
-        return self._locked(
-            self._home.market_store,
-            owner,
-            wait_s,
-            lambda lock: PostgresMarketStore(self._address, owner, wait_s, self._patience_s, on_close=lock.release),
-        )
+        def opened(lock: FileLock) -> PostgresMarketStore:
+            return PostgresMarketStore(self._address, owner, wait_s, self._patience_s, on_close=lock.release)
+
+        return _whole(self._locked(self._home.market_store, owner, wait_s, opened), self)
 
     def history(self, owner: str, wait_s: float) -> HistoryStore:
         """Open the history tables for writing."""
@@ -145,6 +161,12 @@ class PostgresPlace:
             lambda: PostgresHistoryReader(self._address, owner, self._patience_s),
             lambda: self.history(owner, 0.0).close(),
         )
+
+    def tables(self, schema: Schema, owner: str) -> TableDatabase:
+        """Open the tables of a part for writing, through SQLAlchemy; without the lock in ``data/``."""
+        from data_layer.store.postgresql.history import open_tables
+
+        return open_tables(self._address, schema, owner, _TRANSFER_WAIT_S, self._patience_s)
 
     def _locked(self, path: Path, owner: str, wait_s: float, opened: Callable[[FileLock], T]) -> T:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -198,3 +220,13 @@ def _upgraded(opened: Callable[[], T], upgrade: Callable[[], None]) -> T:
             raise
     upgrade()
     return opened()
+
+
+def _whole(store: SqlMarketStore, place: object) -> MarketStore:
+    source = store.fact(TRANSFER)
+    if source is not None:
+        store.close()
+        raise StoreError(
+            f"{place} is the target of a transfer that is not finished: run 'atrader data migrate' from {source} again"
+        )
+    return store

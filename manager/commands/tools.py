@@ -65,6 +65,11 @@ cli.add_command(
             ),
             Entry("list", f"{_HERE}.data:list_", "List the stored series."),
             Entry("gaps", f"{_HERE}.data:gaps", "Show which bars are missing, judged by the instrument's calendar."),
+            Entry(
+                "migrate",
+                f"{_HERE}.data_migrate:migrate",
+                "Copy the whole store to another place, and compare every row.",
+            ),
             Entry("export", f"{_HERE}.data_export:export", "Write bars or quotes of an instrument, or history."),
         ),
     )

@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from atrader.configuration.base import Section
+from atrader.configuration.loader import load_installation
 from atrader.configuration.secrets import SecretRef
 from atrader.errors import ConfigError
 
@@ -121,3 +122,19 @@ def test_a_reference_survives_pickling_for_the_child_process_and_compares():
 def test_a_secret_in_the_configuration_itself_is_refused_as_such(value):
     with pytest.raises(ValidationError, match="never write the secret itself"):
         Login.model_validate({"token": value})
+
+
+def test_a_secret_pasted_in_place_of_a_reference_is_not_repeated_by_the_configuration_check(tmp_path):
+    (tmp_path / "etc").mkdir()
+    for line, expected in (
+        ("store_password = 'hunter2'", "data.store_password: expected a reference to a secret"),
+        ("store = 'postgresql://me:hunter2@host/db'", "data.store: write no password into the address"),
+        ("store = 'postgresql://me@host/db?password=hunter2'", "data.store: write no password into the address"),
+        ("store = 'hunter2'", "data.store: expected 'embedded' or"),
+    ):
+        (tmp_path / "etc" / "atrader.toml").write_text(f"[data]\n{line}\n")
+        with pytest.raises(ConfigError) as caught:
+            load_installation(tmp_path)
+        assert expected in str(caught.value)
+        assert "hunter2" not in str(caught.value)
+        assert "hunter2" not in str(caught.value.details)

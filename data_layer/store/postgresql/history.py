@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Connection as Transaction
 from sqlalchemy import Engine, create_engine
@@ -11,15 +11,15 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
+from data_layer.store.database import Insert
 from data_layer.store.history_schema import HISTORY
-from data_layer.store.history_store import Insert, SqlHistoryReader, SqlHistoryStore
+from data_layer.store.history_store import SqlHistoryReader, SqlHistoryStore
 from data_layer.store.postgresql.address import Address, Connection
 from data_layer.store.postgresql.session import Session
-from data_layer.store.postgresql.versions import bring_to_version, make_reader
+from data_layer.store.postgresql.versions import LOCKS, bring_to_version, make_reader
+from data_layer.store.schema import Schema
 
 T = TypeVar("T")
-
-LOCK: Final = 2
 
 
 class PostgresHistoryReader(SqlHistoryReader):
@@ -45,27 +45,36 @@ class PostgresHistoryStore(SqlHistoryStore):
         *,
         on_close: Callable[[], None] | None = None,
     ) -> None:
-        def prepare(connection: Connection) -> None:
-            bring_to_version(connection, address, HISTORY)
-            row = connection.execute("SHOW synchronous_commit").fetchone()
-            if row is not None and row[0] == "off":  # what was answered must survive a crash of the server
-                connection.execute("SET synchronous_commit = on")
-            connection.autocommit = False
+        super().__init__(open_tables(address, HISTORY, owner, wait_s, patience_s, on_close=on_close))
 
-        session = Session(
-            address,
-            owner,
-            lock=LOCK,
-            wait_s=wait_s,
-            patience_s=patience_s,
-            prepare=prepare,
-            on_close=on_close,
-        )
-        super().__init__(PostgresEngine(session))
+
+def open_tables(
+    address: Address,
+    schema: Schema,
+    owner: str,
+    wait_s: float = 0.0,
+    patience_s: float = 0.0,
+    *,
+    on_close: Callable[[], None] | None = None,
+) -> PostgresEngine:
+    """Open the tables of a schema for writing, under its lock."""
+
+    def prepare(connection: Connection) -> None:
+        bring_to_version(connection, address, schema)
+        row = connection.execute("SHOW synchronous_commit").fetchone()
+        if row is not None and row[0] == "off":  # what was answered must survive a crash of the server
+            connection.execute("SET synchronous_commit = on")
+        connection.autocommit = False
+
+    lock = LOCKS[schema.part]
+    session = Session(
+        address, owner, lock=lock, wait_s=wait_s, patience_s=patience_s, prepare=prepare, on_close=on_close
+    )
+    return PostgresEngine(session)
 
 
 class PostgresEngine:
-    """A session as a `HistoryDatabase`: its connection of the moment, seen through SQLAlchemy."""
+    """A session as a `TableDatabase`: its connection of the moment, seen through SQLAlchemy."""
 
     insert: Insert = staticmethod(insert)
 

@@ -15,11 +15,10 @@ from data_layer.store.market_store import SqlMarketReader, SqlMarketStore
 from data_layer.store.postgresql.address import Address, Connection
 from data_layer.store.postgresql.errors import damaged
 from data_layer.store.postgresql.session import Session
-from data_layer.store.postgresql.versions import bring_to_version, make_reader
+from data_layer.store.postgresql.versions import LOCKS, bring_to_version, make_reader
 
 T = TypeVar("T")
 
-LOCK: Final = 1
 _TYPES: Final = {BigInteger: "int8", Integer: "int4", Double: "float8", String: "text", LargeBinary: "bytea"}
 
 
@@ -86,7 +85,7 @@ class PostgresMarketStore(SqlMarketStore):
         session = Session(
             address,
             owner,
-            lock=LOCK,
+            lock=LOCKS["market"],
             wait_s=wait_s,
             patience_s=patience_s,
             prepare=prepare,

@@ -12,6 +12,9 @@ from data_layer.store.postgresql.address import Address, Connection
 from data_layer.store.schema import Schema
 from data_layer.store.sqlite_file import older
 
+LOCKS: Final = {"market": 1, "history": 2}
+"""Advisory locks of the writers, by part of the store."""
+
 _DIALECT: Final = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 
 
