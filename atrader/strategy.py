@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import ClassVar, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,28 @@ class Signals:
     indicators: dict[str, NDArray[np.float64]] | None = None
 
 
+class WarmUp(NamedTuple):
+    """How much of what a strategy looks back on is there.
+
+    Attributes
+    ----------
+    wanted, bars : int
+        Bars that were asked for, and that there are.
+    missing : int
+        Stored bars that are missing among those that the last `wanted` bars are taken or built from. Times without
+        quotes count only as long as no source said that there were none.
+    """
+
+    wanted: int
+    bars: int
+    missing: int
+
+    @property
+    def whole(self) -> bool:
+        """Whether indicators over these bars are what they should be."""
+        return not self.missing and self.bars >= self.wanted
+
+
 class Context(Protocol):
     """What an event strategy sees of the world; the worker and the backtest engine both provide it.
 
@@ -64,6 +86,7 @@ class Context(Protocol):
     instrument: Instrument
     timeframe: str
     state: dict[str, object]  # JSON values only; checkpointed with the bar that produced it
+    warm_up: WarmUp  # changes when missing bars come
 
     def now_ns(self) -> int:
         """Market time, ns UTC."""
@@ -136,6 +159,9 @@ class Strategy:
 
 class SignalStrategy(Strategy):
     """A strategy as an array expression."""
+
+    needs_whole_warm_up: ClassVar[bool] = False
+    """Whether it opens nothing while bars of its warm-up are missing; exits go on."""
 
     def signals(self, bars: Bars, instrument: Instrument) -> Signals:
         """Compute the wishes at every bar given; only the past of each bar may be used."""

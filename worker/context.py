@@ -12,6 +12,7 @@ from atrader.configuration.instance import InstanceConfig
 from atrader.instruments import Instrument
 from atrader.market import Bars, Tick
 from atrader.orders.model import Order, OrderType, Side, Trade
+from atrader.strategy import WarmUp
 from worker.desk import Desk
 from worker.view import View
 
@@ -61,6 +62,7 @@ class LiveContext:
         self.last_tick: Tick | None = None
         self.listens = False  # whether every quote comes in; else one is fetched when it is asked for
         self.account_equity = Decimal(0)
+        self.warm_up = WarmUp(0, 0, 0)
 
     def deciding(self, decision: str | None, bar_end_ns: int = 0) -> None:
         """Begin the decision of a bar (its key and the bar's end, ns UTC), or end it (None).

@@ -95,11 +95,12 @@ class Loop:
             handled={series: self._memory.bar_open_time_ns},
             lag_s=round(self._lag_s, 6),
             errors=self._call.errors,
+            warm_up_missing=self._market.warm_up.missing,
         )
 
     def _start(self) -> None:
         self._context.state = self._memory.state
-        self._context.history = self._market.bars
+        self._see_bars()
         self._context.last_tick = self._market.tick
         self._callback("on_start", self._strategy.on_start)
         if self._lockstep is None:
@@ -145,13 +146,18 @@ class Loop:
 
     def _handle_market(self, items: list[Message | Gap]) -> None:
         bars, tick = self._market.take(items)
+        self._see_bars()
         if tick is not None:
             self._handle_tick(tick)
         for bar in bars:
             self._market.advance(bar)
-            self._context.history = self._market.bars
+            self._see_bars()
             if self._lockstep is None or bar.open_time_ns != self._memory.bar_open_time_ns:
                 self._handle_bar(bar)  # a step played again after a death may bring a bar that was handled
+
+    def _see_bars(self) -> None:
+        self._context.history = self._market.bars
+        self._context.warm_up = self._market.warm_up
 
     def _handle_tick(self, tick: Tick) -> None:
         self._context.last_tick = tick

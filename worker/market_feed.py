@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from atrader.bus import Gap, Message, StreamClient
+from atrader.calendars import Calendar
 from atrader.configuration.home import Home
-from atrader.market import Bar, Bars, Tick, bar_topic, tick_topic
+from atrader.errors import Retryable
+from atrader.market import Bar, Bars, Tick, bar_topic, revision_topic, tick_topic
+from atrader.strategy import WarmUp
 from data_layer.client import DataClient
 from worker.bar_window import BarWindow
+from worker.warm_up import WarmUpWatch
 
 
 class MarketFeed:
     """Bars and quotes of one instrument and timeframe.
 
-    Bars are lossless: a sequence gap, or a new life of the data layer, is filled by a query. Quotes are conflated.
+    Bars are lossless: a sequence gap, or a new life of the data layer, is filled by a query. Bars that the data layer
+    revises are fetched again; a bar is never handed out twice. Quotes are conflated.
     """
 
     def __init__(
-        self, home: Home, client: DataClient, instrument: str, timeframe: str, window: int, *, quotes: bool
+        self,
+        home: Home,
+        client: DataClient,
+        instrument: str,
+        timeframe: str,
+        window: int,
+        calendar: Calendar,
+        *,
+        quotes: bool,
     ) -> None:
         self._client = client
         self._instrument = instrument
@@ -25,6 +38,9 @@ class MarketFeed:
         self._quotes = quotes
         self._bar_topic = bar_topic(instrument, timeframe)
         self._tick_topic = tick_topic(instrument)
+        self._revision_topic = revision_topic(instrument, timeframe)
+        self._revised_ns = 0  # end of the newest bars that were revised and not fetched again
+        self._watch = WarmUpWatch(client, instrument, timeframe, calendar, window)
         self.stream = StreamClient(home.endpoint("data.stream"))
         self.tick: Tick | None = None
 
@@ -38,13 +54,20 @@ class MarketFeed:
         """Open time of the newest bar held, 0 = none."""
         return int(self.bars.open_time_ns[-1]) if len(self.bars) else 0
 
+    @property
+    def warm_up(self) -> WarmUp:
+        """How whole the window is."""
+        return self._watch.state(len(self.bars))
+
     def start(self) -> None:
         """Subscribe first, then fetch the warm-up: nothing can fall between."""
         self.stream.subscribe(self._bar_topic)
+        self.stream.subscribe(self._revision_topic)
         if self._quotes:
             self.stream.subscribe(self._tick_topic)
         self._client.subscribe_bars(self._instrument, self._timeframe)
         self._kept.fill(self._fetch(count=self._kept.size))
+        self._watch.look()
         self.ask_price()
 
     def ask_price(self) -> Tick | None:
@@ -75,10 +98,16 @@ class MarketFeed:
         for item in items:
             if isinstance(item, Gap):
                 missed |= item.topic == self._bar_topic
+                if item.topic == self._revision_topic:
+                    self._revised_ns = max(self._revised_ns, self.last_bar_ns + 1)
+            elif item.topic == self._revision_topic:
+                if self._concerns(item.values.end_ns):
+                    self._revised_ns = max(self._revised_ns, item.values.end_ns)
             elif item.topic == self._tick_topic:
                 tick = Tick(*item.values)
             elif item.topic == self._bar_topic:
                 bars.append(Bar(item.values.open_time_ns, *item.values[3:-1]))
+        self._catch_revisions()
         if missed:
             fetched = self.fetch_since(self.last_bar_ns)
             bars = [fetched.row(index) for index in range(len(fetched))] + bars
@@ -97,6 +126,26 @@ class MarketFeed:
     def close(self) -> None:
         """Close the subscription."""
         self.stream.close()
+
+    def _concerns(self, end_ns: int) -> bool:
+        """Tell whether bars before a time are in the window, or would be if they were known."""
+        return len(self.bars) < self._kept.size or end_ns > self.bars.open_time_ns[0]
+
+    def _catch_revisions(self) -> None:
+        """Fetch the window again when bars in it were revised, without going ahead of what was handled."""
+        if not self._revised_ns and not self._watch.is_due:
+            return
+        try:
+            if self._revised_ns:
+                end_ns = self.last_bar_ns + 1 if self.last_bar_ns else self._revised_ns
+                bars, _, _ = self._client.bars(
+                    self._instrument, self._timeframe, end_ns=end_ns, count=self._kept.size, mapped=False
+                )
+                self._kept.fill(bars)
+                self._revised_ns = 0
+            self._watch.look()
+        except Retryable:
+            pass  # the data layer is away: again with the next news
 
     def _fetch(self, *, count: int, start_ns: int | None = None) -> Bars:
         bars, epoch, seq = self._client.bars(

@@ -91,7 +91,10 @@ class _Worker:
         config, child = self._config, self._child
         assert isinstance(self._strategy, EventStrategy)
         listens = type(self._strategy).on_tick is not EventStrategy.on_tick
-        market = MarketFeed(child.home, self._data, config.instrument, config.timeframe, self._window(), quotes=listens)
+        calendar = child.installation.fleet.calendar_of(config.instrument)
+        market = MarketFeed(
+            child.home, self._data, config.instrument, config.timeframe, self._window(), calendar, quotes=listens
+        )
         account = AccountFeed(child.home, self._broker, config, self._view)
         try:
             if _in_lockstep(child.installation):

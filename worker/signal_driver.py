@@ -84,6 +84,9 @@ class SignalDriver(EventStrategy):
         held = any(trade.side == side for trade in self.context.trades())
         if held or self._view.opening(side):
             return
+        if self._strategy.needs_whole_warm_up and not self.context.warm_up.whole:
+            self.context.signal("not-whole", float(self.context.warm_up.missing))
+            return
         _order_last_row(self.context, side, signals)
 
 
