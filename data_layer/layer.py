@@ -99,6 +99,7 @@ class DataLayer:
             log,
         )
         self._history_writer = HistoryWriter(stores.history, guard, log)
+        self._under_way: list[str] = []
         self._backfill = None
         if not self._is_replay:
             self._backfill = Backfill(
@@ -276,12 +277,20 @@ class DataLayer:
             store = worst(self._market_writer.state, self._history_writer.state)
             replay = {"replay": self._sink.replay().model_dump()} if self._is_replay else {}
             self.market.beat()
-            beat("ready", self._progress, latest=self.market.latest, read_only=store != "ok", store=store, **replay)
+            told: dict[str, object] = {
+                "latest": self.market.latest,
+                "read_only": store != "ok",
+                "store": store,
+                **replay,
+            }
+            beat("ready", self._progress, **told, backfill=self._under_way)
             await asyncio.sleep(_TURN_S)
 
     async def _heartbeats(self) -> None:
         while True:
             self.stream.heartbeat_when_due()
+            if self._backfill is not None:
+                self._under_way = self._backfill.under_way()
             if self.market.bar_share is not None:
                 self.market.bar_share.tidy()
             await asyncio.sleep(_HEARTBEAT_S)

@@ -9,17 +9,26 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
-from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S, SystemClock
 from atrader.configuration.fleet import FleetConfig
 from atrader.configuration.home import Home
 from atrader.configuration.loader import load_fleet
-from atrader.errors import StoreError, StoreUnavailable
+from atrader.errors import ConfigError, StoreError, StoreUnavailable
 from atrader.market import Bars, Tick
-from atrader.messages.data import GetStatistics, QueryHistory, SeriesInfo, Stored
+from atrader.messages.data import (
+    BackfillJob,
+    CoverageAnswer,
+    GetCoverage,
+    GetStatistics,
+    QueryHistory,
+    RequestBars,
+    SeriesInfo,
+    Stored,
+    Watched,
+)
 from atrader.timeframes import Timeframe
 from data_layer.archive import HistoryView
-from data_layer.bars import BarLibrary, Gap, find_gaps
+from data_layer.bars import BarLibrary, coverage_of
 from data_layer.client import DataClient
 from data_layer.store import MarketReader, MarketStore
 from data_layer.store.places import StorePlace, data_layer_runs, place_of
@@ -91,22 +100,40 @@ class Market(ABC):
     def import_ticks(self, instrument: str, source: str, ticks: Sequence[Tick]) -> Stored:
         """Store quotes in place of those of their period. In the store when this returns; may be repeated."""
 
+    @abstractmethod
+    def coverage(self, request: GetCoverage) -> CoverageAnswer:
+        """Return what is missing of a period, judged by the calendar and by what sources answered."""
+
     def gaps(
-        self,
-        instrument: str,
-        timeframe: str,
-        calendar: Calendar,
-        start_ns: int | None = None,
-        end_ns: int | None = None,
-    ) -> list[Gap]:
-        """Return the bars missing between two times (default: the first and the last bar), judged by a calendar."""
-        frame = Timeframe.parse(timeframe)
-        times = self.bars(instrument, timeframe, start_ns=start_ns, end_ns=end_ns).open_time_ns
-        if len(times) == 0 and (start_ns is None or end_ns is None):
-            return []
-        first_ns = int(times[0]) if start_ns is None else start_ns
-        last_ns = calendar.next_bar_open(int(times[-1]), frame) if end_ns is None else end_ns
-        return find_gaps(times, frame, calendar, first_ns, last_ns)
+        self, instrument: str, timeframe: str, start_ns: int | None = None, end_ns: int | None = None
+    ) -> CoverageAnswer:
+        """Return what is missing between two times (default: the first and the last stored bar)."""
+        stored = [one for one in self.series() if one.instrument == instrument and one.timeframe != "ticks"]
+        if not stored and (start_ns is None or end_ns is None):
+            return CoverageAnswer(start_ns=0, end_ns=0, missing=0, gaps=())
+        if end_ns is None:  # a bar of nominal length; what is longer ends with the calendar's
+            end_ns = max(one.last_ns + Timeframe.parse(one.timeframe).seconds * NS_PER_S for one in stored)
+        return self.coverage(GetCoverage(instrument=instrument, timeframe=timeframe, start_ns=start_ns, end_ns=end_ns))
+
+    def backfill(self) -> Sequence[BackfillJob]:
+        """Return what history is being fetched: nothing while the fleet is stopped."""
+        return ()
+
+    def watched(self) -> Sequence[Watched]:
+        """Return the instruments whose bars are kept up to date, and why: none while the fleet is stopped."""
+        return ()
+
+    def request_bars(self, request: RequestBars) -> BackfillJob:
+        """Ask that missing bars be fetched.
+
+        Raises
+        ------
+        ConfigError
+            When the fleet is stopped: the data layer fetches.
+        Rejected
+            When no source has such bars, or nothing of the range is past.
+        """
+        raise ConfigError("the data layer fetches history, and it does not run: start the fleet first")
 
 
 class _RunningMarket(Market):
@@ -121,6 +148,20 @@ class _RunningMarket(Market):
 
     def ticks(self, instrument: str, start_ns: int, end_ns: int) -> list[Tick]:
         return self._client.ticks(instrument, start_ns, end_ns)
+
+    def coverage(self, request: GetCoverage) -> CoverageAnswer:
+        return self._client.coverage(
+            request.instrument, request.timeframe, start_ns=request.start_ns, end_ns=request.end_ns
+        )
+
+    def backfill(self) -> Sequence[BackfillJob]:
+        return self._client.backfill()
+
+    def watched(self) -> Sequence[Watched]:
+        return self._client.watched()
+
+    def request_bars(self, request: RequestBars) -> BackfillJob:
+        return self._client.request_bars(request)
 
     def import_bars(self, instrument: str, timeframe: str, source: str, bars: Bars) -> Stored:
         return _patiently(lambda: self._client.import_bars(instrument, timeframe, source, bars))
@@ -174,6 +215,14 @@ class _StoredMarket(Market):
 
     def import_ticks(self, instrument: str, source: str, ticks: Sequence[Tick]) -> Stored:
         return self._write(lambda store: store.put_ticks(instrument, source, ticks))
+
+    def coverage(self, request: GetCoverage) -> CoverageAnswer:
+        def look(reader: MarketReader) -> CoverageAnswer:
+            library = BarLibrary(reader, self._fleet.calendar_of)
+            base = Timeframe.parse(self._fleet.data.base_timeframe)
+            return coverage_of(library, request, base, self._fleet.calendar_of(request.instrument), _clock.now_ns())
+
+        return self._read(look, CoverageAnswer(start_ns=0, end_ns=0, missing=0, gaps=()))
 
     def _read(self, work: Callable[[MarketReader], T], nothing: T) -> T:
         try:

@@ -26,4 +26,6 @@ class BeatBody(BaseModel):
     replay: dict[str, Any] | None = None
     account: dict[str, Any] | None = None
     outbox_lag: Count = 0
+    warm_up_missing: Count = 0
+    backfill: tuple[str, ...] = ()
     store: str = "ok"

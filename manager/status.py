@@ -114,6 +114,8 @@ def _row(
         "trading_state": _trading_state(process, supervisor, states),
         "reason": process.trouble or process.reason,
         "trouble": bool(process.trouble),
+        "warm_up_missing": process.last_beat.warm_up_missing if process.last_beat is not None else 0,
+        "backfill": process.last_beat.backfill if process.last_beat is not None else (),
     }
 
 

@@ -11,7 +11,7 @@ from structlog.typing import FilteringBoundLogger
 
 from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S, Clock, iso_from_ns
-from atrader.errors import ConfigError, Rejected, StoreError
+from atrader.errors import ConfigError, Rejected, Retryable, StoreError
 from atrader.messages.data import Stored
 from atrader.timeframes import Timeframe
 from data_layer.backfill.jobs import Job, JobBook, Priority
@@ -215,8 +215,8 @@ class Scheduler:
         except ConfigError as error:
             self._failed(source, job, str(error), _LOCKED_OUT_S)
         except StoreError as error:
-            if not error.details.get("read_only"):
-                raise
+            if not (error.details.get("read_only") or isinstance(error, Retryable)):
+                raise  # else the disk is full, or a database server restarts
             self._failed(source, job, str(error), None)
         finally:
             if job.state == "fetching":

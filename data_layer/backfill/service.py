@@ -43,6 +43,7 @@ _PRIORITIES: Final[dict[BackfillPriority, Priority]] = {
     "requested": Priority.REQUESTED,
     "history": Priority.HISTORY,
 }
+_LINES: Final = 5
 _WORDS: Final[dict[Priority, BackfillPriority]] = {priority: word for word, priority in _PRIORITIES.items()}
 
 
@@ -107,6 +108,15 @@ class Backfill:
             group.create_task(self._keeper.run())
             if self._sources.screener is not None and self._screener is not None:
                 group.create_task(self._keeper.screen(self._sources.screener, self._screener.refresh))
+
+    def under_way(self) -> list[str]:
+        """Return what is being fetched, as lines for people, the most urgent first."""
+        jobs = [job for job in self.scheduler.jobs() if job.is_open and (job.pages or job.reason)]
+        return [
+            f"{job.instrument} {job.timeframe} from {job.source} ({_WORDS[job.priority]}), {job.done_frac:.0%}"
+            + (f", waits: {job.reason}" if job.reason else "")
+            for job in jobs[:_LINES]
+        ]
 
     async def close(self) -> None:
         """Let go of the sources' connections."""

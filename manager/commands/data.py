@@ -11,6 +11,7 @@ from atrader.configuration.loader import load_installation
 from atrader.instruments import known_instrument
 from atrader.timeframes import Timeframe
 from data_layer.offline import open_market
+from manager.commands.data_backfill import job_text
 from manager.commands.installed import home_of
 from manager.commands.output import json_option, print_json
 from manager.commands.periods import end_option, period_ns, start_option
@@ -34,6 +35,7 @@ def list_(directory: Path, as_json: bool) -> None:
             }
             for series in market.series()
         ]
+        jobs = [job for job in market.backfill() if job.state in ("waiting", "fetching") and (job.pages or job.reason)]
     if as_json:
         print_json(rows)
         return
@@ -46,6 +48,8 @@ def list_(directory: Path, as_json: bool) -> None:
         ),
     ]
     print_rows(columns, rows, empty="nothing is stored; see 'atrader data import'")
+    for job in jobs:
+        click.echo(f"being fetched: {job_text(job)}")
 
 
 @click.command()
@@ -56,25 +60,35 @@ def list_(directory: Path, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def gaps(directory: Path, instrument: str, timeframe: str, start: str | None, end: str | None, as_json: bool) -> None:
-    """Show which bars are missing, judged by the instrument's calendar."""
+    """Show which bars are missing, judged by the instrument's calendar and by what sources answered.
+
+    Bars of a timeframe that is built show the gaps of the stored bars that it is built from.
+    """
     home = home_of(directory)
     fleet = load_installation(home.root).fleet
     known = known_instrument(instrument, fleet.instruments)
     start_ns, end_ns = period_ns(start, end)
     with open_market(home, fleet) as market:
-        found = market.gaps(
-            known.symbol, Timeframe.parse(timeframe).name, fleet.calendar_of(known.symbol), start_ns, end_ns
-        )
+        found = market.gaps(known.symbol, Timeframe.parse(timeframe).name, start_ns, end_ns)
     rows = [
-        {"first_missing": iso_from_ns(gap.first_ns), "last_missing": iso_from_ns(gap.last_ns), "bars": gap.count}
-        for gap in found
+        {
+            "timeframe": gap.timeframe,
+            "first_missing": iso_from_ns(gap.first_ns),
+            "last_missing": iso_from_ns(gap.last_ns),
+            "bars": gap.count,
+        }
+        for gap in found.gaps
     ]
     if as_json:
         print_json(rows)
         return
     columns = [
+        Column("timeframe", "stored bars", 1),
         Column("first_missing", "first missing", cell=time_cell),
         Column("last_missing", "last missing", cell=time_cell),
         Column("bars", "bars", right=True),
     ]
     print_rows(columns, rows, empty=f"no gap in {instrument} {timeframe}")
+    shown = sum(gap.count for gap in found.gaps)
+    if shown < found.missing:
+        click.echo(f"... and {found.missing - shown} bars more; --start shows later ones")

@@ -148,8 +148,7 @@ def _gaps(series: Series, market: Market, fleet: FleetConfig, stored: Stored, *,
     calendar = fleet.calendar_of(series.instrument)
     times = series.times
     end_ns = calendar.next_bar_open(int(times[-1]), Timeframe.parse(series.timeframe))
-    found = market.gaps(series.instrument, series.timeframe, calendar, int(times[0]), end_ns)
-    return sum(gap.count for gap in found)
+    return market.gaps(series.instrument, series.timeframe, int(times[0]), end_ns).missing
 
 
 def _row(series: Series, stored: Stored, gaps: int | None) -> dict[str, Any]:

@@ -54,6 +54,12 @@ def render(status: dict[str, Any], width: int | None) -> Group:
         for row in status["processes"]
         if row.get("reason") and (row["state"] not in _GOOD or row.get("trouble"))
     ]
+    reasons += [
+        Text(f"{row['name']}: {row['warm_up_missing']} bars of its warm-up are missing", style="yellow")
+        for row in status["processes"]
+        if row.get("warm_up_missing")
+    ]
+    reasons += [Text(f"being fetched: {line}") for row in status["processes"] for line in row.get("backfill", ())]
     breaks = [
         Text(f"{row['name']} proof broken: {', '.join(map(str, row['breaks']))}", style="bold red")
         for row in status["accounts"]

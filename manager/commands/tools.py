@@ -64,11 +64,25 @@ cli.add_command(
                 "Import bars or quotes from FILES: names, folders or patterns.",
             ),
             Entry("list", f"{_HERE}.data:list_", "List the stored series."),
-            Entry("gaps", f"{_HERE}.data:gaps", "Show which bars are missing, judged by the instrument's calendar."),
             Entry(
                 "migrate",
                 f"{_HERE}.data_migrate:migrate",
                 "Copy the whole store to another place, and compare every row.",
+            ),
+            Entry(
+                "gaps",
+                f"{_HERE}.data:gaps",
+                "Show which bars are missing, judged by the instrument's calendar and by what sources answered.",
+            ),
+            Entry(
+                "backfill",
+                f"{_HERE}.data_backfill:backfill",
+                "Fetch missing history of INSTRUMENT from a source; without INSTRUMENT show what is being fetched.",
+            ),
+            Entry(
+                "watched",
+                f"{_HERE}.data_backfill:watched",
+                "Show the instruments whose bars the running data layer keeps up to date, and why.",
             ),
             Entry("export", f"{_HERE}.data_export:export", "Write bars or quotes of an instrument, or history."),
         ),

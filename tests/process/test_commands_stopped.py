@@ -262,7 +262,8 @@ def test_bars_go_in_and_out_with_their_gap_known(home: Path, tmp_path: Path) -> 
     assert (series["count"], series["first"]) == (18, "2023-02-01T10:00:00Z")
 
     [gap] = type_command("atrader data gaps EUR/USD 1m --json", cwd=home).json
-    assert gap == {"first_missing": "2023-02-01T10:07:00Z", "last_missing": "2023-02-01T10:08:00Z", "bars": 2}
+    missing = {"first_missing": "2023-02-01T10:07:00Z", "last_missing": "2023-02-01T10:08:00Z"}
+    assert gap == {"timeframe": "1m", **missing, "bars": 2}
 
     whole = type_command("atrader data export EUR/USD 1m", cwd=home).out.splitlines()
     assert whole[0] == HEADER

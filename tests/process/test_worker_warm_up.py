@@ -1,0 +1,75 @@
+"""A worker's share of the market, on a real data layer that lacks bars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from atrader.bus import close_context
+from atrader.calendars import Calendar
+from atrader.clock import NS_PER_S, SystemClock, iso_from_ns
+from atrader.market import Bars
+from data_layer.client import DataClient
+from tests.support.bar_sources import market_bars, rows, same
+from tests.support.candle_server import CandleServer
+from tests.support.data_layer import DataLayerProcess, wait_until
+from worker.market_feed import MarketFeed
+
+PAIR = "BTC/USDT"
+ALWAYS = Calendar.get("24/7")
+
+
+@pytest.fixture(autouse=True)
+def no_sockets_left() -> Iterator[None]:
+    yield
+    close_context()
+
+
+@pytest.fixture
+def server() -> Iterator[CandleServer]:
+    now_ns = SystemClock().now_ns() // NS_PER_S * NS_PER_S
+    with CandleServer() as server:
+        bars = market_bars(ALWAYS, iso_from_ns(now_ns - 900 * NS_PER_S), iso_from_ns(now_ns + 600 * NS_PER_S), "1s")
+        server.bars["BTC-USDT", "1s"] = Bars(*bars.columns[:5], *bars.columns[1:5], bars.columns[9])
+        yield server
+
+
+def test_what_is_missing_of_a_warm_up_is_fetched_and_no_bar_is_handed_out_twice(
+    tmp_path: Path, server: CandleServer
+) -> None:
+    fleet = {
+        "data": {
+            "base_timeframe": "1s",
+            "late_quotes": "100ms",
+            "backfill": {"keep": [PAIR], "live_window": "60s", "check": "200ms"},
+        },
+        "sources": {"backend": server.configuration(live=True)},
+    }
+    with DataLayerProcess(tmp_path, fleet) as layer, DataClient(layer.home) as client:
+        wait_until(lambda: len(client.bars(PAIR, "1s")[0]) >= 30, "the live window")
+        feed = MarketFeed(layer.home, client, PAIR, "1s", 400, ALWAYS, quotes=False)
+        try:
+            feed.start()
+            before = feed.warm_up
+            assert before.wanted == 400
+            assert before.missing > 200
+            assert not before.whole
+            handed = []
+
+            def whole() -> bool:
+                for bar in feed.take(feed.stream.drain())[0]:
+                    feed.advance(bar)
+                    handed.append(bar)
+                return feed.warm_up.whole and len(handed) >= 3
+
+            wait_until(whole, "the warm-up to be whole")
+        finally:
+            feed.close()
+        times = [bar.open_time_ns for bar in handed]
+        assert times == sorted(set(times))
+        service = server.bars["BTC-USDT", "1s"]
+        last = int(service.open_time_ns.searchsorted(times[-1])) + 1
+        assert same(feed.bars, service[last - 400 : last])
+        assert handed == rows(service[last - len(handed) : last]), "history was not handed out as news"
