@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from data_layer.files.decimals import read_decimals
 from data_layer.files.layout import Layout
 from data_layer.files.rows import Numbers
 from data_layer.files.times import ISO, Cells
@@ -127,6 +128,10 @@ class _SplitColumns:
         width = self._ends.shape[1]
         if column >= width:
             return None
+        cells = self.cells(column)
+        plain = None if cells is None else read_decimals(cells)
+        if plain is not None:
+            return plain
         if not self._texts:
             self._texts = self._block.decode("ascii").replace("\n", self._delimiter).split(self._delimiter)
         texts = self._texts[column : self.count * width : width]

@@ -6,16 +6,19 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atrader.errors import ConfigError
 from data_layer.files import ReadOptions, read_file
 from data_layer.files.column_reader import read_with_arrow, read_with_numpy
+from data_layer.files.decimals import read_decimals
 from data_layer.files.formats.mapped import columns_of, delimiter_of
 from data_layer.files.reading import read_source
 from data_layer.files.sources import Source
-from data_layer.files.times import time_form
+from data_layer.files.times import Cells, time_form
 from data_layer.files.zones import LocalClock
 from tests.support.file_examples import EXAMPLES
 
@@ -90,3 +93,24 @@ def test_what_a_person_says_is_taken_or_refused(text: str) -> None:
     for read in (columns_of, delimiter_of, time_form, LocalClock.parse):
         with suppress(ConfigError):
             read(text)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    numbers=st.lists(st.from_regex(r"[0-9]{1,12}(\.[0-9]{0,9})?|\.[0-9]{1,9}", fullmatch=True), min_size=1, max_size=30)
+)
+def test_a_column_of_decimals_is_read_as_one_by_one(numbers: list[str]) -> None:
+    ends = np.cumsum([len(number) for number in numbers])
+    cells = Cells(np.frombuffer("".join(numbers).encode(), np.uint8), ends - [len(number) for number in numbers], ends)
+    found = read_decimals(cells)
+    if found is None:
+        assert max(len(number.replace(".", "")) for number in numbers) > 15
+    else:
+        assert found.tolist() == [float(number) for number in numbers]
+
+
+@pytest.mark.parametrize("cell", ["", ".", "-1", "1e5", "1.2.3", " 1", "1,5", "nan", "1" * 16])
+def test_a_cell_that_is_no_plain_decimal_is_left_to_others(cell: str) -> None:
+    text = f"1.5{cell}"
+    cells = Cells(np.frombuffer(text.encode(), np.uint8), np.array([0, 3]), np.array([3, len(text)]))
+    assert read_decimals(cells) is None
