@@ -193,11 +193,11 @@ class ColumnTable:
         """Yield chunks in order, with checksum and blob; those on pages that cannot be read are added to `bad`."""
         done = -1
         try:
-            statement = f"SELECT series, id, t0, t1, n, crc32, data {where} ORDER BY t0, id"
-            with closing(db.stream(statement, limits)) as rows:
-                for row in rows:
-                    yield BadChunk(*row[:5]), row[5], row[6]
-                    done = row[1]
+            statement = f"SELECT id, series, t0, t1, n, crc32 {where} ORDER BY t0, id"
+            with closing(db.stream_blobs(self._chunks, statement, limits)) as rows:
+                for number, series, *place, crc32, data in rows:
+                    yield BadChunk(series, number, *place), crc32, data
+                    done = number
         except DamagedPages:
             pass
         else:

@@ -76,6 +76,16 @@ class Database(Protocol):
         """
         ...
 
+    def stream_blobs(self, table: str, statement: str, values: Sequence[Any] = ()) -> Stream:
+        """Return rows of a table as `stream` does, each followed by its column ``data``.
+
+        Parameters
+        ----------
+        statement : str
+            Selects from the table; first the ``id``.
+        """
+        ...
+
     def executemany(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run a statement with many sets of values."""
         ...

@@ -118,6 +118,11 @@ class PostgresDatabase:
         with self._open.cursor(binary=True) as cursor:
             yield from cursor.stream(_ours(statement), values)
 
+    def stream_blobs(self, table: str, statement: str, values: Sequence[Any] = ()) -> Generator[Any, None, None]:
+        """Return large rows with their blobs."""
+        columns, _, rest = statement.partition(f" FROM {table}")
+        return self.stream(f"{columns}, data FROM {table}{rest}", values)
+
     def executemany(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run a statement with many sets of values, without waiting for each."""
         with self._open.cursor() as cursor:
