@@ -49,9 +49,8 @@ class Budget:
         repeats = self.exits(now_s) - 2
         if repeats < 0:
             return self.config.first_backoff
-        return self._jittered(
-            min(self.config.min_backoff * self.config.backoff_factor ** min(repeats, 64), self._longest)
-        )
+        grown = self.config.min_backoff * self.config.backoff_factor ** min(repeats, 64)
+        return self._jittered(min(max(grown, self.config.first_backoff), self._longest))
 
     def delayed_s(self, now_s: float) -> float:
         """Return the delay when a start at once makes no sense."""

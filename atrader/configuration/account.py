@@ -45,7 +45,6 @@ class AccountConfig(Section):
     name: Name
     broker: Literal["paper"]  # the adapter
     enabled: bool = True  # false: no gateway is started for it
-    session: Literal["gateway"] = "gateway"  # the process that holds the session with the broker
     positions: Literal["hedging", "netting"] = "hedging"  # a ticket for each trade, or one net position per instrument
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3,5}$")  # of balance, profit and limits
     currency_digits: Annotated[int, Field(ge=0, le=8)] = 2  # profit is rounded to it, fill by fill

@@ -22,7 +22,7 @@ class RestartBudget(Section):
     first_backoff: DurationS = 0.0  # the first restart is at once: most deaths are single
     backoff_factor: Annotated[float, Field(ge=1)] = 2.0  # each delay is so many times the one before
     min_backoff: DurationS = 0.25  # from the second exit in the window on: no hot loop
-    max_backoff: DurationS = 30.0  # no delay is longer; also the pace of retries during maintenance
+    max_backoff: DurationS = 30.0  # no delay is longer, jitter apart; also the pace of retries during maintenance
     jitter_frac: Annotated[float, Field(ge=0, le=1)] = 0.2  # of each delay, so that many do not come back together
     probation: DurationS = 60.0  # slow retry while flat, after the budget is spent
 

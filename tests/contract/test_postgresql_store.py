@@ -16,8 +16,8 @@ from atrader.errors import ConfigError, StoreError, StoreUnavailable
 from atrader.market import Tick
 from atrader.messages.data import QueryHistory
 from data_layer.store import MarketBatch
-from data_layer.store.interface import Damage
 from data_layer.store.history_schema import HISTORY
+from data_layer.store.interface import Damage
 from data_layer.store.market_schema import MARKET
 from data_layer.store.places import PostgresPlace, place_at
 from data_layer.store.postgresql.address import Address

@@ -180,3 +180,18 @@ def tables(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
         if field.default is None or is_list:
             yield f"`[{shown}]` is left out by default.\n"
         yield from tables(section_model, shown)
+
+
+def models_of(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """Yield a model and all models of tables within it."""
+    yield model
+    for field in model.model_fields.values():
+        for inner in _models_in(field.annotation):
+            yield from models_of(inner)
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)

@@ -26,6 +26,15 @@ def test_the_first_restart_is_at_once_and_later_ones_wait_longer_and_longer() ->
     assert delays[9] == 30.0
 
 
+def test_the_first_delay_and_the_growth_of_the_later_ones_are_settings() -> None:
+    one = budget(first_backoff=2.0, backoff_factor=3.0)
+    delays = []
+    for now_s in range(4):
+        one.record_exit(now_s)
+        delays.append(one.delay_s(now_s))
+    assert delays == [2.0, 2.0, 2.0, 2.25]  # 0.25 and 0.75 would be shorter than the first
+
+
 def test_a_delayed_restart_is_never_at_once() -> None:
     one = budget()
     one.record_exit(0.0)
