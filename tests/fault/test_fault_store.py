@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +14,7 @@ import pytest
 
 from atrader.errors import StoreError
 from atrader.market import BAR_COLUMNS, Bars
-from data_layer.store import Damage
+from data_layer.store import Damage, MarketBatch
 from data_layer.store.history_sqlite import SqliteHistoryStore
 from data_layer.store.market_sqlite import SqliteMarketReader, SqliteMarketStore
 
@@ -153,3 +156,54 @@ def test_a_damaged_history_is_named_with_the_remedy_and_not_touched(tmp_path: Pa
         SqliteHistoryStore(path, "test")
     assert path.read_bytes() == before
     SqliteHistoryStore(tmp_path / "other.db", "test").close()
+
+
+SUPPORT = Path(__file__).parents[1] / "support"
+
+
+def test_kill_9_of_a_writer_at_random_moments_loses_and_tears_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-P", str(SUPPORT / "store_killing.py"), str(tmp_path), "120", "11"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["grew"] > 60, found  # else it was always killed before it wrote
+
+
+def test_a_writer_that_dies_at_any_byte_of_an_append_leaves_a_whole_number_of_appends(tmp_path: Path) -> None:
+    """A log cut at a byte is what a writer leaves that was killed when it had written so far."""
+    path = tmp_path / "market.db"
+    store = SqliteMarketStore(path, "test")
+    store.put_bars("EUR/USD", "1m", "a", some_bars(CHUNK - 20))
+    store.tidy()
+    sizes = []  # of the log after each append of one bar; the twentieth makes a chunk of the tail
+    log = path.with_name("market.db-wal")
+    for number in range(CHUNK - 20, CHUNK + 20):
+        store.write(MarketBatch("1m", "feed", [("EUR/USD", some_bars(1, number).row(0))], [], {}))
+        sizes.append(log.stat().st_size)
+    whole_log, whole_file = log.read_bytes(), path.read_bytes()
+    store.close()
+    seeded, copy = random.Random(3), tmp_path / "copy.db"
+    begun = min(sizes[0], len(whole_log)) - 1
+    for _ in range(800):
+        cut = seeded.randrange(begun, len(whole_log))
+        copy.write_bytes(whole_file)
+        copy.with_name("copy.db-wal").write_bytes(whole_log[:cut])
+        copy.with_name("copy.db-shm").unlink(missing_ok=True)
+        reader = SqliteMarketReader(copy)
+        reader.on_damage = _no_damage
+        found = reader.bars("EUR/USD", "1m")
+        reader.close()
+        appended = sum(size <= cut for size in sizes)
+        assert len(found) == CHUNK - 20 + appended, cut
+        assert found.row(-1).close == some_bars(1, len(found) - 1).row(0).close
+
+
+def _no_damage(damage: Damage) -> None:
+    raise AssertionError(damage)
+
+
+def test_a_full_disk_holds_appends_back_and_takes_them_all_afterwards(tmp_path: Path) -> None:
+    command = [sys.executable, "-P", str(SUPPORT / "full_store.py"), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["read-only", "readable", "whole", "written", "sound"]
