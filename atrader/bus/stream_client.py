@@ -69,6 +69,8 @@ class StreamClient:
         self._tracker = StreamTracker(self.counters)
         self._socket: Socket = client_socket(zmq.SUB, self.endpoint, curve, options)
         self._socket.setsockopt(zmq.SUBSCRIBE, HEARTBEAT_TOPIC)
+        self._poller = zmq.Poller()  # kept: the poll of a socket makes one each time, and a worker polls at each tick
+        self._poller.register(self._socket, zmq.POLLIN)
 
     @property
     def socket(self) -> Socket:
@@ -101,6 +103,7 @@ class StreamClient:
             were read; gaps come on top.
         """
         items: list[Item] = []
+        taken = False
         for _ in range(max_messages):
             if not is_readable(self._socket):
                 break
@@ -109,11 +112,14 @@ class StreamClient:
             except zmq.Again:
                 break
             self._take(frames, items)
+            taken = True
+        if taken:
+            self._heard_s = self._clock.monotonic_s()
         return items
 
     def poll(self, timeout_ms: int) -> bool:
         """Wait until something can be read, for this long at most."""
-        return bool(self._socket.poll(timeout_ms))
+        return bool(self._poller.poll(timeout_ms))
 
     def is_alive(self, max_silence_s: float) -> bool:
         """Tell whether the publisher was heard (message or heartbeat) in this time, or is waiting to be read.
@@ -127,7 +133,6 @@ class StreamClient:
         self._socket.close(linger=0)
 
     def _take(self, frames: list[bytes], items: list[Item]) -> None:
-        self._heard_s = self._clock.monotonic_s()
         try:
             if len(frames) != 2:
                 raise WireError(f"expected a topic and a body, were {len(frames)} frames")

@@ -86,14 +86,15 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line says."""
+    """What the command line says; ``rounds`` is how often to do what the benchmark repeats most, if it was said."""
 
     quick: bool
     directory: Path
+    rounds: int | None = None
 
 
 def run(name: str, claim: str, measure: Callable[[Options], Report]) -> None:
-    """Run a benchmark as a program: ``--quick``, ``--json``, ``--directory``, ``--quiet-for``.
+    """Run a benchmark as a program: ``--quick``, ``--json``, ``--directory``, ``--quiet-for``, ``--rounds``.
 
     The directory lies on a real disk by default (``/var/tmp``): in memory an fsync costs nothing and says nothing.
     """
@@ -106,11 +107,12 @@ def run(name: str, claim: str, measure: Callable[[Options], Report]) -> None:
     parser.add_argument(
         "--quiet-for", type=float, default=60.0, metavar="S", help="longest wait for a quiet machine (default: 60)"
     )
+    parser.add_argument("--rounds", type=int, metavar="N", help="how often to do what is repeated most")
     arguments = parser.parse_args()
     busy = wait_until_quiet(2.0 if arguments.quick else arguments.quiet_for)
     watch = Watch.begin()
     with tempfile.TemporaryDirectory(prefix="atrader-bench-", dir=arguments.directory) as directory:
-        report = measure(Options(arguments.quick, Path(directory)))
+        report = measure(Options(arguments.quick, Path(directory), arguments.rounds))
     machine: dict[str, object] = {
         "cores": psutil.cpu_count(),
         "python": platform.python_version(),
