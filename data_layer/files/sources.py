@@ -68,7 +68,7 @@ class Source:
             with self.path.open("rb") as raw:
                 counted: IO[bytes] = raw if progress is None else io.BufferedReader(_Counting(raw, progress))
                 if self.member is not None:
-                    with zipfile.ZipFile(raw) as archive, archive.open(self.member) as inside:
+                    with zipfile.ZipFile(raw) as archive, _opened(archive, self.member) as inside:
                         yield inside
                 elif raw.peek(2)[:2] == _GZIP:
                     with gzip.GzipFile(fileobj=counted) as inside:
@@ -79,6 +79,13 @@ class Source:
             raise ConfigError(f"{self}: {error.strerror or error}") from error
         except zipfile.BadZipFile as error:
             raise ConfigError(f"{self}: {error}") from error
+
+
+def _opened(archive: zipfile.ZipFile, member: str) -> IO[bytes]:
+    try:
+        return archive.open(member)
+    except (RuntimeError, NotImplementedError) as error:  # encrypted, or compressed in an unknown way
+        raise zipfile.BadZipFile(str(error)) from error
 
 
 class _Counting(io.RawIOBase):

@@ -12,6 +12,7 @@ from atrader.errors import ConfigError
 from data_layer.files.formats.own import TIME_NAMES
 from data_layer.files.layout import ASK_PRICES, BID_PRICES, QUOTE_PRICES
 from data_layer.files.rows import BadRow, Kind, Numbers, RowError
+from data_layer.files.sources import DAMAGE
 from data_layer.files.times import EPOCH, ISO
 
 if TYPE_CHECKING:
@@ -119,8 +120,8 @@ def table_of_file(handle: IO[bytes], file: str, magic: bytes) -> Typed:
         from pyarrow import feather, parquet
     except ImportError as error:
         raise ConfigError(f"{file}: reading this file {_NEEDS_ARROW}") from error
-    content = pa.BufferReader(handle.read())
     try:
+        content = pa.BufferReader(handle.read())
         table = parquet.read_table(content) if magic == PARQUET else feather.read_table(content)
         columns, utc = {}, set()
         for name, column in zip(table.column_names, table.columns, strict=True):
@@ -129,7 +130,7 @@ def table_of_file(handle: IO[bytes], file: str, magic: bytes) -> Typed:
                     utc.add(name.lower())
                 column = column.cast(pa.timestamp("ns"))
             columns[name.lower()] = column.to_numpy()
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except (pa.ArrowException, ValueError, *DAMAGE) as error:
         raise ConfigError(f"{file}: the file is damaged or holds what is no table: {error}") from error
     return Typed(file, columns, frozenset(utc))
 

@@ -119,7 +119,7 @@ def test_an_export_never_replaces_a_file_and_leaves_no_half(home: Path, tmp_path
 def test_local_times_and_tables_come_back_alike(home: Path, tmp_path: Path) -> None:
     type_command("atrader data import", bars(tmp_path / "eurusd.csv", range(4)), cwd=home)
     plain = type_command("atrader data export EUR/USD 1m", cwd=home).out
-    for name in ("eurusd.csv", "eurusd.parquet", "eurusd.feather"):
+    for name in ("eurusd.csv", "eurusd.feather"):
         other = shutil.copytree(home / "etc", tmp_path / f"other-{name}" / "etc").parent
         out = tmp_path / "out" / name
         out.parent.mkdir(exist_ok=True)

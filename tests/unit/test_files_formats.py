@@ -159,6 +159,23 @@ def test_a_damaged_table_is_a_clear_error(content: bytes, tmp_path: Path) -> Non
         read_file(tmp_path / "x")
 
 
+def test_archives_that_cannot_be_opened_are_clear_errors(tmp_path: Path) -> None:
+    path = write(tmp_path / "eurusd.zip", "timestamp,bid,ask\n2013-02-01T00:00:00Z,1,2\n")
+    content = bytearray(path.read_bytes())
+    for header, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        content[content.index(header) + flags] |= 1  # encrypted
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match="encrypted"):
+        read_file(path)
+    path.write_bytes(b"PK\3\4 and then nothing")
+    with pytest.raises(ConfigError, match=r"eurusd\.zip"):
+        read_file(path)
+    table = gzip.compress(b"PAR1" + bytes(1000))
+    (tmp_path / "eurusd.parquet.gz").write_bytes(table[: len(table) - 9])
+    with pytest.raises(ConfigError, match="damaged"):
+        read_file(tmp_path / "eurusd.parquet.gz")
+
+
 @pytest.mark.parametrize("zone", [None, "Europe/Madrid"])
 def test_frames_of_pandas_are_taken_with_the_time_as_index_or_column(zone: str | None) -> None:
     index = pd.date_range("2013-02-01", periods=3, freq="1min", tz=None if zone else "UTC", name="open_time")
