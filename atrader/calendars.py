@@ -21,6 +21,13 @@ Where bars begin
 - `1d`: with the calendar's day. `1w`: with the day that opens the week. `1M`: with the first open day of the month,
   where a day that begins at noon or later belongs to the date on which it ends (Sunday 17:00 New York begins Monday).
 
+Clocks of brokers
+-----------------
+``ZONE@HH:MM HOURS`` names a calendar whose days begin at a local time of a zone (see `atrader.zones`) while the market
+is open by another calendar: ``Europe/Helsinki@00:00 fx`` is the clock of many MetaTrader servers, and without ``HOURS``
+the market never closes. Its weeks begin with Sunday and its months with the first day, open or not: in the weeks in
+which only New York has summer time, such a server shows an hour of Sunday.
+
 Holidays and closed periods move no boundary, or a line of configuration would change the bars of the past: a month
 begins with its first day that is no weekend, a week on its usual day. Bars of two calendars never mix in one series.
 """
@@ -28,15 +35,16 @@ begins with its first day that is no weekend, a week on its usual day. Bars of t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from atrader.calendar_rules import CalendarRules, rules_of
 from atrader.clock import NS_PER_S, ns_from_utc
 from atrader.timeframes import Timeframe
+from atrader.zones import zone_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,42 +52,6 @@ if TYPE_CHECKING:
 
 _HOUR_S: Final = 3_600
 _NOON: Final = time(12)
-
-
-@dataclass(frozen=True, slots=True)
-class CalendarRules:
-    """The data that make a calendar.
-
-    Attributes
-    ----------
-    name : str
-        The name used in configuration.
-    zone : str
-        IANA time zone of `day_starts`.
-    day_starts : datetime.time
-        Local time at which a day begins and the previous one ends; a whole hour, so that hourly bars fit into days.
-    week_starts : int
-        Weekday (Monday = 0) on whose local date the first day of the week begins.
-    open_days : int
-        How many days from there on are open; 7 means that there is no weekend.
-    holidays : frozenset of (int, int)
-        Month and day of the dates that are closed each year. A day that begins at noon or later belongs to the date on
-        which it ends.
-    """
-
-    name: str
-    zone: str
-    day_starts: time
-    week_starts: int
-    open_days: int
-    holidays: frozenset[tuple[int, int]] = frozenset()
-
-
-_CHRISTMAS_AND_NEW_YEAR: Final = frozenset({(12, 25), (1, 1)})
-_RULES: Final = (
-    CalendarRules("fx", "America/New_York", time(17), week_starts=6, open_days=5, holidays=_CHRISTMAS_AND_NEW_YEAR),
-    CalendarRules("24/7", "UTC", time(0), week_starts=0, open_days=7),
-)
 
 
 class Period(NamedTuple):
@@ -103,12 +75,13 @@ class Calendar:
     the methods may be called from any thread. Asking for times in the same day again is fast (below 1 us).
     """
 
-    __slots__ = ("_date_shift", "_day", "_month", "_zone", "closed", "rules")
+    __slots__ = ("_date_shift", "_day", "_hours", "_month", "_zone", "closed", "rules")
 
     def __init__(self, rules: CalendarRules, closed: tuple[Period, ...] = ()) -> None:
         self.rules = rules
         self.closed = tuple(sorted(closed))
-        self._zone = ZoneInfo(rules.zone)
+        self._zone = zone_of(rules.zone)
+        self._hours = None if rules.hours is None else Calendar.get(rules.hours, closed)
         # A day that begins in the afternoon carries the next date.
         self._date_shift = int(rules.day_starts >= _NOON)
         # The day and the month asked for last. Each is one tuple, replaced as a whole, hence safe among threads.
@@ -117,7 +90,7 @@ class Calendar:
 
     @staticmethod
     def get(name: str, closed: tuple[Period, ...] = ()) -> Calendar:
-        """Return the calendar called `name`: `"fx"` or `"24/7"`.
+        """Return the calendar called `name`: `"fx"`, `"24/7"` or a clock such as `"Europe/Helsinki@00:00 fx"`.
 
         Parameters
         ----------
@@ -129,7 +102,7 @@ class Calendar:
         Raises
         ------
         ValueError
-            If there is none of that name; the message lists the known ones.
+            If there is none of that name; the message lists the known ones, or says what is wrong with a clock.
         """
         return _calendar(name, closed)
 
@@ -154,6 +127,8 @@ class Calendar:
 
     def is_weekend(self, ts_ns: int) -> bool:
         """Return whether `ts_ns` lies in a day that is closed every week; holidays are no weekend."""
+        if self._hours is not None:
+            return self._hours.is_weekend(ts_ns)
         return not self._in_week(self._day_of(ts_ns).ordinal)
 
     def next_open(self, ts_ns: int) -> int | None:
@@ -288,6 +263,8 @@ class Calendar:
                 spell = piece
 
     def _never_closes_after(self, ts_ns: int) -> bool:
+        if self._hours is not None:
+            return self._hours._never_closes_after(ts_ns)
         rules = self.rules
         return rules.open_days == 7 and not rules.holidays and all(period.end_ns <= ts_ns for period in self.closed)
 
@@ -305,10 +282,25 @@ class Calendar:
 
     def _day_at(self, ordinal: int) -> _Day:
         start_ns, end_ns = self._start_ns(ordinal), self._start_ns(ordinal + 1)
+        if self._hours is not None:
+            return _Day(start_ns, end_ns, ordinal, self._hours._open_within(start_ns, end_ns))
         date_of_day = date.fromordinal(ordinal + self._date_shift)
         if not self._in_week(ordinal) or (date_of_day.month, date_of_day.day) in self.rules.holidays:
             return _Day(start_ns, end_ns, ordinal, ())
         return _Day(start_ns, end_ns, ordinal, tuple(_without(Period(start_ns, end_ns), self.closed)))
+
+    def _open_within(self, start_ns: int, end_ns: int) -> tuple[Period, ...]:
+        """Return when the market is open between two times; spells that touch are one."""
+        found: list[Period] = []
+        for piece in (piece for day in self._days(start_ns, end_ns) for piece in day.open):
+            part = Period(max(piece.start_ns, start_ns), min(piece.end_ns, end_ns))
+            if part.start_ns >= part.end_ns:
+                continue
+            if found and found[-1].end_ns == part.start_ns:
+                found[-1] = Period(found[-1].start_ns, part.end_ns)
+            else:
+                found.append(part)
+        return tuple(found)
 
     def _start_ns(self, ordinal: int) -> int:
         return _local_ns(self._zone, ordinal, self.rules.day_starts)
@@ -356,8 +348,4 @@ def _bars(day: _Day, start_ns: int, end_ns: int, timeframe: Timeframe) -> Iterat
 
 @lru_cache
 def _calendar(name: str, closed: tuple[Period, ...]) -> Calendar:
-    for rules in _RULES:
-        if rules.name == name:
-            return Calendar(rules, closed)
-    known = ", ".join(repr(rules.name) for rules in _RULES)
-    raise ValueError(f"calendar: expected one of {known}, was {name!r}")
+    return Calendar(rules_of(name), closed)

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from atrader.calendar_rules import rules_of
 from atrader.errors import ConfigError
 
 InstrumentKind = Literal["fx", "metal", "cfd", "spot", "linear", "inverse"]
@@ -29,7 +30,12 @@ class Instrument(BaseModel):
     min_units: Decimal = Field(gt=0)  # of one order
     max_units: Decimal = Field(gt=0)  # of one order
     margin_rate_frac: Decimal = Field(gt=0, le=1)  # margin needed per value held; 0.02 = 50:1
-    calendar: str = "fx"  # name of a calendar in atrader/calendars.py
+    calendar: str = "fx"  # "fx", "24/7", or a broker's clock such as "Europe/Helsinki@00:00 fx"
+
+    @field_validator("calendar")
+    @classmethod
+    def _known_calendar(cls, value: str) -> str:
+        return rules_of(value).name
 
     @property
     def base(self) -> str:

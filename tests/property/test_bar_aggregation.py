@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atrader.calendars import Calendar
@@ -13,15 +17,16 @@ from atrader.market import Bar, Bars, Tick
 from atrader.messages.data import SeriesInfo
 from atrader.timeframes import Timeframe
 from data_layer.bars import BarBuilder, BarLibrary, IncrementalAggregator, aggregate, complete, divides
-from data_layer.bars.aggregation import open_times
+from data_layer.bars.aggregation import joined, open_times
+from data_layer.store.market_sqlite import SqliteMarketStore
 from data_layer.store.ranges import TimeRange
 
 MINUTE = 60_000_000_000
 # Both summer time changes of New York, a weekend, a month's end.
 STARTS = [parse_time(text) for text in ("2024-03-08T15:00Z", "2024-11-01T15:00Z", "2024-05-30T20:00Z")]
-FRAMES = ["5m", "45m", "1h", "4h", "7h", "1d", "1w", "1M"]
+FRAMES = ["5m", "7m", "45m", "1h", "4h", "7h", "1d", "1w", "1M"]
 
-calendars = st.sampled_from([Calendar.get("fx"), Calendar.get("24/7")])
+calendars = st.sampled_from([Calendar.get(name) for name in ("fx", "24/7", "Europe/Helsinki@00:00 fx")])
 timeframes = st.sampled_from(FRAMES).map(Timeframe.parse)
 
 
@@ -71,12 +76,79 @@ def test_bars_built_in_two_stages_equal_those_built_in_one(bars: Bars, data: st.
     assert rows(aggregate(stage, coarse, calendar)) == rows(aggregate(bars, coarse, calendar))
 
 
+@st.composite
+def cuts(draw: st.DrawFn, bars: Bars) -> list[Bars]:
+    """Cut bars into parts, some of them perhaps empty."""
+    places = sorted(draw(st.lists(st.integers(0, len(bars)), max_size=6)))
+    return [bars[a:b] for a, b in pairwise([0, *places, len(bars)])]
+
+
+@given(st.data(), base_bars(), timeframes, calendars)
+def test_bars_built_from_any_parts_equal_those_built_from_the_whole(
+    data: st.DataObject, bars: Bars, timeframe: Timeframe, calendar: Calendar
+) -> None:
+    found: list[Bar] = []
+    for part in data.draw(cuts(bars)):
+        for bar in rows(aggregate(part, timeframe, calendar)):
+            if found and found[-1].open_time_ns == bar.open_time_ns:
+                found[-1] = joined(found[-1], bar)  # the cut went through it
+            else:
+                found.append(bar)
+    assert found == rows(aggregate(bars, timeframe, calendar))
+
+
+@given(st.data(), base_bars(), timeframes, calendars)
+@settings(max_examples=25)
+def test_bars_stored_in_any_order_of_parts_give_the_same_longer_bars(
+    data: st.DataObject, bars: Bars, timeframe: Timeframe, calendar: Calendar
+) -> None:
+    parts = data.draw(st.permutations(data.draw(cuts(bars))))
+    with TemporaryDirectory() as directory:
+        store = SqliteMarketStore(Path(directory) / "market.db", "test")
+        try:
+            library = BarLibrary(store, lambda _: calendar)
+            for part in parts:
+                store.put_bars("X", "1m", "source", part)
+                library.forget("X")
+                library.bars("X", timeframe, horizon_ns=2**61)  # remembers what must be forgotten
+            library.forget("X")
+            assert rows(library.bars("X", timeframe, horizon_ns=2**61)) == rows(aggregate(bars, timeframe, calendar))
+        finally:
+            store.close()
+
+
+@given(st.data(), base_bars(), timeframes, calendars)
+def test_what_is_missing_is_what_the_calendar_expects_less_what_is_stored_or_answered(
+    data: st.DataObject, bars: Bars, timeframe: Timeframe, calendar: Calendar
+) -> None:
+    memory = Memory(_1m=bars)
+    first_ns, end_ns = int(bars.open_time_ns[0]), int(bars.open_time_ns[-1]) + MINUTE
+    edges = sorted(data.draw(st.lists(st.integers(first_ns, end_ns), min_size=2, max_size=6, unique=True)))
+    memory.told = [TimeRange(a, b, "m") for a, b in zip(edges[::2], edges[1::2], strict=False)]
+    base = Timeframe.parse("1m")
+    library = BarLibrary(memory, lambda _: calendar)
+    missing = library.missing("X", timeframe, first_ns, end_ns, base)
+    found = {
+        time_ns
+        for one in missing
+        for time_ns in calendar.expected_bars(one.gap.first_ns, one.gap.last_ns + 1, base).tolist()
+    }
+    stored = set(bars.open_time_ns.tolist())
+    assert found == {
+        time_ns
+        for time_ns in calendar.expected_bars(calendar.bar_open(first_ns, timeframe), end_ns, base).tolist()
+        if time_ns not in stored and not any(one.start_ns <= time_ns < one.end_ns for one in memory.told)
+    }
+    assert sum(one.gap.count for one in missing) == len(found)
+
+
 class Memory:
     """A reader of bars in memory that counts what it gives away."""
 
     def __init__(self, **series: Bars) -> None:
         self.stored = series
         self.rows_read = 0
+        self.told: list[TimeRange] = []
 
     def series(self, instrument: str | None = None) -> list[SeriesInfo]:
         return [
@@ -99,7 +171,7 @@ class Memory:
         return bars[first:last]
 
     def answered(self, *_: object) -> list[TimeRange]:
-        return []
+        return self.told
 
 
 @given(base_bars(), timeframes, calendars, st.data())
