@@ -49,6 +49,7 @@ class ColumnTable:
         self, kind: str, names: Sequence[str], integers: int, on_damage: Callable[[list[BadChunk]], None]
     ) -> None:
         self._on_damage = on_damage
+        self._tail_counts: dict[int, int] = {}  # by series, to count them seldom
         self._names = tuple(names)
         self._dtypes = [np.dtype(np.int64)] * integers + [np.dtype(np.float64)] * (len(names) - integers)
         self._chunks = f"{kind}_chunk"
@@ -118,11 +119,18 @@ class ColumnTable:
         step = 1 if number else 0
         db.executemany(self._upsert, ((series, number + index * step, *row) for index, row in enumerate(rows)))
 
-    def roll(self, db: Database, series: int) -> None:
-        """Turn a full tail into chunks, inside a transaction."""
-        count = db.execute(f"SELECT count(*) FROM {self._tail} WHERE series=?", (series,)).fetchone()[0]
-        if count < CHUNK_ROWS:
+    def roll(self, db: Database, series: int, added: int) -> None:
+        """Turn a full tail into chunks, inside a transaction, after so many rows were added."""
+        known = self._tail_counts.get(series)
+        # At least as many as there are: a row that took the place of another counts twice, one rolled back too.
+        if known is None or known + added >= CHUNK_ROWS:
+            count = db.execute(f"SELECT count(*) FROM {self._tail} WHERE series=?", (series,)).fetchone()[0]
+            self._tail_counts[series] = int(count)
+        else:
+            self._tail_counts[series] = known + added
+        if self._tail_counts[series] < CHUNK_ROWS:
             return
+        del self._tail_counts[series]
         rows = db.execute(
             f"SELECT {self._list} FROM {self._tail} WHERE series=? ORDER BY {self._time}, number", (series,)
         ).fetchall()

@@ -27,6 +27,11 @@ class DamagedPages(StoreError):
 class Cursor(Protocol):
     """Rows of an answer."""
 
+    @property
+    def rowcount(self) -> int:
+        """How many rows a statement that changes some has changed."""
+        ...
+
     def fetchone(self) -> Any:
         """Return the next row, None after the last."""
         ...

@@ -344,7 +344,7 @@ class SqlMarketStore(SqlMarketReader):
         new = [bar for bar in bars if bar.open_time_ns > last_ns]
         if new:
             self._bars.append(self._db, number, new)
-            self._bars.roll(self._db, number)
+            self._bars.roll(self._db, number, len(new))
             times = [bar.open_time_ns for bar in new]
             end_ns = max(times) + Timeframe.parse(timeframe).seconds * NS_PER_S
             self._records.paint(self._db, number, "origin", TimeRange(min(times), end_ns, source))
@@ -363,7 +363,7 @@ class SqlMarketStore(SqlMarketReader):
         last_ns = self._ticks.last_chunk_ns(self._db, number)
         in_order = [tick[1:] for tick in ticks if tick.time_ns >= last_ns]  # the chunks are closed
         self._ticks.append(self._db, number, in_order, self._next_tick(number))
-        self._ticks.roll(self._db, number)
+        self._ticks.roll(self._db, number, len(in_order))
 
     def _next_tick(self, number: int) -> int:
         row = self._db.execute("SELECT max(number) FROM tick_tail WHERE series=?", (number,)).fetchone()

@@ -1,0 +1,200 @@
+"""A process that has just started: open a store and have a million bars as arrays, beside other stores."""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT))
+
+import subprocess
+
+from benchmarks._support.peers import Peers, run_script
+from benchmarks._support.report import Options, Report, median, run
+from tests.support.postgresql import NoServer, PostgresServer
+
+CLAIM = "Open the store and read 1M bars (ten columns, 80 MB) into arrays: <= 15 ms, and <= half of ArcticDB"
+MARK_MS = 15.0
+PEERS = ("arcticdb>=6", "duckdb>=1", "numpy", "pandas<3", "pyarrow>=17")
+
+BARS = """
+import json, sys, time
+import numpy as np
+place, count = sys.argv[1], int(sys.argv[2])
+NAMES = ("open_time_ns", "open", "high", "low", "close", "ask_open", "ask_high", "ask_low", "ask_close", "volume")
+def made():
+    steps = np.random.default_rng(1).integers(-3, 4, count).cumsum() / 1e5 + 1.1
+    times = 1_370_044_800_000_000_000 + np.arange(count, dtype=np.int64) * 60_000_000_000
+    return [times, *(np.round(steps + number * 1e-5, 5) for number in range(9))]
+def timed(work):
+    began, cpu = time.perf_counter(), time.process_time()
+    columns = work()
+    took = time.perf_counter() - began, time.process_time() - cpu
+    assert len(columns) == 10 and all(len(column) == count for column in columns)
+    print(json.dumps({"s": took[0], "cpu_s": took[1], "sum": float(np.sum(columns[4]))}))
+"""
+
+OURS_WRITE = f"""{BARS}
+from pathlib import Path
+from atrader.configuration.home import Home
+from atrader.market import Bars
+from data_layer.store.places import place_at
+store = place_at(Home(Path(place)), sys.argv[3]).market("benchmark", 5.0)
+store.put_bars("EUR/USD", "1m", "benchmark", Bars(*made()))
+store.tidy()
+store.close()
+print("null")
+"""
+
+OURS_READ = f"""{BARS}
+from pathlib import Path
+from atrader.configuration.home import Home
+from data_layer.store.places import place_at
+import sqlite3
+if sys.argv[3] != "embedded":
+    import data_layer.store.postgresql.market
+home = place_at(Home(Path(place)), sys.argv[3])
+timed(lambda: home.market_reader("benchmark").bars("EUR/USD", "1m").columns)
+"""
+
+FILE_WRITE = f"""{BARS}
+with open(place, "wb") as file:
+    for column in made():
+        file.write(column.tobytes())
+print("null")
+"""
+
+FILE_READ = f"""{BARS}
+def read():
+    with open(place, "rb") as file:
+        return [np.fromfile(file, np.float64 if number else np.int64, count) for number in range(10)]
+timed(read)
+"""
+
+PEER_WRITE = f"""{BARS}
+import duckdb, pandas as pd, pyarrow as pa, pyarrow.feather as feather, pyarrow.parquet as parquet
+from arcticdb import Arctic
+columns = made()
+table = pa.table(dict(zip(NAMES, columns)))
+parquet.write_table(table, place + "/bars.parquet", compression="zstd")
+feather.write_feather(table, place + "/bars.feather", compression="uncompressed")
+with duckdb.connect(place + "/bars.duckdb") as db:
+    db.execute("CREATE TABLE bars AS SELECT * FROM table")
+frame = pd.DataFrame(dict(zip(NAMES[1:], columns[1:])), index=pd.DatetimeIndex(columns[0], name="open_time_ns"))
+Arctic("lmdb://" + place + "/arctic").get_library("bars", create_if_missing=True).write("EUR/USD", frame)
+print("null")
+"""
+
+PEER_READ = {
+    "ArcticDB (LMDB)": f"""{BARS}
+from arcticdb import Arctic
+def read():
+    frame = Arctic("lmdb://" + place + "/arctic")["bars"].read("EUR/USD").data
+    return [frame.index.to_numpy(), *(frame[name].to_numpy() for name in NAMES[1:])]
+timed(read)
+""",
+    "DuckDB": f"""{BARS}
+import duckdb
+def read():
+    with duckdb.connect(place + "/bars.duckdb", read_only=True) as db:
+        found = db.execute("SELECT * FROM bars ORDER BY open_time_ns").fetchnumpy()
+    return [found[name] for name in NAMES]
+timed(read)
+""",
+    "Parquet (zstd)": f"""{BARS}
+import pyarrow.parquet as parquet
+timed(lambda: [column.to_numpy() for column in parquet.read_table(place + "/bars.parquet").columns])
+""",
+    "Feather, copied": f"""{BARS}
+import pyarrow.feather as feather
+timed(lambda: [column.to_numpy().copy() for column in feather.read_table(place + "/bars.feather").columns])
+""",
+}
+
+
+def measure(options: Options) -> Report:
+    count, rounds = (100_000, 3) if options.quick else (1_000_000, 7)
+    place = options.directory
+    report = Report()
+    readers = {"one file of the same bytes": (sys.executable, FILE_READ, (place / "raw", count))}
+    run_script(sys.executable, FILE_WRITE, place / "raw", count)
+    run_script(sys.executable, OURS_WRITE, place / "home", count, "embedded")
+    readers["embedded"] = (sys.executable, OURS_READ, (place / "home", count, "embedded"))
+    server = _server(report)
+    try:
+        if server is not None:
+            url = server.url()
+            run_script(sys.executable, OURS_WRITE, place / "client", count, url)
+            readers["PostgreSQL"] = (sys.executable, OURS_READ, (place / "client", count, url))
+        peers = _peers(place, report)
+        if peers is not None:
+            peers.run(PEER_WRITE, place, count)
+            readers |= {name: (peers, script, (place, count)) for name, script in PEER_READ.items()}
+        found = _read_all(readers, rounds)
+    finally:
+        if server is not None:
+            server.close()
+    _add_rows(report, found, count)
+    return report
+
+
+def _read_all(readers, rounds):
+    found = {name: [] for name in readers}
+    for _ in range(rounds):
+        for name, (who, script, arguments) in readers.items():  # in turn: what disturbs one disturbs all
+            answer = who.run(script, *arguments) if isinstance(who, Peers) else run_script(who, script, *arguments)
+            found[name].append(answer)
+    sums = {answer["sum"] for answers in found.values() for answer in answers}
+    assert max(sums) - min(sums) < 1e-3, "not everybody read the same"
+    return {
+        name: (median([a["s"] for a in answers]) * 1e3, median([a["cpu_s"] for a in answers]) * 1e3)
+        for name, answers in found.items()
+    }
+
+
+def _add_rows(report: Report, found, count: int) -> None:
+    floor_ms, floor_cpu_ms = found.pop("one file of the same bytes")
+    wall_ms, cpu_ms = found["embedded"]
+    whole = count == 1_000_000
+    report.add(
+        "embedded, wall",
+        wall_ms,
+        "ms",
+        "one file of the same bytes",
+        floor_ms,
+        mark=f"<= {MARK_MS:g} ms" if whole else "",
+        holds=wall_ms <= MARK_MS if whole else None,
+    )
+    report.add("embedded, CPU", cpu_ms, "ms", "one file of the same bytes", floor_cpu_ms)
+    for name, (peer_ms, peer_cpu_ms) in found.items():
+        if name == "embedded":
+            continue
+        arctic = name.startswith("ArcticDB")
+        mark, holds = ("<= 0.5 x", wall_ms <= peer_ms / 2) if arctic else ("", None)
+        report.add("embedded, wall", wall_ms, "ms", name, peer_ms, mark=mark, holds=holds)
+        report.add("embedded, CPU", cpu_ms, "ms", name, peer_cpu_ms)
+    report.notes.append(
+        f"{count} bars; a fresh process for each reading, timed after the imports, the files in the page cache. Ours"
+        " checks a crc32 of every chunk. CPU is of the reading process, all its threads: PostgreSQL's own is not in it."
+    )
+
+
+def _server(report: Report) -> PostgresServer | None:
+    try:
+        server = PostgresServer(durable=True)
+    except NoServer as reason:
+        report.notes.append(f"PostgreSQL is left out: {reason}")
+        return None
+    server.start()
+    return server
+
+
+def _peers(directory: Path, report: Report) -> Peers | None:
+    try:
+        return Peers(directory, *PEERS)
+    except subprocess.CalledProcessError:
+        report.notes.append("ArcticDB, DuckDB, Parquet and Feather are left out: no package index")
+        return None
+
+
+if __name__ == "__main__":
+    run("store_cold", CLAIM, measure)
