@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from atrader.calendar_rules import rules_of
 from atrader.calendars import Calendar, Period
 from atrader.clock import parse_time
 from atrader.configuration.account import AccountConfig
@@ -150,7 +151,10 @@ class FleetConfig(Section):
             When nobody knows the instrument.
         """
         name = known_instrument(symbol, self.instruments).calendar
-        return Calendar.get(name, self.calendars.get(name, CalendarConfig()).periods)
+        names = (name, rules_of(name).hours)  # a broker's clock has the closed periods of its market
+        return Calendar.get(
+            name, tuple(one for key in names if key in self.calendars for one in self.calendars[key].periods)
+        )
 
 
 class Installation(Section):

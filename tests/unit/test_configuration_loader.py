@@ -128,7 +128,7 @@ SINGLE = [
     ("atrader.toml", FLEET.replace("USD/JPY", "EUR/USD"), "market.instruments: 'EUR/USD' is named twice"),
     ("atrader.toml", FLEET.replace("USD/JPY", "USDJPY"), "unknown instrument 'USDJPY' - did you mean 'USD/JPY'?"),
     ("atrader.toml", FLEET.replace("USD/JPY", "QQQ/ZZZ"), "define it under [instruments.'QQQ/ZZZ']"),
-    ("atrader.toml", FLEET + "[calendars.nyse]\n", "calendars: calendar: expected one of 'fx', '24/7', was 'nyse'"),
+    ("atrader.toml", FLEET + "[calendars.nyse]\n", "calendars: calendar: expected one of 'fx', '24/7' or a clock"),
     (
         "atrader.toml",
         FLEET + "[calendars.fx]\nclosed = ['2026-12-24']\n",
@@ -166,7 +166,7 @@ SINGLE = [
     (
         "accounts/paper.toml",
         ACCOUNT + "day_start = 'moon'\n",
-        "etc/accounts/paper.toml: day_start: calendar: expected one of 'fx', '24/7', was 'moon'",
+        "etc/accounts/paper.toml: day_start: calendar: expected one of 'fx', '24/7' or a clock",
     ),
     ("accounts/paper.toml", "", "etc/accounts/paper.toml: broker: is required and missing"),
     ("accounts/paper.toml", ACCOUNT + "name = 'other'\n", "etc/accounts/paper.toml: name: must be 'paper'"),
@@ -343,5 +343,11 @@ def test_closed_periods_of_a_calendar_reach_every_instrument_on_it(etc):
     assert not fleet.calendar_of("EUR/USD").is_open(early_ns)
     assert fleet.calendar_of("EUR/USD") is fleet.calendar_of("USD/JPY")
     assert fleet.calendar_of("BTC/USD").is_open(early_ns)
+    own = FLEET + '[instruments."EUR/USD"]\nprice_tick = 0.00001\npip = 0.0001\nunit_step = 1\nmin_units = 1\n'
+    own += 'max_units = 100\nmargin_rate_frac = 0.1\ncalendar = "Europe/Helsinki@00:00 fx"\n'
+    etc.write("atrader.toml", own + "[calendars.fx]\nclosed = ['2026-12-24T14:00-05:00/2026-12-24T17:00-05:00']\n")
+    assert not load_installation(etc.root).fleet.calendar_of("EUR/USD").is_open(early_ns), (
+        "a clock has the market's closed periods"
+    )
     with pytest.raises(ConfigError, match="unknown instrument 'QQQ/ZZZ'"):
         fleet.calendar_of("QQQ/ZZZ")
