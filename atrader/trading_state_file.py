@@ -114,6 +114,13 @@ class TradingStates:
         scopes = (self.fleet, self.accounts.get(account, TradingState.ACTIVE), named)
         return TradingState.FLATTENING in scopes
 
+    def restricted(self) -> dict[str, TradingState]:
+        """Return every scope that is not ACTIVE by itself, as `with_state` names it."""
+        scopes = {"fleet": self.fleet}
+        scopes |= {f"account:{name}": state for name, state in self.accounts.items()}
+        scopes |= {f"instance:{name}": state for name, state in self.instances.items()}
+        return {scope: state for scope, state in scopes.items() if state is not TradingState.ACTIVE}
+
     def with_state(self, scope: str, state: TradingState) -> Self:
         """Return these states with one changed; a damaged file counts as HALTED until the fleet's state is set.
 

@@ -23,6 +23,7 @@ from manager.commands.output import Locked, run
 from manager.commands.status import fetch
 from manager.commands.status_view import print_status
 from manager.demo_news import News
+from manager.endings import described
 from manager.lock import owner_of
 from manager.log_files import MANAGER, Follower
 
@@ -56,8 +57,11 @@ def demo(directory: Path, seconds: float | None) -> None:
         _wait_until_running(home, manager)
         _introduce(home)
         _follow(home, manager, seconds)
-        if manager.poll() is not None:
-            raise click.ClickException(f"the manager ended with {manager.returncode}; see {home.log / 'manager.out'}")
+        if (code := manager.poll()) is not None:
+            raise click.ClickException(
+                f"the manager {described(code)}, and its fleet with it; see {home.log}. Trades and their stops stay:"
+                " the next 'make run' takes them up again"
+            )
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

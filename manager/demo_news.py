@@ -43,7 +43,8 @@ class News:
         trade_id, held, opened = row["trade_id"], Decimal(row["units_open"]), Decimal(row["units"])
         before, lines = known.get(trade_id), []
         if before is None or held > before:  # new, or one more part of its order was filled
-            lines.append(_line(row, f"opened {opened} at {_price(row['open_price'], row)}"))
+            what = "opened" if before is None else "opened further:"
+            lines.append(_line(row, f"{what} {opened} at {_price(row['open_price'], row)}"))
             before = opened
         known[trade_id] = held
         if held < before:

@@ -15,7 +15,7 @@ from atrader.errors import ConfigError
 from atrader.instruments import Instrument
 from atrader.messages.data import GetStatistics, HistoryTable, QueryHistory, TradeGroup
 from manager.commands.history_statistics import print_statistics
-from manager.commands.history_tables import KEYS, columns_of
+from manager.commands.history_tables import KEYS, STATES, columns_of
 from manager.commands.installed import home_of
 from manager.commands.output import csv_option, json_option, print_csv, print_json
 from manager.commands.periods import end_option, period_ns, start_option
@@ -58,10 +58,17 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+def _state_option(table: HistoryTable) -> Callable[[Any], Any]:
+    """Let the states of a table be chosen, where it has any."""
+    if table not in STATES:
+        return lambda command: command
+    return click.option("--state", type=click.Choice(STATES[table], case_sensitive=False), help="Only in this state.")
+
+
 def _command(table: HistoryTable) -> click.Command:
     @click.command(table, help=f"Show {table}, newest last.")
     @_filters
-    @click.option("--state", help="Only in this state (trades: open, closed; orders: FILLED, REJECTED ...).")
+    @_state_option(table)
     @click.option("-n", "--limit", type=click.IntRange(1), help="Only the newest so many.")
     @click.pass_obj
     def command(

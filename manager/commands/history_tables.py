@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from atrader.instruments import Instrument
+from atrader.orders.states import OrderState
 from manager.commands.tables import Column, pairs_cell, price_cell, time_cell
 
 TRADE_KEYS = (
@@ -47,6 +48,9 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "alerts": ALERT_KEYS,
     "events": EVENT_KEYS,
 }
+
+STATES: Final[Mapping[str, tuple[str, ...]]] = {"trades": ("open", "closed"), "orders": tuple(OrderState)}
+"""What ``--state`` may say of a table; the others have no state."""
 
 
 def columns_of(table: str, instruments: Mapping[str, Instrument]) -> list[Column]:

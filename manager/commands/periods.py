@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from atrader.clock import parse_time
-from atrader.errors import ConfigError
 
 start_option = click.option("--start", help="From here on: ISO date, or date and time with zone; default: the first.")
 end_option = click.option("--end", help="Up to here, not included, written as --start; default: the last.")
@@ -16,10 +15,14 @@ def period_ns(start: str | None, end: str | None) -> tuple[int | None, int | Non
 
     Raises
     ------
-    ConfigError
-        When one is no time.
+    click.BadParameter
+        When one is no time; names the option.
     """
+    return _moment_ns(start, "--start"), _moment_ns(end, "--end")
+
+
+def _moment_ns(text: str | None, option: str) -> int | None:
     try:
-        return (None if start is None else parse_time(start)), (None if end is None else parse_time(end))
+        return None if text is None else parse_time(text)
     except ValueError as error:
-        raise ConfigError(str(error)) from error
+        raise click.BadParameter(str(error), param_hint=option) from error

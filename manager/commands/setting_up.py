@@ -13,7 +13,6 @@ from atrader.configuration.loader import load_installation
 from atrader.configuration.templates import write_template
 from atrader.errors import ConfigError
 from atrader.exit_codes import ExitCode
-from data_layer.tcp_keys import server_keys
 from manager.commands.installed import home_of
 from manager.commands.output import json_option, print_json
 from manager.commands.tables import Column, print_rows
@@ -40,9 +39,11 @@ def init(directory: Path, target: Path | None, template: Template) -> None:
     home.run.mkdir(mode=0o700, exist_ok=True)
     for path in written:
         click.echo(f"wrote {path}")
-    click.echo(
-        f"\nnext: atrader-manager -C {target or directory} check\n      atrader-manager -C {target or directory} start"
-    )
+    where = f"-C {target or directory}"
+    steps = [f"atrader-manager {where} check", f"atrader-manager {where} start"]
+    if template == "replay":
+        steps.insert(0, f"atrader {where} data import FILE ...   # USD/JPY, bars of a minute")
+    click.echo("\nnext: " + "\n      ".join(steps))
 
 
 _CHECKED = (
@@ -57,6 +58,7 @@ _CHECKED = (
 @click.pass_obj
 def check(directory: Path, as_json: bool) -> None:
     """Read the whole configuration and load every strategy, without starting anything."""
+    from data_layer.tcp_keys import server_keys  # here: ZeroMQ and strategies are not for --help and completion
     from worker.loading import load_strategy, make_strategy
 
     home = home_of(directory)

@@ -78,6 +78,9 @@ def _set(directory: Path, scope: str, state: TradingState, reason: str, as_json:
         # Gateways read the file before each decision, whatever the manager does.
         _write(home, scope, state)
         lines = [error.message, f"{scope} is {state.value} all the same: it is written where the gateways look"]
+    if state is TradingState.ACTIVE:
+        rest = TradingStates.load(home.trading_states).restricted()  # whoever resumes should know what still does not
+        lines += [f"{other} stays {its.value} until it is resumed by its name" for other, its in rest.items()]
     if as_json:
         print_json({"scope": scope, "state": state.value, "lines": lines})
         return

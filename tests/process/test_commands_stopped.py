@@ -159,6 +159,43 @@ def test_halt_without_a_manager_is_written_for_the_next_start(home: Path) -> Non
     )
 
 
+def test_resume_names_what_does_not_trade_all_the_same(home: Path) -> None:
+    for words in ("halt usdjpy-cross", "reduce paper", "halt"):
+        assert type_command(f"atrader-manager {words}", cwd=home).code == ExitCode.OK
+    told = type_command("atrader-manager resume", cwd=home).out.splitlines()
+    assert told[1:] == [
+        "account:paper stays REDUCING until it is resumed by its name",
+        "instance:usdjpy-cross stays HALTED until it is resumed by its name",
+    ]
+    assert len(type_command("atrader-manager resume paper", cwd=home).out.splitlines()) == 2
+    assert len(type_command("atrader-manager resume usdjpy-cross", cwd=home).out.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("trades --state nonsense", "'--state': 'nonsense' is not one of 'open', 'closed'"),
+        ("orders --state open", "'--state'"),
+        ("trades --start yesterday", "--start: time: expected an ISO 8601 date"),
+        ("signals --end 2024-13-01", "--end: time:"),
+        ("equity --state open", "--state"),
+    ],
+)
+def test_an_option_of_the_history_that_says_nothing_is_a_usage_error(made: Path, line: str, named: str) -> None:
+    done = type_command(f"atrader history {line}", cwd=made)
+    assert done.code == ExitCode.USAGE
+    assert named in done.err
+
+
+def test_a_state_is_found_however_it_is_written(made: Path) -> None:
+    assert type_command("atrader history orders --state filled", cwd=made).out == "no orders that fit the options\n"
+
+
+def test_init_of_a_replay_says_that_bars_come_first(tmp_path: Path) -> None:
+    told = type_command("atrader-manager init --template replay", tmp_path / "jpy").out
+    assert told.index("data import FILE") < told.index(" check") < told.index(" start")
+
+
 def test_an_unknown_scope_is_refused_with_those_there_are(made: Path) -> None:
     done = type_command("atrader-manager halt nobody", cwd=made)
     assert done.code == ExitCode.CONFIG
