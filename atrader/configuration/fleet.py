@@ -66,7 +66,7 @@ class DataConfig(Section):
     flush_interval: DurationS = 0.25  # prices and bars reach the disk at least this often
     shared_bars: SizeBytes = 100_000_000  # memory for bars that readers on this host map; 0: none are
     min_free_disk: SizeBytes = 200_000_000  # below: market and history are not written; prices and orders go on
-    free_margin_frac: Annotated[float, Field(ge=0, le=10)] = 0.25  # above min_free_disk, writing goes on
+    free_margin_frac: Annotated[float, Field(ge=0, le=10)] = 0.25  # writing goes on with so much more than that free
     keep_trades: DurationS | None = None  # older closed trades go to the archive, with all that belongs to them
     keep_signals: DurationS | None = None  # older signals go to the archive
     keep_equity: DurationS | None = None  # older equity snapshots go to the archive

@@ -86,15 +86,29 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line says; ``rounds`` is how often to do what the benchmark repeats most, if it was said."""
+    """What the command line says.
+
+    Attributes
+    ----------
+    rounds : int, optional
+        How often to do what the benchmark repeats most, if it was said.
+    given : Namespace
+        Everything, with what the benchmark added itself.
+    """
 
     quick: bool
     directory: Path
-    rounds: int | None = None
+    rounds: int | None
+    given: argparse.Namespace
 
 
-def run(name: str, claim: str, measure: Callable[[Options], Report]) -> None:
-    """Run a benchmark as a program: ``--quick``, ``--json``, ``--directory``, ``--quiet-for``, ``--rounds``.
+def run(
+    name: str,
+    claim: str,
+    measure: Callable[[Options], Report],
+    add_arguments: Callable[[argparse.ArgumentParser], None] | None = None,
+) -> None:
+    """Run a benchmark as a program: ``--quick``, ``--json``, ``--directory``, ``--quiet-for``, ``--rounds`` and its own.
 
     The directory lies on a real disk by default (``/var/tmp``): in memory an fsync costs nothing and says nothing.
     """
@@ -108,11 +122,13 @@ def run(name: str, claim: str, measure: Callable[[Options], Report]) -> None:
         "--quiet-for", type=float, default=60.0, metavar="S", help="longest wait for a quiet machine (default: 60)"
     )
     parser.add_argument("--rounds", type=int, metavar="N", help="how often to do what is repeated most")
+    if add_arguments is not None:
+        add_arguments(parser)
     arguments = parser.parse_args()
     busy = wait_until_quiet(2.0 if arguments.quick else arguments.quiet_for)
     watch = Watch.begin()
     with tempfile.TemporaryDirectory(prefix="atrader-bench-", dir=arguments.directory) as directory:
-        report = measure(Options(arguments.quick, Path(directory), arguments.rounds))
+        report = measure(Options(arguments.quick, Path(directory), arguments.rounds, arguments))
     machine: dict[str, object] = {
         "cores": psutil.cpu_count(),
         "python": platform.python_version(),

@@ -198,6 +198,27 @@ def test_history_is_narrowed_by_instance_state_and_number(shared: Fleet) -> None
     assert "ann" in typed(shared, "atrader history trades --limit 20").out
 
 
+def test_history_shows_intents_statistics_and_csv(shared: Fleet) -> None:
+    orders = typed(shared, "atrader history orders --json").json
+    intents = typed(shared, "atrader history intents --json").json
+    assert {row["client_id"] for row in intents} >= {row["client_id"] for row in orders}
+    assert {row["action"] for row in intents} >= {"open", "close"}
+    lines = typed(shared, "atrader history trades --state closed --csv").out.splitlines()
+    assert lines[0].startswith("magic,instance,account,instrument,side,units,open_time")
+    assert len(lines) > 1
+    closed = len(typed(shared, "atrader history trades --state closed --json").json)
+    of_account = typed(shared, "atrader history stats --by account --json").json
+    assert of_account[0]["trades"] >= closed > 0
+    assert of_account[0]["net"] == pytest.approx(
+        of_account[0]["profit"] + of_account[0]["commission"] + of_account[0]["swap"], abs=1e-6
+    )
+    shown = typed(shared, "atrader history stats").out
+    assert "instance ann on paper" in shown
+    assert "win rate" in shown
+    assert "no trades that fit the options" in typed(shared, "atrader history trades --magic 99").out
+    assert typed(shared, "atrader history stats --magic 99").out == "no trades\n"
+
+
 def test_doctor_and_check_work_beside_a_running_fleet(shared: Fleet) -> None:
     findings = {row["what"]: row for row in typed(shared, "atrader-manager doctor --json").json}
     assert str(shared.manager_pid) in findings["manager"]["text"]

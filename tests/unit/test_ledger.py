@@ -209,3 +209,30 @@ def test_averages_have_a_readable_number_of_decimals():
     assert str(average_price(D(1), D("1.12345"), D(1), D("1.12347"))) == "1.12346"
     assert str(average_price(D(0), D(0), D(3), D("1.5"))) == "1.5"
     assert str(average_price(D(2), D("149.10"), D(4), D("149.10"))) == "149.10"
+
+
+def test_initial_risk_is_what_the_first_stop_would_lose_over_all_opening_fills(ledger):
+    order = make_order(make_intent(stop_loss=D("1.09")))
+    ledger.apply_open(order, make_fill("f1", "buy", "600", "1.10000", home_rate=D("0.5")))
+    filled = order.model_copy(update={"filled_units": D(600)})
+    ledger.protect(order.client_id, stop_loss=D("1.0999"))  # a stop that moved changes no risk
+    trade = ledger.apply_open(filled, make_fill("f2", "buy", "400", "1.10100", home_rate=D("0.5")))
+    # 600 * 0.01000 * 0.5 + 400 * 0.01100 * 0.5
+    assert (trade.initial_stop, trade.initial_risk) == (D("1.09"), D("5.20"))
+    _, closed = ledger.apply_close(order.client_id, make_fill("f3", "sell", "1000", "1.0999"))
+    assert closed.initial_risk == D("5.20")
+
+
+@pytest.mark.parametrize(
+    ("protection", "stop", "risk"),
+    [
+        ({"stop_loss": None}, None, None),
+        ({"stop_loss": None, "trailing_distance": D("0.002")}, D("1.098"), D(2)),
+        ({"stop_loss": D("1.099"), "trailing_distance": D("0.002")}, D("1.099"), D(1)),
+        ({"stop_loss": D("1.11")}, D("1.11"), None),  # on the winning side: it can lose nothing
+    ],
+)
+def test_initial_risk_needs_a_stop_on_the_losing_side(ledger, protection, stop, risk):
+    order = make_order(make_intent(**protection))
+    trade = ledger.apply_open(order, make_fill("f1", "buy", "1000", "1.10000"))
+    assert (trade.initial_stop, trade.initial_risk) == (stop, risk)
