@@ -108,7 +108,7 @@ def run(
     measure: Callable[[Options], Report],
     add_arguments: Callable[[argparse.ArgumentParser], None] | None = None,
 ) -> None:
-    """Run a benchmark as a program: ``--quick``, ``--json``, ``--directory``, ``--quiet-for``, ``--rounds`` and its own.
+    """Run a benchmark as a program: ``--quick``, ``--json``, ``--directory``, ``--quiet-for``, ``--rounds``, its own.
 
     The directory lies on a real disk by default (``/var/tmp``): in memory an fsync costs nothing and says nothing.
     """
