@@ -25,6 +25,7 @@ from atrader.runtime.child import exit_code_of
 from atrader.runtime.logs import close_logs, configure_logs, process_logger
 from atrader.runtime.outbox_file import OutboxFile
 from manager import fork_server
+from manager.clock_watch import watch_clock
 from manager.control import ControlCalls
 from manager.fork_server import PRELOAD, tag_of
 from manager.gateways import Gateways
@@ -199,6 +200,7 @@ class Service:
             history.start()
             self._log.info("started", pid=os.getpid(), processes=len(fleet.processes))
             fleet.start()
+            fleet.task(watch_clock(self._clock, fleet.warn))
             if self._on_up is not None:
                 fleet.task(self._tell_when_up(self._on_up))
             await self._stop_asked.wait()

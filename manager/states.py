@@ -51,9 +51,6 @@ TRANSITIONS: Final = MappingProxyType(
 ALIVE: Final = frozenset({S.STARTING, S.RUNNING, S.STOPPING})
 """States with a living process."""
 
-DOWN: Final = frozenset(S) - {S.RUNNING}
-"""States in which nobody does the work; ``on_down`` counts from their beginning."""
-
 RESTING: Final = frozenset({S.STOPPED, S.BACKOFF, S.PROBATION, S.FAILED})
 """States without a process."""
 

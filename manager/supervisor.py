@@ -201,6 +201,11 @@ class Supervisor:
         self._log.warning("fleet", text=text)
         self._history.event({"process": "manager", "kind": "manager", "text": text})
 
+    def warn(self, text: str) -> None:
+        """Tell a human of something that is no process' doing."""
+        self._log.warning("alert", text=text)
+        self._history.alert({"level": "warning", "kind": "manager", "process": "manager", "text": text})
+
     async def _until_rested(self, processes: list[Supervised], end_s: float) -> None:
         for process in await self._late(processes, end_s - self._clock.monotonic_s()):
             self.alert(process, "did not stop in time, killed")

@@ -26,7 +26,6 @@ Context: TypeAlias = "zmq.Context[zmq.Socket[bytes]]"
 Socket: TypeAlias = "zmq.Socket[bytes]"
 
 _UNBIND_LIMIT_S: Final = 1.0  # libzmq closes a listener in its own thread, normally within 1 ms
-_UNLINK_LIMIT_S: Final = 0.02
 
 _READABLE: Final = int(zmq.POLLIN)  # plain: the operators of an enum are Python code
 

@@ -81,10 +81,6 @@ class Book:
         """Return an order by client id, from memory or from the journal."""
         return self._open.get(client_id) or self._ended.get(client_id) or self._journal.read.order(client_id)
 
-    def open_entries(self) -> tuple[Entry, ...]:
-        """Return the orders without an outcome, oldest first."""
-        return tuple(self._open.values())
-
     def open_orders(self, magic: int | None = None) -> tuple[Order, ...]:
         """Return the orders without an outcome of a magic number or of all, oldest first."""
         return tuple(entry.order for entry in self._open.values() if magic is None or entry.order.intent.magic == magic)

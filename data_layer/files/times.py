@@ -15,7 +15,6 @@ from atrader.clock import NS_PER_S
 from atrader.errors import ConfigError
 from data_layer.files.rows import RowError
 
-_DAY_NS: Final = 86_400 * NS_PER_S
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 _YEARS: Final = (1678, 2261)  # what int64 nanoseconds can say, whole years
 _PIVOT: Final = 50  # of years with two digits: 49 is 2049, 50 is 1950

@@ -186,6 +186,8 @@ def test_a_clock_that_jumps_by_a_day_kills_nobody_and_loses_nothing(
     before = orders_so_far(fleet)
     wait_for(lambda: orders_so_far(fleet) > before + 5, "orders to flow after the jump")
     assert {row["name"]: row["pid"] for row in fleet.json("status")["processes"]} == pids
+    way = "forward" if jump_s > 0 else "back"
+    wait_for(lambda: any(f"went {way} by" in row["text"] for row in fleet.history("alerts")), "an alert of the jump")
     assert fleet.stop() == 0
     check_books(fleet)
 
