@@ -74,11 +74,11 @@ PEER_WRITE = f"""{BARS}
 import duckdb, pandas as pd, pyarrow as pa, pyarrow.feather as feather, pyarrow.parquet as parquet
 from arcticdb import Arctic
 columns = made()
-table = pa.table(dict(zip(NAMES, columns)))
-parquet.write_table(table, place + "/bars.parquet", compression="zstd")
-feather.write_feather(table, place + "/bars.feather", compression="uncompressed")
+arrow = pa.table(dict(zip(NAMES, columns)))
+parquet.write_table(arrow, place + "/bars.parquet", compression="zstd")
+feather.write_feather(arrow, place + "/bars.feather", compression="uncompressed")
 with duckdb.connect(place + "/bars.duckdb") as db:
-    db.execute("CREATE TABLE bars AS SELECT * FROM table")
+    db.execute("CREATE TABLE bars AS SELECT * FROM arrow")
 frame = pd.DataFrame(dict(zip(NAMES[1:], columns[1:])), index=pd.DatetimeIndex(columns[0], name="open_time_ns"))
 Arctic("lmdb://" + place + "/arctic").get_library("bars", create_if_missing=True).write("EUR/USD", frame)
 print("null")
