@@ -136,7 +136,7 @@ def measure(options: Options) -> Report:
     sizes = [rows_of(text) for text in given.split(",")]
     rounds, count = (2, 50) if options.quick else (5, 500)
     rounds = options.rounds or rounds
-    curve: dict[str, list[float]] = {"open and list": [], "memory": [], "append": [], "disk": []}
+    curve: dict[str, list[float]] = {"open": [], "open and list": [], "memory": [], "append": [], "disk": []}
     for rows in sizes:
         home = options.directory / str(rows)
         path = home / "data" / "market.db"
@@ -144,13 +144,15 @@ def measure(options: Options) -> Report:
         build(path, rows)
         cold = opened(home, rounds)
         took = appends_s(path, count)
+        curve["open"].append(cold["open_s"])
         curve["open and list"].append(cold["open_s"] + cold["list_s"])
         curve["memory"].append(cold["rss_mb"])
         curve["append"].append(median(took) * 1e6)
         curve["disk"].append(path.stat().st_size / 1e6)
         name = f"{cold['rows'] / 1e6:.3g}M bars"
         total_s = cold["open_s"] + cold["list_s"]
-        report.add(f"{name}: open, list {cold['series']:.0f} series", total_s, "s", mark="<= 1 s", holds=total_s <= 1)
+        report.add(f"{name}: open", cold["open_s"], "s", mark="<= 1 s", holds=cold["open_s"] <= OPEN_MARK_S)
+        report.add(f"{name}: open, list {cold['series']:.0f} series", total_s, "s")
         report.add(f"{name}: memory", cold["rss_mb"], "MB", "imports alone", cold["before_mb"], mark="<= 300 MB")
         report.add(f"{name}: append of a bar", median(took) * 1e6, "us", "in the smallest", curve["append"][0])
         report.add(f"{name}: append p99", percentile(took, 0.99) * 1e6, "us")
@@ -161,8 +163,8 @@ def measure(options: Options) -> Report:
 
 def model(report: Report, sizes: list[float], curve: dict[str, list[float]]) -> None:
     """Add what the lines through the measured sizes say of the whole store."""
-    units = {"open and list": "s", "memory": "MB", "append": "us", "disk": "MB"}
-    marks = {"open and list": OPEN_MARK_S, "memory": MEMORY_MARK_MB}
+    units = {"open": "s", "open and list": "s", "memory": "MB", "append": "us", "disk": "MB"}
+    marks = {"open": OPEN_MARK_S, "memory": MEMORY_MARK_MB}
     if len(sizes) < 2:
         return
     for name, values in curve.items():

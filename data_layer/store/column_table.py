@@ -86,16 +86,21 @@ class ColumnTable:
 
     def extent(self, db: Database, series: int) -> tuple[int, int, int]:
         """Return number of rows, first and last time; zeros when there are none."""
-        row = db.execute(
-            "SELECT * FROM"
-            f" (SELECT sum(n) AS n, min(t0) AS t0, max(t1) AS t1 FROM {self._chunks} WHERE series=?) AS chunks,"
-            f" (SELECT count(*), min({self._time}), max({self._time}) FROM {self._tail} WHERE series=?) AS tail",
-            (series, series),
-        ).fetchone()
-        found = [part for part in (row[:3], row[3:]) if part[0]]
-        if not found:
-            return 0, 0, 0
-        return int(sum(part[0] for part in found)), min(part[1] for part in found), max(part[2] for part in found)
+        return self.extents(db, series).get(series, (0, 0, 0))
+
+    def extents(self, db: Database, series: int | None = None) -> dict[int, tuple[int, int, int]]:
+        """Return number of rows, first and last time of every series (or one) that has any, by series."""
+        where = "" if series is None else " WHERE series=?"
+        found: dict[int, tuple[int, int, int]] = {}
+        for number, count, first_ns, last_ns in db.execute(
+            f"SELECT series, sum(n), min(t0), max(t1) FROM {self._chunks}{where} GROUP BY series"
+            f" UNION ALL SELECT series, count(*), min({self._time}), max({self._time}) FROM {self._tail}{where}"
+            " GROUP BY series",
+            () if series is None else (series, series),
+        ).fetchall():
+            before = found.get(number, (0, first_ns, last_ns))
+            found[number] = (before[0] + int(count), min(before[1], first_ns), max(before[2], last_ns))
+        return found
 
     def last_chunk_ns(self, db: Database, series: int) -> int:
         """Return the last time in the chunks, the smallest int64 when there are none: rows after it go to the tail."""

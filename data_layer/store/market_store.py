@@ -88,25 +88,15 @@ class SqlMarketReader:
     @_reading
     def series(self, instrument: str | None = None) -> list[SeriesInfo]:
         """List the series (of one instrument), by length of the timeframe; quotes have the timeframe ``ticks``."""
+        where, values = ("", ()) if instrument is None else (" WHERE instrument=?", (instrument,))
+        rows = self._db.execute(f"SELECT id, instrument, timeframe, source FROM series{where}", values).fetchall()
+        extents = {**self._bars.extents(self._db), **self._ticks.extents(self._db)} if instrument is None else None
         found = []
-        for number, symbol, timeframe, source in self._db.execute(
-            "SELECT id, instrument, timeframe, source FROM series"
-            + ("" if instrument is None else " WHERE instrument=?"),
-            () if instrument is None else (instrument,),
-        ).fetchall():
-            table = self._table(timeframe)
-            count, first_ns, last_ns = table.extent(self._db, number)
-            if count:
-                found.append(
-                    SeriesInfo(
-                        instrument=symbol,
-                        timeframe=timeframe,
-                        source=source,
-                        count=count,
-                        first_ns=first_ns,
-                        last_ns=last_ns,
-                    )
-                )
+        for number, symbol, frame, source in rows:
+            extent = self._table(frame).extent(self._db, number) if extents is None else extents.get(number)
+            if extent is not None and extent[0]:
+                shown = dict(zip(("count", "first_ns", "last_ns"), extent, strict=True))
+                found.append(SeriesInfo(instrument=symbol, timeframe=frame, source=source, **shown))
         return sorted(found, key=lambda one: (one.instrument, _length(one.timeframe)))
 
     @_reading
