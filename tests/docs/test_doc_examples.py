@@ -1,0 +1,28 @@
+"""Configuration that pages show can be used as it stands."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from atrader.configuration.loader import load_installation
+from tests.support.doc_commands import ROOT
+
+_BLOCK = re.compile(r"```toml\n(.*?)```", re.DOTALL)
+
+
+def test_the_sources_of_the_page_on_bars_are_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = _BLOCK.findall((ROOT / "docs/bars.md").read_text(encoding="utf-8"))
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/atrader.toml").write_text(first + second, encoding="utf-8")
+    assert tomllib.loads(first + second)
+    fleet = load_installation(tmp_path).fleet
+    source = fleet.sources["backend"]
+    assert source.auth.login is not None
+    monkeypatch.setenv("BACKEND_PASSWORD", "hush")
+    assert source.auth.login.password.resolve() == "hush"
+    assert source.screener is not None
+    assert fleet.data.backfill.history == 90 * 86400
