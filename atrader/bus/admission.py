@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import os
 import threading
+from typing import TYPE_CHECKING
 
 import zmq
-from zmq.auth.thread import ThreadAuthenticator
+
+if TYPE_CHECKING:
+    from zmq.auth.thread import ThreadAuthenticator
 
 _lock = threading.Lock()
 _authenticator: ThreadAuthenticator | None = None
@@ -30,6 +33,8 @@ class _Door:
 def open_door(context: zmq.Context[zmq.Socket[bytes]], domain: str, admitted: frozenset[str]) -> None:
     """Admit these public keys to the servers of a domain; call it before they bind."""
     global _authenticator
+    from zmq.auth.thread import ThreadAuthenticator  # brings asyncio, which only servers with keys need
+
     with _lock:
         if _authenticator is None:
             _authenticator = ThreadAuthenticator(context)

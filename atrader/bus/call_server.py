@@ -7,10 +7,11 @@ import inspect
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import zmq
 
+from atrader.bus.calls import ID_BYTES
 from atrader.bus.curve import CurveKeys
 from atrader.bus.endpoints import Endpoint
 from atrader.bus.notices import Notices, OnError
@@ -19,9 +20,6 @@ from atrader.bus.sockets import Socket, SocketOptions, as_buffers, close_server_
 from atrader.clock import NS_PER_MS, Clock, SystemClock
 from atrader.errors import AtraderError, DeadlineExceeded, InternalError, Retryable, UnknownOutcome, WireError
 from atrader.wire import Answer, Request, pack_answer, pack_error, unpack_request
-
-ID_BYTES: Final = 8
-"""Length of the correlation id that travels before each request and answer."""
 
 
 @dataclass(frozen=True, slots=True)

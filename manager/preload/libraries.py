@@ -33,7 +33,7 @@ import atrader.bus  # noqa: E402
 import atrader.messages.data  # noqa: E402
 import atrader.messages.gateway  # noqa: E402
 import atrader.messages.manager  # noqa: E402
-import atrader.runtime.child  # noqa: E402, F401
+import atrader.runtime.child  # noqa: E402
 from atrader.configuration.instance import ProcessLimits  # noqa: E402
 
 SERVER_PID: int = os.getpid()
@@ -43,6 +43,7 @@ SERVER_PID: int = os.getpid()
 def warm_up() -> None:
     """Use each library once: what they load or build lazily is then shared as well."""
     square = np.ones((8, 8)) @ np.ones((8, 8))
+    atrader.bus.load()
     msgpack.unpackb(msgpack.packb({"sum": float(square.sum())}))
     ProcessLimits.model_validate({"start_grace": "20s"}).model_dump_json()
     zoneinfo.ZoneInfo("America/New_York")
