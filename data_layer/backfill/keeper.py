@@ -11,12 +11,15 @@ from structlog.typing import FilteringBoundLogger
 from atrader.clock import NS_PER_S, Clock
 from atrader.configuration.sources import BackfillConfig
 from atrader.errors import AtraderError, ConfigError, Rejected
-from data_layer.backfill.jobs import Priority
+from data_layer.backfill.jobs import Job, Priority
 from data_layer.backfill.scheduler import Scheduler
 from data_layer.backfill.watch import WatchList
 from data_layer.live_market import LiveMarket
 from data_layer.sources.budget import pause_after
 from data_layer.sources.screener import Screener
+
+_WHOLE_AGAIN_S: Final = 600.0
+"""How often the whole live window is looked through, and not only what is new since it was found whole."""
 
 _HISTORY_AGAIN_S: Final = 6 * 3600.0
 """How often deep history is looked through again: a gap may have come by an import that was undone."""
@@ -56,6 +59,8 @@ class Keeper:
         self._clock = clock
         self._log = log
         self._history_s: dict[str, float] = {}
+        self._whole_s: dict[str, float] = {}
+        self._last: dict[str, Job] = {}
         self.open_trades: Callable[[], Awaitable[Collection[str]]] = _none
 
     def prepare(self) -> None:
@@ -80,7 +85,7 @@ class Keeper:
             self._follow(symbol)
             for start_ns, end_ns in self._market.take_doubtful(symbol, now_ns):
                 self._ask(symbol, start_ns, end_ns, Priority.LIVE, replace=True)
-            self._ask(symbol, now_ns - int(self._config.live_window * NS_PER_S), now_ns, Priority.LIVE)
+            self._ask_live(symbol, now_ns, now_s)
             history = self._config.history
             if history is not None and now_s >= self._history_s.get(symbol, now_s):
                 self._history_s[symbol] = now_s + _HISTORY_AGAIN_S
@@ -128,13 +133,26 @@ class Keeper:
         if source is not None and source.name in self._live:
             self._market.follow(symbol)
 
-    def _ask(self, symbol: str, start_ns: int, end_ns: int, priority: Priority, *, replace: bool = False) -> None:
+    def _ask_live(self, symbol: str, now_ns: int, now_s: float) -> None:
+        """Ask for the live window, or for what came after it was found whole."""
+        start_ns = now_ns - int(self._config.live_window * NS_PER_S)
+        last = self._last.get(symbol)
+        if last is not None and last.state == "done" and now_s < self._whole_s[symbol]:
+            start_ns = max(start_ns, last.end_ns)
+        else:
+            self._whole_s[symbol] = now_s + _WHOLE_AGAIN_S
+        job = self._ask(symbol, start_ns, now_ns, Priority.LIVE)
+        if job is not None:
+            self._last[symbol] = job
+
+    def _ask(self, symbol: str, start_ns: int, end_ns: int, priority: Priority, *, replace: bool = False) -> Job | None:
         try:
-            self._scheduler.request(symbol, self._market.base, start_ns, end_ns, priority, replace=replace)
+            return self._scheduler.request(symbol, self._market.base, start_ns, end_ns, priority, replace=replace)
         except Rejected:
-            pass  # nothing of the range is past: next time
+            return None  # nothing of the range is past: next time
         except ConfigError as error:
             self._log.warning("backfill-refused", instrument=symbol, reason=str(error))
+            return None
 
 
 async def _none() -> Collection[str]:

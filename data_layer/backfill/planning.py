@@ -14,10 +14,10 @@ from data_layer.bars.gaps import Gap, find_gaps
 from data_layer.store import MarketReader
 from data_layer.store.ranges import spans
 
-_LOOK_BARS: Final = 20_000
-"""How far back one look for gaps reaches, in bars: some milliseconds of reading."""
+_LOOK_BARS: Final = 5_000
+"""How far back one look for gaps reaches, in bars: a few milliseconds in the thread that also stores live bars."""
 
-_LOOKS: Final = 10
+_LOOKS: Final = 4
 """Looks before others get their turn."""
 
 

@@ -168,6 +168,7 @@ def test_nothing_is_fetched_in_a_replay(tmp_path: Path, server: CandleServer) ->
     settings = fleet(server, keep=[PAIR])
     with DataLayerProcess(tmp_path, settings) as layer, DataClient(layer.home) as client:
         wait_until(lambda: whole(client, count=30), "something to play")
+        layer.stop()  # in order: no request of its is under way afterwards
     asked = len(server.seen)
     settings["market"] = {"feed": "replay", "instruments": [PAIR], "replay": {"timeframe": "1s", "speed": 1}}
     with DataLayerProcess(tmp_path, settings) as layer, DataClient(layer.home) as client:
