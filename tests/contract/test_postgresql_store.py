@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -209,6 +211,24 @@ def test_a_damaged_chunk_is_found_by_its_checksum_and_the_rest_is_served(postgre
     assert len(store.bars("EUR/USD", "1m")) == 9000 - 4096
     assert [one.rows for one in found] == [4096]
     store.close()
+
+
+def test_without_psycopg_the_embedded_store_works_and_a_server_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    script = (
+        "import sys; sys.modules['psycopg'] = None\n"
+        "from pathlib import Path\n"
+        "from atrader.configuration.home import Home\n"
+        "from atrader.errors import ConfigError\n"
+        "from data_layer.store.places import place_at\n"
+        "home = Home(Path(sys.argv[1]))\n"
+        "place_at(home, 'embedded').market('test', 0.0).close()\n"
+        "try:\n    place_at(home, 'postgresql://host/db')\n"
+        "except ConfigError as error:\n    print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", script, str(tmp_path)], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "pip install 'atrader-platform[postgresql]'" in done.stdout
 
 
 def test_chunks_are_stored_as_they_are_and_not_packed_again(postgresql_url: str) -> None:
