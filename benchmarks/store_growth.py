@@ -11,6 +11,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 import json
+import math
 import os
 import random
 import subprocess
@@ -104,13 +105,12 @@ def opened(home: Path, rounds: int) -> dict[str, float]:
 
 
 def appends_s(path: Path, count: int) -> list[float]:
-    """Return how long each append of one complete bar took, to a random series each."""
+    """Return how long each append of one complete bar took, to a random series each; every series had one before."""
     store = SqliteMarketStore(path, "benchmark")
     draw, symbols = random.Random(5), list(instruments())
     ends: dict[str, int] = {}
     took = []
-    for _ in range(count):
-        symbol = draw.choice(symbols)
+    for symbol in [*symbols, *draw.choices(symbols, k=count)]:
         last = store.last_bar(symbol, "1m") if symbol not in ends else None
         ends[symbol] = ends.get(symbol, last.open_time_ns if last else START_NS) + MINUTE_NS
         bar = Bar(ends[symbol], *(1.1 for _ in BAR_COLUMNS[1:]))
@@ -118,7 +118,7 @@ def appends_s(path: Path, count: int) -> list[float]:
         store.write(MarketBatch("1m", "feed", [(symbol, bar)], [], {}))
         took.append(time.perf_counter() - began)
     store.close()
-    return took
+    return took[len(symbols) :]
 
 
 def line(sizes: list[float], values: list[float]) -> tuple[float, float, float]:
@@ -168,14 +168,16 @@ def model(report: Report, sizes: list[float], curve: dict[str, list[float]]) -> 
     if len(sizes) < 2:
         return
     for name, values in curve.items():
-        start, slope, fit = line(sizes, values)
-        whole = max(start + slope * WHOLE, values[-1])  # noise must not make the large one smaller
+        # What an append touches grows with the depth of the trees, everything else with the number of chunks.
+        scale, of = (math.log10, "log10 of ") if name == "append" else (float, "")
+        start, slope, fit = line([scale(size) for size in sizes], values)
+        whole = max(start + slope * scale(WHOLE), values[-1])  # noise must not make the large one smaller
         limit = marks.get(name)
         mark = "" if limit is None else f"<= {limit:g} {units[name]}"
         holds = None if limit is None else whole <= limit
         report.add(f"modelled, {WHOLE / 1e9:.2g}G bars: {name}", whole, units[name], mark=mark, holds=holds)
         report.notes.append(
-            f"model of {name}: {start:.4g} {units[name]} + {slope * 1e6:.4g} {units[name]} for each million bars,"
+            f"model of {name}: {start:.4g} {units[name]} + {slope:.4g} {units[name]} x {of}bars,"
             f" R2 {fit:.3f} over {', '.join(f'{size / 1e6:g}M' for size in sizes)}"
         )
 
