@@ -41,21 +41,24 @@ class Beats:
         self._head = {"name": spec.name, "kind": spec.kind, "pid": os.getpid()}
         self._interval_s = spec.installation.fleet.beat_interval * _EARLY
         self._clock = clock
-        self._phase = ""
+        self._phase = ""  # the last one that was sent
+        self._insisted = ""  # the last one that was waited for
         self._due_s = 0.0
 
     def beat(self, phase: str, progress: int, body: dict[str, object]) -> None:
         """Send a beat if one is due or the phase is new; cheap otherwise.
 
-        Never fails. Blocks for 0.1 s at most, when the phase is new and nobody listens; it is then tried again with
-        the next call.
+        Never fails. Blocks for 0.1 s at most, the first time with a new phase, when nobody listens; with the next
+        calls it is tried again without waiting.
         """
         now_s = self._clock.monotonic_s()
         if phase == self._phase and now_s < self._due_s:
             return
         message = {**self._head, "phase": phase, "progress": progress, "rss_bytes": rss_bytes(), **body}
         sent = self._sender.send(BEAT, message)
-        while not sent and phase != self._phase and self._clock.monotonic_s() - now_s < _INSIST_S:
+        insists = phase not in (self._phase, self._insisted)
+        self._insisted = phase
+        while not sent and insists and self._clock.monotonic_s() - now_s < _INSIST_S:
             time.sleep(_RETRY_S)
             sent = self._sender.send(BEAT, message)
         if sent:
