@@ -12,74 +12,14 @@ import pytest
 
 from atrader.errors import Rejected, StoreError, WireError
 from atrader.messages.data import QueryHistory
-from atrader.messages.gateway import OutboxRow
-from atrader.orders.model import Fill, Intent, Order, Trade
 from atrader.orders.states import OrderState
 from data_layer.store import ArchiveFile, HistoryStore
 from data_layer.store.history_sqlite import SqliteEngine, SqliteHistoryReader, SqliteHistoryStore
 from data_layer.store.places import StorePlace
+from tests.support.history_rows import DAY, closed_trade, fill, order, rows, signal, still_open, trade
 
 SOURCE = "gateway:paper"
 OLD_STORES = Path(__file__).parents[1] / "fixtures"
-
-
-def order(n: int, version: int = 1, state: OrderState = OrderState.SENT, **changes: Any) -> dict[str, object]:
-    intent = Intent(
-        magic=changes.pop("magic", 7),
-        n=n,
-        instance=changes.pop("instance", "demo"),
-        instrument=changes.pop("instrument", "EUR/USD"),
-        action="open",
-        time_ns=n,
-        side="buy",
-        units=Decimal("1000.50"),
-        decision="1m|60:buy:1",
-    )
-    made = Order(
-        client_id=intent.client_id, intent=intent, state=state, created_ns=n, updated_ns=n + version, version=version
-    )
-    return made.model_dump(mode="json") | {"account": "paper"}
-
-
-def trade(number: int, version: int = 1, *, units: str = "1000", **changes: Any) -> dict[str, object]:
-    made = Trade(
-        trade_id=f"t{number}",
-        account="paper",
-        magic=7,
-        instance="demo",
-        instrument="EUR/USD",
-        side="buy",
-        units_opened=Decimal(1000),
-        units=Decimal(units),
-        open_time_ns=number,
-        open_price=Decimal("1.10000"),
-        version=version,
-        **changes,
-    )
-    return made.model_dump(mode="json")
-
-
-def fill(number: int, trade_id: str | None = "t1") -> dict[str, object]:
-    made = Fill(
-        fill_id=f"f{number}",
-        account="paper",
-        magic=7,
-        instance="demo",
-        instrument="EUR/USD",
-        side="buy",
-        units=Decimal(1000),
-        price=Decimal("1.10010"),
-        time_ns=number,
-        trade_id=trade_id,
-    )
-    return made.model_dump(mode="json")
-
-
-def rows(*items: tuple[str, dict[str, object]], first: int = 1) -> list[OutboxRow]:
-    return [
-        OutboxRow(seq=seq, table=table, time_ns=seq, body=body)  # type: ignore[arg-type]
-        for seq, (table, body) in enumerate(items, first)
-    ]
 
 
 @pytest.fixture
@@ -158,12 +98,6 @@ def test_an_incomplete_row_is_refused_and_nothing_of_its_batch_is_kept(store: Hi
         store.append([(SOURCE, rows(("fills", fill(1)), ("orders", {"client_id": "x"})))])
     assert store.last_seq(SOURCE) == 0
     assert query(store, "fills") == []
-
-
-def signal(**changes: Any) -> dict[str, object]:
-    whose = {"instance": "demo", "magic": 7, "account": "paper", "instrument": "EUR/USD", "timeframe": "1m"}
-    made = {"name": "cross", "value": 1.5, "indicators": {"fast": 1.1}, "bar": "1m|60", "number": 1}
-    return {**whose, **made, **changes}
 
 
 def test_a_bar_that_is_decided_again_after_a_restart_makes_no_second_signal(store: HistoryStore) -> None:
@@ -280,27 +214,6 @@ def test_a_history_of_version_1_opens_with_everything_in_it(tmp_path: Path) -> N
     assert [row["initial_risk"] for row in query(store, "trades")] == [None, "5"]
     store.close()
     SqliteHistoryReader(path).close()
-
-
-DAY = 10**9
-
-
-def closed_trade(number: int, close_ns: int) -> list[tuple[str, dict[str, object]]]:
-    """Give everything that belongs to a trade: signal, opening order, fill, trade."""
-    opened = order(number, 2, OrderState.FILLED)
-    opened["intent"] = {**opened["intent"], "decision": f"1m|{number}:buy:1"}  # type: ignore[dict-item]
-    held = trade(number, 2, units="0", close_time_ns=close_ns)
-    booked = fill(number, f"t{number}")
-    return [
-        ("signals", signal(bar=f"1m|{number}", time_ns=number)),
-        ("orders", opened),
-        ("fills", {**booked, "client_id": opened["client_id"]}),
-        ("trades", held),
-    ]
-
-
-def still_open(number: int) -> list[tuple[str, dict[str, object]]]:
-    return [*closed_trade(number, 5)[:-1], ("trades", trade(number))]
 
 
 TABLES = ("signals", "intents", "orders", "order_events", "fills", "trades", "equity", "alerts", "events")

@@ -4,55 +4,17 @@ from __future__ import annotations
 
 import json
 import random
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from atrader.errors import StoreError
-from atrader.market import BAR_COLUMNS, Bars
 from data_layer.store import Damage, MarketBatch
 from data_layer.store.history_sqlite import SqliteHistoryStore
 from data_layer.store.market_sqlite import SqliteMarketReader, SqliteMarketStore
-
-MINUTE = 60 * 10**9
-START = 1_370_044_800 * 10**9
-CHUNK = 4096
-
-
-def some_bars(count: int, first: int = 0) -> Bars:
-    times = START + (np.arange(count, dtype=np.int64) + first) * MINUTE
-    return Bars(times, *(np.arange(count) + first + float(number) for number in range(len(BAR_COLUMNS) - 1)))
-
-
-def made(path: Path, chunks: int = 4) -> Path:
-    """Make a market store of whole chunks, all in the file."""
-    store = SqliteMarketStore(path, "test")
-    store.put_bars("EUR/USD", "1m", "a", some_bars(chunks * CHUNK), answered=(START, START + chunks * CHUNK * MINUTE))
-    store.put_bars("USD/JPY", "1m", "a", some_bars(100))
-    store.tidy()
-    store.close()
-    return path
-
-
-def spoil_chunk(path: Path, number: int) -> None:
-    with sqlite3.connect(path) as db:
-        blob = bytearray(db.execute("SELECT data FROM bar_chunk WHERE id=?", (number,)).fetchone()[0])
-        blob[1000] ^= 1
-        db.execute("UPDATE bar_chunk SET data=? WHERE id=?", (bytes(blob), number))
-    db.close()
-
-
-def without_chunk(bars: Bars, number: int) -> Bars:
-    kept = np.arange(len(bars)) // CHUNK != number
-    return Bars(*(column[kept] for column in bars.columns))
-
-
-def same(left: Bars, right: Bars) -> bool:
-    return all(np.array_equal(a, b) for a, b in zip(left.columns, right.columns, strict=True))
+from tests.support.market_files import CHUNK, MINUTE, START, made, same, some_bars, spoil_chunk, without_chunk
 
 
 def test_a_corrupt_chunk_is_reported_with_its_range_once_and_the_rest_is_served(tmp_path: Path) -> None:

@@ -34,8 +34,8 @@ from data_layer.store.history_sqlite import SqliteHistoryReader, SqliteHistorySt
 from data_layer.store.market_schema import MARKET
 from data_layer.store.market_sqlite import SqliteMarketReader
 from data_layer.store.places import EmbeddedPlace
-from tests.fault.test_fault_store import CHUNK, MINUTE, START, made, same, some_bars, spoil_chunk, without_chunk
 from tests.support.data_layer import DataLayerProcess, wait_until
+from tests.support.market_files import CHUNK, MINUTE, START, made, same, some_bars, spoil_chunk, without_chunk
 
 
 @pytest.fixture(autouse=True)

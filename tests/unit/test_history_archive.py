@@ -17,7 +17,7 @@ from data_layer.archive import Archiver, HistoryView, limits_of
 from data_layer.archive.archiver import Commit
 from data_layer.store import ArchiveFile
 from data_layer.store.history_sqlite import SqliteHistoryStore
-from tests.contract.test_history_store import DAY, closed_trade, order, rows, still_open
+from tests.support.history_rows import DAY, closed_trade, order, rows, still_open
 
 TRADES = 10
 TABLES = ("signals", "intents", "orders", "fills", "trades", "equity", "events")
