@@ -145,7 +145,7 @@ class DataLayer:
         market, config = self.market, self._installation.fleet.data
         try:
             market.price_table = PriceTable(self.stream.epoch)
-            stack.callback(market.price_table.close)
+            stack.callback(market.close_prices)
             if config.shared_bars:
                 market.bar_share = BarShare(self.stream.epoch, config.shared_bars)
                 stack.callback(market.bar_share.close)

@@ -95,7 +95,7 @@ class LiveMarket:
     hand_over : callable
         Takes each `Completed` and calls `publish` when it is stored; at first it publishes without storing.
     counters : Counter of str
-        ``ticks unsound future unknown``.
+        ``ticks unsound future unknown unshared``.
     latest : dict of str to int
         Open time of the last bar published, by ``INSTRUMENT|TIMEFRAME``.
     """
@@ -148,8 +148,7 @@ class LiveMarket:
             if fed is None:
                 continue
             if self.prices.put(tick):
-                if self.price_table is not None:
-                    self.price_table.put(tick)
+                self._show(tick)
                 self._stream.publish(tick_topic(tick.instrument), TICK, tuple(tick))
                 taken.append(tick)
             done = fed.builder.add(tick) if build and not fed.follows else None
@@ -208,6 +207,12 @@ class LiveMarket:
             if bars or horizon_ns > fed.emitted_ns:
                 fed.ready_made.clear()
                 self._emit(instrument, fed, bars, max(horizon_ns, fed.emitted_ns))
+
+    def close_prices(self) -> None:
+        """Show no more prices to readers on this host."""
+        table, self.price_table = self.price_table, None
+        if table is not None:
+            table.close()
 
     def beat(self) -> None:
         """Tell readers of shared memory that the market goes on."""
@@ -334,6 +339,15 @@ class LiveMarket:
     def _horizon_ns(self, instrument: str) -> int:
         fed = self._fed.get(instrument)
         return self._now_ns() if fed is None else fed.horizon_ns
+
+    def _show(self, tick: Tick) -> None:
+        """Show a price to readers on this host; without memory for more of them, the bus has to serve them all."""
+        try:
+            if self.price_table is not None:
+                self.price_table.put(tick)
+        except OSError:
+            self.close_prices()
+            self.counters["unshared"] += 1
 
     def _sound(self, tick: Tick) -> _Fed | None:
         if not is_sound(tick):

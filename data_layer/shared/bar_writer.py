@@ -92,9 +92,11 @@ class BarShare:
 
     def show_forming(self, key: Key, bar: Bar | None) -> None:
         """Show the bar that forms now."""
-        shared = self._shared.get(key)
-        if shared is not None:
-            with self._lock:
+        if key not in self._shared:  # what most quotes find out, without the lock
+            return
+        with self._lock:
+            shared = self._shared.get(key)
+            if shared is not None:
                 shared.forming = _NO_BAR if bar is None else bar
                 self._publish(shared)
 
