@@ -16,6 +16,7 @@ from atrader.configuration.loader import load_installation
 from atrader.errors import ConfigError, DeadlineExceeded
 from atrader.exit_codes import ExitCode
 from atrader.messages.manager import Control, ControlAnswer, Reload
+from manager.commands.completing import processes
 from manager.commands.installed import ask_manager, home_of
 from manager.commands.output import Locked, json_option, print_json
 from manager.lock import owner_of
@@ -53,7 +54,7 @@ def _refuse_unknown(home: Home, names: tuple[str, ...]) -> None:
 
 
 @click.command()
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=processes)
 @click.option("--daemon", is_flag=True, help="Detach; returns when the fleet is running, or says why it is not.")
 @json_option
 @click.pass_obj
@@ -105,7 +106,7 @@ def _announce(home: Home, installation: Installation, trouble: str) -> None:
 
 
 @click.command()
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=processes)
 @json_option
 @click.pass_obj
 def stop(directory: Path, names: tuple[str, ...], as_json: bool) -> None:
@@ -131,7 +132,7 @@ def stop(directory: Path, names: tuple[str, ...], as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=processes)
 @json_option
 @click.pass_obj
 def restart(directory: Path, names: tuple[str, ...], as_json: bool) -> None:

@@ -14,6 +14,7 @@ from atrader.configuration.loader import load_installation
 from atrader.errors import ConfigError
 from atrader.instruments import Instrument
 from atrader.messages.data import GetStatistics, HistoryTable, QueryHistory, TradeGroup
+from manager.commands.completing import accounts, instances
 from manager.commands.history_statistics import print_statistics
 from manager.commands.history_tables import KEYS, STATES, columns_of
 from manager.commands.installed import home_of
@@ -40,8 +41,8 @@ def shown(row: Mapping[str, Any]) -> dict[str, Any]:
 
 _FILTERS: tuple[Callable[[Any], Any], ...] = (
     click.option("--magic", type=int, help="Only of this magic number."),
-    click.option("--instance", help="Only of this strategy instance."),
-    click.option("--account", help="Only of this account."),
+    click.option("--instance", shell_complete=instances, help="Only of this strategy instance."),
+    click.option("--account", shell_complete=accounts, help="Only of this account."),
     click.option("--instrument", help="Only of this instrument."),
     start_option,
     end_option,

@@ -12,6 +12,7 @@ import click
 from atrader.configuration.home import Home
 from atrader.configuration.loader import load_installation
 from atrader.errors import ConfigError
+from manager.commands.completing import processes
 from manager.commands.installed import home_of
 from manager.commands.output import json_option, print_json
 from manager.log_files import MANAGER, Follower, LogLine, log_paths, tail
@@ -24,7 +25,7 @@ _NAME_WIDTH = 20
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=processes)
 @click.option("-f", "--follow", is_flag=True, help="Keep showing new lines until Ctrl-C.")
 @click.option(
     "-n", "--lines", default=50, show_default=True, type=click.IntRange(0, 100_000), help="Lines to begin with."

@@ -14,6 +14,7 @@ from atrader.errors import ConfigError, DeadlineExceeded
 from atrader.messages.manager import ControlAnswer, GetStatus, SetTradingState, StatusAnswer
 from atrader.trading_state import TradingState
 from atrader.trading_state_file import TradingStates
+from manager.commands.completing import scopes
 from manager.commands.installed import NotRunning, ask_manager, home_of
 from manager.commands.output import json_option, print_json
 
@@ -96,7 +97,7 @@ def _command(verb: str) -> click.Command:
     state, meaning = _MEANING[verb]
 
     @click.command(verb, help=f"{meaning}\n\nSCOPE: fleet (default), or the name of an account or instance.")
-    @click.argument("scope", default="fleet")
+    @click.argument("scope", default="fleet", shell_complete=scopes)
     @click.option("--reason", default="", help="Recorded in the history.")
     @json_option
     @click.pass_obj
@@ -107,7 +108,7 @@ def _command(verb: str) -> click.Command:
 
 
 @click.command(help=f"{_MEANING['flatten'][1]}\n\nSCOPE: fleet (default), or the name of an account or instance.")
-@click.argument("scope", default="fleet")
+@click.argument("scope", default="fleet", shell_complete=scopes)
 @click.option("--reason", default="", help="Recorded in the history.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from atrader.configuration.templates import write_template
 
 HEAVY = ("numpy", "pandas", "pyarrow", "zmq", "sqlalchemy")
 MODULES = {"atrader-manager": "manager.commands.fleet", "atrader": "manager.commands.tools"}
@@ -76,3 +79,30 @@ def test_completion_imports_nothing_heavy(program: str, words: list[str], propos
     found, heavy = complete(program, *words)
     assert proposals <= set(found)
     assert heavy == []
+
+
+@pytest.mark.parametrize(
+    ("program", "words", "proposals"),
+    [
+        ("atrader-manager", ["restart", ""], ["data-layer", "eurusd-cross", "gbpusd-bracket", "paper", "usdjpy-cross"]),
+        ("atrader-manager", ["stop", "paper", "us"], ["usdjpy-cross"]),
+        ("atrader-manager", ["logs", "-f", "gb"], ["gbpusd-bracket"]),
+        ("atrader-manager", ["halt", "f"], ["fleet"]),
+        ("atrader-manager", ["flatten", "p"], ["paper"]),
+        ("atrader", ["history", "trades", "--instance", "e"], ["eurusd-cross"]),
+        ("atrader", ["history", "trades", "--account", ""], ["paper"]),
+        ("atrader", ["history", "trades", "--state", "c"], ["closed"]),
+    ],
+)
+def test_names_of_the_installation_are_completed(
+    tmp_path: Path, program: str, words: list[str], proposals: list[str]
+) -> None:
+    write_template(tmp_path, "demo")
+    found, heavy = complete(program, "-C", str(tmp_path), *words)
+    assert sorted(found) == proposals
+    assert heavy == []
+
+
+def test_nothing_is_proposed_where_there_is_no_installation(tmp_path: Path) -> None:
+    found, _ = complete("atrader", "-C", str(tmp_path), "history", "trades", "--account", "")
+    assert not any(found)
