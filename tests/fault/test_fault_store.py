@@ -124,11 +124,11 @@ SUPPORT = Path(__file__).parents[1] / "support"
 
 
 def test_kill_9_of_a_writer_at_random_moments_loses_and_tears_nothing(tmp_path: Path) -> None:
-    command = [sys.executable, "-P", str(SUPPORT / "store_killing.py"), str(tmp_path), "120", "11"]
+    command = [sys.executable, "-P", str(SUPPORT / "store_killing.py"), str(tmp_path), "70", "11"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert found["grew"] > 60, found  # else it was always killed before it wrote
+    assert found["grew"] > 35, found  # else it was always killed before it wrote
 
 
 def test_a_writer_that_dies_at_any_byte_of_an_append_leaves_a_whole_number_of_appends(tmp_path: Path) -> None:
