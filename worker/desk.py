@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 from atrader.errors import DeadlineExceeded, Rejected, Retryable, UnknownOutcome
@@ -29,13 +29,22 @@ class Desk:
         Highest counter used so far.
     while_waiting : callable
         Called between two attempts while the gateway does not answer; returns False to give up (the process stops).
+    left : iterable of Intent
+        What the last life was about to hand over; handed over first, under its old numbers.
     """
 
-    def __init__(self, broker: BrokerClient, view: View, n: int, while_waiting: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        broker: BrokerClient,
+        view: View,
+        n: int,
+        while_waiting: Callable[[], bool],
+        left: Iterable[Intent] = (),
+    ) -> None:
         self._broker = broker
         self._view = view
         self._while_waiting = while_waiting
-        self._waiting: list[Intent] = []
+        self._waiting: list[Intent] = list(left)
         self.n = n
         self.gave_up = False  # told to stop with intents that no gateway has answered
 
@@ -47,9 +56,9 @@ class Desk:
         return intent
 
     @property
-    def waiting(self) -> bool:
-        """Whether intents are kept."""
-        return bool(self._waiting)
+    def waiting(self) -> tuple[Intent, ...]:
+        """Intents that are kept for `hand_over`, in order."""
+        return tuple(self._waiting)
 
     def drop(self) -> int:
         """Forget the kept intents of a callback that failed; return how many."""
@@ -62,7 +71,7 @@ class Desk:
 
         Blocks until the gateway answered each one. An intent without an answer is handed over again: the gateway
         answers a known intent with the order it already has, so nothing is sent twice. When the process is told to
-        stop meanwhile, the rest is dropped and `gave_up` is set: the decision behind them is not done.
+        stop meanwhile, the rest is dropped and `gave_up` is set: the next life has to do it.
         """
         news = []
         while self._waiting:

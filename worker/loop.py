@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from atrader.bus import Gap, Message, Poller, Source
@@ -12,8 +13,8 @@ from atrader.orders.model import Order, Trade
 from atrader.runtime.child import Child
 from atrader.strategy import EventStrategy
 from atrader.timeframes import Timeframe
-from worker import checkpoint
 from worker.account_feed import AccountFeed
+from worker.checkpoint import Checkpoint, CheckpointFile
 from worker.context import LiveContext
 from worker.desk import Desk
 from worker.history_sender import HistorySender
@@ -26,7 +27,9 @@ class Loop:
     """One strategy instance at work. Everything happens in one thread, one event after the other.
 
     Order of work in a turn: what happened to orders and trades, quotes, bars (oldest first). Intents of a callback
-    are handed over right after it; the checkpoint is written when a bar and everything it caused is done.
+    are noted beside the checkpoint with the state that wanted them, and handed over right after it; the checkpoint is
+    written when a bar and everything it caused is done. So a life that is killed in between is finished by the next:
+    it hands the noted intents over, which the gateway knows by their numbers, and decides nothing twice.
     """
 
     def __init__(
@@ -38,7 +41,8 @@ class Loop:
         call: StrategyCall,
         market: MarketFeed,
         account: AccountFeed,
-        memory: checkpoint.Checkpoint,
+        memory: Checkpoint,
+        file: CheckpointFile,
         history: HistorySender,
         lockstep: Lockstep | None,
     ) -> None:
@@ -50,6 +54,9 @@ class Loop:
         self._market = market
         self._account = account
         self._memory = memory
+        self._file = file
+        self._bar_ns = memory.bar_open_time_ns  # the newest bar that was given to the strategy
+        self._finished: list[Order] = []  # news about what the last life left
         self._history = history
         self._lockstep = lockstep
         self._calendar = Calendar.get(context.instrument.calendar)
@@ -80,7 +87,7 @@ class Loop:
             self._history.work()
         self.beat("draining")
         if self._desk.gave_up:
-            self._child.log.warning("decision-not-done", reason="told to stop while the gateway was away")
+            self._child.log.warning("not-handed-over", reason="told to stop while the gateway was away; noted")
             return
         self._call("on_stop", self._strategy.on_stop)
         self._desk.drop()  # on_stop must not trade
@@ -102,6 +109,7 @@ class Loop:
         self._context.state = self._memory.state
         self._see_bars()
         self._context.last_tick = self._market.tick
+        self._finished = self._desk.hand_over()
         self._callback("on_start", self._strategy.on_start)
         if self._lockstep is None:
             self._catch_up()
@@ -111,6 +119,7 @@ class Loop:
     def _catch_up(self) -> None:
         """Tell what was found at the start; in lockstep that is part of the first turn."""
         self._is_new = False
+        self._tell(self._finished, [])
         self._tell(list(self._context.orders()), list(self._context.trades()))
         self._handle_missed_bar()
 
@@ -120,7 +129,7 @@ class Loop:
         if 0 < self._memory.bar_open_time_ns < newest:
             self._handle_bar(self._market.bars.row(-1))
         elif newest:
-            self._memory.bar_open_time_ns = newest
+            self._bar_ns = self._memory.bar_open_time_ns = newest
 
     def _turn(self, ready: list[Source]) -> None:
         if self._account.stream in ready or self._account.is_behind:
@@ -171,10 +180,11 @@ class Loop:
         end_ns = self._calendar.next_bar_open(bar.open_time_ns, self._timeframe)
         self._context.advance_clock(end_ns)
         self._context.deciding(f"{self._context.timeframe}|{bar.open_time_ns}", end_ns)
+        self._bar_ns = bar.open_time_ns
         self._callback("on_bar", lambda: self._strategy.on_bar(bar))
         self._context.deciding(None)
         if self._desk.gave_up:
-            return  # the next life decides this bar again
+            return  # the next life hands over what was noted
         self._drain_account()
         self._memory.bar_open_time_ns = bar.open_time_ns
         self._progress += 1
@@ -195,17 +205,31 @@ class Loop:
             self._callback("on_order", partial(self._strategy.on_order, order))
 
     def _callback(self, what: str, call: Callable[[], None]) -> None:
+        if self._desk.gave_up:
+            return  # what is noted is the next life's to do, and must not be overwritten
         if self._call(what, call) == "failed":
             self._desk.drop()
             return
+        if self._desk.waiting:
+            self._note()
         news = self._desk.hand_over()
         if news:
             self._tell(news, [])
 
+    def _note(self) -> None:
+        """Write down what is about to be handed over, as if its bar were done."""
+        self._fill_memory()
+        pending = [intent.model_dump(mode="json") for intent in self._desk.waiting]
+        self._file.note(replace(self._memory, bar_open_time_ns=self._bar_ns, pending=pending))
+
     def _save(self) -> None:
+        self._fill_memory()
+        self._file.save(self._memory)
+
+    def _fill_memory(self) -> None:
         self._memory.n = self._desk.n
         self._memory.state = self._context.state
-        checkpoint.save(self._child.home.checkpoint(self._memory.instance), self._memory)
+        self._memory.number += 1
 
     def close(self) -> None:
         """Stop watching the streams; they are closed by who made them."""

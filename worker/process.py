@@ -14,6 +14,7 @@ from atrader.errors import DeadlineExceeded, Retryable, StrategyError
 from atrader.instruments import known_instrument
 from atrader.market import replay_topic
 from atrader.messages.manager import Activate, SetTradingState
+from atrader.orders.model import Intent
 from atrader.runtime.child import Child
 from atrader.runtime.market_clock import market_clock
 from atrader.runtime.outbox_file import OutboxFile
@@ -21,8 +22,8 @@ from atrader.strategy import EventStrategy, SignalStrategy, Strategy
 from atrader.trading_state import TradingState
 from broker_api.client import BrokerClient
 from data_layer.client import DataClient
-from worker import checkpoint
 from worker.account_feed import AccountFeed
+from worker.checkpoint import CheckpointFile
 from worker.context import LiveContext
 from worker.desk import Desk
 from worker.history_sender import HistorySender
@@ -69,7 +70,8 @@ class _Worker:
     def __init__(self, child: Child, config: InstanceConfig, strategy: Strategy) -> None:
         self._child = child
         self._config = config
-        self._memory, damage = checkpoint.load(child.home.checkpoint(config.name), config.name, config.magic)
+        self._file = CheckpointFile(child.home.checkpoint(config.name))
+        self._memory, damage = self._file.load(config.name, config.magic)
         if damage:
             child.log.warning("checkpoint-damaged", reason=damage)
         self._manager = SyncCallClient(child.home.endpoint("manager.call"))
@@ -103,7 +105,8 @@ class _Worker:
             if isinstance(self._clock, MarketClock):
                 self._clock.advance(self._data.replay().market_ns)
             self._retry(lambda: account.start(max(0, self._clock.now_ns() - _RECENT_NS)))
-            desk = Desk(self._broker, self._view, max(self._memory.n, account.last_n), self._still_wanted)
+            left, self._memory.pending = [Intent.model_validate(one) for one in self._memory.pending], []
+            desk = Desk(self._broker, self._view, max(self._memory.n, account.last_n), self._still_wanted, left)
             context = LiveContext(
                 config,
                 known_instrument(config.instrument, child.installation.fleet.instruments),
@@ -125,6 +128,7 @@ class _Worker:
                 market,
                 account,
                 self._memory,
+                self._file,
                 self._history,
                 self._lockstep(f"{config.instrument}|{context.timeframe}", listens=listens),
             )
@@ -139,6 +143,7 @@ class _Worker:
 
     def close(self) -> None:
         """Hand over what is left for the history, close the sockets."""
+        self._file.close()
         self._history.flush(_FLUSH_S)
         for part in (self._manager, self._data, self._broker, self._push, self._history_calls, self._outbox):
             part.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -181,4 +182,46 @@ def test_the_death_of_a_worker_with_a_trade_open_keeps_the_trade_and_its_stop(fl
     rows = [row for row in fleet.history("trades") if row["instance"] == "bad"]
     assert [(row["trade_id"], row["state"]) for row in rows] == [(trade["trade_id"], "open")]
     assert fleet.stop() == 0
+    check_books(fleet)
+
+
+PART = """
+    def on_tick(self, tick):
+        state, trades = self.context.state, self.context.trades()
+        if trades and not state.get("taken"):
+            state["taken"] = True
+            self.context.close(trades[0].trade_id, units=trades[0].units_opened / 4, reason="part")
+        elif not state.get("entered"):
+            state["entered"] = True
+            self.context.order("buy", units=Decimal(1000), reason="in")
+
+    def on_order(self, order):
+        marker = pathlib.Path({folder!r}) / order.intent.action
+        if order.state == "FILLED" and not marker.exists():
+            marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_worker_killed_between_its_orders_and_its_checkpoint_wants_nothing_twice(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    """Opens and partial exits decided on a quote: no bar, no decision key."""
+    folder = tmp_path / "deaths"
+    folder.mkdir()
+    imports = "import os, pathlib, signal\nfrom decimal import Decimal\n"
+    write_bad(fleet, PART.format(folder=str(folder)), count=20)
+    code = fleet.home.root / "strategies" / "bad.py"
+    code.write_text(imports + code.read_text())
+    fleet.start()
+    wait_for(lambda: (folder / "close").exists(), "both deaths")
+    checkpoint = fleet.home.checkpoint("bad")
+    before_ns = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+    wait_for(lambda: checkpoint.exists() and checkpoint.stat().st_mtime_ns > before_ns, "a bar of the next life")
+    assert fleet.stop() == 0
+    orders = [order for order in fleet.history("orders") if order["magic"] == 2]
+    assert [(order["action"], order["state"], order["units"]) for order in orders] == [
+        ("open", "FILLED", "1000"),
+        ("close", "FILLED", "250"),
+    ]
     check_books(fleet)

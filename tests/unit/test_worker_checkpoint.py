@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from atrader.errors import StrategyError
-from worker.checkpoint import Checkpoint, load, save
+from worker.checkpoint import Checkpoint, CheckpointFile
+
+
+def save(path: Path, checkpoint: Checkpoint) -> None:
+    CheckpointFile(path).save(checkpoint)
+
+
+def load(path: Path, instance: str, magic: int) -> tuple[Checkpoint, str | None]:
+    return CheckpointFile(path).load(instance, magic)
 
 
 def test_what_was_saved_is_loaded_again(tmp_path: Path) -> None:
@@ -55,3 +65,43 @@ def test_state_that_json_cannot_hold_is_the_strategys_error_and_keeps_the_old_fi
     with pytest.raises(StrategyError, match="eurusd"):
         save(path, Checkpoint("eurusd", 7, 2, 2, {"bad": object()}))
     assert load(path, "eurusd", 7)[0].state == {"good": 1}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Iterator[CheckpointFile]:
+    made = CheckpointFile(tmp_path / "eurusd.json")
+    yield made
+    made.close()
+
+
+def test_what_was_noted_after_the_checkpoint_counts(file: CheckpointFile) -> None:
+    file.save(Checkpoint("eurusd", 7, 1, 1, {"stage": 0}, number=1))
+    noted = Checkpoint("eurusd", 7, 2, 2, {"stage": 1}, [{"n": 2}], number=2)
+    file.note(noted)
+    assert file.load("eurusd", 7) == (noted, None)
+
+
+def test_a_checkpoint_outlives_older_notes_that_were_not_removed(file: CheckpointFile, tmp_path: Path) -> None:
+    file.note(Checkpoint("eurusd", 7, 1, 1, {}, [{"n": 1}], number=1))
+    notes = (tmp_path / "eurusd.notes").read_bytes()
+    saved = Checkpoint("eurusd", 7, 1, 1, {}, number=2)
+    file.save(saved)
+    assert (tmp_path / "eurusd.notes").read_bytes() == b""
+    (tmp_path / "eurusd.notes").write_bytes(notes)  # as if killed before they were emptied
+    assert file.load("eurusd", 7) == (saved, None)
+
+
+@pytest.mark.parametrize("cut", [2, 5, 20, 60])
+def test_a_note_that_was_cut_off_is_passed_over(file: CheckpointFile, tmp_path: Path, cut: int) -> None:
+    whole = Checkpoint("eurusd", 7, 1, 1, {}, [{"n": 1}], number=1)
+    file.note(whole)
+    file.note(Checkpoint("eurusd", 7, 1, 2, {}, [{"n": 2}], number=2))
+    notes = tmp_path / "eurusd.notes"
+    notes.write_bytes(notes.read_bytes()[:-cut])
+    assert file.load("eurusd", 7) == (whole, None)
+
+
+def test_a_checkpoint_of_the_first_version_is_read(file: CheckpointFile, tmp_path: Path) -> None:
+    body = b'{"version": 1, "instance": "eurusd", "magic": 7, "bar_open_time_ns": 5, "n": 3, "state": {"a": 1}}'
+    (tmp_path / "eurusd.json").write_bytes(b"%08x\n" % zlib.crc32(body) + body)
+    assert file.load("eurusd", 7) == (Checkpoint("eurusd", 7, 5, 3, {"a": 1}), None)
