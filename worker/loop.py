@@ -177,6 +177,7 @@ class Loop:
             self._progress += 1
 
     def _handle_bar(self, bar: Bar) -> None:
+        self._drain_account()  # what a quote just before it caused
         end_ns = self._calendar.next_bar_open(bar.open_time_ns, self._timeframe)
         self._context.advance_clock(end_ns)
         self._context.deciding(f"{self._context.timeframe}|{bar.open_time_ns}", end_ns)

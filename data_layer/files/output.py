@@ -31,6 +31,8 @@ def new_file(path: Path, *, force: bool = False) -> Iterator[IO[bytes]]:
     exists = ConfigError(f"{path} exists; --force replaces it")
     if path.exists() and not force:
         raise exists
+    if path.exists() and not path.is_file():  # replacing a device or a directory would take it from everybody
+        raise ConfigError(f"{path} is not a regular file and is not replaced")
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         try:
