@@ -46,6 +46,7 @@ class Desk:
         self._while_waiting = while_waiting
         self._waiting: list[Intent] = list(left)
         self.n = n
+        self.answered = 0  # intents so far
         self.gave_up = False  # told to stop with intents that no gateway has answered
 
     def note(self, values: dict[str, object]) -> Intent:
@@ -60,10 +61,10 @@ class Desk:
         """Intents that are kept for `hand_over`, in order."""
         return tuple(self._waiting)
 
-    def drop(self) -> int:
-        """Forget the kept intents of a callback that failed; return how many."""
-        dropped = len(self._waiting)
-        self._waiting.clear()
+    def drop(self, keep: int = 0) -> int:
+        """Forget the kept intents of a callback that failed, all after the first ``keep``; return how many."""
+        dropped = len(self._waiting) - keep
+        del self._waiting[keep:]
         return dropped
 
     def hand_over(self) -> list[Order]:
@@ -81,6 +82,7 @@ class Desk:
                 self.drop()
                 break
             del self._waiting[0]
+            self.answered += 1
             if self._view.see_order(answered):
                 news.append(answered)
         return news

@@ -56,14 +56,13 @@ class Loop:
         self._memory = memory
         self._file = file
         self._bar_ns = memory.bar_open_time_ns  # the newest bar that was given to the strategy
-        self._finished: list[Order] = []  # news about what the last life left
         self._history = history
         self._lockstep = lockstep
         self._calendar = Calendar.get(context.instrument.calendar)
         self._timeframe = Timeframe.parse(context.timeframe)
         self._wants_ticks = type(strategy).on_tick is not EventStrategy.on_tick
         self._is_new = True
-        self._synchronised_n = desk.n
+        self._synchronised = desk.answered
         self._progress = 0
         self._lag_s = 0.0
         self._poller = Poller()
@@ -109,7 +108,6 @@ class Loop:
         self._context.state = self._memory.state
         self._see_bars()
         self._context.last_tick = self._market.tick
-        self._finished = self._desk.hand_over()
         self._callback("on_start", self._strategy.on_start)
         if self._lockstep is None:
             self._catch_up()
@@ -117,9 +115,10 @@ class Loop:
             self._lockstep.ready()
 
     def _catch_up(self) -> None:
-        """Tell what was found at the start; in lockstep that is part of the first turn."""
+        """Finish what the last life left, and tell what was found; in lockstep that is part of the first turn."""
         self._is_new = False
-        self._tell(self._finished, [])
+        self._tell(self._desk.hand_over(), [])
+        self._drain_account()
         self._tell(list(self._context.orders()), list(self._context.trades()))
         self._handle_missed_bar()
 
@@ -128,7 +127,7 @@ class Loop:
         newest = self._market.last_bar_ns
         if 0 < self._memory.bar_open_time_ns < newest:
             self._handle_bar(self._market.bars.row(-1))
-        elif newest:
+        elif newest > self._memory.bar_open_time_ns:  # an older one: a replay goes back to the begin of its step
             self._bar_ns = self._memory.bar_open_time_ns = newest
 
     def _turn(self, ready: list[Source]) -> None:
@@ -149,7 +148,7 @@ class Loop:
 
     def _synchronise(self) -> None:
         """Take in everything that the account did up to now; how far it got by itself is chance."""
-        self._synchronised_n = self._desk.n
+        self._synchronised = self._desk.answered
         self._tell(*self._account.synchronise(self._context.now_ns()))
         self._context.account_equity = self._account.equity
 
@@ -161,7 +160,7 @@ class Loop:
         for bar in bars:
             self._market.advance(bar)
             self._see_bars()
-            if self._lockstep is None or bar.open_time_ns != self._memory.bar_open_time_ns:
+            if self._lockstep is None or bar.open_time_ns > self._memory.bar_open_time_ns:
                 self._handle_bar(bar)  # a step played again after a death may bring a bar that was handled
 
     def _see_bars(self) -> None:
@@ -193,7 +192,7 @@ class Loop:
 
     def _drain_account(self) -> None:
         if self._lockstep is not None:
-            while self._desk.n != self._synchronised_n:
+            while self._desk.answered != self._synchronised:
                 self._synchronise()
             return
         self._tell(*self._account.drain())
@@ -208,11 +207,14 @@ class Loop:
     def _callback(self, what: str, call: Callable[[], None]) -> None:
         if self._desk.gave_up:
             return  # what is noted is the next life's to do, and must not be overwritten
+        before = len(self._desk.waiting)
         if self._call(what, call) == "failed":
-            self._desk.drop()
+            self._desk.drop(before)
             return
-        if self._desk.waiting:
+        if len(self._desk.waiting) > before:
             self._note()
+        if self._is_new:
+            return  # before the first turn nobody would know a price
         news = self._desk.hand_over()
         if news:
             self._tell(news, [])
