@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Final
 
 from atrader.calendars import Calendar
-from atrader.clock import SystemClock
+from atrader.clock import NS_PER_S, SystemClock
 from atrader.errors import Rejected
 from atrader.messages.data import CoverageAnswer, RequestBars
 from atrader.strategy import WarmUp
@@ -16,6 +16,16 @@ from data_layer.client import DataClient
 _AGAIN_S: Final = 60.0
 """How often it is looked again while something is missing: gaps leave the window as bars come."""
 
+_SOONEST_S: Final = 5.0
+"""The same for windows of a few seconds, which are whole soon."""
+
+
+def again_s(timeframe: Timeframe, count: int) -> float:
+    """Return how often to look while bars are missing: after a minute, or once the whole window is another."""
+    if not timeframe.is_fixed:
+        return _AGAIN_S
+    return min(_AGAIN_S, max(_SOONEST_S, count * timeframe.ns / NS_PER_S))
+
 
 class WarmUpWatch:
     """Asks the data layer what is missing of the last bars, and that it be fetched.
@@ -23,7 +33,7 @@ class WarmUpWatch:
     Parameters
     ----------
     client : DataClient
-        Asked at the start, when bars were revised, and each minute while something is missing.
+        Asked at the start, when bars were revised, and each minute or sooner while something is missing.
     calendar : Calendar
         Of the instrument.
     count : int
@@ -36,6 +46,7 @@ class WarmUpWatch:
         self._timeframe = timeframe
         self._calendar = calendar
         self._count = count
+        self._again_s = again_s(Timeframe.parse(timeframe), count)
         self._clock = SystemClock()
         self._looked_s = 0.0
         self._missing = 0
@@ -53,7 +64,7 @@ class WarmUpWatch:
     @property
     def is_due(self) -> bool:
         """Whether to look again."""
-        return bool(self._missing) and self._clock.monotonic_s() - self._looked_s > _AGAIN_S
+        return bool(self._missing) and self._clock.monotonic_s() - self._looked_s > self._again_s
 
     def look(self) -> None:
         """See what is missing, and ask for it. Blocks until the data layer answers; may be repeated.
