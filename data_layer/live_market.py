@@ -23,6 +23,7 @@ from data_layer.shared import BarShare, PriceTable
 MAX_WAITING: Final = 50_000
 """Bars of one instrument kept in memory while the store does not take them: 35 days of minutes."""
 
+_NEVER_NS: Final = 2**62  # the year 2116
 _FUTURE_NS: Final = 60 * NS_PER_S  # a quote farther ahead of its arrival has a wrong time
 
 
@@ -173,9 +174,18 @@ class LiveMarket:
         if len(last):
             fed.horizon_ns = fed.emitted_ns = fed.calendar.next_bar_open(int(last.open_time_ns[0]), self.base)
 
+    def built_until_ns(self, instrument: str) -> int:
+        """Return up to where bars built from quotes are stored; far ahead where bars come from a source."""
+        fed = self._fed.get(instrument)
+        return _NEVER_NS if fed is not None and fed.follows else self._horizon_ns(instrument)
+
     def take_doubtful(self, instrument: str, time_ns: int) -> list[tuple[int, int]]:
-        """Return the periods before a time whose bars lack quotes, since nobody listened in the middle; each once."""
+        """Return the periods before a time whose bars lack quotes, since nobody listened in the middle; each once.
+
+        Not before these bars are stored.
+        """
         found = self._doubtful.get(instrument, [])
+        time_ns = min(time_ns, self.built_until_ns(instrument))
         self._doubtful[instrument] = [one for one in found if one[1] > time_ns]
         return [one for one in found if one[1] <= time_ns]
 

@@ -80,10 +80,12 @@ class Keeper:
         """Ask for what is missing now."""
         now_ns, now_s = self._clock.now_ns(), self._clock.monotonic_s()
         for symbol in self._watch.all():
-            if self._scheduler.source_of(symbol, self._market.base) is None:
+            source = self._scheduler.source_of(symbol, self._market.base)
+            if source is None:
                 continue
             self._follow(symbol)
-            for start_ns, end_ns in self._market.take_doubtful(symbol, now_ns):
+            final_ns = now_ns - int(source.limits.settle_s * NS_PER_S)
+            for start_ns, end_ns in self._market.take_doubtful(symbol, final_ns):
                 self._ask(symbol, start_ns, end_ns, Priority.LIVE, replace=True)
             self._ask_live(symbol, now_ns, now_s)
             history = self._config.history

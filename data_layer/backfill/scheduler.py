@@ -50,6 +50,9 @@ class Scheduler:
         Gives the calendar of an instrument.
     changed : callable
         Told of each page that was stored: instrument, timeframe, page, what it changed, where it began.
+    built_until_ns : callable
+        Up to where bars of an instrument that are built from quotes are stored: nothing later is asked for, or a bar of
+        quotes would come over the one of the source.
     clock : Clock
         The host's.
     """
@@ -60,6 +63,7 @@ class Scheduler:
         do: StoreWork,
         calendar_of: Callable[[str], Calendar],
         changed: Callable[[str, Timeframe, BarPage, Stored, int], None],
+        built_until_ns: Callable[[str], int],
         clock: Clock,
         log: FilteringBoundLogger,
         rng: random.Random | None = None,
@@ -68,6 +72,7 @@ class Scheduler:
         self._do = do
         self._calendar_of = calendar_of
         self._changed = changed
+        self._built_until_ns = built_until_ns
         self._clock = clock
         self._log = log
         self.rng = rng or random.Random()
@@ -119,6 +124,7 @@ class Scheduler:
         calendar = self._calendar_of(instrument)
         chosen = self._chosen(instrument, timeframe, source)
         settled_ns = self._clock.now_ns() - int(chosen.limits.settle_s * NS_PER_S)
+        settled_ns = min(settled_ns, self._built_until_ns(instrument))
         start_ns = calendar.bar_open(start_ns, timeframe)
         end_ns = min(_aligned_up(end_ns, timeframe, calendar), calendar.bar_open(settled_ns, timeframe))
         if start_ns >= end_ns:

@@ -79,7 +79,9 @@ class Backfill:
         self._stores = stores
         self._sources = make_sources(fleet, fleet.calendar_of, clock)
         self._screener = fleet.sources[fleet.data.backfill.screener].screener if fleet.data.backfill.screener else None
-        self.scheduler = Scheduler(self._sources.bars, writer.do, fleet.calendar_of, self._changed, clock, log)
+        self.scheduler = Scheduler(
+            self._sources.bars, writer.do, fleet.calendar_of, self._changed, market.built_until_ns, clock, log
+        )
         self._watch = WatchList(_fixed(installation), directory / "screener.json", log)
         self._keeper = Keeper(fleet.data.backfill, self._watch, market, self.scheduler, self._sources.live, clock, log)
 

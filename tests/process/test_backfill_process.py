@@ -17,9 +17,10 @@ from atrader.messages.data import RequestBars
 from atrader.timeframes import Timeframe
 from data_layer.bars import aggregate
 from data_layer.client import DataClient
+from data_layer.store.market_sqlite import SqliteMarketReader
 from tests.support.bar_sources import market_bars, same, without
 from tests.support.candle_server import CandleServer
-from tests.support.data_layer import DataLayerProcess, wait_until
+from tests.support.data_layer import DataLayerProcess, Quotes, wait_until
 
 PAIR, KEY = "BTC/USDT", "BTC-USDT"
 ALWAYS = Calendar.get("24/7")
@@ -147,6 +148,35 @@ def test_a_revised_bar_is_announced_in_every_timeframe_that_is_published(tmp_pat
         ]
         found, _, _ = client.bars(PAIR, "1m", start_ns=start_ns, end_ns=start_ns + 5 * MINUTES)
         assert found.high.tolist().index(1000.0) == 1
+
+
+def test_bars_around_a_start_are_those_of_the_source_since_nobody_heard_all_their_quotes(
+    tmp_path: Path, server: CandleServer
+) -> None:
+    settings = fleet(server, keep=[PAIR], live_window="10s")
+    with DataLayerProcess(tmp_path, settings) as layer, DataClient(layer.home) as client:
+        quotes = Quotes(layer)
+        reader = None
+
+        def built() -> int:
+            quotes.send(5.0, symbol=PAIR)
+            return int((client.bars(PAIR, "1s")[0].close == 5.0).sum())
+
+        try:
+            wait_until(built, "a bar of quotes")
+            reader = SqliteMarketReader(layer.home.market_store)
+            wait_until(lambda: reader.revisions(PAIR, "1s"), "the bar of the start to be replaced")
+            wait_until(lambda: built() >= 3, "bars whose quotes were all heard")
+            [revision] = reader.revisions(PAIR, "1s")
+            assert (revision.source, len(revision.replaced), revision.replaced.close[0]) == ("backend", 1, 5.0)
+            begun_ns = int(revision.replaced.open_time_ns[0])
+            service = server.bars[KEY, "1s"]
+            at = int(service.open_time_ns.searchsorted(begun_ns))
+            assert same(reader.bars(PAIR, "1s", begun_ns, begun_ns + 1), service[at : at + 1])
+        finally:
+            quotes.close()
+            if reader is not None:
+                reader.close()
 
 
 def test_a_screener_names_what_is_kept_and_its_last_list_survives_it(tmp_path: Path, server: CandleServer) -> None:

@@ -61,6 +61,7 @@ class Bench:
             self.do,
             lambda _: FX,
             self.changed,
+            lambda _: 2**62,
             self.clock,
             structlog.get_logger(),
             random.Random(1),
