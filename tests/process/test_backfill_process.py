@@ -185,7 +185,7 @@ def test_a_screener_names_what_is_kept_and_its_last_list_survives_it(tmp_path: P
     kept = [("BTC/USDT", "screener"), ("ETH/USDT", "screener")]
     with DataLayerProcess(tmp_path, settings) as layer, DataClient(layer.home) as client:
         wait_until(lambda: [(one.instrument, one.reason) for one in client.watched()] == kept, "the screener's list")
-        wait_until(lambda: whole(client, count=30), "bars of what it picked")
+        wait_until(lambda: len(client.bars(PAIR, "1s")[0]) > 30, "bars of what it picked")
         assert "DOGE-USDT" in layer.log
         server.picked = ["ETH-USDT"]
         wait_until(lambda: [one.instrument for one in client.watched()] == ["ETH/USDT"], "the shorter list")
@@ -197,7 +197,7 @@ def test_a_screener_names_what_is_kept_and_its_last_list_survives_it(tmp_path: P
 def test_nothing_is_fetched_in_a_replay(tmp_path: Path, server: CandleServer) -> None:
     settings = fleet(server, keep=[PAIR])
     with DataLayerProcess(tmp_path, settings) as layer, DataClient(layer.home) as client:
-        wait_until(lambda: whole(client, count=30), "something to play")
+        wait_until(lambda: len(client.bars(PAIR, "1s")[0]) > 100, "something to play")
         layer.stop()  # in order: no request of its is under way afterwards
     asked = len(server.seen)
     settings["market"] = {"feed": "replay", "instruments": [PAIR], "replay": {"timeframe": "1s", "speed": 1}}
