@@ -38,6 +38,7 @@ class OutboxFile:
         self._loaded_seq, self.rows = _load(path)
         self.dropped = 0
         self._taken = 0
+        self._numbers_are_known = False  # to the history: those of this run count from its own
         self.last_seq = self._loaded_seq
         self._unsynced = False
         self._file: TextIO | None = None
@@ -69,12 +70,15 @@ class OutboxFile:
                 os.fdatasync(self._file.fileno())
 
     def reconcile(self, known_seq: int) -> None:
-        """Compare with what the history has of us; once, before anything is handed over in this run.
+        """Compare with what the history has of us, before anything is handed over in this run, and after a failure.
 
-        Rows of an earlier run with known numbers were taken. When the history knows more than our file gave away, the
-        file was lost or is an old copy, and the rows of this run get numbers above.
+        Rows with known numbers were taken. When the history knows more than our file gave away, the file was lost or is
+        an old copy, and the rows of this run get numbers above. The numbers of this run hold from the first comparison
+        on: a row whose answer was lost is known by its number and not another one.
         """
-        if known_seq <= self._loaded_seq:
+        given_seq = self.last_seq if self._numbers_are_known else self._loaded_seq
+        self._numbers_are_known = True
+        if known_seq <= given_seq:
             self.taken(known_seq)
             return
         fresh = [row for row in self.rows if row.seq > self._loaded_seq]
@@ -107,7 +111,11 @@ class OutboxFile:
         lines = [json.dumps({"last_seq": self.last_seq}), *(row.model_dump_json() for row in self.rows)]
         with contextlib.suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            draft.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+            with draft.open("w", encoding="utf-8") as file:
+                file.write("".join(f"{line}\n" for line in lines))
+                file.flush()
+                if self.rows:  # they may be on the disk already, and must not leave it
+                    os.fdatasync(file.fileno())
             os.replace(draft, self.path)
             self._close()
             self._file = self.path.open("a", encoding="utf-8")

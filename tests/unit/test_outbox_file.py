@@ -1,0 +1,50 @@
+"""Rows on their way to the history: their numbers, whatever answers get lost and whatever files do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from atrader.runtime.outbox_file import OutboxFile
+
+
+def _with_rows(path: Path, texts: str) -> OutboxFile:
+    outbox = OutboxFile(path)
+    for text in texts:
+        outbox.append("events", 1, {"text": text})
+    return outbox
+
+
+def _left(outbox: OutboxFile) -> list[tuple[int, object]]:
+    return [(row.seq, row.body["text"]) for row in outbox.rows]
+
+
+def test_rows_that_the_history_took_without_an_answer_are_not_handed_over_under_other_numbers(tmp_path: Path) -> None:
+    outbox = _with_rows(tmp_path / "outbox.jsonl", "ab")
+    outbox.reconcile(0)
+    outbox.append("events", 1, {"text": "c"})
+    outbox.reconcile(2)  # the answer was lost: a and b are there
+    assert _left(outbox) == [(3, "c")]
+    outbox.reconcile(3)
+    outbox.append("events", 1, {"text": "d"})
+    assert _left(outbox) == [(4, "d")]
+    outbox.close()
+
+
+def test_rows_of_a_run_whose_file_was_lost_get_numbers_above_those_the_history_knows(tmp_path: Path) -> None:
+    outbox = _with_rows(tmp_path / "outbox.jsonl", "ab")
+    outbox.reconcile(7)
+    assert _left(outbox) == [(8, "a"), (9, "b")]
+    outbox.reconcile(8)  # again, after a failure
+    assert _left(outbox) == [(9, "b")]
+    outbox.close()
+
+
+def test_rows_of_an_earlier_run_that_the_history_has_are_forgotten(tmp_path: Path) -> None:
+    _with_rows(tmp_path / "outbox.jsonl", "ab").close()
+    outbox = _with_rows(tmp_path / "outbox.jsonl", "c")
+    outbox.reconcile(1)
+    assert _left(outbox) == [(2, "b"), (3, "c")]
+    outbox.close()
+    again = OutboxFile(tmp_path / "outbox.jsonl")
+    assert again.last_seq == 3
+    again.close()
