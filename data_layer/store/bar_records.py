@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from atrader.market import Bars
-from data_layer.store.blobs import CHUNK_ROWS, pack, unpack
+from atrader.market import BAR_COLUMNS, Bars
+from data_layer.store.blobs import CHUNK_ROWS, block, columns_of, pack, unpack
 from data_layer.store.database import Database
 from data_layer.store.interface import BackfillRequest, Revision
 from data_layer.store.ranges import TimeRange, painted
@@ -81,11 +81,12 @@ class BarRecords:
         )
         with closing(db.stream(statement, (series, start_ns, end_ns))) as rows:
             for n, recorded_ns, source, crc32, data in rows:
-                bars = Bars.allocate(n)
+                room = block(len(BAR_COLUMNS), n)
                 try:
-                    unpack(data, crc32, bars.columns, slice(0, n))
+                    unpack(data, crc32, room, slice(0, n))
                 except ValueError as error:
                     raise db.damaged(str(error)) from error
+                bars = Bars(*columns_of(room, 1))
                 first, last = np.searchsorted(bars.open_time_ns, (start_ns, end_ns))
                 found.append(Revision(recorded_ns, source, bars[int(first) : int(last)]))
         return [one for one in found if len(one.replaced)]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from zlib_ng.zlib_ng import crc32 as crc32_of  # the crc32 of zlib, four times as fast
 
 CHUNK_ROWS = 4096
 """Rows of a full chunk: large enough to read fast, small enough to write often."""
@@ -15,11 +15,21 @@ CHUNK_ROWS = 4096
 def pack(columns: Sequence[NDArray[np.generic]]) -> tuple[bytes, int]:
     """Return the blob of columns (int64 or float64, equally long) and its crc32."""
     blob = b"".join(np.ascontiguousarray(column, column.dtype.newbyteorder("<")).tobytes() for column in columns)
-    return blob, zlib.crc32(blob)
+    return blob, crc32_of(blob)
 
 
-def unpack(blob: bytes, crc32: int, columns: Sequence[NDArray[np.generic]], where: slice) -> None:
-    """Write a blob into prepared columns at a place.
+def block(columns: int, rows: int) -> NDArray[np.int64]:
+    """Return room for columns, one a row; in one piece, because the system gives large pieces faster than many."""
+    return np.empty((columns, rows), np.int64)
+
+
+def columns_of(block: NDArray[np.int64], integers: int) -> tuple[NDArray[np.generic], ...]:
+    """Return the rows of a block as columns that share its memory: the first so many int64, the others float64."""
+    return *block[:integers], *block[integers:].view(np.float64)
+
+
+def unpack(blob: bytes, crc32: int, block: NDArray[np.int64], where: slice) -> None:
+    """Write a blob into a prepared block at a place.
 
     Parameters
     ----------
@@ -27,10 +37,10 @@ def unpack(blob: bytes, crc32: int, columns: Sequence[NDArray[np.generic]], wher
         As `pack` made it.
     crc32 : int
         Its checksum.
-    columns : sequence of ndarray
-        As many columns as were packed; their dtypes say how to read.
+    block : ndarray of int64, shape (columns, n)
+        As many columns as were packed; gets the eight bytes of each value as they are.
     where : slice
-        Rows to fill.
+        Which of the n to fill.
 
     Raises
     ------
@@ -38,10 +48,8 @@ def unpack(blob: bytes, crc32: int, columns: Sequence[NDArray[np.generic]], wher
         When checksum or length are wrong.
     """
     rows = where.stop - where.start
-    if len(blob) != rows * 8 * len(columns):
+    if len(blob) != rows * 8 * len(block):
         raise ValueError(f"a chunk of {rows} rows has {len(blob)} bytes")
-    if zlib.crc32(blob) != crc32:
+    if crc32_of(blob) != crc32:
         raise ValueError("a chunk has a wrong checksum")
-    for number, column in enumerate(columns):
-        little = column.dtype.newbyteorder("<")
-        column[where] = np.frombuffer(blob, little, rows, number * rows * 8)
+    block[:, where] = np.frombuffer(blob, np.dtype("<i8")).reshape(len(block), rows)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from data_layer.store.blobs import CHUNK_ROWS, pack, unpack
+from data_layer.store.blobs import CHUNK_ROWS, block, columns_of, pack, unpack
 from data_layer.store.database import DamagedPages, Database
 
 Columns = tuple[NDArray[np.generic], ...]
@@ -51,6 +51,7 @@ class ColumnTable:
         self._on_damage = on_damage
         self._tail_counts: dict[int, int] = {}  # by series, to count them seldom
         self._names = tuple(names)
+        self._integers = integers
         self._dtypes = [np.dtype(np.int64)] * integers + [np.dtype(np.float64)] * (len(names) - integers)
         self._chunks = f"{kind}_chunk"
         self._tail = f"{kind}_tail"
@@ -76,9 +77,9 @@ class ColumnTable:
             f" ORDER BY {self._time}, number",
             limits,
         ).fetchall()
-        columns = tuple(np.empty(total + len(tail), dtype) for dtype in self._dtypes)
-        total = self._read_into(db, where, limits, columns) if total else 0
-        columns = tuple(column[: total + len(tail)] for column in columns)
+        room = block(len(self._names), total + len(tail))
+        total = self._read_into(db, where, limits, room) if total else 0
+        columns = columns_of(room[:, : total + len(tail)], self._integers)
         for column, values in zip(columns, zip(*tail, strict=True), strict=False):
             column[total:] = values
         first, last = np.searchsorted(columns[0], (start_ns, end_ns))
@@ -149,9 +150,9 @@ class ColumnTable:
         where = f"FROM {self._chunks} WHERE series=? AND t1>=? AND t0<?"
         limits = (series, self._start_of_short_chunk(db, series, start_ns), end_ns)
         rows = int(db.execute(f"SELECT coalesce(sum(n), 0) {where}", limits).fetchone()[0])
-        old: Columns = tuple(np.empty(rows, dtype) for dtype in self._dtypes)
-        rows = self._read_into(db, where, limits, old)
-        old = tuple(column[:rows] for column in old)
+        room = block(len(self._names), rows)
+        rows = self._read_into(db, where, limits, room)
+        old = columns_of(room[:, :rows], self._integers)
         db.execute(f"DELETE {where}", limits)
         # What the tail has up to the last new row becomes part of the chunks: the tail stays the latest.
         old = self._tail_rows(db, series, end_ns, old)
@@ -183,19 +184,19 @@ class ColumnTable:
         """Read every chunk of a series; return those that are damaged, without telling `on_damage`."""
         bad: list[BadChunk] = []
         for chunk, crc32, data in self._stream(db, f"FROM {self._chunks} WHERE series=?", (series,), bad):
-            self._unpack(chunk, crc32, data, tuple(np.empty(chunk.rows, dtype) for dtype in self._dtypes), 0, bad)
+            self._unpack(chunk, crc32, data, block(len(self._names), chunk.rows), 0, bad)
         return bad
 
     def drop(self, db: Database, chunks: Sequence[BadChunk]) -> None:
         """Delete chunks, inside a transaction."""
         db.executemany(f"DELETE FROM {self._chunks} WHERE id=?", ((chunk.id,) for chunk in chunks))
 
-    def _read_into(self, db: Database, where: str, limits: Sequence[int], columns: Columns) -> int:
-        """Fill columns from the start with the rows of chunks; return how many rows there are."""
+    def _read_into(self, db: Database, where: str, limits: Sequence[int], room: NDArray[np.int64]) -> int:
+        """Fill a block from the start with the rows of chunks; return how many rows there are."""
         bad: list[BadChunk] = []
         place = 0
         for chunk, crc32, data in self._stream(db, where, limits, bad):
-            place += self._unpack(chunk, crc32, data, columns, place, bad)
+            place += self._unpack(chunk, crc32, data, room, place, bad)
         if bad:
             self._on_damage(bad)
         return place
@@ -228,11 +229,11 @@ class ColumnTable:
                 bad.append(chunk._replace(reason=error.message))
 
     def _unpack(
-        self, chunk: BadChunk, crc32: int, data: bytes, columns: Columns, place: int, bad: list[BadChunk]
+        self, chunk: BadChunk, crc32: int, data: bytes, room: NDArray[np.int64], place: int, bad: list[BadChunk]
     ) -> int:
-        """Write the rows of a chunk into columns; return how many, 0 when it is damaged and noted as such."""
+        """Write the rows of a chunk into a block; return how many, 0 when it is damaged and noted as such."""
         try:
-            unpack(data, crc32, columns, slice(place, place + chunk.rows))
+            unpack(data, crc32, room, slice(place, place + chunk.rows))
         except ValueError as error:
             bad.append(chunk._replace(reason=str(error)))
             return 0
