@@ -17,15 +17,16 @@ def test_columns_come_back_bit_by_bit_at_their_place_in_a_block():
     room[:] = 7
     unpack(blob, crc32, room, slice(1, 4))
     times, values = columns_of(room, 1)
-    assert times.dtype == np.int64 and values.dtype == np.float64
+    assert (times.dtype, values.dtype) == (np.int64, np.float64)
     assert times.tolist() == [7, *TIMES.tolist(), 7]
     assert values[1:4].tobytes() == VALUES.tobytes()
-    assert values.flags.c_contiguous and np.shares_memory(values, room)
+    assert values.flags.c_contiguous
+    assert np.shares_memory(values, room)
 
 
 def test_the_checksum_is_the_crc32_that_older_stores_hold():
     columns = (np.arange(4096, dtype=np.int64), np.linspace(0.0, 1.0, 4096))
-    blob, crc32 = pack(columns)
+    _, crc32 = pack(columns)
     assert crc32 == zlib.crc32(b"".join(column.tobytes() for column in columns))
 
 
