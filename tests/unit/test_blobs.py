@@ -17,7 +17,7 @@ def test_columns_come_back_bit_by_bit_at_their_place_in_a_block():
     room[:] = 7
     unpack(blob, crc32, room, slice(1, 4))
     times, values = columns_of(room, 1)
-    assert (times.dtype, values.dtype) == (np.int64, np.float64)
+    assert [column.dtype.str for column in (times, values)] == ["<i8", "<f8"]
     assert times.tolist() == [7, *TIMES.tolist(), 7]
     assert values[1:4].tobytes() == VALUES.tobytes()
     assert values.flags.c_contiguous
