@@ -10,16 +10,19 @@ what was traded. A power cut only means that one bar is handled again (docs/deci
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from atrader.errors import StrategyError
 
 _VERSION = 2
+_NOTES_BYTES: Final = 1 << 20  # a strategy of daily bars may note something at every quote
 
 
 @dataclass(slots=True)
@@ -70,8 +73,12 @@ class CheckpointFile:
         ------
         StrategyError
             When the strategy's state holds something JSON cannot; the files are as before.
+        OSError
+            When it cannot be written (disk full); the files are as before.
         """
-        record = _encode(checkpoint)
+        self._replace(_encode(checkpoint))
+
+    def _replace(self, record: bytes) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self._path.with_suffix(".new")
         temporary.write_bytes(record)
@@ -82,16 +89,24 @@ class CheckpointFile:
     def note(self, checkpoint: Checkpoint) -> None:
         """Note what is about to be handed over; survives a kill when it returns, in a tenth of the time of `save`.
 
+        Notes that have grown long are replaced by a checkpoint.
+
         Raises
         ------
-        StrategyError
+        StrategyError, OSError
             As `save`.
         """
         record = _encode(checkpoint)
         if self._fd is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._fd = os.open(self._notes, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        os.write(self._fd, record)
+            record = b"\n" + record  # what an earlier life left may end in the middle of a line
+        size = os.fstat(self._fd).st_size
+        if size + len(record) > _NOTES_BYTES:
+            self._replace(record.lstrip())
+        elif (written := os.write(self._fd, record)) < len(record):
+            os.ftruncate(self._fd, size)
+            raise OSError(errno.ENOSPC, f"only {written} of {len(record)} bytes fit", str(self._notes))
 
     def close(self) -> None:
         """Close the notes."""
@@ -130,7 +145,7 @@ class CheckpointFile:
             try:
                 yield _decode(line, magic)
             except (ValueError, KeyError, TypeError):
-                return  # cut off by a power cut: what was before it counts
+                continue  # cut off by a power cut, or of another magic number
 
 
 def _encode(checkpoint: Checkpoint) -> bytes:

@@ -67,6 +67,12 @@ class Desk:
         del self._waiting[keep:]
         return dropped
 
+    def refuse_opens(self, keep: int, reason: str) -> list[Order]:
+        """Drop the opens after the first ``keep`` of the kept intents; return them as orders that were refused."""
+        refused = [intent for intent in self._waiting[keep:] if intent.action == "open"]
+        self._waiting[keep:] = [intent for intent in self._waiting[keep:] if intent.action != "open"]
+        return [refused_order(intent, reason) for intent in refused]
+
     def hand_over(self) -> list[Order]:
         """Hand all kept intents over, in order, and return the orders that are news.
 

@@ -62,6 +62,7 @@ class Loop:
         self._timeframe = Timeframe.parse(context.timeframe)
         self._wants_ticks = type(strategy).on_tick is not EventStrategy.on_tick
         self._is_new = True
+        self._is_full = False  # the disk of the checkpoint
         self._synchronised = desk.answered
         self._progress = 0
         self._lag_s = 0.0
@@ -88,8 +89,9 @@ class Loop:
         if self._desk.gave_up:
             self._child.log.warning("not-handed-over", reason="told to stop while the gateway was away; noted")
             return
+        left = len(self._desk.waiting)  # no turn has come since the start: the next life has to hand it over
         self._call("on_stop", self._strategy.on_stop)
-        self._desk.drop()  # on_stop must not trade
+        self._desk.drop(left)  # on_stop must not trade
         self._save()
 
     def beat(self, phase: str) -> None:
@@ -211,27 +213,43 @@ class Loop:
         if self._call(what, call) == "failed":
             self._desk.drop(before)
             return
-        if len(self._desk.waiting) > before:
-            self._note()
-        if self._is_new:
-            return  # before the first turn nobody would know a price
-        news = self._desk.hand_over()
+        news: list[Order] = []
+        if len(self._desk.waiting) > before and not self._note():
+            # After a death nobody would know of them: what opens might be wanted twice, what closes has to go.
+            news = self._desk.refuse_opens(before, "not-noted")
+        if not self._is_new:  # before the first turn nobody would know a price
+            news += self._desk.hand_over()
         if news:
             self._tell(news, [])
 
-    def _note(self) -> None:
-        """Write down what is about to be handed over, as if its bar were done."""
+    def _note(self) -> bool:
+        """Write down what is about to be handed over, as if its bar were done; False when there is no room."""
         self._fill_memory()
-        pending = [intent.model_dump(mode="json") for intent in self._desk.waiting]
-        self._file.note(replace(self._memory, bar_open_time_ns=self._bar_ns, pending=pending))
+        noted = replace(self._memory, bar_open_time_ns=self._bar_ns)
+        return self._write(lambda: self._file.note(noted))
 
     def _save(self) -> None:
+        """Write the checkpoint; without room the next bar's has to do."""
         self._fill_memory()
-        self._file.save(self._memory)
+        self._write(lambda: self._file.save(self._memory))
+
+    def _write(self, write: Callable[[], None]) -> bool:
+        try:
+            write()
+        except OSError as error:
+            if not self._is_full:
+                self._child.log.error("checkpoint-not-written", reason=str(error), setting="make room on the disk")
+            self._is_full = True
+            return False
+        if self._is_full:
+            self._child.log.info("checkpoint-written-again")
+        self._is_full = False
+        return True
 
     def _fill_memory(self) -> None:
         self._memory.n = self._desk.n
         self._memory.state = self._context.state
+        self._memory.pending = [intent.model_dump(mode="json") for intent in self._desk.waiting]
         self._memory.number += 1
 
     def close(self) -> None:

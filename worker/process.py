@@ -6,6 +6,8 @@ import os
 import time
 from collections.abc import Callable
 
+from pydantic import ValidationError
+
 from atrader.bus import BeatSender, SyncCallClient
 from atrader.clock import MarketClock, SystemClock
 from atrader.configuration.fleet import Installation
@@ -105,7 +107,7 @@ class _Worker:
             if isinstance(self._clock, MarketClock):
                 self._clock.advance(self._data.replay().market_ns)
             self._retry(lambda: account.start(max(0, self._clock.now_ns() - _RECENT_NS)))
-            left, self._memory.pending = [Intent.model_validate(one) for one in self._memory.pending], []
+            left = self._left()
             desk = Desk(self._broker, self._view, max(self._memory.n, account.last_n), self._still_wanted, left)
             context = LiveContext(
                 config,
@@ -140,6 +142,21 @@ class _Worker:
         finally:
             market.close()
             account.close()
+
+    def _left(self) -> list[Intent]:
+        """Return what the last life was about to hand over, but for what this configuration would not want any more."""
+        left = []
+        for one in self._memory.pending:
+            try:
+                intent = Intent.model_validate(one)
+            except ValidationError as error:  # of another release: the worker must run all the same
+                self._child.log.error("noted-intent-unreadable", intent=one, reason=str(error))
+                continue
+            if intent.action == "open" and intent.instrument != self._config.instrument:
+                self._child.log.warning("noted-intent-dropped", intent=one, reason="the instrument is another one now")
+                continue
+            left.append(intent)
+        return left
 
     def close(self) -> None:
         """Hand over what is left for the history, close the sockets."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,6 +100,52 @@ def test_a_note_that_was_cut_off_is_passed_over(file: CheckpointFile, tmp_path: 
     notes = tmp_path / "eurusd.notes"
     notes.write_bytes(notes.read_bytes()[:-cut])
     assert file.load("eurusd", 7) == (whole, None)
+
+
+@pytest.mark.parametrize("cut", [2, 20])
+def test_a_note_behind_one_that_was_cut_off_counts(file: CheckpointFile, tmp_path: Path, cut: int) -> None:
+    file.note(Checkpoint("eurusd", 7, 1, 1, {}, [{"n": 1}], number=1))
+    notes = tmp_path / "eurusd.notes"
+    notes.write_bytes(notes.read_bytes()[:-cut])
+    second = CheckpointFile(tmp_path / "eurusd.json")
+    noted = Checkpoint("eurusd", 7, 1, 2, {}, [{"n": 2}], number=2)
+    second.note(noted)
+    second.close()
+    assert file.load("eurusd", 7) == (noted, None)
+
+
+def test_a_note_that_fits_only_in_part_is_an_error_and_hides_no_later_one(
+    file: CheckpointFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, last = (Checkpoint("eurusd", 7, 1, n, {}, [{"n": n}], number=n) for n in (1, 3))
+    file.note(first)
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:20]))
+    with pytest.raises(OSError, match="20 of"):
+        file.note(Checkpoint("eurusd", 7, 1, 2, {}, [{"n": 2}], number=2))
+    monkeypatch.undo()
+    assert file.load("eurusd", 7) == (first, None)
+    file.note(last)
+    assert file.load("eurusd", 7) == (last, None)
+
+
+def test_notes_of_another_magic_number_hide_none_of_ours(file: CheckpointFile, tmp_path: Path) -> None:
+    file.note(Checkpoint("eurusd", 6, 1, 1, {}, [{"n": 1}], number=9))
+    noted = Checkpoint("eurusd", 7, 1, 2, {}, [{"n": 2}], number=1)
+    file.note(noted)
+    assert file.load("eurusd", 7) == (noted, None)
+
+
+def test_notes_of_a_strategy_that_notes_at_every_quote_of_a_long_bar_stay_small(
+    file: CheckpointFile, tmp_path: Path
+) -> None:
+    """A daily bar has a hundred thousand quotes, and a checkpoint comes with the bar."""
+    state: dict[str, object] = {"levels": list(range(2000))}
+    for number in range(1, 1001):
+        noted = Checkpoint("eurusd", 7, 1, number, state, [{"n": number}], number=number)
+        file.note(noted)
+    assert (tmp_path / "eurusd.notes").stat().st_size < 2_000_000
+    assert file.load("eurusd", 7) == (noted, None)
 
 
 def test_a_checkpoint_of_the_first_version_is_read(file: CheckpointFile, tmp_path: Path) -> None:

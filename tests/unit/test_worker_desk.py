@@ -74,3 +74,15 @@ def test_an_answer_at_once_that_says_later_is_not_asked_for_in_a_hot_loop(monkey
     at.note(WISH)
     at.hand_over()
     assert pauses == [0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0]
+
+
+def test_opens_that_could_not_be_noted_are_refused_and_exits_go_on() -> None:
+    gateway = Gateway()
+    at = desk(gateway)
+    at.note(WISH)
+    at.note(WISH)
+    at.note({**WISH, "action": "close", "trade_id": "t1", "side": None})
+    (refused,) = at.refuse_opens(1, "not-noted")
+    assert (refused.intent.n, refused.state, refused.reason) == (6, OrderState.REJECTED, "not-noted")
+    at.hand_over()
+    assert [(intent.n, intent.action) for intent in gateway.seen] == [(5, "open"), (7, "close")]
