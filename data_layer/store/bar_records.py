@@ -32,8 +32,6 @@ class BarRecords:
     def paint(self, db: Database, series: int, kind: RangeKind, new: TimeRange) -> None:
         """Put a range over those that are there; ranges of one source become one where they may."""
         over_holes = kind == "origin"
-        if over_holes and self._extended(db, series, new):
-            return
         low_ns, high_ns = new.start_ns, new.end_ns
         if over_holes:  # the next ones on either side count too
             low_ns, high_ns = db.execute(
@@ -53,15 +51,6 @@ class BarRecords:
             return
         db.execute(f"DELETE FROM bar_range WHERE {touched}", limits)
         db.executemany("INSERT INTO bar_range VALUES (?, ?, ?, ?, ?)", ((series, kind, *one) for one in ranges))
-
-    def _extended(self, db: Database, series: int, new: TimeRange) -> bool:
-        """Lengthen the last origin when the new one goes on from it, as with each live bar; tell whether it did."""
-        done = db.execute(
-            "UPDATE bar_range SET end_ns=? WHERE series=? AND kind='origin' AND source=? AND end_ns<=?"
-            " AND start_ns=(SELECT max(start_ns) FROM bar_range WHERE series=? AND kind='origin')",
-            (new.end_ns, series, new.source, new.start_ns, series),
-        )
-        return done.rowcount == 1
 
     def forget_answers(self, db: Database, series: int, start_ns: int, end_ns: int) -> None:
         """Forget that somebody has told everything about a time; what was answered beside it stays."""

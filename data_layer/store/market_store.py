@@ -13,12 +13,13 @@ from atrader.market import BAR_COLUMNS, Bar, Bars, Tick
 from atrader.messages.data import SeriesInfo, Stored
 from atrader.timeframes import Timeframe
 from data_layer.store.bar_merge import merged
-from data_layer.store.bar_records import BarRecords, RangeKind
+from data_layer.store.bar_records import BarRecords
 from data_layer.store.column_table import BadChunk, ColumnTable
 from data_layer.store.damage import say_damage
 from data_layer.store.database import Database
 from data_layer.store.interface import BackfillRequest, Damage, MarketBatch, Revision
 from data_layer.store.market_schema import TICK_COLUMNS
+from data_layer.store.origins import Origins
 from data_layer.store.ranges import TimeRange
 
 _TICKS: Final = "ticks"  # in place of a timeframe
@@ -82,6 +83,7 @@ class SqlMarketReader:
         self._bars = ColumnTable("bar", BAR_COLUMNS, 1, self._found_damage)
         self._ticks = ColumnTable("tick", TICK_COLUMNS, 2, self._found_damage)
         self._records = BarRecords()
+        self._origins = Origins(self._bars, self._records)
         self._told: set[tuple[int, int]] = set()
         self.on_damage: Callable[[Damage], None] = say_damage
 
@@ -97,7 +99,7 @@ class SqlMarketReader:
             if extent is not None and extent[0]:
                 shown = dict(zip(("count", "first_ns", "last_ns"), extent, strict=True))
                 found.append(SeriesInfo(instrument=symbol, timeframe=frame, source=source, **shown))
-        return sorted(found, key=lambda one: (one.instrument, _length(one.timeframe)))
+        return sorted(found, key=lambda one: (one.instrument, _length_ns(one.timeframe)))
 
     @_reading
     def bars(self, instrument: str, timeframe: str, start_ns: int | None = None, end_ns: int | None = None) -> Bars:
@@ -126,17 +128,21 @@ class SqlMarketReader:
         ).fetchall()
         return {row[0]: Bar(*row[1:]) for row in rows}
 
+    @_reading
     def origins(
         self, instrument: str, timeframe: str, start_ns: int | None = None, end_ns: int | None = None
     ) -> list[TimeRange]:
         """Return who brought the bars, as ranges that overlap ``[start_ns, end_ns)``, oldest first."""
-        return self._ranges(instrument, timeframe, "origin", start_ns, end_ns)
+        number, length_ns = self._find(instrument, timeframe), _length_ns(timeframe)
+        return [] if number is None else self._origins.ranges(self._db, number, length_ns, *_period(start_ns, end_ns))
 
+    @_reading
     def answered(
         self, instrument: str, timeframe: str, start_ns: int | None = None, end_ns: int | None = None
     ) -> list[TimeRange]:
         """Return the ranges that a source has told everything about, oldest first: what is missing there is no gap."""
-        return self._ranges(instrument, timeframe, "answered", start_ns, end_ns)
+        number, period = self._find(instrument, timeframe), _period(start_ns, end_ns)
+        return [] if number is None else self._records.ranges(self._db, number, "answered", *period)
 
     @_reading
     def revisions(
@@ -197,13 +203,6 @@ class SqlMarketReader:
 
     def _table(self, timeframe: str) -> ColumnTable:
         return self._ticks if timeframe == _TICKS else self._bars
-
-    @_reading
-    def _ranges(
-        self, instrument: str, timeframe: str, kind: RangeKind, start_ns: int | None, end_ns: int | None
-    ) -> list[TimeRange]:
-        number = self._find(instrument, timeframe)
-        return [] if number is None else self._records.ranges(self._db, number, kind, *_period(start_ns, end_ns))
 
     def _fact(self, name: str) -> str | None:
         row = self._db.execute("SELECT value FROM facts WHERE name=?", (name,)).fetchone()
@@ -314,14 +313,15 @@ class SqlMarketStore(SqlMarketReader):
 
     def _put(self, number: int, timeframe: str, source: str, bars: Bars, *, keep: bool) -> Stored:
         """Merge bars into a series, inside a transaction."""
-        length_ns = Timeframe.parse(timeframe).seconds * NS_PER_S
+        length_ns = _length_ns(timeframe)
+        self._origins.close(self._db, number, self._bars.last_ns(self._db, number) + length_ns)
         first_ns, end_ns = int(bars.open_time_ns[0]), int(bars.open_time_ns[-1]) + 1
         merge = merged(Bars(*self._bars.read(self._db, number, first_ns, end_ns)), bars, length_ns, keep=keep)
         if merge.stored.changed is not None:
             self._bars.replace(self._db, number, first_ns, end_ns, merge.bars.columns)
         self._records.revise(self._db, number, Revision(self._clock.now_ns(), source, merge.replaced))
         for start_ns, stop_ns in merge.taken:
-            self._records.paint(self._db, number, "origin", TimeRange(start_ns, stop_ns, source))
+            self._origins.paint(self._db, number, TimeRange(start_ns, stop_ns, source))
         return merge.stored
 
     def _write_bars(self, instrument: str, timeframe: str, source: str, bars: list[Bar]) -> None:
@@ -335,9 +335,8 @@ class SqlMarketStore(SqlMarketReader):
         if new:
             self._bars.append(self._db, number, new)
             self._bars.roll(self._db, number, len(new))
-            times = [bar.open_time_ns for bar in new]
-            end_ns = max(times) + Timeframe.parse(timeframe).seconds * NS_PER_S
-            self._records.paint(self._db, number, "origin", TimeRange(min(times), end_ns, source))
+            first_ns = min(bar.open_time_ns for bar in new)
+            self._origins.follow(self._db, number, _length_ns(timeframe), last_ns, first_ns, source)
 
     def _is_new(self, batch: str) -> bool:
         """Tell whether the quotes of a batch are not stored yet; and note that they are."""
@@ -394,5 +393,5 @@ def _open_time(bar: Bar) -> int:
     return bar.open_time_ns
 
 
-def _length(timeframe: str) -> int:
-    return 0 if timeframe == _TICKS else Timeframe.parse(timeframe).seconds
+def _length_ns(timeframe: str) -> int:
+    return 0 if timeframe == _TICKS else Timeframe.parse(timeframe).seconds * NS_PER_S

@@ -102,6 +102,49 @@ def test_each_bar_has_the_source_that_brought_it(store: MarketStore, reader: Mar
     assert reader.origins("GBP/USD", "1m") == []
 
 
+def test_the_origin_of_live_bars_ends_with_the_last_of_them(store: MarketStore, reader: MarketReader) -> None:
+    def at(minute: int) -> int:
+        return START + minute * MINUTE
+
+    def feed(source: str, *minutes: int) -> None:
+        bars = [("EUR/USD", make_bars(1, first=minute).row(0)) for minute in minutes]
+        store.write(MarketBatch("1m", source, bars, [], {}))
+
+    feed("a", 0)
+    feed("a", 1)
+    feed("a", 4)
+    assert reader.origins("EUR/USD", "1m") == [TimeRange(at(0), at(5), "a")]
+    assert reader.origins("EUR/USD", "1m", at(5)) == []
+    feed("b", 6, 7)
+    feed("b", 8)
+    assert reader.origins("EUR/USD", "1m") == [TimeRange(at(0), at(5), "a"), TimeRange(at(6), at(9), "b")]
+    feed("a", 2)  # late: in the middle of what there is
+    feed("b", 9)
+    store.put_bars("EUR/USD", "1m", "c", make_bars(2, first=12))
+    assert reader.origins("EUR/USD", "1m", at(5)) == [TimeRange(at(6), at(10), "b"), TimeRange(at(12), at(14), "c")]
+    feed("b", 14)
+    assert reader.origins("EUR/USD", "1m", at(12)) == [TimeRange(at(12), at(14), "c"), TimeRange(at(14), at(15), "b")]
+    store.put_bars("EUR/USD", "1m", "b", make_bars(1, first=14, price=7.0))
+    store.put_bars("EUR/USD", "1m", "c", make_bars(4, first=14, price=9.0))
+    assert reader.origins("EUR/USD", "1m", at(10)) == [TimeRange(at(12), at(18), "c")]
+
+
+def test_one_more_live_bar_writes_one_page(tmp_path: Path) -> None:
+    path = tmp_path / "market.db"
+    log = path.with_name("market.db-wal")
+    store = SqliteMarketStore(path, "test")
+    try:
+        store.write(live(make_bars(1).row(0)))
+        sizes = []
+        for minute in range(1, 4):
+            store.write(live(make_bars(1, first=minute).row(0)))
+            sizes.append(log.stat().st_size)
+        page_bytes = int.from_bytes(log.read_bytes()[8:12], "big")
+        assert np.diff(sizes).tolist() == [page_bytes + 24] * 2
+    finally:
+        store.close()
+
+
 def test_what_a_source_answered_completely_is_remembered(store: MarketStore, reader: MarketReader) -> None:
     store.put_bars("EUR/USD", "1m", "a", Bars.empty(), answered=(START, START + MINUTE))
     store.put_bars("EUR/USD", "1m", "a", make_bars(1, first=1), answered=(START + MINUTE, START + 2 * MINUTE))
