@@ -15,7 +15,7 @@ from atrader.clock import NS_PER_S, MarketClock, SteadyClock, SystemClock
 from atrader.configuration.fleet import Installation
 from atrader.configuration.home import Home
 from atrader.configuration.tcp_url import BULK, CALL, STREAM, service_url
-from atrader.errors import Rejected
+from atrader.errors import Rejected, StoreUnavailable
 from atrader.runtime.outbox_file import OutboxFile
 from atrader.timeframes import Timeframe
 from data_layer.archive import HistoryView
@@ -29,6 +29,7 @@ from data_layer.live_market import Completed, LiveMarket
 from data_layer.market_writer import MarketWriter
 from data_layer.open_stores import OpenStores
 from data_layer.operations.runner import RunningAccess
+from data_layer.prompt_bars import PATIENCE_S, PromptBars
 from data_layer.service import Receiver, Service
 from data_layer.shared import SUPPORTED, BarShare, PriceTable
 from data_layer.sink import Sink, Source
@@ -84,9 +85,8 @@ class DataLayer:
         base = Timeframe.parse((self._feed.timeframe if self._feed else None) or config.base_timeframe)
         self._keys = server_keys(home, installation.fleet.bus)
         self.stream = StreamServer(home.endpoint("data.stream"), keep=0)  # what was missed is asked for as bars
-        self.market = LiveMarket(
-            self.stream, BarLibrary(stores.market_reader, self._calendar_of), self._calendar_of, base, self._settled_ns
-        )
+        self._stored = PromptBars(BarLibrary(stores.market_reader, self._calendar_of))
+        self.market = LiveMarket(self.stream, self._stored, self._calendar_of, base, self._settled_ns)
         self._sink = Sink(self.market, self.stream, self._feed, self._replay_clock)
         guard = DiskGuard(stores.place.directory, config)
         self._market_writer = MarketWriter(
@@ -117,6 +117,7 @@ class DataLayer:
             Returns when the process is told to stop.
         """
         async with AsyncExitStack() as stack:
+            stack.callback(self._stored.close)
             stack.callback(self.stream.close)
             remote = self._remote(STREAM)
             if remote is not None:
@@ -126,6 +127,8 @@ class DataLayer:
             stack.push_async_callback(self._history_writer.close)
             self._prepare()
             await self._serve(stack)
+            if not self._is_replay:
+                self._stored.patience_s = PATIENCE_S
             self._log.info("serving", feed=self._feed.name if self._feed else "none", base=self.market.base.name)
             try:
                 await self._work(beat, stop_requested)
@@ -289,6 +292,7 @@ class DataLayer:
     async def _heartbeats(self) -> None:
         while True:
             self.stream.heartbeat_when_due()
+            self.market.renew_what_is_stale()
             if self._backfill is not None:
                 self._under_way = self._backfill.under_way()
             if self.market.bar_share is not None:
@@ -299,7 +303,7 @@ class DataLayer:
         loop = asyncio.get_running_loop()
 
         def subscribe(instrument: str, timeframe: Timeframe) -> None:
-            with suppress(Rejected):  # they cannot be built from base bars: then they are never shared
+            with suppress(Rejected, StoreUnavailable):  # not to be built from base bars, or not now: then not shared
                 self.market.subscribe(instrument, timeframe)
 
         def soon(instrument: str, timeframe: Timeframe) -> None:

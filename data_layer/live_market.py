@@ -13,11 +13,13 @@ import numpy as np
 from atrader.bus import StreamServer
 from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S
-from atrader.errors import ConfigError, Rejected, StoreUnavailable
+from atrader.errors import ConfigError, StoreUnavailable
 from atrader.market import BAR, REVISION, TICK, Bar, Bars, Tick, bar_topic, revision_topic, tick_topic
 from atrader.timeframes import Timeframe
-from data_layer.bars import BarBuilder, BarLibrary, IncrementalAggregator, divides
+from data_layer.bars import BarBuilder
+from data_layer.longer_bars import LongerBars
 from data_layer.prices import LastPrices, is_sound
+from data_layer.prompt_bars import PromptBars
 from data_layer.shared import BarShare, PriceTable
 
 MAX_WAITING: Final = 50_000
@@ -78,7 +80,7 @@ class LiveMarket:
     ----------
     stream : StreamServer
         Where ticks and bars are published.
-    library : BarLibrary
+    stored : PromptBars
         Stored bars, to go on from.
     calendar_of : callable
         Gives the calendar of an instrument, `ConfigError` for one that nobody knows.
@@ -104,17 +106,17 @@ class LiveMarket:
     def __init__(
         self,
         stream: StreamServer,
-        library: BarLibrary,
+        stored: PromptBars,
         calendar_of: Callable[[str], Calendar],
         base: Timeframe,
         now_ns: Callable[[], int],
     ) -> None:
         self._stream = stream
-        self._library = library
+        self._stored = stored
         self._calendar_of = calendar_of
         self._now_ns = now_ns
         self._fed: dict[str, _Fed] = {}
-        self._aggregators: dict[str, dict[str, IncrementalAggregator]] = {}
+        self._longer = LongerBars(base, calendar_of, self._published)
         self._waiting: dict[str, list[Bar]] = {}
         self._revisions: Counter[str] = Counter()
         self._doubtful: dict[str, list[tuple[int, int]]] = {}
@@ -126,8 +128,6 @@ class LiveMarket:
         self.counters: Counter[str] = Counter()
         self.latest: dict[str, int] = {}
         self.hand_over: Callable[[Completed], None] = self._publish_at_once
-
-    # -- quotes and bars in -------------------------------------------------------------------------------------
 
     def resume(self, instrument: str, complete_until_ns: int, forming: Bar | None) -> None:
         """Go on where a predecessor stopped: with its forming bar, and without opening a stored bar again."""
@@ -167,10 +167,18 @@ class LiveMarket:
         self._feed(instrument).ready_made.append(bar)
 
     def follow(self, instrument: str) -> None:
-        """Publish what a bar source tells of an instrument (see `told`) instead of bars built from quotes."""
+        """Publish what a bar source tells of an instrument (see `told`) instead of bars built from quotes.
+
+        A second time changes nothing. While the store does not answer nothing does: to be repeated.
+        """
         fed = self._feed(instrument)
+        if fed.follows:
+            return  # what is stored by now may still have to be told
+        try:
+            last = self._stored.bars(instrument, self.base, count=1, horizon_ns=self._now_ns())
+        except StoreUnavailable:
+            return
         fed.follows = True
-        last = self._library.bars(instrument, self.base, count=1, horizon_ns=self._now_ns())
         if len(last):
             fed.horizon_ns = fed.emitted_ns = fed.calendar.next_bar_open(int(last.open_time_ns[0]), self.base)
 
@@ -234,8 +242,6 @@ class LiveMarket:
         """Return the bars that form now, by instrument."""
         return {symbol: fed.builder.forming for symbol, fed in self._fed.items() if fed.builder.forming is not None}
 
-    # -- bars out -----------------------------------------------------------------------------------------------
-
     def subscribe(self, instrument: str, timeframe: Timeframe) -> None:
         """Build and publish the bars of a longer timeframe from now on; a second time changes nothing.
 
@@ -245,25 +251,14 @@ class LiveMarket:
             When they cannot be built from the base bars.
         ConfigError
             When nobody knows the instrument.
+        StoreUnavailable
+            When the store does not answer; may be repeated.
         """
-        aggregators = self._aggregators.setdefault(instrument, {})
-        if timeframe == self.base or timeframe.name in aggregators:
-            return
-        if not divides(self.base, timeframe):
-            raise Rejected(
-                f"{timeframe} bars cannot be built from the {self.base} bars of this fleet (data.base_timeframe)",
-                details={"reason": "timeframe"},
-            )
-        calendar = self._calendar_of(instrument)
-        aggregator = IncrementalAggregator(self.base, timeframe, calendar)
-        horizon_ns = self._horizon_ns(instrument)
-        start_ns = calendar.bar_open(horizon_ns, timeframe)
-        stored = self._library.bars(instrument, self.base, start_ns=start_ns, horizon_ns=horizon_ns)
-        begun = {bar.open_time_ns: bar for bar in self._waiting.get(instrument, ()) if bar.open_time_ns >= start_ns}
-        begun |= {bar.open_time_ns: bar for bar in map(stored.row, range(len(stored)))}
-        for _, bar in sorted(begun.items()):
-            aggregator.add(bar)
-        aggregators[timeframe.name] = aggregator
+        self._longer.subscribe(instrument, timeframe, self._horizon_ns(instrument))
+
+    def renew_what_is_stale(self) -> None:
+        """Build longer bars again whose base bars were revised while the store was away."""
+        self._longer.renew_what_is_stale(self._horizon_ns)
 
     def publish(self, completed: Completed, *, stored: bool) -> None:
         """Publish base bars and the longer ones that they complete.
@@ -281,10 +276,8 @@ class LiveMarket:
                 del waiting[:-MAX_WAITING]
             for bar in bars:
                 self._publish(instrument, self.base.name, bar)
-            for timeframe, aggregator in self._aggregators.get(instrument, {}).items():
-                longer = [done for bar in bars for done in aggregator.add(bar)]
-                for bar in longer + aggregator.advance(horizon_ns):
-                    self._publish(instrument, timeframe, bar)
+            for timeframe, longer in self._longer.add(instrument, bars, horizon_ns):
+                self._publish(instrument, timeframe, longer)
             fed = self._fed.get(instrument)
             if fed is not None:
                 fed.horizon_ns = max(fed.horizon_ns, horizon_ns)
@@ -295,7 +288,7 @@ class LiveMarket:
 
     def publishes(self, instrument: str, timeframe: Timeframe) -> bool:
         """Tell whether the bars of a timeframe are published as they complete; from any thread."""
-        return timeframe == self.base or timeframe.name in self._aggregators.get(instrument, ())
+        return timeframe == self.base or self._longer.has(instrument, timeframe)
 
     def snapshot(self, instrument: str, timeframe: Timeframe) -> Snapshot:
         """Return what a query has to know; from any thread."""
@@ -325,17 +318,16 @@ class LiveMarket:
             self._revisions[instrument] += 1
             if self.bar_share is not None:
                 self.bar_share.drop(instrument)
-            self._library.forget(instrument)
+            self._stored.forget(instrument)
             horizon_ns = self._horizon_ns(instrument)
-            timeframes = [self.base, *map(Timeframe.parse, self._aggregators.get(instrument, {}))]
+            timeframes = [self.base, *self._longer.timeframes(instrument)]
         calendar = self._calendar_of(instrument)
         for timeframe in timeframes:
             first_ns = calendar.bar_open(start_ns, timeframe)
             stop_ns = calendar.next_bar_open(end_ns - 1, timeframe)
             forming_ns = calendar.bar_open(horizon_ns, timeframe)
             if timeframe != self.base and stop_ns > forming_ns:
-                del self._aggregators[instrument][timeframe.name]
-                self.subscribe(instrument, timeframe)
+                self._longer.renew(instrument, timeframe, horizon_ns)
             if first_ns < forming_ns:
                 values = (instrument, timeframe.name, first_ns, min(stop_ns, forming_ns), bars)
                 self._stream.publish(revision_topic(instrument, timeframe.name), REVISION, values)
@@ -344,7 +336,14 @@ class LiveMarket:
     def late(self) -> int:
         """Quotes and bars that came after their bar was complete."""
         builders = sum(fed.builder.late for fed in self._fed.values())
-        return builders + sum(one.late for frames in self._aggregators.values() for one in frames.values())
+        return builders + self._longer.late
+
+    def _published(self, instrument: str, start_ns: int, horizon_ns: int) -> list[Bar]:
+        """Return the base bars of a period, from the store and from memory."""
+        stored = self._stored.bars(instrument, self.base, start_ns=start_ns, horizon_ns=horizon_ns)
+        known = {bar.open_time_ns: bar for bar in self._waiting.get(instrument, ()) if bar.open_time_ns >= start_ns}
+        known |= {bar.open_time_ns: bar for bar in map(stored.row, range(len(stored)))}
+        return [bar for _, bar in sorted(known.items())]
 
     def _horizon_ns(self, instrument: str) -> int:
         fed = self._fed.get(instrument)
@@ -377,7 +376,7 @@ class LiveMarket:
             now_ns = self._now_ns()
             calendar = self._calendar_of(instrument)
             try:
-                last = self._library.bars(instrument, self.base, count=1, horizon_ns=now_ns)
+                last = self._stored.bars(instrument, self.base, count=1, horizon_ns=now_ns)
                 until_ns = calendar.next_bar_open(int(last.open_time_ns[0]), self.base) if len(last) else 0
             except StoreUnavailable:  # nobody knows what is stored of the present bar: begin with the next one
                 until_ns = calendar.next_bar_open(calendar.bar_open(now_ns, self.base), self.base)

@@ -13,6 +13,7 @@ from atrader.market import Tick
 from atrader.timeframes import Timeframe
 from data_layer.bars import BarLibrary
 from data_layer.live_market import LiveMarket
+from data_layer.prompt_bars import PromptBars
 from data_layer.shared import NotShared, PriceReader, PriceTable
 from data_layer.store.market_sqlite import SqliteMarketStore
 
@@ -21,8 +22,8 @@ def test_prices_go_on_by_the_bus_when_their_table_cannot_grow(tmp_path: Path, mo
     store = SqliteMarketStore(tmp_path / "market.db", "a test", 1.0)
     stream = StreamServer(f"ipc://{tmp_path}/stream")
     calendar = Calendar.get("24/7")
-    library = BarLibrary(store, lambda _: calendar)
-    market = LiveMarket(stream, library, lambda _: calendar, Timeframe.parse("1m"), host_now_ns)
+    stored = PromptBars(BarLibrary(store, lambda _: calendar))
+    market = LiveMarket(stream, stored, lambda _: calendar, Timeframe.parse("1m"), host_now_ns)
     market.price_table = PriceTable(stream.epoch, slots=2)
     reader = PriceReader()
     reader.attach(market.price_table.where())
@@ -40,6 +41,7 @@ def test_prices_go_on_by_the_bus_when_their_table_cannot_grow(tmp_path: Path, mo
         reader.read("A/B")
     market.beat()  # nothing is left to beat
     market.close_prices()
+    stored.close()
     stream.close()
     store.close()
     close_context()

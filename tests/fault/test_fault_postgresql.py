@@ -6,14 +6,16 @@ import random
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from atrader.bus import close_context
+from atrader.clock import host_now_ns
 from atrader.configuration.home import Home
-from atrader.errors import AtraderError
+from atrader.errors import AtraderError, StoreUnavailable
 from atrader.exit_codes import ExitCode
 from atrader.market import Bars
 from atrader.messages.data import QueryHistory
@@ -22,7 +24,7 @@ from data_layer.client import DataClient
 from data_layer.offline import open_market
 from tests.fixtures import make_stores as made
 from tests.support.books import check_books, history_rows, orders_so_far, wait_until_decided
-from tests.support.data_layer import DataLayerProcess
+from tests.support.data_layer import DataLayerProcess, Quotes, wait_until
 from tests.support.fleet import Fleet, wait_for
 from tests.support.postgresql import PostgresServer, database, started
 
@@ -83,6 +85,46 @@ def test_a_server_killed_while_a_fleet_trades_stops_no_order_and_costs_no_histor
         assert np.all(np.diff(times) == 10**9), "a bar for each second of the market, also of those without a store"
     finally:
         fleet.end()
+
+
+def test_a_server_that_hangs_without_a_word_holds_no_price_up_and_no_bar_of_quotes_is_lost(
+    server: PostgresServer, url: str, tmp_path: Path
+) -> None:
+    with layer_on(url, tmp_path / "home") as layer, DataClient(layer.home, timeout_s=10) as client:
+        quotes = Quotes(layer)
+        quotes.until(lambda: client.bars("EUR/USD", "1s", count=1)[0], "a bar")
+        server.freeze()
+        try:
+            began_ns = host_now_ns()
+            for symbol in ("GBP/USD", "USD/JPY", "AUD/USD", "EUR/USD"):  # three of them for the first time
+                quotes.send(1.25, symbol=symbol)
+                wait_until(partial(_is_priced_since, client, symbol, began_ns), f"the price of {symbol}")
+            with pytest.raises(StoreUnavailable):
+                client.subscribe_bars("EUR/USD", "1m")
+            quotes.until(lambda: host_now_ns() > began_ns + 3 * 10**9, "three seconds")
+        finally:
+            server.thaw()
+        wait_until(lambda: _subscribes(client), "the store to answer")
+        last_ns = host_now_ns()
+        quotes.until(lambda: client.bars("EUR/USD", "1s", start_ns=last_ns)[0], "a bar of the time after it")
+        times = client.bars("EUR/USD", "1s", start_ns=began_ns, mapped=False)[0].open_time_ns
+        assert len(times) > 3
+        assert np.all(np.diff(times) == 10**9)
+        quotes.close()
+        assert layer.stop() == 0
+
+
+def _subscribes(client: DataClient) -> bool:
+    try:
+        client.subscribe_bars("EUR/USD", "1m")
+    except StoreUnavailable:
+        return False
+    return True
+
+
+def _is_priced_since(client: DataClient, symbol: str, time_ns: int) -> bool:
+    price = client.last_price(symbol)
+    return price is not None and price.time_ns >= time_ns
 
 
 def test_a_second_data_layer_on_one_store_is_refused_and_told_who_has_it(url: str, tmp_path: Path) -> None:

@@ -134,6 +134,21 @@ class PostgresServer:
         self._process.wait(10)
         self._process = None
 
+    def freeze(self) -> None:
+        """Let it hang without a word: connections stay, nobody answers."""
+        assert self._process is not None
+        master = psutil.Process(self._process.pid)
+        master.suspend()  # first: it makes no more processes
+        for process in master.children(recursive=True):
+            process.suspend()
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        assert self._process is not None
+        master = psutil.Process(self._process.pid)
+        for process in [*master.children(recursive=True), master]:
+            process.resume()
+
     def close(self) -> None:
         """Stop and remove everything."""
         self.stop(signal.SIGQUIT)
