@@ -137,10 +137,13 @@ class MarketWriter:
 
     async def close(self) -> None:
         """Write what is left and close the store."""
-        if self._running is not None:
-            await asyncio.wait({self._running})
         self._retry_s = 0.0
-        await self.flush()
+        while True:
+            if self._running is not None:
+                await asyncio.wait({self._running})
+            await self.flush()  # what was under way, what came meanwhile, and quotes of more than one batch
+            if self._retry_s or not (self._running or self._news.is_set() or self._ticks):
+                break
         await self.do(_close)
         self._pool.shutdown()
 

@@ -46,10 +46,13 @@ class HistoryView:
         ConfigError
             When there are archives to read and pyarrow is not installed.
         """
-        rows = self._reader.query(query)
         if not query.archived:
-            return rows
-        files = [file for file in self._reader.archives() if _overlaps(file, query)]
+            return self._reader.query(query)
+        listed = self._reader.archives()
+        rows = self._reader.query(query)
+        while (now := self._reader.archives()) != listed:  # rows that moved meanwhile would be in both, or in neither
+            listed, rows = now, self._reader.query(query)
+        files = [file for file in listed if _overlaps(file, query)]
         found = [row for file in files for row in self._rows_of(file) if _matches(query, row)]
         if query.table in _VERSIONED:  # a version that came after its order was archived is the newer one
             key = _VERSIONED[query.table]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from atrader.clock import iso_from_ns
@@ -27,7 +28,8 @@ def _done(home: Home, name: OperationName, as_json: bool, **options: Any) -> dic
     from data_layer.operations.commands import run_operation
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, disable=as_json or not sys.stderr.isatty(), transient=True) as bars:
+    hidden = as_json or not sys.stderr.isatty()
+    with Progress(*columns, console=Console(stderr=True), disable=hidden, transient=True) as bars:
         task = bars.add_task(name, total=None)
 
         def show(done: int, total: int, doing: str) -> None:

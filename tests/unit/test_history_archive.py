@@ -77,6 +77,28 @@ def test_filters_limits_and_statistics_reach_into_the_archive(store: SqliteHisto
         view.query(QueryHistory(table="equity", magic=1, archived=True))
 
 
+def test_rows_that_move_while_somebody_asks_for_them_are_in_the_answer_once(
+    store: SqliteHistoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = HistoryView(store, tmp_path / "archive")
+    before = everything(view)
+    for moves_after_query in (True, False):
+        todo = [moves_after_query]
+
+        def query(wanted: QueryHistory, todo: list[bool] = todo) -> list[dict[str, object]]:
+            after = todo.pop() if todo else None
+            if after is False:
+                archive(store, tmp_path / "archive")
+            found = SqliteHistoryStore.query(store, wanted)
+            if after is True:
+                Archiver(store, store.archive, tmp_path / "archive", 4).run({"fills": LIMITS["fills"]}, lambda *_: None)
+            return found
+
+        monkeypatch.setattr(store, "query", query)
+        assert view.query(QueryHistory(table="fills", archived=True)) == before["fills"]
+    assert everything(view) == before
+
+
 class Crash(Exception):
     """Stands for the death of the process."""
 
