@@ -55,6 +55,8 @@ class AsyncDataClient:
     append_history = awaited(questions.append_history)
     history = awaited(questions.history)
     statistics = awaited(questions.statistics)
+    start_operation = awaited(questions.start_operation)
+    operation = awaited(questions.operation)
     last_seq = awaited(questions.last_seq)
     replay = awaited(questions.replay)
 

@@ -145,7 +145,7 @@ def test_a_changed_strategy_file_replaces_its_workers_only_and_a_broken_one_none
     done = fleet.command("reload")
     assert done.returncode == ExitCode.FAILURE
     assert "the old one keeps running" in done.stdout
-    assert "log/worker-holder.log" in done.stdout
+    assert "invalid syntax (hold.py" in done.stdout
     assert {row["name"]: row["pid"] for row in fleet.json("status")["processes"]} == pids
     (fleet.home.root / "strategies" / "hold.py").write_text(HOLD + "\n# better\n")
     assert fleet.command("reload").stdout == "worker-holder: replaced, its strategy file changed\n"

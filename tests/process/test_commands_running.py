@@ -194,7 +194,7 @@ def test_history_is_narrowed_by_instance_state_and_number(shared: Fleet) -> None
     assert 0 < len(of_ann) <= 2
     assert {(trade["instance"], trade["state"]) for trade in of_ann} == {("ann", "closed")}
     assert typed(shared, "atrader history trades --magic 99 --json").json == []
-    assert typed(shared, "atrader history trades --start yesterday").code == ExitCode.CONFIG
+    assert typed(shared, "atrader history trades --start yesterday").code == ExitCode.USAGE
     assert "ann" in typed(shared, "atrader history trades --limit 20").out
 
 

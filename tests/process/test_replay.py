@@ -18,7 +18,7 @@ from tests.support.replays import (
     steps_done,
     trades_of,
     wait_step,
-    write_month,
+    write_bars,
     write_replay,
 )
 
@@ -42,19 +42,19 @@ def make_fleet(tmp_path: Path) -> Iterator[MakeFleet]:
 
 
 @pytest.fixture(scope="module")
-def month(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a month of half-hour bars."""
-    path = tmp_path_factory.mktemp("month") / "usdjpy.csv"
-    assert write_month(path) > 900
+def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give two weeks of half-hour bars."""
+    path = tmp_path_factory.mktemp("market") / "usdjpy.csv"
+    assert write_bars(path) > 480
     return path
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, month: Path) -> list[dict[str, Any]]:
-    """Give the trades of two workers over the month when nothing happens to anybody."""
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, market: Path) -> list[dict[str, Any]]:
+    """Give the trades of two workers over two weeks when nothing happens to anybody."""
     fleet = Fleet(tmp_path_factory.mktemp("undisturbed") / "home")
     try:
-        write_replay(fleet, BOTH, files=[month])
+        write_replay(fleet, BOTH, files=[market])
         fleet.launch()
         finish(fleet)
         check_books(fleet)
@@ -64,11 +64,11 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, month: Path) -> list[d
 
 
 @pytest.mark.timeout(180)
-def test_one_worker_trades_alike_in_two_homes(make_fleet: MakeFleet, month: Path) -> None:
+def test_one_worker_trades_alike_in_two_homes(make_fleet: MakeFleet, market: Path) -> None:
     seen = []
     for name in ("first", "second"):
         fleet = make_fleet(name)
-        write_replay(fleet, {"cross": CROSS}, files=[month])
+        write_replay(fleet, {"cross": CROSS}, files=[market])
         fleet.launch()
         finish(fleet)
         seen.append(trades_of(fleet))
@@ -77,10 +77,10 @@ def test_one_worker_trades_alike_in_two_homes(make_fleet: MakeFleet, month: Path
 
 @pytest.mark.timeout(180)
 def test_two_workers_on_one_account_trade_alike_in_two_homes(
-    make_fleet: MakeFleet, month: Path, undisturbed: list[dict[str, Any]]
+    make_fleet: MakeFleet, market: Path, undisturbed: list[dict[str, Any]]
 ) -> None:
     fleet = make_fleet("again")
-    write_replay(fleet, BOTH, files=[month])
+    write_replay(fleet, BOTH, files=[market])
     fleet.launch()
     finish(fleet)
     assert trades_of(fleet) == undisturbed
@@ -90,15 +90,15 @@ def test_two_workers_on_one_account_trade_alike_in_two_homes(
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("name", ["worker-cross", "worker-bracket", "gateway-paper", "data-layer"])
 def test_a_replay_goes_on_to_the_same_trades_when_a_process_is_killed(
-    make_fleet: MakeFleet, month: Path, undisturbed: list[dict[str, Any]], name: str
+    make_fleet: MakeFleet, market: Path, undisturbed: list[dict[str, Any]], name: str
 ) -> None:
     fleet = make_fleet("killed")
-    write_replay(fleet, BOTH, files=[month])
+    write_replay(fleet, BOTH, files=[market])
     fleet.start()
-    for step in (100, 300, 500):
+    for step in (60, 160, 260):
         wait_step(fleet, step)
         fleet.wait_replaced(name, fleet.kill(name))
-    assert steps_done(fleet) < 900, "the kills came too late to show anything"
+    assert steps_done(fleet) < 480, "the kills came too late to show anything"
     finish(fleet)
     check_books(fleet)
     assert trades_of(fleet) == undisturbed
@@ -106,14 +106,14 @@ def test_a_replay_goes_on_to_the_same_trades_when_a_process_is_killed(
 
 @pytest.mark.timeout(240)
 def test_a_replay_goes_on_to_the_same_trades_when_the_gateway_dies_at_every_step_of_an_order(
-    make_fleet: MakeFleet, tmp_path: Path, month: Path, undisturbed: list[dict[str, Any]]
+    make_fleet: MakeFleet, tmp_path: Path, market: Path, undisturbed: list[dict[str, Any]]
 ) -> None:
     markers = [tmp_path / point for point in CRASH_POINTS]
     fleet = make_fleet("dying")
     fleet.environment[VARIABLE] = ",".join(f"{marker.name}@{marker}" for marker in markers)
-    write_replay(fleet, BOTH, files=[month])
+    write_replay(fleet, BOTH, files=[market])
     fleet.launch()
-    for step in (150, 300, 450):
+    for step in (80, 160, 240):
         wait_for(lambda: all(marker.exists() for marker in markers), "a death at every step", deadline_s=60.0)
         wait_step(fleet, step)
         for marker in markers:
@@ -126,14 +126,14 @@ def test_a_replay_goes_on_to_the_same_trades_when_the_gateway_dies_at_every_step
 
 @pytest.mark.timeout(180)
 def test_a_replay_goes_on_to_the_same_trades_when_the_manager_is_killed(
-    make_fleet: MakeFleet, month: Path, undisturbed: list[dict[str, Any]]
+    make_fleet: MakeFleet, market: Path, undisturbed: list[dict[str, Any]]
 ) -> None:
     fleet = make_fleet("killed")
-    write_replay(fleet, BOTH, files=[month])
+    write_replay(fleet, BOTH, files=[market])
     fleet.start()
-    wait_step(fleet, 300)
+    wait_step(fleet, 160)
     fleet.end()
-    assert 300 <= steps_done(fleet) < 900
+    assert 160 <= steps_done(fleet) < 480
     fleet.launch()
     finish(fleet)
     check_books(fleet)
@@ -141,13 +141,13 @@ def test_a_replay_goes_on_to_the_same_trades_when_the_manager_is_killed(
 
 
 @pytest.mark.timeout(120)
-def test_a_replay_at_ten_thousand_times_real_time_runs_to_its_end(make_fleet: MakeFleet, month: Path) -> None:
+def test_a_replay_at_ten_thousand_times_real_time_runs_to_its_end(make_fleet: MakeFleet, market: Path) -> None:
     fleet = make_fleet("paced")
-    settings = "speed = 10000\nstart = '2013-02-05'\nend = '2013-02-06'\n"
-    write_replay(fleet, BOTH, files=[month], settings=settings)
+    settings = "speed = 10000\nstart = '2013-02-05'\nend = '2013-02-05T12:00:00Z'\n"
+    write_replay(fleet, BOTH, files=[market], settings=settings)
     fleet.launch()
     finish(fleet)
-    assert steps_done(fleet) == 48
+    assert steps_done(fleet) == 24
 
 
 @pytest.mark.timeout(60)

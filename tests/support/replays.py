@@ -1,4 +1,4 @@
-"""Replays at full speed in a home of their own: a made-up month, and what is needed to run it to its end."""
+"""Replays at full speed in a home of their own: a made-up market, and what is needed to run it to its end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from atrader.clock import NS_PER_S, parse_time
 from tests.support.fleet import Fleet, wait_for
 
 TOOLS = "manager.commands.tools"
-FIRST, END = "2013-02-01", "2013-03-01"
+FIRST, END = "2013-02-01", "2013-02-16"
 BAR_NS = 1800 * NS_PER_S
 
 CROSS = (
@@ -28,8 +28,8 @@ BRACKET = (
 )
 
 
-def write_month(path: Path, seed: int = 7) -> int:
-    """Write a month of half-hour bars of USD/JPY, no weekends, as CSV with bid and ask; return how many."""
+def write_bars(path: Path, seed: int = 7) -> int:
+    """Write two weeks of half-hour bars of USD/JPY, no weekends, as CSV with bid and ask; return how many."""
     chance = np.random.default_rng(seed)
     calendar = Calendar.get("fx")
     times = [
