@@ -140,6 +140,58 @@ def test_a_replay_goes_on_to_the_same_trades_when_the_manager_is_killed(
     assert trades_of(fleet) == undisturbed
 
 
+WISHER = """
+from decimal import Decimal
+
+from atrader.strategy import EventStrategy
+
+
+class Wisher(EventStrategy):
+    def on_start(self):
+        if not self.context.state.get("wished"):
+            self.context.state["wished"] = True
+            self.context.order("buy", units=Decimal(1000), reason="at the start")
+"""
+LATE = """
+import pathlib
+import time
+
+from atrader.strategy import EventStrategy
+
+
+class Late(EventStrategy):
+    def on_start(self):
+        while not pathlib.Path({gate!r}).exists():
+            time.sleep(0.01)
+"""
+
+
+@pytest.mark.timeout(180)
+def test_what_a_worker_wanted_before_a_replay_began_is_done_when_it_is_stopped_first(
+    make_fleet: MakeFleet, month: Path, tmp_path: Path
+) -> None:
+    fleet, gate = make_fleet("stopped"), tmp_path / "gate"
+    frame = "account = 'paper'\ninstrument = 'USD/JPY'\ntimeframe = '1h'\n[process]\nstop_grace = '500ms'\n"
+    instances = {
+        "wisher": f"strategy = 'strategies/wisher.py:Wisher'\nmagic = 1\n{frame}",
+        "late": f"strategy = 'strategies/late.py:Late'\nmagic = 2\n{frame}",
+    }
+    write_replay(fleet, instances, files=[month], settings="start = '2013-02-05'\nend = '2013-02-06'\n")
+    (fleet.home.root / "strategies").mkdir(exist_ok=True)
+    (fleet.home.root / "strategies" / "wisher.py").write_text(WISHER)
+    (fleet.home.root / "strategies" / "late.py").write_text(LATE.format(gate=str(gate)))
+    fleet.launch()
+    notes = fleet.home.checkpoint("wisher").with_suffix(".notes")
+    wait_for(lambda: notes.exists() and notes.stat().st_size > 0, "the wish to be noted")
+    wait_for(lambda: fleet.process("worker-wisher").get("state") == "RUNNING", "the worker to wait for its turn")
+    fleet.stop()
+    gate.touch()
+    fleet.launch()
+    finish(fleet)
+    found = [(order["magic"], order["action"]) for order in fleet.history("orders")]
+    assert found == [(1, "open")]  # handed over once; what the gate says of its age is another matter
+
+
 @pytest.mark.timeout(120)
 def test_a_replay_at_ten_thousand_times_real_time_runs_to_its_end(make_fleet: MakeFleet, market: Path) -> None:
     fleet = make_fleet("paced")
