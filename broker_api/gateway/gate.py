@@ -69,8 +69,15 @@ class Gate:
         """Count an intent towards the orders per minute."""
         self._recent.setdefault(magic, deque()).append(time_ns)
 
-    def judge(self, intent: Intent) -> tuple[Decimal | None, Allow | Deny]:
+    def judge(self, intent: Intent, counted_ns: int | None = None) -> tuple[Decimal | None, Allow | Deny]:
         """Size an intent and decide whether it may be sent.
+
+        Parameters
+        ----------
+        intent : Intent
+            What is wanted.
+        counted_ns : int, optional
+            When it was counted towards the orders per minute, if it is judged again: it does not count against itself.
 
         Returns
         -------
@@ -79,12 +86,12 @@ class Gate:
         verdict : Allow or Deny
             The first rule that objects.
         """
-        state = self.state(intent)
+        state = self.state(intent, counted_ns)
         limits = self._limits_of.get(intent.magic, self.limits)
         units = resolve_units(state, intent) if intent.action == "open" else None
         return units, evaluate(limits, state, intent, units)
 
-    def state(self, intent: Intent | None = None) -> RiskState:
+    def state(self, intent: Intent | None = None, counted_ns: int | None = None) -> RiskState:
         """Put together what the rules see; exits and cancels need little of it."""
         light = intent is not None and intent.action in ("close", "cancel")
         now_ns = self._clock.now_ns()
@@ -107,7 +114,7 @@ class Gate:
             orders=orders,
             floating=worth.floating,
             unvalued=worth.unvalued,
-            recent_intents={} if intent is None else {intent.magic: self._count(intent.magic, now_ns)},
+            recent_intents={} if intent is None else {intent.magic: self._count(intent.magic, now_ns, counted_ns)},
             locked=self.locks if intent is None else {**self.locks, **self._book.unknown_fences(intent.magic)},
             trading_state=self._states.of_account(),
             instance_states=self._states.current().instances,
@@ -127,10 +134,10 @@ class Gate:
             self._journal.stage(batch)
         return day
 
-    def _count(self, magic: int, now_ns: int) -> int:
+    def _count(self, magic: int, now_ns: int, but_ns: int | None) -> int:
         recent = self._recent.get(magic)
         if recent is None:
             return 0
         while recent and recent[0] <= now_ns - _MINUTE_NS:
             recent.popleft()
-        return len(recent)
+        return len(recent) - (but_ns in recent)

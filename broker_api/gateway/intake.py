@@ -89,7 +89,7 @@ class Intake:
 
     def objection(self, order: Order) -> str | None:
         """Judge an order again that was certainly not executed; the units stay."""
-        return self._decide(order.intent)[1]
+        return self._decide(order.intent, order.created_ns)[1]
 
     def stays_here(self, intent: Intent) -> bool:
         """Tell whether a modification concerns only what the gateway itself watches: the broker is not asked."""
@@ -97,21 +97,21 @@ class Intake:
             return False
         return intent.trade_id is not None or intent.price is None
 
-    def _decide(self, intent: Intent) -> tuple[Decimal | None, str | None]:
+    def _decide(self, intent: Intent, counted_ns: int | None = None) -> tuple[Decimal | None, str | None]:
         try:
-            return self._judge(intent)
+            return self._judge(intent, counted_ns)
         except Exception as error:  # boundary: nothing is journaled yet, and it would end the next gateway as well
             self._alerts.count("intake-failed")
             self._alerts.log.error("intake-failed", client_id=intent.client_id, exc_info=error)
             return None, f"internal-error: {type(error).__name__}: {error}"
 
-    def _judge(self, intent: Intent) -> tuple[Decimal | None, str | None]:
+    def _judge(self, intent: Intent, counted_ns: int | None) -> tuple[Decimal | None, str | None]:
         if intent.instrument not in self._valuation.instruments:
             return None, f"unknown-instrument: this account does not trade {intent.instrument}"
         missing = self._missing(intent)
         if missing is not None:
             return None, missing
-        units, verdict = self._gate.judge(intent)
+        units, verdict = self._gate.judge(intent, counted_ns)
         if isinstance(verdict, Deny):
             return units, str(verdict)
         if intent.action == "close":

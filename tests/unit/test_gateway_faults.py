@@ -14,7 +14,7 @@ from atrader.errors import Retryable
 from atrader.orders.states import IN_FLIGHT, OrderState
 from broker_api.adapter import BrokerTrade, FillReport
 from tests.support.fault_broker import FAULTS, PRICE, FaultAdapter, Venue
-from tests.support.gateways import D, GatewayBench
+from tests.support.gateways import D, GatewayBench, instance_config
 
 EXECUTED = {"ok", "hang-after", "unknown-after", "retryable", "silent", "crash"}
 OUTCOME = {"reject": OrderState.REJECTED, "hang-before": OrderState.LOST, "unknown-before": OrderState.LOST}
@@ -28,12 +28,15 @@ FOREIGN_TICKET = BrokerTrade(
 class Stage:
     """A gateway in front of a venue with faults."""
 
-    def __init__(self, root: Path, hedging: bool = True, proves_absence: bool = False) -> None:
+    def __init__(
+        self, root: Path, hedging: bool = True, proves_absence: bool = False, instances: Any = None
+    ) -> None:
         self.venue = Venue(hedging=hedging)
         self.script: deque[str] = deque()
         self.bench = GatewayBench(
             root,
             lambda _: FaultAdapter(self.venue, self.script, proves_absence=proves_absence),
+            instances,
             order_timeout="30ms",
             positions="hedging" if hedging else "netting",
         )
@@ -189,6 +192,27 @@ def test_an_order_proved_absent_goes_on_under_its_old_id(tmp_path: Path, hedging
         assert await stage.decided(order.client_id) is OrderState.FILLED
         await stage.settled()
         assert stage.venue.accepted == {order.client_id: 1}
+        await stage.bench.stop()
+
+    run(story())
+
+
+@pytest.mark.parametrize("dies", [False, True], ids=["at once", "by the next life"])
+def test_an_order_judged_again_does_not_count_against_its_own_limit_per_minute(tmp_path: Path, dies: bool) -> None:
+    limits = {"max_orders_per_minute": 1, "max_open_trades": 1}
+    stage = Stage(tmp_path, proves_absence=True, instances=(instance_config("alpha", 7, limits=limits),))
+
+    async def story() -> None:
+        await stage.connect()
+        stage.script.append("unknown-before")
+        order = await stage.bench.submit()
+        assert order.state is OrderState.UNKNOWN
+        if dies:
+            await stage.bench.crash()
+            await stage.connect()
+        assert await stage.decided(order.client_id) is OrderState.FILLED
+        denied = await stage.bench.submit()
+        assert "orders-per-minute" in denied.reason
         await stage.bench.stop()
 
     run(story())
