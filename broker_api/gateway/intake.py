@@ -108,6 +108,8 @@ class Intake:
     def _judge(self, intent: Intent, counted_ns: int | None) -> tuple[Decimal | None, str | None]:
         if intent.instrument not in self._valuation.instruments:
             return None, f"unknown-instrument: this account does not trade {intent.instrument}"
+        if intent.action == "open" and intent.magic not in self._gate.instances:  # it waited, and left meanwhile
+            return None, f"unknown-instance: {intent.instance} is not configured on this account any more"
         missing = self._missing(intent)
         if missing is not None:
             return None, missing

@@ -28,9 +28,7 @@ FOREIGN_TICKET = BrokerTrade(
 class Stage:
     """A gateway in front of a venue with faults."""
 
-    def __init__(
-        self, root: Path, hedging: bool = True, proves_absence: bool = False, instances: Any = None
-    ) -> None:
+    def __init__(self, root: Path, hedging: bool = True, proves_absence: bool = False, instances: Any = None) -> None:
         self.venue = Venue(hedging=hedging)
         self.script: deque[str] = deque()
         self.bench = GatewayBench(

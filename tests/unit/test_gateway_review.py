@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from atrader.instruments import KNOWN
+from atrader.messages.gateway import AccountSettings
 from atrader.orders.model import SIGN, Intent, Order
 from atrader.orders.states import OrderState
 from broker_api.adapter import BrokerOrder, FillReport
@@ -137,6 +138,35 @@ def test_an_order_resumed_twice_is_sent_once(desk: Desk) -> None:
         submitter.resume(entry)
         await desk.idle()
         assert desk.venue.accepted == {entry.order.client_id: 1}
+        await desk.end()
+
+    run(story())
+
+
+@pytest.mark.parametrize("dies", [False, True], ids=["same life", "next life"])
+def test_an_open_that_waits_for_the_broker_is_not_sent_for_an_instance_that_left_meanwhile(
+    desk: Desk, dies: bool
+) -> None:
+    async def story() -> None:
+        await desk.bench.connect()
+        kept = desk.bench.installation.instances["beta"]
+        intent = desk.bench.intent()
+        task = await desk.refused_connection(intent)
+        waiting = asyncio.ensure_future(desk.bench.gateway.submitter.submit(desk.bench.intent()))
+        await asyncio.sleep(0)
+        desk.bench.gateway.reconfigure(AccountSettings.of(desk.bench.config), [kept])
+        if dies:
+            await desk.bench.crash()
+            await asyncio.gather(task, waiting, return_exceptions=True)
+            desk.bench.installation = desk.bench.installation.model_copy(update={"instances": {"beta": kept}})
+            await desk.bench.connect()
+        else:
+            desk.bench.gateway.online.set()
+            assert (await waiting)[0].reason.startswith("unknown-instance")
+        await desk.idle()
+        order = desk.entry(intent.client_id).order
+        assert (order.state, order.reason.partition(":")[2].split(":")[0]) == ("CANCELLED", " unknown-instance")
+        assert not desk.venue.accepted
         await desk.end()
 
     run(story())
