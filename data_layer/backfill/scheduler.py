@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Literal, Protocol, TypeVar
 
@@ -11,7 +12,7 @@ from structlog.typing import FilteringBoundLogger
 
 from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S, Clock, iso_from_ns
-from atrader.errors import ConfigError, Rejected, Retryable, StoreError
+from atrader.errors import AtraderError, ConfigError, Rejected, Retryable, StoreError
 from atrader.messages.data import Stored
 from atrader.timeframes import Timeframe
 from data_layer.backfill.jobs import Job, JobBook, Priority
@@ -259,7 +260,7 @@ class Scheduler:
 
     async def _fetch(self, source: BarSource, job: Job, start_ns: int, end_ns: int) -> None:
         calendar = self._calendar_of(job.instrument)
-        answer = await source.page(job.instrument, job.timeframe, start_ns, end_ns)
+        answer = await self._answer(source, job, start_ns, end_ns)
         page = checked(answer, job.timeframe, calendar, start_ns, end_ns)
         if page.answered_until_ns == start_ns:
             raise SourceBusy("the source answers nothing of the page")
@@ -283,6 +284,17 @@ class Scheduler:
         job.pages += 1
         job.bars += stored.new + stored.revised
         self._changed(job.instrument, job.timeframe, page, stored, start_ns)
+
+    async def _answer(self, source: BarSource, job: Job, start_ns: int, end_ns: int) -> BarPage:
+        try:
+            return await source.page(job.instrument, job.timeframe, start_ns, end_ns)
+        except AtraderError:
+            raise
+        except Exception as error:  # noqa: BLE001 - boundary: what a source gets wrong must not end who gives out prices
+            where = traceback.extract_tb(error.__traceback__)[-1]  # no text: it may hold what was sent
+            raise SourceBusy(
+                f"source {source.name} failed: {type(error).__name__} in {where.filename}:{where.lineno}"
+            ) from None
 
     async def _finish(self, job: Job, state: Literal["done", "failed"], reason: str = "") -> None:
         saved = job.saved(job.start_ns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -40,7 +41,7 @@ def number_of(value: Any, name: str) -> float:
     if isinstance(value, int | float | str) and not isinstance(value, bool):
         try:
             return float(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             pass
     raise ValueError(f"{name}: expected a number, was {value!r}")
 
@@ -54,7 +55,8 @@ def time_reader(time_format: TimeFormat) -> Callable[[Any], int]:
     def read(value: Any) -> int:
         if isinstance(value, str) and value.lstrip("-").isdecimal():
             value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        wrong = isinstance(value, bool) or not isinstance(value, int | float)
+        if wrong or (isinstance(value, float) and not math.isfinite(value)):
             raise ValueError(f"time: expected a number ({time_format}), was {value!r}")
         return value * scale if isinstance(value, int) else round(value * scale)
 

@@ -22,6 +22,7 @@ from data_layer.sources.source import SourceBusy, SourceLimits, SourceRefused
 
 _MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 _MAX_REDIRECTS: Final = 3
+_LONGEST_WAIT_S: Final = 3600.0  # that a service may ask for
 _QUOTED: Final = 200  # characters of an answer that an error repeats
 _REDIRECTS: Final = frozenset({301, 302, 307, 308})
 
@@ -99,7 +100,7 @@ class HttpService:
 
     async def _log_in(self, login: LoginConfig) -> str:
         body = {login.user_field: login.user, login.password_field: login.password.resolve()}
-        return self._tokens(login, self._decoded(*await self._send("POST", login.path, {}, body, {})))
+        return self._tokens(login, self._decoded(*await self._send("POST", login.path, {}, body, {}), shown=False))
 
     async def _renewed(self, login: LoginConfig) -> str:
         refresh, self._refresh_token, self._token = self._refresh_token, None, None
@@ -107,7 +108,7 @@ class HttpService:
             body = {login.refresh_token.rpartition(".")[2]: refresh}
             status, headers, data = await self._send("POST", login.refresh_path, {}, body, {})
             if status not in (400, 401, 403):  # else the refresh token is too old as well
-                return self._tokens(login, self._decoded(status, headers, data))
+                return self._tokens(login, self._decoded(status, headers, data, shown=False))
         return await self._log_in(login)
 
     def _tokens(self, login: LoginConfig, answer: Any) -> str:
@@ -139,6 +140,10 @@ class HttpService:
                 raise SourceBusy(f"source {self._name}: no answer within {self._config.timeout:g} s") from error
             except httpx.TransportError as error:
                 raise SourceBusy(f"source {self._name}: {type(error).__name__} {error}".rstrip()) from error
+            except UnicodeEncodeError:
+                raise ConfigError(
+                    f"source {self._name}: its token or key has characters that no header can carry; see its [auth]"
+                ) from None  # the error holds the secret
             except (httpx.InvalidURL, httpx.DecodingError) as error:
                 raise SourceBusy(f"source {self._name}: {error}") from error
             if status not in _REDIRECTS:
@@ -163,8 +168,12 @@ class HttpService:
             return response.status_code, response.headers, bytes(data)
 
     def _redirected(self, url: str, location: str) -> str:
-        target = urljoin(url, location)
-        if urlsplit(target)[:2] != urlsplit(self._config.url)[:2]:
+        try:
+            target = urljoin(url, location)
+            origin = urlsplit(target)[:2]
+        except ValueError as error:
+            raise ConfigError(f"source {self._name}: it sends us to {location[:_QUOTED]!r}: {error}") from error
+        if origin != urlsplit(self._config.url)[:2]:
             raise ConfigError(
                 f"source {self._name}: it sends us to {urlsplit(target).netloc or target!r}, which must not see the"
                 " credentials; write the new address into its url"
@@ -176,7 +185,9 @@ class HttpService:
             await asyncio.sleep(delay_s)
         self._budget.spend(self._clock.monotonic_s())
 
-    def _decoded(self, status: int, headers: httpx.Headers, data: bytes) -> Any:
+    def _decoded(self, status: int, headers: httpx.Headers, data: bytes, *, shown: bool = True) -> Any:
+        """Return the answer; an error repeats its beginning only if `shown`: that to a login holds the token."""
+        quoted = _quoted(data) if shown else ""
         if status in (401, 403):
             raise ConfigError(f"source {self._name}: it does not let us in (status {status}); see its [auth]")
         if status == 429 or status >= 500:
@@ -184,13 +195,13 @@ class HttpService:
             retry_after_s = _retry_after_s(headers.get("retry-after"), self._clock.now_ns())
             if retry_after_s is not None:
                 details["retry_after_s"] = retry_after_s
-            raise SourceBusy(f"source {self._name}: status {status}{_quoted(data)}", details=details)
+            raise SourceBusy(f"source {self._name}: status {status}{quoted}", details=details)
         if status >= 400:
-            raise SourceRefused(f"source {self._name}: status {status}{_quoted(data)}", details={"status": status})
+            raise SourceRefused(f"source {self._name}: status {status}{quoted}", details={"status": status})
         try:
             return json.loads(data)
-        except ValueError as error:
-            raise SourceBusy(f"source {self._name}: the answer is no JSON{_quoted(data)}") from error
+        except (ValueError, RecursionError):  # without a cause: it holds the answer
+            raise SourceBusy(f"source {self._name}: the answer is no JSON{quoted}") from None
 
 
 def limits_of(config: HttpSource) -> SourceLimits:
@@ -203,14 +214,14 @@ def _retry_after_s(value: str | None, now_ns: int) -> float | None:
     if value is None:
         return None
     try:
-        return max(0.0, float(value))
+        told_s = float(value)
     except ValueError:
-        pass
-    try:
-        moment: datetime = parsedate_to_datetime(value)
-        return max(0.0, (ns_from_utc(moment) - now_ns) / NS_PER_S)
-    except ValueError:
-        return None
+        try:
+            moment: datetime = parsedate_to_datetime(value)
+            told_s = (ns_from_utc(moment) - now_ns) / NS_PER_S
+        except (ValueError, OverflowError):
+            return None
+    return min(max(0.0, told_s), _LONGEST_WAIT_S)
 
 
 def _quoted(data: bytes) -> str:

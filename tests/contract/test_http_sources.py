@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
@@ -153,6 +154,8 @@ def test_a_wrong_password_is_said_and_not_repeated(server: CandleServer, monkeyp
         ("truncated", SourceBusy, "RemoteProtocolError"),
         ("garbage", SourceBusy, "no JSON"),
         ("html", SourceBusy, "no JSON: <html>Welcome"),
+        ("deep", SourceBusy, "no JSON: "),
+        ("nowhere", ConfigError, r"sends us to 'http://\[broken'"),
         ("404", SourceRefused, "status 404: .*no such candles"),
         ("403", ConfigError, "does not let us in"),
         ("away", ConfigError, "sends us to 'localhost:1'"),
@@ -174,6 +177,23 @@ def test_what_it_says_about_waiting_is_handed_on(server: CandleServer) -> None:
     with pytest.raises(SourceBusy) as caught:
         Service(server).page()
     assert caught.value.details == {"retry_after_s": 1.0}
+
+
+def test_a_service_cannot_send_us_away_for_ever(server: CandleServer) -> None:
+    server.faults = ["for ever"]
+    with pytest.raises(SourceBusy) as caught:
+        Service(server).page()
+    assert caught.value.details == {"retry_after_s": 3600.0}
+
+
+def test_a_token_that_no_header_can_carry_is_said_without_it(
+    server: CandleServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_TOKEN", "secret-\u20ac")
+    service = Service(server, auth={"kind": "bearer", "token": "env:TEST_TOKEN"})
+    with pytest.raises(ConfigError, match="no header can carry") as caught:
+        service.page()
+    assert "secret" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_a_service_that_does_not_answer_is_given_up(server: CandleServer) -> None:
@@ -235,6 +255,7 @@ def test_candles_that_are_not_over_are_not_answered(server: CandleServer) -> Non
     [
         ({"t": "2024-03-12T10:00:00Z", "o": 1, "h": 1, "l": 1, "v": 1}, "c: expected a number, was None"),
         ({"t": "2024-03-12T10:00:00", "o": 1, "h": 1, "l": 1, "c": 1, "v": 1}, "expected a zone"),
+        ({"t": "2024-03-12T10:00:00Z", "o": 10**400, "h": 1, "l": 1, "c": 1, "v": 1}, "o: expected a number"),
         ({"t": 5, "o": 1, "h": 1, "l": 1, "c": 1, "v": 1}, "ISO 8601 text"),
         ("hello", "ISO 8601 text, was None"),
     ],

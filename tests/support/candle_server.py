@@ -42,7 +42,7 @@ class CandleServer:
         Answered in place of candles.
     faults : list of str
         What is done to the next requests for candles, one each: ``401 403 404 429 500 truncated garbage slow away here
-        shuffled html``; nothing is left out in between by an empty text.
+        nowhere deep shuffled html`` and ``for ever``; nothing is left out in between by an empty text.
     page : int, optional
         Candles of one answer; the rest comes by cursor.
     """
@@ -186,6 +186,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, b'{"data": {"candles": [{"t": ', {})
         elif fault == "html":
             self._send(200, b"<html>Welcome to the hotel network</html>", {"Content-Type": "text/html"})
+        elif fault == "deep":
+            self._send(200, b"[" * 200_000, {})
+        elif fault == "nowhere":
+            self._answer(302, {}, {"Location": "http://[broken"})
+        elif fault == "for ever":
+            self._answer(429, {"error": "slow down"}, {"Retry-After": "inf"})
         elif fault == "slow":
             self.owner.released.wait(30)
             self.close_connection = True

@@ -222,7 +222,7 @@ def test_a_source_that_is_busy_is_left_alone_for_as_long_as_it_says(store: Marke
     job = bench.request()
     bench.work(lambda: bool(job.failures))
     assert (job.state, job.reason) == ("waiting", "slow down")
-    bench.clock.ahead_s = 59.0
+    bench.clock.ahead_s = 30.0
     with pytest.raises(TimeoutError):
         bench.work(deadline_s=0.05)
     assert len(source.asked) == 1
@@ -254,6 +254,19 @@ def test_what_a_source_refuses_is_not_asked_again(store: MarketStore) -> None:
     job = bench.request()
     bench.work()
     assert (job.state, job.reason, len(source.asked)) == ("failed", "no such instrument", 1)
+
+
+def test_what_nobody_foresaw_in_a_source_is_a_failure_of_it_and_ends_nothing(store: MarketStore) -> None:
+    source = MemorySource(EUR_USD=BARS)
+    source.trouble = [ZeroDivisionError("of token s3cret")]
+    bench = Bench(store, source)
+    job = bench.request()
+    bench.work(lambda: bool(job.failures))
+    assert job.reason.startswith("source memory failed: ZeroDivisionError in ")
+    assert "s3cret" not in job.reason
+    bench.clock.ahead_s = 10.0
+    bench.work()
+    assert same(bench.bars(), BARS)
 
 
 def test_a_source_that_does_not_let_us_in_is_asked_again_much_later(store: MarketStore) -> None:
