@@ -125,14 +125,21 @@ class MarketWriter:
         for one in completed:
             self._market.publish(one, stored=stored)
 
-    async def do(self, work: Callable[[MarketStore], T]) -> T:
+    async def do(self, work: Callable[[MarketStore], T], *, writes: str = "") -> T:
         """Let the thread do something with the store, such as an import.
+
+        Parameters
+        ----------
+        writes : str
+            What takes room on the disk; empty when nothing does.
 
         Raises
         ------
         StoreError
-            When the store refuses.
+            When the store refuses, or the disk is nearly full.
         """
+        if writes:
+            self._guard.check(writes)
         return await asyncio.get_running_loop().run_in_executor(self._pool, work, self._store)
 
     async def close(self) -> None:

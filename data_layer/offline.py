@@ -30,6 +30,7 @@ from atrader.timeframes import Timeframe
 from data_layer.archive import HistoryView
 from data_layer.bars import BarLibrary, coverage_of
 from data_layer.client import DataClient
+from data_layer.disk_guard import DiskGuard
 from data_layer.store import MarketReader, MarketStore
 from data_layer.store.places import StorePlace, data_layer_runs, place_of
 
@@ -188,6 +189,7 @@ class _StoredMarket(Market):
     def __init__(self, place: StorePlace, fleet: FleetConfig) -> None:
         self._place = place
         self._fleet = fleet
+        self._guard = DiskGuard(place.directory, fleet.data)
         self._store: MarketStore | None = None
 
     def series(self) -> Sequence[SeriesInfo]:
@@ -239,6 +241,7 @@ class _StoredMarket(Market):
     def _write(self, work: Callable[[MarketStore], Stored]) -> Stored:
         if self._store is None:
             self._store = self._place.market("an import", _LOCK_WAIT_S)
+        self._guard.check("an import")
         return work(self._store)
 
     def close(self) -> None:

@@ -169,7 +169,7 @@ class Service:
         if self._is_replay:
             raise Rejected("a replay is running: what it plays must not change", details={"reason": "replay"})
         try:
-            return await self._market_writer.do(work)
+            return await self._market_writer.do(work, writes="an import")
         except ValueError as error:
             raise Rejected(str(error), details={"reason": "order"}) from error
 

@@ -30,8 +30,8 @@ T = TypeVar("T")
 class StoreWork(Protocol):
     """How work gets to the thread that owns the store."""
 
-    def __call__(self, work: Callable[[MarketStore], T], /) -> Awaitable[T]:
-        """Let the thread do something with the store; raises `StoreError`."""
+    def __call__(self, work: Callable[[MarketStore], T], /, *, writes: str = "") -> Awaitable[T]:
+        """Let the thread do something with the store; raises `StoreError`, also when there is no room to write."""
         ...
 
 
@@ -150,7 +150,7 @@ class Scheduler:
         """
         saved = job.saved(job.left_ns)
         if saved is not None and job.is_open:
-            await self._do(_saver(saved))
+            await self._do(_saver(saved), writes="a request for history")
 
     def resume(self, requests: Sequence[BackfillRequest]) -> None:
         """Go on with what a predecessor was asked for."""
@@ -279,7 +279,7 @@ class Scheduler:
                 progress=saved,
             )
 
-        stored = await self._do(put)
+        stored = await self._do(put, writes="history of a source")
         job.left_ns, job.resume_ns = left_ns, 0 if whole else page.answered_until_ns
         job.pages += 1
         job.bars += stored.new + stored.revised

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ from atrader.clock import iso_from_ns
 from atrader.configuration.fleet import DataConfig
 from atrader.configuration.home import Home
 from atrader.errors import ConfigError, Rejected, StoreError
+from atrader.market import Bar, Bars
 from atrader.messages.data import QueryHistory
 from atrader.messages.gateway import OutboxRow
 from atrader.messages.operations import OperationName, StartOperation
 from data_layer.client import DataClient
 from data_layer.disk_guard import DiskGuard
+from data_layer.offline import open_market
 from data_layer.operations import Options
 from data_layer.operations.access import StoredAccess
 from data_layer.operations.backup import verify_store
@@ -180,6 +183,19 @@ def test_compacting_without_room_changes_nothing_and_says_how_much_is_needed(tmp
     with pytest.raises(StoreError, match=r"needs \d+ MB free"):
         compact(StoredAccess(home, config, EmbeddedPlace(home)), lambda *_: None)
     assert home.market_store.read_bytes() == before
+
+
+@pytest.mark.parametrize("running", [False, True], ids=["no data layer", "through the data layer"])
+def test_an_import_leaves_the_rest_of_a_disk_to_the_journals(tmp_path: Path, *, running: bool) -> None:
+    limit = f"{shutil.disk_usage(tmp_path).free // 10**9 + 2}GB"
+    home = installed(tmp_path, f'min_free_disk = "{limit}"')
+    bars = Bars.from_rows([Bar._make((1_700_000_040_000_000_000, *[1.0] * 9))])
+    layer = DataLayerProcess(tmp_path, {"data": {"min_free_disk": limit}})
+    with layer if running else nullcontext(), open_market(home) as market:
+        with pytest.raises(StoreError, match=r"below data\.min_free_disk .*: an import is not written") as caught:
+            market.import_bars("EUR/USD", "1m", "a file", bars)
+        assert caught.value.details["read_only"]
+        assert list(market.series()) == []
 
 
 def test_one_operation_at_a_time_and_each_is_known_until_the_next(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import structlog
 
 from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S, SystemClock, parse_time
-from atrader.errors import ConfigError, Rejected
+from atrader.errors import ConfigError, Rejected, StoreError
 from atrader.timeframes import Timeframe
 from data_layer.backfill.jobs import Job, Priority
 from data_layer.backfill.scheduler import Scheduler
@@ -56,6 +56,7 @@ class Bench:
         self.runner = asyncio.Runner()
         self.clock = Clock()
         self.told: list[tuple[str, int, int]] = []
+        self.is_full = False
         self.scheduler = Scheduler(
             sources,
             self.do,
@@ -67,8 +68,10 @@ class Bench:
             random.Random(1),
         )
 
-    async def do(self, work: Callable[[MarketStore], Any]) -> Any:
+    async def do(self, work: Callable[[MarketStore], Any], *, writes: str = "") -> Any:
         await asyncio.sleep(0)
+        if writes and self.is_full:
+            raise StoreError(f"{writes} is not written", details={"read_only": True})
         return work(self.store)
 
     def changed(self, instrument: str, timeframe: Timeframe, page: BarPage, stored: Any, start_ns: int) -> None:
@@ -230,6 +233,17 @@ def test_a_source_that_is_busy_is_left_alone_for_as_long_as_it_says(store: Marke
     bench.work()
     assert same(bench.bars(), BARS)
     assert (job.state, job.reason) == ("done", "")
+
+
+def test_a_page_that_the_disk_has_no_room_for_is_asked_for_again_later(store: MarketStore) -> None:
+    bench = Bench(store, MemorySource(EUR_USD=BARS))
+    bench.is_full = True
+    job = bench.request()
+    bench.work(lambda: bool(job.failures))
+    assert (job.state, job.reason) == ("waiting", "history of a source is not written")
+    bench.is_full, bench.clock.ahead_s = False, 10.0
+    bench.work()
+    assert same(bench.bars(), BARS)
 
 
 def test_a_job_that_fails_does_not_hold_others_up(store: MarketStore) -> None:
