@@ -27,15 +27,15 @@ _STEP = st.one_of(
 class Scenario:
     """One account through a list of steps."""
 
-    def __init__(self, root: Path, hedging: bool, partial: bool, seed: int) -> None:
-        self.venue = Venue(hedging=hedging, partial=partial)
+    def __init__(self, root: Path, hedging: bool, partial: bool, proves: bool, seed: int) -> None:
+        self.venue = Venue(hedging=hedging, partial=partial, hide=0 if proves else None)
         self.script: deque[str] = deque()
         self.chance = random.Random(seed)
         self.sent: list[Intent] = []
         self.waiting: list[asyncio.Task[object]] = []
         self.bench = GatewayBench(
             root,
-            lambda _: FaultAdapter(self.venue, self.script, self.chance),
+            lambda _: FaultAdapter(self.venue, self.script, self.chance, proves_absence=proves),
             order_timeout="10ms",
             lookup_delays=("2ms",),
             lost_after="20ms",
@@ -135,13 +135,14 @@ class Scenario:
     steps=st.lists(_STEP, min_size=1, max_size=14),
     hedging=st.booleans(),
     partial=st.booleans(),
+    proves=st.booleans(),
     seed=st.integers(0, 2**16),
 )
 def test_every_intent_has_one_outcome_and_at_most_one_broker_order(
-    steps: list[tuple[str, str]], hedging: bool, partial: bool, seed: int
+    steps: list[tuple[str, str]], hedging: bool, partial: bool, proves: bool, seed: int
 ) -> None:
     async def story(root: Path) -> None:
-        scenario = Scenario(root, hedging, partial, seed)
+        scenario = Scenario(root, hedging, partial, proves, seed)
         await scenario.live()
         for action, fault in steps:
             await scenario.step(action, fault)
