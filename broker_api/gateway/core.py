@@ -287,6 +287,7 @@ class Gateway:
                 await self.journal.settle()
         except TimeoutError:
             self.log.warning("stopped-while-busy", orders=len(self.book.open_orders()))
+        await self.submitter.stop()  # or they would go on over a closed journal
         await self.tasks.stop()
         try:
             await self.adapter.close()

@@ -177,6 +177,13 @@ class Submitter:
         if tasks:
             await asyncio.wait(tasks, timeout=timeout_s)
 
+    async def stop(self) -> None:
+        """Give up what is being carried out; what is not finished stays in the journal as it is."""
+        tasks = [running.task for running in self._running.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     def highest_n(self, magic: int) -> int:
         """Return the highest worker counter among the intents that are being carried out; 0 when there is none.
 
@@ -264,7 +271,8 @@ class Submitter:
             reached("after-journal-before-send")
             if await self._attempt(entry):
                 await self._journal.settle()
-                return
+                if entry.order.state is not OrderState.NEW:  # else a look-up proved meanwhile that it was never there
+                    return
             await asyncio.sleep(delay_s)
             delay_s = min(2 * delay_s, _LAST_RETRY_S)
 

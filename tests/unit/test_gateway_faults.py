@@ -195,6 +195,37 @@ def test_an_order_proved_absent_goes_on_under_its_old_id(tmp_path: Path, hedging
     run(story())
 
 
+def test_an_order_proved_absent_while_the_journal_cannot_be_written_goes_on_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(tmp_path, proves_absence=True)
+
+    async def story() -> None:
+        await stage.connect()
+        room, journal = asyncio.Event(), stage.bench.journal
+        settle = journal.settle
+
+        async def slowly() -> None:
+            await room.wait()
+            await settle()
+
+        stage.script.append("unknown-before")
+        intent = stage.bench.intent()
+        monkeypatch.setattr(journal, "settle", slowly)
+        answer = asyncio.ensure_future(stage.bench.gateway.submitter.submit(intent))
+        await stage.bench.until(
+            lambda: (found := stage.bench.gateway.book.entry(intent.client_id)) and found.order.state == "NEW",
+            "the proof",
+        )
+        room.set()
+        assert await stage.decided(intent.client_id) is OrderState.FILLED
+        await answer
+        await stage.settled()
+        await stage.bench.stop()
+
+    run(story())
+
+
 @pytest.mark.parametrize("dies", [False, True], ids=["at once", "by the next life"])
 def test_an_order_judged_again_does_not_count_against_its_own_limit_per_minute(tmp_path: Path, dies: bool) -> None:
     limits = {"max_orders_per_minute": 1, "max_open_trades": 1}

@@ -184,6 +184,30 @@ def test_a_resumed_order_that_waits_for_the_broker_does_not_keep_the_gateway_fro
     run(story())
 
 
+@pytest.mark.parametrize("fault", ["hang-before", "retryable"])
+def test_an_order_that_hangs_at_the_broker_is_given_up_by_a_gateway_that_stops(desk: Desk, fault: str) -> None:
+    """It must not go on while everything is closed around it; the next life looks it up."""
+
+    async def story() -> None:
+        await desk.bench.connect()
+        gateway, intent = desk.bench.gateway, desk.bench.intent()
+        desk.script.extend([fault] * 50)
+        answer = asyncio.ensure_future(gateway.submitter.submit(intent))
+        await desk.bench.until(lambda: len(desk.script) < 50, "it to be sent")
+        await gateway.stop(0.02)
+        assert not gateway.submitter.busy
+        assert (await answer)[0].state in ("SENT", "NEW")
+        desk.bench.journal.close()
+        desk.script.clear()
+        await desk.bench.connect()
+        await desk.bench.until(lambda: not desk.bench.gateway.book.open_orders(), "its outcome")
+        assert desk.entry(intent.client_id).order.state == ("LOST" if fault == "hang-before" else "FILLED")
+        await desk.idle()
+        await desk.end()
+
+    run(story())
+
+
 @pytest.mark.parametrize(("stopped", "state", "closed"), [(400, "FILLED", 600), (1000, "CANCELLED", 0)])
 def test_a_close_that_is_sent_again_closes_only_what_is_left(desk: Desk, stopped: int, state: str, closed: int) -> None:
     async def story() -> None:
