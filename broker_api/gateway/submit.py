@@ -271,7 +271,7 @@ class Submitter:
             reached("after-journal-before-send")
             if await self._attempt(entry):
                 await self._journal.settle()
-                if entry.order.state is not OrderState.NEW:  # else a look-up proved meanwhile that it was never there
+                if not _is_new(entry):  # else a look-up proved meanwhile that it was never there
                     return
             await asyncio.sleep(delay_s)
             delay_s = min(2 * delay_s, _LAST_RETRY_S)
@@ -364,6 +364,10 @@ class Submitter:
         if moved:
             self._journal.stage(batch)
         return moved
+
+
+def _is_new(entry: Entry) -> bool:
+    return entry.order.state is OrderState.NEW
 
 
 def priority_of(intent: Intent) -> Priority:
