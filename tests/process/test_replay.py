@@ -168,7 +168,7 @@ class Late(EventStrategy):
 
 @pytest.mark.timeout(180)
 def test_what_a_worker_wanted_before_a_replay_began_is_done_when_it_is_stopped_first(
-    make_fleet: MakeFleet, month: Path, tmp_path: Path
+    make_fleet: MakeFleet, market: Path, tmp_path: Path
 ) -> None:
     fleet, gate = make_fleet("stopped"), tmp_path / "gate"
     frame = "account = 'paper'\ninstrument = 'USD/JPY'\ntimeframe = '1h'\n[process]\nstop_grace = '500ms'\n"
@@ -176,7 +176,7 @@ def test_what_a_worker_wanted_before_a_replay_began_is_done_when_it_is_stopped_f
         "wisher": f"strategy = 'strategies/wisher.py:Wisher'\nmagic = 1\n{frame}",
         "late": f"strategy = 'strategies/late.py:Late'\nmagic = 2\n{frame}",
     }
-    write_replay(fleet, instances, files=[month], settings="start = '2013-02-05'\nend = '2013-02-06'\n")
+    write_replay(fleet, instances, files=[market], settings="start = '2013-02-05'\nend = '2013-02-06'\n")
     (fleet.home.root / "strategies").mkdir(exist_ok=True)
     (fleet.home.root / "strategies" / "wisher.py").write_text(WISHER)
     (fleet.home.root / "strategies" / "late.py").write_text(LATE.format(gate=str(gate)))
