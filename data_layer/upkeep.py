@@ -143,5 +143,6 @@ class Upkeep:
                     self._outbox.reconcile(await self._history.do(lambda store: store.last_seq(SOURCE)))
                     numbered = True
                 self._outbox.taken(await self._history.append(SOURCE, self._outbox.rows[:_BATCH]))
+                self._outbox.tell_dropped(self._log)
             except AtraderError:  # the writer has logged it; the rows wait
                 await asyncio.sleep(_RETRY_S)

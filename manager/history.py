@@ -99,3 +99,4 @@ class History:
         rows = tuple(row.model_dump(mode="json") for row in self._outbox.rows[:_BATCH])
         answer = await self._client.call(AppendHistory(source=SOURCE, rows=rows), _TIMEOUT_S)
         self._outbox.taken(answer.last_seq)
+        self._outbox.tell_dropped(self._log)

@@ -91,6 +91,7 @@ class HistorySender:
         if self._numbered:
             self._outbox.taken(answer.last_seq)
             self._batch = _BATCH
+            self._outbox.tell_dropped(self._log)
         else:
             self._outbox.reconcile(answer.last_seq)
             self._numbered = True

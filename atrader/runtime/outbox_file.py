@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 from typing import Final, Literal, TextIO
 
+from structlog.typing import FilteringBoundLogger
+
 from atrader.messages.gateway import OutboxRow
 
 _KEPT_IN_MEMORY: Final = 10_000
@@ -29,14 +31,12 @@ class OutboxFile:
     ----------
     rows : list of OutboxRow
         What the history does not have yet, oldest first.
-    dropped : int
-        Rows given up because more than 10,000 waited.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._loaded_seq, self.rows = _load(path)
-        self.dropped = 0
+        self._dropped = 0
         self._taken = 0
         self._numbers_are_known = False  # to the history: those of this run count from its own
         self.last_seq = self._loaded_seq
@@ -52,7 +52,7 @@ class OutboxFile:
         self.last_seq += 1
         row = OutboxRow(seq=self.last_seq, table=table, time_ns=time_ns, body=body)
         self.rows.append(row)
-        self.dropped += max(0, len(self.rows) - _KEPT_IN_MEMORY)
+        self._dropped += max(0, len(self.rows) - _KEPT_IN_MEMORY)
         del self.rows[:-_KEPT_IN_MEMORY]
         if self._file is None:
             self._rewrite()  # with this row
@@ -93,6 +93,12 @@ class OutboxFile:
         self.rows = left
         if not left or self._taken > _TAKEN_IN_FILE:
             self._rewrite()
+
+    def tell_dropped(self, log: FilteringBoundLogger) -> None:
+        """Log how many rows were given up, because more than 10,000 waited, if any were; once."""
+        if self._dropped:
+            log.error("history-rows-dropped", rows=self._dropped, file=str(self.path))
+        self._dropped = 0
 
     def close(self) -> None:
         """Sync and close the file."""

@@ -3,8 +3,41 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
+import pytest
+import structlog
+
+from atrader.bus import SyncCallClient
+from atrader.clock import SystemClock
+from atrader.messages.data import Appended, AppendHistory, LastSeq
+from atrader.messages.gateway import OutboxRow
+from atrader.runtime import outbox_file
 from atrader.runtime.outbox_file import OutboxFile
+from worker.history_sender import HistorySender
+
+
+class FakeCalls:
+    """Answers as a data layer that takes everything."""
+
+    def __init__(self) -> None:
+        self._asked: LastSeq | AppendHistory | None = None
+        self.texts: list[object] = []
+
+    @property
+    def is_begun(self) -> bool:
+        return self._asked is not None
+
+    def begin(self, request: LastSeq | AppendHistory, timeout_s: float) -> None:
+        self._asked = request
+
+    def look(self) -> Appended:
+        asked, self._asked = self._asked, None
+        if not isinstance(asked, AppendHistory):
+            return Appended(last_seq=0)
+        rows = [OutboxRow.model_validate(row) for row in asked.rows]
+        self.texts += [row.body["text"] for row in rows]
+        return Appended(last_seq=rows[-1].seq)
 
 
 def _with_rows(path: Path, texts: str) -> OutboxFile:
@@ -36,6 +69,22 @@ def test_rows_of_a_run_whose_file_was_lost_get_numbers_above_those_the_history_k
     assert _left(outbox) == [(8, "a"), (9, "b")]
     outbox.reconcile(8)  # again, after a failure
     assert _left(outbox) == [(9, "b")]
+    outbox.close()
+
+
+def test_what_has_no_room_any_more_is_told_once_and_by_whoever_hands_the_rest_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_file, "_KEPT_IN_MEMORY", 3)
+    outbox = _with_rows(tmp_path / "outbox.jsonl", "abcde")
+    calls = FakeCalls()
+    with structlog.testing.capture_logs() as logs:
+        sender = HistorySender("test", outbox, cast(SyncCallClient, calls), SystemClock(), structlog.get_logger())
+        for _ in range(6):
+            sender.work()
+    assert _left(outbox) == []
+    assert calls.texts == ["c", "d", "e"]
+    assert [(one["event"], one["rows"]) for one in logs] == [("history-rows-dropped", 2)]
     outbox.close()
 
 
