@@ -19,6 +19,7 @@ from atrader.errors import ConfigError
 BLOCK_BYTES: Final = 4 << 20
 SAMPLE_BYTES: Final = 64 << 10
 _PIECE_BYTES: Final = 1 << 20
+_LONGEST_LINE: Final = 64 << 20  # bytes; small archives hold gigabytes of zeros
 _GZIP: Final = b"\x1f\x8b"
 _ZIP: Final = b"PK\x03\x04"
 _BYTE_ORDER_MARKS: Final = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
@@ -152,7 +153,7 @@ class Blocks:
     Attributes
     ----------
     damage : str
-        Why nothing more could be read before the end; empty when the end was reached.
+        Why nothing more was read before the end; empty when the end was reached.
     """
 
     def __init__(self, handle: IO[bytes]) -> None:
@@ -171,6 +172,12 @@ class Blocks:
                 whole, end, rest = b"".join(kept).rpartition(b"\n")
                 yield whole + end
                 kept, size = [rest], len(rest)
+            elif size > _LONGEST_LINE:
+                self.damage = f"a line of more than {_LONGEST_LINE >> 20} MB"
+                whole, end, _ = b"".join(kept).rpartition(b"\n")
+                if end:
+                    yield whole + end
+                return
         if size:
             yield b"".join(kept)
 

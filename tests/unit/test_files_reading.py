@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from atrader.errors import ConfigError
-from data_layer.files import FileRows, ReadOptions, read_file
+from data_layer.files import FileRows, ReadOptions, read_file, sources
+from data_layer.files.reading import read_source
 from data_layer.files.sides import join_sides
-from data_layer.files.sources import BLOCK_BYTES
+from data_layer.files.sources import BLOCK_BYTES, Source
 
 HEAD = "timestamp,open,high,low,close\n"
 T0 = 1_359_676_800_000_000_000  # 2013-02-01 00:00 UTC
@@ -174,6 +175,29 @@ def test_quotes_may_repeat_a_time_but_not_cross(tmp_path: Path) -> None:
     assert (found.quotes.received_ns == found.quotes.time_ns).all()
     assert [(bad.line, bad.kind) for bad in found.bad_rows] == [(5, "crossed quote")]
     assert found.jumps_back == 1
+
+
+def test_a_small_archive_of_gigabytes_without_an_end_of_line_takes_no_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "_LONGEST_LINE", 8 << 20)
+    path = tmp_path / "EURUSD.csv.gz"
+    rows = b"".join(f"2024-01-02 00:{minute:02}:00,1,2,1,2,5\n".encode() for minute in range(60))
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(b"time,open,high,low,close,volume\n" + rows)
+        for _ in range(40):
+            file.write(b"0" * (1 << 20))
+    read = 0
+
+    def count(done: int) -> None:
+        nonlocal read
+        read = done
+
+    found = read_source(Source(path), ReadOptions(zone="UTC"), count)
+    assert found.bad_rows[-1].kind == "damaged file"
+    assert len(found.bars) == 60
+    assert "a line of more than 8 MB" in found.bad_rows[-1].reason
+    assert read < 0.5 * path.stat().st_size
 
 
 def test_a_compressed_file_that_is_cut_off_keeps_what_came_before(tmp_path: Path) -> None:
