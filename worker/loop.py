@@ -119,7 +119,7 @@ class Loop:
     def _catch_up(self) -> None:
         """Finish what the last life left, and tell what was found; in lockstep that is part of the first turn."""
         self._is_new = False
-        self._tell(self._desk.hand_over(), [])
+        self._tell(self._desk.hand_over(again=True), [])
         self._drain_account()
         self._tell(list(self._context.orders()), list(self._context.trades()))
         self._handle_missed_bar()

@@ -197,7 +197,9 @@ PART = """
 
     def on_order(self, order):
         marker = pathlib.Path({folder!r}) / order.intent.action
-        if order.state == "FILLED" and not marker.exists():
+        if order.state == "FILLED" and marker.exists():
+            marker.with_suffix(".told").touch()
+        elif order.state == "FILLED":
             marker.touch()
             os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -218,6 +220,7 @@ def test_a_worker_killed_between_its_orders_and_its_checkpoint_wants_nothing_twi
     checkpoint = fleet.home.checkpoint("bad")
     before_ns = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
     wait_for(lambda: checkpoint.exists() and checkpoint.stat().st_mtime_ns > before_ns, "a bar of the next life")
+    assert {path.name for path in folder.iterdir()} == {"open", "open.told", "close", "close.told"}
     assert fleet.stop() == 0
     orders = [order for order in fleet.history("orders") if order["magic"] == 2]
     assert [(order["action"], order["state"], order["units"]) for order in orders] == [

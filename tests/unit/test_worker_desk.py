@@ -86,3 +86,15 @@ def test_opens_that_could_not_be_noted_are_refused_and_exits_go_on() -> None:
     assert (refused.intent.n, refused.state, refused.reason) == (6, OrderState.REJECTED, "not-noted")
     at.hand_over()
     assert [(intent.n, intent.action) for intent in gateway.seen] == [(5, "open"), (7, "close")]
+
+
+def test_what_an_earlier_life_left_is_told_even_when_the_snapshot_had_its_outcome() -> None:
+    """The state that wanted it is from before its outcome."""
+    first = desk(Gateway())
+    left = first.note(WISH)
+    (known,) = first.hand_over()
+    view = View()
+    view.see_order(known)
+    later = Desk(cast(BrokerClient, Gateway()), view, 5, lambda: True, [left])
+    assert later.hand_over(again=True) == [known]
+    assert later.hand_over(again=True) == []
