@@ -101,11 +101,12 @@ class Gateway:
         self.day = DayKeeper(account.day_start, journal)
         moves = self.moves = Moves(self.book, self.publisher, self.alerts, clock)
         names = self._names = {magic: item.name for magic, item in instances.items()}
-        self.valuation.carried = Decimal(journal.read.meta(CARRIED) or 0)
+        nets = not adapter.capabilities.hedging
+        if nets:  # an account that became a hedging one carries nothing, and would never settle it
+            self.valuation.carried = Decimal(journal.read.meta(CARRIED) or 0)
         fills = FillBooking(
-            self.book, moves, self.publisher, self.valuation, self.day, self.alerts, clock, names,
-            nets=not adapter.capabilities.hedging,
-        )  # fmt: skip
+            self.book, moves, self.publisher, self.valuation, self.day, self.alerts, clock, names, nets=nets
+        )
         self.bookkeeper = Bookkeeper(
             self.book, moves, fills, journal, self.publisher, self.valuation, self.day, self.alerts
         )

@@ -14,6 +14,8 @@ from atrader.errors import Rejected
 from atrader.orders.states import OrderState
 from atrader.trading_state import TradingState
 from atrader.trading_state_file import TradingStates
+from broker_api.gateway.fills import CARRIED
+from broker_api.journal import Batch
 from tests.support.gateways import D, GatewayBench
 
 
@@ -163,6 +165,23 @@ def test_equity_of_a_netting_account_is_that_of_its_trades_whenever_it_is_compar
         await bench.submit(8, action="close", trade_id=short.client_id)  # at 1.1021: -1.10
         assert await equity() == D("1000000.80") == bench.gateway.valuation.balance
         assert bench.gateway.valuation.carried == 0
+        await bench.stop()
+
+    run(story())
+
+
+def test_an_account_that_became_a_hedging_one_carries_nothing(tmp_path: Path) -> None:
+    """Each trade's profit is realised when it closes: a rest of its netting time would stay in its equity for ever."""
+    bench = GatewayBench(tmp_path, positions="hedging")
+
+    async def story() -> None:
+        await bench.connect()
+        batch = Batch("paper")
+        batch.meta(CARRIED, "0.90")
+        await bench.journal.commit(batch)
+        await bench.stop()
+        await bench.connect()
+        assert bench.gateway.valuation.worth(()).equity == D("1000000")
         await bench.stop()
 
     run(story())
