@@ -26,10 +26,17 @@ _PAGES: Final = 2048  # a step: 32 MB, short enough to show progress
 _KEPT_FREE: Final = 50_000_000  # bytes that stay free beside the copy
 
 
-def back_up(home: Home, target: Path, progress: Callable[[int, int, str], None]) -> dict[str, Any]:
+def back_up(
+    home: Home, target: Path, progress: Callable[[int, int, str], None], min_free_disk: int = 0
+) -> dict[str, Any]:
     """Copy both stores and the archive into a new directory.
 
     It appears under its name when everything in it is synced and verified; a crash leaves one with ``.partial``.
+
+    Parameters
+    ----------
+    min_free_disk : int
+        Bytes that stay free on the disk of the stores, or the data layer would not write any more.
 
     Returns
     -------
@@ -53,7 +60,8 @@ def back_up(home: Home, target: Path, progress: Callable[[int, int, str], None])
     with errors_of(target):
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        _require_room(partial, total)
+        same_disk = partial.stat().st_dev == home.data.stat().st_dev
+        _require_room(partial, total, max(_KEPT_FREE, min_free_disk if same_disk else 0))
     for path, schema in stores:
         before = done
 
@@ -150,11 +158,14 @@ def _finish(partial: Path, target: Path) -> dict[str, Any]:
     return {"directory": str(target), **manifest}
 
 
-def _require_room(directory: Path, needed: int) -> None:
+def _require_room(directory: Path, needed: int, kept_free: int) -> None:
     free = shutil.disk_usage(directory).free
-    if free < needed + _KEPT_FREE:
+    if free < needed + kept_free:
         directory.rmdir()
-        raise StoreError(f"{directory.parent} has {free / 1e6:.0f} MB free, a backup needs {needed / 1e6:.0f} MB")
+        raise StoreError(
+            f"{directory.parent} has {free / 1e6:.0f} MB free; a backup needs {needed / 1e6:.0f} MB, and"
+            f" {kept_free / 1e6:.0f} MB have to stay free: name a directory on another disk, or make room"
+        )
 
 
 def _size(path: Path) -> int:

@@ -47,7 +47,7 @@ def _backup(access: Access, options: Options, progress: Progress) -> dict[str, A
     require_files(access, "a backup")
     if options.directory is None:
         raise ConfigError("a backup needs a directory")
-    return back_up(access.home, Path(options.directory), progress)
+    return back_up(access.home, Path(options.directory), progress, access.config.min_free_disk)
 
 
 def _check(access: Access, options: Options, progress: Progress) -> dict[str, Any]:

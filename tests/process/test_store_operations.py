@@ -198,6 +198,15 @@ def test_an_import_leaves_the_rest_of_a_disk_to_the_journals(tmp_path: Path, *, 
         assert list(market.series()) == []
 
 
+def test_a_backup_never_takes_the_room_that_the_data_layer_needs_to_go_on_writing(tmp_path: Path) -> None:
+    free_gb = shutil.disk_usage(tmp_path).free // 10**9
+    home = installed(tmp_path, f'min_free_disk = "{free_gb + 2}GB"')
+    made(home.market_store)
+    with pytest.raises(StoreError, match=r"a backup needs \d+ MB, and \d+000 MB have to stay free"):
+        done(home, "backup", directory=str(tmp_path / "copy"))
+    assert not list(tmp_path.glob("copy*"))
+
+
 def test_one_operation_at_a_time_and_each_is_known_until_the_next(tmp_path: Path) -> None:
     installed(tmp_path)
     with DataLayerProcess(tmp_path) as layer, DataClient(layer.home) as client:
