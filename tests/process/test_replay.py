@@ -68,7 +68,7 @@ def test_one_worker_trades_alike_in_two_homes(make_fleet: MakeFleet, market: Pat
     seen = []
     for name in ("first", "second"):
         fleet = make_fleet(name)
-        write_replay(fleet, {"cross": CROSS}, files=[market])
+        write_replay(fleet, {"cross": CROSS}, files=[market], settings="end = '2013-02-06'\n")
         fleet.launch()
         finish(fleet)
         seen.append(trades_of(fleet))

@@ -58,7 +58,7 @@ def install(wheel: Path, environment: Path) -> Path:
     """Make an empty environment, install the wheel as a user does, and return where its scripts are."""
     run(sys.executable, "-P", "-m", "venv", environment, cwd=wheel.parent)
     python = environment / "bin" / "python"
-    options = ("--disable-pip-version-check", "--no-input", "--retries", "2", "--timeout", "15")
+    options = ("--no-compile", "--disable-pip-version-check", "--no-input", "--retries", "2", "--timeout", "15")
     run(python, "-P", "-m", "pip", "install", "--quiet", *options, wheel, cwd=wheel.parent)
     run(python, "-P", "-m", "pip", "check", "--disable-pip-version-check", cwd=wheel.parent)
     return python.parent
