@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -216,8 +217,8 @@ def test_appending_the_same_rows_again_changes_nothing(client: DataClient) -> No
     assert client.last_seq("nobody") == 0
 
 
-def is_message(item: object) -> bool:
-    return isinstance(item, Message)
+def has_read(listener: Listener, count: int) -> bool:
+    return sum(isinstance(item, Message) for item in listener.read()) >= count
 
 
 def test_a_subscriber_that_does_not_read_costs_nobody_anything(layer: DataLayerProcess, client: DataClient) -> None:
@@ -230,8 +231,8 @@ def test_a_subscriber_that_does_not_read_costs_nobody_anything(layer: DataLayerP
         while not quotes.push.send("ticks", {"ticks": ticks}):
             time.sleep(0.001)
         # Never further ahead than its queue is long, or a keen one loses some as well when the machine is busy.
-        wait_until(lambda due=100 * number - 400: sum(map(is_message, keen.read())) >= due, "the quotes so far")
-    wait_until(lambda: sum(map(is_message, keen.read())) >= 30_000, "all quotes")
+        wait_until(partial(has_read, keen, 100 * number - 400), "the quotes so far")
+    wait_until(partial(has_read, keen, 30_000), "all quotes")
     assert not any(isinstance(item, Gap) for item in keen.items)
     started_s = time.monotonic()
     client.prices([PAIR])
