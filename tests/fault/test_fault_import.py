@@ -18,8 +18,8 @@ from data_layer.offline import open_market
 from tests.support.data_layer import wait_until
 from tests.support.typed import SCRIPTS, type_command
 
-BARS = 5 * BARS_AT_ONCE // 2
-_TRIES = 5
+BARS = 21 * BARS_AT_ONCE // 2  # enough parts to be killed between two of them on any machine
+_TRIES = 10
 
 
 @pytest.fixture
