@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.csv as pc
 from numpy.typing import NDArray
 
-from data_layer.files.layout import Layout
+from data_layer.files.layout import Layout, lines_in
 from data_layer.files.times import Cells
 
 # Blocks are read in milliseconds: the pipe by which pyarrow would notice Ctrl-C sooner than Python is not needed.
@@ -38,7 +38,7 @@ class ArrowColumns:
         try:
             table = pc.read_csv(
                 pa.BufferReader(block),
-                read_options=pc.ReadOptions(column_names=names, block_size=len(block) + 1),
+                read_options=pc.ReadOptions(column_names=names, block_size=len(block) + 1, use_threads=False),
                 # No cell is quoted here: a quotation mark is part of its cell, which then is no number.
                 parse_options=pc.ParseOptions(
                     delimiter=layout.delimiter, quote_char=False, double_quote=False, ignore_empty_lines=False
@@ -53,7 +53,7 @@ class ArrowColumns:
             )
         except pa.ArrowInvalid:
             return None
-        if table.num_rows != block.count(b"\n") + (not block.endswith(b"\n")):
+        if table.num_rows != lines_in(block) + (not block.endswith(b"\n")):
             return None  # it takes more characters for the end of a line than we do
         return cls({int(name): table.column(name).combine_chunks() for name in types}, table.num_rows)
 

@@ -47,7 +47,7 @@ def read_with_numpy(block: bytes, layout: Layout, first_line: int, symbol: str |
 def column_reader() -> ColumnReader:
     """Return the fastest that works here."""
     try:
-        import pyarrow.csv  # noqa: F401
+        import data_layer.files.arrow_columns  # noqa: F401  # here, not in a thread
     except ImportError:
         return read_with_numpy
     return read_with_arrow

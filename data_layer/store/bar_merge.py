@@ -42,6 +42,10 @@ def merged(old: Bars, came: Bars, length_ns: int, *, keep: bool) -> Merge:
     keep : bool
         Whether the old bar stays when both have one of the same open time.
     """
+    if not len(old):
+        first_ns, stop_ns = int(came.open_time_ns[0]), int(came.open_time_ns[-1]) + length_ns
+        stored = Stored(rows=len(came), new=len(came), changed=(first_ns, stop_ns))
+        return Merge(came, old, [(first_ns, stop_ns)], stored)
     known = np.isin(came.open_time_ns, old.open_time_ns, assume_unique=True)
     again = np.isin(old.open_time_ns, came.open_time_ns, assume_unique=True)
     differs = np.zeros(int(known.sum()), dtype=bool)

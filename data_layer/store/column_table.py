@@ -146,7 +146,13 @@ class ColumnTable:
         self._insert_chunks(db, series, columns)
 
     def replace(self, db: Database, series: int, start_ns: int, end_ns: int, columns: Columns) -> None:
-        """Put rows in place of all with ``start_ns <= time < end_ns``, inside a transaction."""
+        """Put rows in place of all with ``start_ns <= time < end_ns``, inside a transaction.
+
+        Parameters
+        ----------
+        columns : Columns
+            Rows of that time, in its order.
+        """
         where = f"FROM {self._chunks} WHERE series=? AND t1>=? AND t0<?"
         limits = (series, self._start_of_short_chunk(db, series, start_ns), end_ns)
         rows = int(db.execute(f"SELECT coalesce(sum(n), 0) {where}", limits).fetchone()[0])
@@ -157,11 +163,11 @@ class ColumnTable:
         # What the tail has up to the last new row becomes part of the chunks: the tail stays the latest.
         old = self._tail_rows(db, series, end_ns, old)
         db.execute(f"DELETE FROM {self._tail} WHERE series=? AND {self._time}<?", (series, end_ns))
-        times = old[0].astype(np.int64, copy=False)
-        kept = (times < start_ns) | (times >= end_ns)
-        merged = tuple(np.concatenate([new, before[kept]]) for new, before in zip(columns, old, strict=True))
-        order = np.argsort(merged[0], kind="stable")
-        self._insert_chunks(db, series, tuple(column[order] for column in merged))
+        first, last = np.searchsorted(old[0], (start_ns, end_ns))  # chunks, and the tail after them, are in order
+        if first or last < len(old[0]):
+            parts = ((before[:first], new, before[last:]) for new, before in zip(columns, old, strict=True))
+            columns = tuple(map(np.concatenate, parts))
+        self._insert_chunks(db, series, columns)
 
     def _start_of_short_chunk(self, db: Database, series: int, start_ns: int) -> int:
         """Return where to begin so that the chunk before, if it is short, is filled up; many small imports add up."""

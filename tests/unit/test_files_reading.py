@@ -220,3 +220,29 @@ def test_a_file_longer_than_a_block_is_read_whole_and_lines_stay_numbered(tmp_pa
     found = read(tmp_path, "timestamp,open,high,low,close,volume,more\n" + "".join(lines))
     assert len(found.bars) == count - 2
     assert [bad.line for bad in found.bad_rows] == [count // 2 + 2, count - 3]
+
+
+@pytest.mark.parametrize("cut_off", [False, True])
+def test_blocks_that_are_read_at_once_come_in_the_order_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut_off: bool
+) -> None:
+    monkeypatch.setattr(sources, "BLOCK_BYTES", 4096)
+    monkeypatch.setattr(sources, "_PIECE_BYTES", 1024)
+    rng = np.random.default_rng(3)
+    rows = [f"2013-02-01 {i // 60:02d}:{i % 60:02d}:00Z,{1 + i / 1e4},3,0.5,{rng.uniform(1, 2)}\n" for i in range(1400)]
+    bad = sorted({int(number) for number in rng.integers(0, 1400, 12)})
+    for number in bad:
+        rows[number] = f"bad {number}\n"
+    content = gzip.compress((HEAD + "".join(rows)).encode())
+    path = tmp_path / "bars.csv.gz"
+    path.write_bytes(content[: len(content) // 2] if cut_off else content)
+    [found] = read_file(path)
+    left = found.bad_rows[-1].line - 3 if cut_off else 1400  # of a file that is cut off the last line may be half
+    told = [row for row in found.bad_rows if row.line - 2 < left]
+    assert [(row.line - 2, f"'bad {row.line - 2}'" in row.reason) for row in told] == [
+        (number, True) for number in bad if number < left
+    ]
+    expected = [i for i in range(left) if i not in bad]
+    np.testing.assert_array_equal((found.bars.open_time_ns[: len(expected)] - T0) // MINUTE, expected)
+    np.testing.assert_array_equal(found.bars.open[: len(expected)], [1 + i / 1e4 for i in expected])
+    assert len(found.bars) <= len(expected) + cut_off
