@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -24,6 +25,37 @@ class Tick(NamedTuple):
     def mid(self) -> float:
         """Middle of bid and ask."""
         return (self.bid + self.ask) / 2.0
+
+
+class Quotes(NamedTuple):
+    """Quotes of one instrument as columns, oldest first; times are UTC ns.
+
+    Attributes
+    ----------
+    time_ns, received_ns : ndarray of int64, shape (n,)
+        The venue's time, and when this host first saw the quote.
+    bid, ask : ndarray of float64, shape (n,)
+        Prices.
+    """
+
+    time_ns: NDArray[np.int64]
+    received_ns: NDArray[np.int64]
+    bid: NDArray[np.float64]
+    ask: NDArray[np.float64]
+
+    @staticmethod
+    def of(ticks: Sequence[Tick]) -> Quotes:
+        """Turn ticks of one instrument into columns."""
+        columns = list(zip(*(tick[1:] for tick in ticks), strict=True)) or [()] * 4
+        times, received, bids, asks = columns
+        return Quotes(
+            np.array(times, np.int64), np.array(received, np.int64), np.array(bids, float), np.array(asks, float)
+        )
+
+    def ticks(self, instrument: str, first: int | None = None, last: int | None = None) -> list[Tick]:
+        """Return them (or those of a slice) as ticks."""
+        columns = (column[first:last].tolist() for column in self)
+        return [Tick(instrument, *row) for row in zip(*columns, strict=True)]
 
 
 class Bar(NamedTuple):

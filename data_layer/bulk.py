@@ -17,7 +17,7 @@ from atrader.messages.data import BarsAnswer, CoverageAnswer, GetBars, GetCovera
 from atrader.timeframes import Timeframe
 from atrader.wire import Request
 from data_layer.bars import BarLibrary, Overlay, coverage_of
-from data_layer.frames import frames_of_bars, frames_of_ticks
+from data_layer.frames import frames_of_bars, frames_of_quotes
 from data_layer.live_market import LiveMarket, Snapshot
 from data_layer.sharing import BarSharing
 from data_layer.store import MarketReader
@@ -143,8 +143,9 @@ class BulkServer:
 
     def _get_ticks(self, request: GetTicks, caller: Caller) -> Reply:
         self._calendar_of(request.instrument)  # as above
-        ticks = self._reader.ticks(request.instrument, request.start_ns, request.end_ns)
-        return Reply(TicksAnswer(instrument=request.instrument, count=len(ticks)), frames_of_ticks(ticks))
+        quotes, next_ns = self._reader.tick_page(request.instrument, request.start_ns, request.end_ns)
+        answer = TicksAnswer(instrument=request.instrument, count=len(quotes.time_ns), next_ns=next_ns)
+        return Reply(answer, frames_of_quotes(quotes))
 
     def _read(
         self,

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atrader.errors import WireError
-from atrader.market import BAR_COLUMNS, Bars, Tick
+from atrader.market import BAR_COLUMNS, Bars, Quotes
 
 _TICK_INTEGERS = 2
-_TICK_COLUMNS = 4
 
 
 def frames_of_bars(bars: Bars) -> list[NDArray[np.generic]]:
@@ -31,23 +30,20 @@ def bars_of_frames(frames: Sequence[memoryview]) -> Bars:
     return Bars(*_columns(frames, len(BAR_COLUMNS), integers=1))
 
 
-def frames_of_ticks(ticks: Sequence[Tick]) -> list[NDArray[np.generic]]:
+def frames_of_quotes(quotes: Quotes) -> list[NDArray[np.generic]]:
     """Return quotes of one instrument as columns: time, receive time, bid, ask."""
-    columns = list(zip(*(tick[1:] for tick in ticks), strict=True)) or [()] * _TICK_COLUMNS
-    dtypes = ["<i8"] * _TICK_INTEGERS + ["<f8"] * (_TICK_COLUMNS - _TICK_INTEGERS)
-    return [np.array(column, dtype) for column, dtype in zip(columns, dtypes, strict=True)]
+    return [_little(column) for column in quotes]
 
 
-def ticks_of_frames(instrument: str, frames: Sequence[memoryview]) -> list[Tick]:
-    """Return the quotes in frames.
+def quotes_of_frames(frames: Sequence[memoryview]) -> Quotes:
+    """Return read-only quotes over the frames, without copying.
 
     Raises
     ------
     WireError
         When they are none.
     """
-    columns = _columns(frames, _TICK_COLUMNS, integers=_TICK_INTEGERS)
-    return [Tick(instrument, *row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+    return Quotes(*_columns(frames, len(Quotes._fields), integers=_TICK_INTEGERS))
 
 
 def _columns(frames: Sequence[memoryview], count: int, integers: int) -> list[NDArray[Any]]:

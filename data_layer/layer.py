@@ -35,6 +35,7 @@ from data_layer.shared import SUPPORTED, BarShare, PriceTable
 from data_layer.sink import Sink, Source
 from data_layer.store.interface import worst
 from data_layer.tcp_keys import server_keys
+from data_layer.tick_pages import tick_pages
 from data_layer.upkeep import Upkeep
 
 _TURN_S: Final = 0.05  # how often the clock is looked at: bars without a later quote complete that much later
@@ -184,7 +185,10 @@ class DataLayer:
             self.market.hand_over = self._publish_stored
             return
         for instrument in self._installation.fleet.market.instruments:
-            self.market.ticks(self._stores.market_reader.ticks(instrument, None, self._replay_clock.now_ns()))
+            for quotes in tick_pages(
+                self._stores.market_reader.tick_page, instrument, None, self._replay_clock.now_ns()
+            ):
+                self.market.ticks(quotes.ticks(instrument))
         self.market.advance(self._replay_clock.now_ns())
 
     def _publish_stored(self, completed: Completed) -> None:

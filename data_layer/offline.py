@@ -14,18 +14,9 @@ from atrader.configuration.fleet import FleetConfig
 from atrader.configuration.home import Home
 from atrader.configuration.loader import load_fleet
 from atrader.errors import ConfigError, StoreError, StoreUnavailable
-from atrader.market import Bars, Tick
-from atrader.messages.data import (
-    BackfillJob,
-    CoverageAnswer,
-    GetCoverage,
-    GetStatistics,
-    QueryHistory,
-    RequestBars,
-    SeriesInfo,
-    Stored,
-    Watched,
-)
+from atrader.market import Bars, Quotes, Tick
+from atrader.messages.data import BackfillJob, CoverageAnswer, GetCoverage, RequestBars, SeriesInfo, Stored, Watched
+from atrader.messages.history import GetStatistics, QueryHistory
 from atrader.timeframes import Timeframe
 from data_layer.archive import HistoryView
 from data_layer.bars import BarLibrary, coverage_of
@@ -33,11 +24,10 @@ from data_layer.client import DataClient
 from data_layer.disk_guard import DiskGuard
 from data_layer.store import MarketReader, MarketStore
 from data_layer.store.places import StorePlace, data_layer_runs, place_of
+from data_layer.tick_pages import QuotePage, tick_pages
 
 _OWNER: Final = "a command"
 _LOCK_WAIT_S: Final = 2.0
-_FIRST_PART_NS: Final = 6 * 3_600 * NS_PER_S
-_TICKS_A_PART: Final = 100_000
 _PATIENCE_S: Final = 30.0  # a server that restarts is back by then
 _PAUSE_S: Final = 0.5
 
@@ -73,25 +63,12 @@ class Market(ABC):
         """Return complete bars with ``start_ns <= open_time < end_ns``, stored or built from what is stored."""
 
     @abstractmethod
-    def ticks(self, instrument: str, start_ns: int, end_ns: int) -> list[Tick]:
-        """Return the stored quotes with ``start_ns <= time < end_ns``, oldest first."""
+    def tick_page(self, instrument: str, start_ns: int | None = None, end_ns: int | None = None) -> QuotePage:
+        """Return the first stored quotes with ``start_ns <= time < end_ns``, and from when to ask for the others."""
 
-    def tick_parts(
-        self, instrument: str, start_ns: int | None = None, end_ns: int | None = None
-    ) -> Iterator[list[Tick]]:
+    def tick_parts(self, instrument: str, start_ns: int | None = None, end_ns: int | None = None) -> Iterator[Quotes]:
         """Yield the stored quotes of a period (default: all) in parts of bearable size, oldest first."""
-        wanted = (one for one in self.series() if (one.instrument, one.timeframe) == (instrument, "ticks"))
-        for info in wanted:
-            at_ns = info.first_ns if start_ns is None else max(start_ns, info.first_ns)
-            stop_ns = info.last_ns + 1 if end_ns is None else min(end_ns, info.last_ns + 1)
-            # How dense quotes are is not known before: the length of a part follows what the last one held.
-            length_ns = _FIRST_PART_NS
-            while at_ns < stop_ns:
-                part = self.ticks(instrument, at_ns, min(at_ns + length_ns, stop_ns))
-                at_ns += length_ns
-                length_ns = max(NS_PER_S, length_ns // 2 if len(part) > _TICKS_A_PART else length_ns * 2)
-                if part:
-                    yield part
+        return tick_pages(self.tick_page, instrument, start_ns, end_ns)
 
     @abstractmethod
     def import_bars(self, instrument: str, timeframe: str, source: str, bars: Bars) -> Stored:
@@ -147,7 +124,7 @@ class _RunningMarket(Market):
     def bars(self, instrument: str, timeframe: str, *, start_ns: int | None = None, end_ns: int | None = None) -> Bars:
         return self._client.bars(instrument, timeframe, start_ns=start_ns, end_ns=end_ns)[0]
 
-    def ticks(self, instrument: str, start_ns: int, end_ns: int) -> list[Tick]:
+    def tick_page(self, instrument: str, start_ns: int | None = None, end_ns: int | None = None) -> QuotePage:
         return self._client.ticks(instrument, start_ns, end_ns)
 
     def coverage(self, request: GetCoverage) -> CoverageAnswer:
@@ -208,9 +185,9 @@ class _StoredMarket(Market):
 
         return self._read(read, Bars.empty())
 
-    def ticks(self, instrument: str, start_ns: int, end_ns: int) -> list[Tick]:
-        nothing: list[Tick] = []
-        return self._read(lambda reader: reader.ticks(instrument, start_ns, end_ns), nothing)
+    def tick_page(self, instrument: str, start_ns: int | None = None, end_ns: int | None = None) -> QuotePage:
+        nothing = QuotePage(Quotes.of(()), None)
+        return self._read(lambda reader: reader.tick_page(instrument, start_ns, end_ns), nothing)
 
     def import_bars(self, instrument: str, timeframe: str, source: str, bars: Bars) -> Stored:
         return self._write(lambda store: store.put_bars(instrument, timeframe, source, bars))

@@ -13,34 +13,36 @@ from atrader.bus import Beat, Caller, Handler
 from atrader.errors import Rejected, WireError
 from atrader.market import Tick
 from atrader.messages.data import (
-    Appended,
-    AppendHistory,
     FindSharedPrices,
     FormingBar,
     GetForming,
     GetPrices,
     GetReplay,
-    GetStatistics,
-    HistoryAnswer,
     ImportBars,
     ImportTicks,
-    LastSeq,
     ListSeries,
     PricesAnswer,
-    QueryHistory,
     ReplayAnswer,
     SeriesAnswer,
     SharedPrices,
-    StatisticsAnswer,
     Stored,
     SubscribeBars,
     Subscribed,
 )
 from atrader.messages.gateway import OutboxRow
+from atrader.messages.history import (
+    Appended,
+    AppendHistory,
+    GetStatistics,
+    HistoryAnswer,
+    LastSeq,
+    QueryHistory,
+    StatisticsAnswer,
+)
 from atrader.wire import Request
 from data_layer.archive import HistoryView
 from data_layer.bulk import timeframe_of
-from data_layer.frames import bars_of_frames, ticks_of_frames
+from data_layer.frames import bars_of_frames, quotes_of_frames
 from data_layer.history_writer import HistoryWriter
 from data_layer.live_market import LiveMarket
 from data_layer.market_writer import MarketWriter
@@ -162,7 +164,7 @@ class Service:
         return stored
 
     async def _import_ticks(self, request: ImportTicks, caller: Caller) -> Stored:
-        ticks = ticks_of_frames(request.instrument, caller.frames)
+        ticks = quotes_of_frames(caller.frames).ticks(request.instrument)
         return await self._import(lambda store: store.put_ticks(request.instrument, request.source, ticks))
 
     async def _import(self, work: Callable[[Any], Stored]) -> Stored:

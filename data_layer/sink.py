@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from operator import attrgetter
 from typing import Final
 
 from atrader.bus import StreamServer
 from atrader.clock import MarketClock
-from atrader.market import PRICES_PHASE, REPLAY_STEP, TICK, Bar, Bars, Tick, replay_topic, tick_topic
-from atrader.messages.data import ReplayAnswer
+from atrader.market import PRICES_PHASE, REPLAY_STEP, TICK, Bar, Bars, Quotes, Tick, replay_topic, tick_topic
+from atrader.messages.data import ReplayAnswer, SeriesInfo
 from atrader.timeframes import Timeframe
 from data_layer.bars import BarLibrary
 from data_layer.feeds import Feed, ReplayState
 from data_layer.live_market import LiveMarket
 from data_layer.lockstep import ReplayGate, Turn
 from data_layer.store import MarketReader
+from data_layer.tick_pages import tick_pages
 
 _NO_HORIZON: Final = 2**62  # the year 2116
 
@@ -34,11 +35,13 @@ class Source:
             instrument, Timeframe.parse(timeframe), start_ns=start_ns, end_ns=end_ns, horizon_ns=_NO_HORIZON
         )
 
-    def ticks(
-        self, instrument: str, start_ns: int | None = None, end_ns: int | None = None, limit: int | None = None
-    ) -> list[Tick]:
-        """Return the stored quotes with ``start_ns <= time < end_ns``, oldest first; the first `limit` of them."""
-        return self._reader.ticks(instrument, start_ns, end_ns, limit)
+    def tick_pages(self, instrument: str, start_ns: int | None = None, end_ns: int | None = None) -> Iterator[Quotes]:
+        """Yield the stored quotes with ``start_ns <= time < end_ns`` in parts of bearable size, oldest first."""
+        return tick_pages(self._reader.tick_page, instrument, start_ns, end_ns)
+
+    def series(self, instrument: str) -> Sequence[SeriesInfo]:
+        """List what is stored of an instrument."""
+        return self._reader.series(instrument)
 
     def last_tick(self, instrument: str) -> Tick | None:
         """Return the last price known; after a restart the close of the newest bar."""

@@ -17,7 +17,7 @@ from atrader.configuration.home import Home
 from atrader.configuration.loader import load_installation
 from atrader.configuration.templates import write_template
 from atrader.errors import AtraderError
-from atrader.messages.data import QueryHistory
+from atrader.messages.history import QueryHistory
 from data_layer.client import DataClient
 from manager.commands.output import Locked, run
 from manager.commands.status import fetch

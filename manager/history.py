@@ -10,7 +10,7 @@ from structlog.typing import FilteringBoundLogger
 from atrader.bus import CallClient
 from atrader.clock import Clock
 from atrader.errors import AtraderError
-from atrader.messages.data import AppendHistory, LastSeq
+from atrader.messages.history import AppendHistory, LastSeq
 from atrader.runtime.outbox_file import OutboxFile
 
 SOURCE: Final = "manager"

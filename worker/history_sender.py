@@ -11,7 +11,7 @@ from structlog.typing import FilteringBoundLogger
 from atrader.bus import SyncCallClient
 from atrader.clock import Clock
 from atrader.errors import AtraderError, WireError
-from atrader.messages.data import AppendHistory, LastSeq
+from atrader.messages.history import AppendHistory, LastSeq
 from atrader.runtime.outbox_file import OutboxFile
 
 _BATCH: Final = 500

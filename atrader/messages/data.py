@@ -8,13 +8,6 @@ from pydantic import BaseModel, ConfigDict
 
 from atrader.wire import Answer, Request
 
-HistoryTable = Literal["intents", "orders", "fills", "trades", "signals", "equity", "alerts", "events"]
-"""Tables of the history that can be asked for."""
-
-
-TradeGroup = Literal["instance", "magic", "account", "instrument"]
-"""What statistics put trades together by."""
-
 
 class Price(BaseModel):
     """The last price of an instrument and how old it is."""
@@ -115,20 +108,24 @@ class GetForming(Request):
 
 
 class TicksAnswer(Answer):
-    """Header of stored quotes; four column frames follow (time_ns, received_ns, bid, ask; little-endian)."""
+    """Header of stored quotes; four column frames follow (time_ns, received_ns, bid, ask; little-endian).
+
+    ``next_ns``: others follow from there on, they are asked for by another call; None: these were the last.
+    """
 
     instrument: str
     count: int
+    next_ns: int | None = None
 
 
 class GetTicks(Request):
-    """Ask ``data.bulk`` for the stored quotes with ``start_ns <= time < end_ns``."""
+    """Ask ``data.bulk`` for the first stored quotes with ``start_ns <= time < end_ns``: 100,000 or a little more."""
 
     kind: ClassVar[str] = "data.ticks"
     answer: ClassVar[type[Answer]] = TicksAnswer
     instrument: str
-    start_ns: int
-    end_ns: int
+    start_ns: int | None = None
+    end_ns: int | None = None
 
 
 class Subscribed(Answer):
@@ -317,76 +314,6 @@ class ImportTicks(Request):
     kind: ClassVar[str] = "data.import-ticks"
     answer: ClassVar[type[Answer]] = Stored
     instrument: str
-    source: str
-
-
-class AppendHistory(Request):
-    """Rows of an outbox, in sequence order. Answered after they are on disk; rows seen before are skipped."""
-
-    kind: ClassVar[str] = "data.append-history"
-    answer: ClassVar[type[Answer]]
-    source: str  # "gateway:NAME", "worker:NAME", "manager"
-    rows: tuple[dict[str, object], ...]  # OutboxRow maps (atrader/messages/gateway.py)
-
-
-class Appended(Answer):
-    """Highest sequence number of this source on disk."""
-
-    last_seq: int
-
-
-AppendHistory.answer = Appended
-
-
-class HistoryAnswer(Answer):
-    """Rows of a history table, oldest first."""
-
-    rows: tuple[dict[str, object], ...]
-
-
-class QueryHistory(Request):
-    """Ask for history; money comes as strings, times as ns UTC."""
-
-    kind: ClassVar[str] = "data.history"
-    answer: ClassVar[type[Answer]] = HistoryAnswer
-    table: HistoryTable
-    magic: int | None = None
-    instance: str | None = None
-    account: str | None = None
-    instrument: str | None = None
-    state: str | None = None
-    start_ns: int | None = None
-    end_ns: int | None = None
-    limit: int | None = None
-    archived: bool = False  # read the archive's files too
-
-
-class StatisticsAnswer(Answer):
-    """Statistics of groups of trades, see ``docs/statistics.md``."""
-
-    rows: tuple[dict[str, object], ...]
-
-
-class GetStatistics(Request):
-    """Ask for statistics of trades that were opened with ``start_ns <= open_time < end_ns``."""
-
-    kind: ClassVar[str] = "data.statistics"
-    answer: ClassVar[type[Answer]] = StatisticsAnswer
-    by: TradeGroup = "instance"
-    magic: int | None = None
-    instance: str | None = None
-    account: str | None = None
-    instrument: str | None = None
-    start_ns: int | None = None
-    end_ns: int | None = None
-    archived: bool = False  # read the archive's files too
-
-
-class LastSeq(Request):
-    """Ask how far the history of a source is on disk."""
-
-    kind: ClassVar[str] = "data.last-seq"
-    answer: ClassVar[type[Answer]] = Appended
     source: str
 
 

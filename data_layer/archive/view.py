@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from atrader.errors import StoreError
-from atrader.messages.data import GetStatistics, QueryHistory
+from atrader.messages.history import GetStatistics, QueryHistory
 from data_layer.archive.parquet import crc32_of, read_rows
 from data_layer.statistics import report
 from data_layer.store import ArchiveFile, HistoryReader

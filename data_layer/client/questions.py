@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from atrader.bus.questions import Question
-from atrader.market import Bars, Tick
+from atrader.market import Bars, Quotes, Tick
 from atrader.messages.data import (
-    AppendHistory,
     BackfillJob,
     BarsAnswer,
     CoverageAnswer,
@@ -20,15 +19,12 @@ from atrader.messages.data import (
     GetForming,
     GetPrices,
     GetReplay,
-    GetStatistics,
     GetTicks,
     GetWatched,
     ImportBars,
     ImportTicks,
-    LastSeq,
     ListSeries,
     Price,
-    QueryHistory,
     ReplayAnswer,
     RequestBars,
     SeriesInfo,
@@ -38,8 +34,10 @@ from atrader.messages.data import (
     Watched,
 )
 from atrader.messages.gateway import OutboxRow
+from atrader.messages.history import AppendHistory, GetStatistics, LastSeq, QueryHistory
 from atrader.messages.operations import GetOperation, OperationAnswer, StartOperation
-from data_layer.frames import frames_of_bars, frames_of_ticks, ticks_of_frames
+from data_layer.frames import frames_of_bars, frames_of_quotes, quotes_of_frames
+from data_layer.tick_pages import QuotePage
 
 
 def prices(instruments: Sequence[str] = ()) -> Question[tuple[Price, ...]]:
@@ -62,10 +60,13 @@ def bars(request: GetBars) -> Question[tuple[BarsAnswer, list[memoryview]]]:
     return Question(request, lambda answer, frames: (answer, frames), is_slow=True, is_large=True)
 
 
-def ticks(instrument: str, start_ns: int, end_ns: int) -> Question[list[Tick]]:
-    """Return the stored quotes with ``start_ns <= time < end_ns``, oldest first; ask for parts of long periods."""
+def ticks(instrument: str, start_ns: int | None = None, end_ns: int | None = None) -> Question[QuotePage]:
+    """Return the first stored quotes with ``start_ns <= time < end_ns``, oldest first: 100,000 or a little more.
+
+    ``next_ns`` of the page says from when to ask for the others; `tick_pages` asks for all.
+    """
     request = GetTicks(instrument=instrument, start_ns=start_ns, end_ns=end_ns)
-    return Question(request, lambda _, frames: ticks_of_frames(instrument, frames), is_slow=True, is_large=True)
+    return Question(request, _quote_page, is_slow=True, is_large=True)
 
 
 def coverage(
@@ -118,7 +119,7 @@ def import_bars(instrument: str, timeframe: str, source: str, bars: Bars) -> Que
 def import_ticks(instrument: str, source: str, ticks: Sequence[Tick]) -> Question[Stored]:
     """Store quotes of one instrument, in place of those of their period. In the store when this returns."""
     request = ImportTicks(instrument=instrument, source=source)
-    return Question(request, _whole_answer, frames_of_ticks(ticks), is_slow=True)
+    return Question(request, _whole_answer, frames_of_quotes(Quotes.of(ticks)), is_slow=True)
 
 
 def append_history(source: str, rows: Sequence[OutboxRow]) -> Question[int]:
@@ -155,6 +156,10 @@ def last_seq(source: str) -> Question[int]:
 def replay() -> Question[ReplayAnswer]:
     """Return where the replay stands."""
     return Question(GetReplay(), _whole_answer)
+
+
+def _quote_page(answer: Any, frames: list[memoryview]) -> QuotePage:
+    return QuotePage(quotes_of_frames(frames), answer.next_ns)
 
 
 def _whole_answer(answer: Any, frames: list[memoryview]) -> Any:

@@ -6,10 +6,11 @@ sockets nor stores. All methods are to be called from the asyncio loop that runs
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Literal, Protocol
 
-from atrader.market import Bar, Bars, Tick
+from atrader.market import Bar, Bars, Quotes, Tick
+from atrader.messages.data import SeriesInfo
 
 ReplayState = Literal["none", "waiting", "running", "finished"]
 
@@ -21,10 +22,12 @@ class MarketSource(Protocol):
         """Return the bars with ``start_ns <= open_time < end_ns``, stored or built from finer stored ones."""
         ...
 
-    def ticks(
-        self, instrument: str, start_ns: int | None = None, end_ns: int | None = None, limit: int | None = None
-    ) -> list[Tick]:
-        """Return the stored quotes with ``start_ns <= time < end_ns``, oldest first; the first `limit` of them."""
+    def tick_pages(self, instrument: str, start_ns: int | None = None, end_ns: int | None = None) -> Iterator[Quotes]:
+        """Yield the stored quotes with ``start_ns <= time < end_ns`` in parts of bearable size, oldest first."""
+        ...
+
+    def series(self, instrument: str) -> Sequence[SeriesInfo]:
+        """List what is stored of an instrument; quotes have the timeframe ``ticks``."""
         ...
 
     def last_tick(self, instrument: str) -> Tick | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from atrader.clock import NS_PER_S, Clock, parse_time
 from atrader.configuration.fleet import ReplayMarket
@@ -12,11 +12,11 @@ from atrader.errors import ConfigError
 from atrader.market import PRICES_PHASE
 from atrader.timeframes import Timeframe
 from data_layer.feeds.feed import MarketSink, MarketSource
+from data_layer.feeds.replay_plan import Period, ReplayPlan, plan_of_bars, plan_of_ticks
 from data_layer.feeds.replay_position import ReplayPosition
-from data_layer.feeds.replay_steps import Step, steps_of_bars, steps_of_ticks
+from data_layer.feeds.replay_steps import Step
 
 _REPORT_EVERY = 100  # steps between two reports of the progress
-_TICK_WINDOW_NS = NS_PER_S  # quotes of one second make a step
 
 
 class ReplayFeed:
@@ -57,9 +57,9 @@ class ReplayFeed:
         self._workers = workers
         self._position = position
         self._clock = clock
-        self._steps: list[Step] = []
+        self._steps: Iterator[Step] = iter(())
         self._sink: MarketSink | None = None
-        self._done = 0
+        self._done = self._total = self._begin_ns = 0
 
     @property
     def timeframe(self) -> str | None:
@@ -67,7 +67,7 @@ class ReplayFeed:
         return Timeframe.parse(self._settings.timeframe).name if self._settings.source == "bars" else None
 
     def prepare(self, sink: MarketSink, source: MarketSource) -> None:
-        """Read what is to be played and move the market clock to where it begins.
+        """Look at what is to be played and move the market clock to where it begins.
 
         Raises
         ------
@@ -77,15 +77,23 @@ class ReplayFeed:
             When the directory holds the position of another replay.
         """
         self._sink = sink
-        self._steps = self._read(source)
-        if not self._steps:
+        plan = self._planned(source)
+        if not plan.total:
             raise ConfigError(
                 f"nothing to replay: no {self._settings.source} of {', '.join(self._instruments) or 'no instrument'} "
                 f"({self._settings.timeframe}) are stored for the period; see 'atrader data list' and 'data import'"
             )
-        self._done = self._position.open()
-        sink.progress("waiting", self._done, len(self._steps))
-        sink.advance_clock(self._begin_ns())
+        self._total = plan.total
+        self._done = min(self._position.open(), plan.total)
+        sink.progress("waiting", self._done, self._total)
+        self._steps = plan.steps(max(0, self._done - 1))
+        first = next(self._steps)
+        if self._done:
+            self._begin_ns = first.market_ns
+        else:
+            self._begin_ns = first.ticks[0].time_ns
+            self._steps = chain((first,), self._steps)
+        sink.advance_clock(self._begin_ns)
 
     async def run(self) -> None:
         """Play to the end."""
@@ -97,30 +105,21 @@ class ReplayFeed:
         finally:
             self._position.close()
 
-    def _begin_ns(self) -> int:
-        if self._done:
-            return self._steps[self._done - 1].market_ns
-        first = self._steps[0]
-        return first.ticks[0].time_ns
-
-    def _read(self, source: MarketSource) -> list[Step]:
+    def _planned(self, source: MarketSource) -> ReplayPlan:
         try:
             start_ns = None if self._settings.start is None else parse_time(self._settings.start)
             end_ns = None if self._settings.end is None else parse_time(self._settings.end)
         except ValueError as error:
             raise ConfigError(f"etc/atrader.toml: market.replay: {error}") from error
+        period = Period(start_ns, end_ns)
         if self._settings.source == "ticks":
-            ticks = [tick for name in self._instruments for tick in source.ticks(name, start_ns, end_ns)]
-            ticks.sort(key=lambda tick: (tick.time_ns, tick.instrument))
-            return list(steps_of_ticks(ticks, _TICK_WINDOW_NS))
-        name = Timeframe.parse(self._settings.timeframe).name
-        series = {symbol: source.bars(symbol, name, start_ns, end_ns) for symbol in self._instruments}
-        return list(steps_of_bars(series, Timeframe.parse(name).ns))
+            return plan_of_ticks(source, self._instruments, period)
+        return plan_of_bars(source, self._instruments, Timeframe.parse(self._settings.timeframe), period)
 
     async def _play(self, sink: MarketSink) -> None:
-        total = len(self._steps)
-        began_s, began_ns = self._clock.monotonic_s(), self._begin_ns()
-        for number, step in enumerate(islice(self._steps, self._done, None), self._done):
+        total = self._total
+        began_s, began_ns = self._clock.monotonic_s(), self._begin_ns
+        for number, step in enumerate(self._steps, self._done):
             if number % _REPORT_EVERY == 0:
                 sink.progress("running", number, total)
             if self._settings.speed == "max":

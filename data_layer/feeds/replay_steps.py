@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -73,7 +73,7 @@ def _rows(symbol: str, bars: Bars) -> Iterator[tuple[int, str, Bar]]:
         yield row[0], symbol, Bar(*row)
 
 
-def steps_of_ticks(ticks: Sequence[Tick], window_ns: int) -> Iterator[Step]:
+def steps_of_ticks(ticks: Iterable[Tick], window_ns: int) -> Iterator[Step]:
     """Group quotes (in the order of time) into steps that end at multiples of a window; bars are built from them."""
     kept: list[Tick] = []
     end_ns = 0

@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atrader.clock import iso_from_ns
-from atrader.market import Bars, Tick
+from atrader.market import Bars, Quotes
 from data_layer.files.layout import ASK_PRICES, BID_PRICES, QUOTE_PRICES
 from data_layer.files.rows import BadRow, Kind, Numbers, Reason
 from data_layer.files.zones import MISSING, LocalClock
 
 Mask = NDArray[np.bool_]
 Why = Callable[[int], str]
-
-
-class Quotes(NamedTuple):
-    """Quotes of one instrument as columns, oldest first; times are UTC ns."""
-
-    time_ns: NDArray[np.int64]
-    received_ns: NDArray[np.int64]
-    bid: NDArray[np.float64]
-    ask: NDArray[np.float64]
-
-    def ticks(self, instrument: str, first: int, last: int) -> list[Tick]:
-        """Return some of them as ticks."""
-        columns = (column[first:last].tolist() for column in self)
-        return [Tick(instrument, *row) for row in zip(*columns, strict=True)]
 
 
 class Judge:

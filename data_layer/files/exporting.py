@@ -12,9 +12,8 @@ from typing import IO, Any, Literal
 import numpy as np
 
 from atrader.clock import iso_from_ns
-from atrader.market import Bars, Tick
+from atrader.market import Bars, Quotes
 from data_layer.files import table_writer
-from data_layer.files.checks import Quotes
 from data_layer.files.text_writer import bar_lines, quote_header, quote_lines, time_texts
 from data_layer.files.zones import LocalClock
 
@@ -54,17 +53,16 @@ def write_bars(bars: Bars, target: Target) -> int:
     return len(bars)
 
 
-def write_quotes(parts: Iterator[list[Tick]], target: Target) -> int:
+def write_quotes(parts: Iterator[Quotes], target: Target) -> int:
     """Write quotes that come in parts; return how many."""
     count = 0
 
     def columns() -> Iterator[Quotes]:
         nonlocal count
-        nothing: list[Tick] = []
-        for ticks in chain([nothing], parts):  # so that a file without quotes has its columns, too
-            count += len(ticks)
-            target.progress(len(ticks))
-            yield quotes_of(ticks)
+        for quotes in chain([Quotes.of(())], parts):  # so that a file without quotes has its columns, too
+            count += len(quotes.time_ns)
+            target.progress(len(quotes.time_ns))
+            yield quotes
 
     if target.format == "csv":
         target.handle.write(quote_header())
@@ -86,16 +84,6 @@ def write_history(rows: Sequence[Mapping[str, Any]], keys: Sequence[str], target
     writer.writerows([_cell(row, key, target.clock) for key in keys] for row in rows)
     target.handle.write(text.getvalue().encode())
     return len(rows)
-
-
-def quotes_of(ticks: Sequence[Tick]) -> Quotes:
-    """Return ticks as columns."""
-    return Quotes(
-        np.array([tick.time_ns for tick in ticks], np.int64),
-        np.array([tick.received_ns for tick in ticks], np.int64),
-        np.array([tick.bid for tick in ticks], np.float64),
-        np.array([tick.ask for tick in ticks], np.float64),
-    )
 
 
 def _cell(row: Mapping[str, Any], key: str, clock: LocalClock | None) -> str:

@@ -190,7 +190,8 @@ class Importer:
             return Stored(rows=series.count, new=series.count)
         if series.rows.kind == "quotes":
             first_ns, end_ns = int(series.times[0]), int(series.times[-1]) + 1
-            old = sum(map(len, self._market.tick_parts(series.instrument, first_ns, end_ns)))
+            parts = self._market.tick_parts(series.instrument, first_ns, end_ns)
+            old = sum(len(quotes.time_ns) for quotes in parts)
             return Stored(rows=series.count, new=max(0, series.count - old))
         first_ns = max(info.first_ns, int(series.times[0]))
         end_ns = min(info.last_ns, int(series.times[-1])) + 1

@@ -12,8 +12,8 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from atrader.errors import ConfigError
-from atrader.market import Bars
-from data_layer.files.checks import Judge, Quotes
+from atrader.market import Bars, Quotes
+from data_layer.files.checks import Judge
 from data_layer.files.column_reader import ColumnReader
 from data_layer.files.formats import candles, layout_for
 from data_layer.files.formats.mapped import layout_of

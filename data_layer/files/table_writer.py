@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import IO, Any, Literal
 
 from atrader.errors import ConfigError
-from atrader.market import BAR_COLUMNS, Bars
-from data_layer.files.checks import Quotes
+from atrader.market import BAR_COLUMNS, Bars, Quotes
 from data_layer.files.zones import LocalClock
 
 TableFormat = Literal["parquet", "feather"]

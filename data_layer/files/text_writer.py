@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atrader.clock import NS_PER_S
-from atrader.market import BAR_COLUMNS, Bars
-from data_layer.files.checks import Quotes
+from atrader.market import BAR_COLUMNS, Bars, Quotes
 from data_layer.files.zones import LocalClock
 
 ROWS_AT_ONCE: Final = 50_000

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from atrader.messages.data import TradeGroup
+from atrader.messages.history import TradeGroup
 from data_layer.statistics.drawdown import drawdown
 from data_layer.statistics.exposure import exposure
 from data_layer.statistics.results import results, streaks

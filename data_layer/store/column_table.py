@@ -85,6 +85,18 @@ class ColumnTable:
         first, last = np.searchsorted(columns[0], (start_ns, end_ns))
         return tuple(column[first:last] for column in columns)
 
+    def page_end(self, db: Database, series: int, start_ns: int, end_ns: int, rows: int) -> int | None:
+        """Return where to cut off a page of about so many rows from the begin of a period; None: all of it is one.
+
+        Never between rows of one time. A page is made of whole chunks, so that none is read twice.
+        """
+        chunks = max(1, rows // CHUNK_ROWS)
+        last = db.execute(
+            f"SELECT t1 FROM {self._chunks} WHERE series=? AND t1>=? AND t0<? ORDER BY t0, id LIMIT ?",
+            (series, start_ns, end_ns, chunks + 1),
+        ).fetchall()
+        return int(last[chunks - 1][0]) + 1 if len(last) > chunks else None
+
     def extent(self, db: Database, series: int) -> tuple[int, int, int]:
         """Return number of rows, first and last time; zeros when there are none."""
         return self.extents(db, series).get(series, (0, 0, 0))

@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Select, Table, select
 
 from atrader.errors import Rejected
-from atrader.messages.data import QueryHistory
+from atrader.messages.history import QueryHistory
 from data_layer.store import history_schema as schema
 
 ORDER_WITHIN_TIME: Final = {"intents": "client_id", "orders": "client_id", "trades": "trade_id", "fills": "fill_id"}

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table, select
 
-from atrader.messages.data import QueryHistory
 from atrader.messages.gateway import OutboxRow
+from atrader.messages.history import QueryHistory
 from data_layer.store import history_archive
 from data_layer.store.database import Insert, TableDatabase
 from data_layer.store.history_query import statement_of

@@ -12,9 +12,11 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from atrader.errors import StoreError, StoreUnavailable
 from atrader.market import Bar, Bars, Tick
-from atrader.messages.data import QueryHistory, SeriesInfo, Stored
+from atrader.messages.data import SeriesInfo, Stored
 from atrader.messages.gateway import OutboxRow
+from atrader.messages.history import QueryHistory
 from data_layer.store.ranges import TimeRange
+from data_layer.tick_pages import PAGE_ROWS, QuotePage
 
 StoreState = Literal["ok", "read-only", "away"]
 """How a store is: it can be read and written, only read (its disk is full), or neither (its server is away)."""
@@ -185,10 +187,13 @@ class MarketReader(Protocol):
         """Return the requests for history that are not done, oldest first."""
         ...
 
-    def ticks(
-        self, instrument: str, start_ns: int | None = None, end_ns: int | None = None, limit: int | None = None
-    ) -> list[Tick]:
-        """Return the stored quotes with ``start_ns <= time < end_ns``, oldest first; the first `limit` of them."""
+    def tick_page(
+        self, instrument: str, start_ns: int | None = None, end_ns: int | None = None, rows: int = PAGE_ROWS
+    ) -> QuotePage:
+        """Return the first quotes with ``start_ns <= time < end_ns``, oldest first: about `rows`, or all that are left.
+
+        Quotes of one time are never on two pages. `tick_pages` asks for one page after the other.
+        """
         ...
 
     def close(self) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from atrader.clock import Clock
+from data_layer.store.market_reader import SqlMarketReader
 from data_layer.store.market_schema import MARKET
-from data_layer.store.market_store import SqlMarketReader, SqlMarketStore
+from data_layer.store.market_store import SqlMarketStore
 from data_layer.store.sqlite_database import SqliteDatabase
 from data_layer.store.sqlite_file import open_reader, open_writer
 

@@ -18,7 +18,7 @@ from atrader.configuration.home import Home
 from atrader.configuration.loader import load_installation
 from atrader.errors import ConfigError
 from atrader.instruments import known_instrument
-from atrader.messages.data import QueryHistory
+from atrader.messages.history import QueryHistory
 from atrader.timeframes import Timeframe
 from data_layer.files.exporting import FileFormat, Target, write_bars, write_history, write_quotes
 from data_layer.files.importing import QUOTES

@@ -13,7 +13,7 @@ from atrader.configuration.home import Home
 from atrader.configuration.loader import load_installation
 from atrader.errors import ConfigError
 from atrader.instruments import Instrument
-from atrader.messages.data import GetStatistics, HistoryTable, QueryHistory, TradeGroup
+from atrader.messages.history import GetStatistics, HistoryTable, QueryHistory, TradeGroup
 from manager.commands.completing import accounts, instances
 from manager.commands.history_statistics import print_statistics
 from manager.commands.history_tables import KEYS, STATES, columns_of

@@ -7,7 +7,7 @@ from typing import get_args
 
 import click
 
-from atrader.messages.data import HistoryTable
+from atrader.messages.history import HistoryTable
 from manager.commands.installed import directory_option
 from manager.commands.lazy import Entry, LazyGroup
 from manager.commands.output import run

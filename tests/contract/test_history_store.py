@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from atrader.errors import Rejected, StoreError, WireError
-from atrader.messages.data import QueryHistory
+from atrader.messages.history import QueryHistory
 from atrader.orders.states import OrderState
 from data_layer.store import ArchiveFile, HistoryStore
 from data_layer.store.history_sqlite import SqliteEngine, SqliteHistoryReader, SqliteHistoryStore

@@ -16,6 +16,7 @@ from atrader.market import BAR_COLUMNS, Bar, Bars, Tick
 from data_layer.store import BackfillRequest, MarketBatch, MarketReader, MarketStore, TimeRange
 from data_layer.store.market_sqlite import SqliteMarketReader, SqliteMarketStore
 from data_layer.store.places import StorePlace
+from tests.support.market_files import ticks_of
 
 MINUTE = 60_000_000_000
 START = 1_370_044_800_000_000_000
@@ -248,8 +249,8 @@ def test_quotes_keep_their_order_even_within_one_instant(store: MarketStore, rea
     ticks = [Tick("EUR/USD", START + index // 3, START, 1.0 + index, 2.0 + index) for index in range(10_000)]
     for start in range(0, len(ticks), 500):
         store.write(live(ticks=ticks[start : start + 500]))
-    assert reader.ticks("EUR/USD") == ticks
-    assert reader.ticks("EUR/USD", START + 1, limit=2) == ticks[3:5]
+    assert ticks_of(reader, "EUR/USD") == ticks
+    assert ticks_of(reader, "EUR/USD", START + 1, START + 2) == ticks[3:6]
 
 
 def test_quotes_of_a_batch_that_is_written_again_are_stored_once(store: MarketStore, reader: MarketReader) -> None:
@@ -257,16 +258,39 @@ def test_quotes_of_a_batch_that_is_written_again_are_stored_once(store: MarketSt
     first, second = (live(ticks=part)._replace(id=f"run {n}") for n, part in enumerate((ticks[:5], ticks[5:])))
     for batch in (first, first, second, second):
         store.write(batch)
-    assert reader.ticks("EUR/USD") == ticks
+    assert ticks_of(reader, "EUR/USD") == ticks
     store.write(live(ticks=ticks[:1]))  # nobody says which batch it is
-    assert len(reader.ticks("EUR/USD")) == 11
+    assert len(ticks_of(reader, "EUR/USD")) == 11
 
 
 def test_imported_quotes_replace_those_of_their_period(store: MarketStore, reader: MarketReader) -> None:
     ticks = [Tick("EUR/USD", START + index, START, 1.0, 2.0) for index in range(6000)]
     assert store.put_ticks("EUR/USD", "t.csv", ticks).new == 6000
     assert store.put_ticks("EUR/USD", "t.csv", ticks).new == 0
-    assert len(reader.ticks("EUR/USD")) == 6000
+    assert len(ticks_of(reader, "EUR/USD")) == 6000
+
+
+def test_quotes_come_in_pages_that_never_divide_those_of_one_time(store: MarketStore, reader: MarketReader) -> None:
+    times = [START + index // 3 for index in range(40_000)]
+    times[8_000:8_600] = [times[8_000]] * 600  # across the end of a chunk of 4096
+    ticks = [Tick("EUR/USD", time, START, 1.0 + index, 2.0 + index) for index, time in enumerate(times)]
+    store.put_ticks("EUR/USD", "t.csv", ticks)
+    store.write(live(ticks=[Tick("EUR/USD", START + 50_000, START, 1.0, 2.0)]))  # a row of the tail
+    sizes, found, at_ns = [], [], None
+    while True:
+        quotes, next_ns = reader.tick_page("EUR/USD", at_ns, rows=8_192)
+        sizes.append(len(quotes.time_ns))
+        found += quotes.ticks("EUR/USD")
+        if next_ns is None:
+            break
+        assert quotes.time_ns[-1] < next_ns
+        at_ns = next_ns
+    assert found[:-1] == ticks
+    assert found[-1].time_ns == START + 50_000
+    assert len(sizes) == 5
+    assert max(sizes) <= 8_192 + 600
+    assert reader.tick_page("EUR/USD", START + 3, START + 5, rows=1).quotes.ticks("EUR/USD") == ticks[9:15]
+    assert reader.tick_page("USD/JPY").next_ns is None
 
 
 def test_the_forming_bar_survives(store_place: StorePlace) -> None:

@@ -23,6 +23,7 @@ from data_layer.market_writer import MarketWriter
 from data_layer.prompt_bars import PromptBars
 from data_layer.store import MarketBatch
 from data_layer.store.market_sqlite import SqliteMarketReader, SqliteMarketStore
+from tests.support.market_files import ticks_of
 
 CALENDAR = Calendar.get("24/7")
 BASE = Timeframe.parse("1s")
@@ -81,5 +82,5 @@ def test_what_comes_during_a_write_that_the_end_interrupts_is_stored_as_well(
     close_context()
     reader = SqliteMarketReader(tmp_path / "market.db")
     assert len(reader.bars("EUR/USD", BASE.name)) == 2
-    assert len(reader.ticks("EUR/USD")) == 35
+    assert len(ticks_of(reader, "EUR/USD")) == 35
     reader.close()

@@ -16,7 +16,7 @@ import pytest
 from atrader.configuration.home import Home
 from atrader.errors import ConfigError, StoreError, StoreUnavailable
 from atrader.market import Tick
-from atrader.messages.data import QueryHistory
+from atrader.messages.history import QueryHistory
 from data_layer.store import MarketBatch
 from data_layer.store.history_schema import HISTORY
 from data_layer.store.interface import Damage
@@ -27,6 +27,7 @@ from data_layer.store.postgresql.history import PostgresHistoryStore
 from data_layer.store.postgresql.market import PostgresMarketReader, PostgresMarketStore
 from tests.fixtures import make_stores as made
 from tests.support.data_layer import wait_until
+from tests.support.market_files import ticks_of
 from tests.support.postgresql import database, started
 from tests.support.postgresql_proxy import LossyProxy
 
@@ -58,7 +59,7 @@ def test_a_commit_whose_answer_was_lost_is_done_again_and_changes_nothing(
     assert history.append([("gateway:paper", made.rows())]) == [3]
     assert proxy.lost == 3
     assert np.array_equal(store.bars("EUR/USD", "1m").columns, bars.columns)
-    assert store.ticks("EUR/USD") == made.ticks()
+    assert ticks_of(store, "EUR/USD") == made.ticks()
     assert store.revisions("EUR/USD", "1m") == []
     assert len(history.query(QueryHistory(table="fills"))) == 1
     store.close()
@@ -245,5 +246,5 @@ def test_ticks_of_equal_times_keep_their_order(postgresql_url: str) -> None:
     store = PostgresMarketStore(Address(postgresql_url), "test")
     ticks = [Tick("EUR/USD", made.START + index // 3, made.START, 1.0 + index, 2.0) for index in range(10_000)]
     store.put_ticks("EUR/USD", "t.csv", ticks)
-    assert store.ticks("EUR/USD") == ticks
+    assert ticks_of(store, "EUR/USD") == ticks
     store.close()

@@ -11,11 +11,12 @@ import pytest
 from atrader.configuration.home import Home
 from atrader.errors import ConfigError, StoreError
 from atrader.market import Bars
-from atrader.messages.data import QueryHistory
+from atrader.messages.history import QueryHistory
 from data_layer.store import MarketBatch
 from data_layer.store.places import EmbeddedPlace, StorePlace, place_at
 from data_layer.store.transfer import transfer
 from tests.fixtures import make_stores as made
+from tests.support.market_files import ticks_of
 
 NEW = made.bars(2, made.CHUNKED + made.TAIL)
 
@@ -46,13 +47,13 @@ def check(place: StorePlace) -> None:
     store = place.market("test", 2.0)
     bars = made.bars(made.CHUNKED + made.TAIL)
     assert all(np.array_equal(a, b) for a, b in zip(store.bars("EUR/USD", "1m").columns, bars.columns, strict=True))
-    assert store.ticks("EUR/USD") == made.ticks()
+    assert ticks_of(store, "EUR/USD") == made.ticks()
     assert store.forming("1m") == {"EUR/USD": NEW.row(0)}
     assert [one.source for one in store.origins("EUR/USD", "1m")] == ["file.csv", "revision.csv", "file.csv", "feed"]
     assert [len(one.replaced) for one in store.revisions("EUR/USD", "1m")] == [1, 1]
     store.write(MarketBatch("1m", "feed", [("EUR/USD", NEW.row(0))], made.ticks(), {}, "run/1"))
     store.put_bars("NEW/ONE", "1m", "new.csv", made.bars(5000))  # with numbers that no row has
-    assert store.ticks("EUR/USD") == made.ticks()
+    assert ticks_of(store, "EUR/USD") == made.ticks()
     assert len(store.bars("NEW/ONE", "1m")) == 5000
     store.close()
     history = place.history("test", 2.0)

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from atrader.errors import StoreError
-from atrader.messages.data import QueryHistory
+from atrader.messages.history import QueryHistory
 from data_layer.store import MarketBatch
 from data_layer.store.history_schema import HISTORY
 from data_layer.store.history_sqlite import SqliteHistoryReader, SqliteHistoryStore
 from data_layer.store.market_schema import MARKET
 from data_layer.store.market_sqlite import SqliteMarketReader, SqliteMarketStore
 from tests.fixtures import make_stores as made
+from tests.support.market_files import ticks_of
 
 FIXTURES = Path(made.__file__).parent
 RELEASED = sorted(path.name for path in FIXTURES.glob("stores-schema-*"))
@@ -51,7 +52,7 @@ def test_a_market_store_of_an_earlier_release_keeps_its_contents_and_is_written_
     expected = made.bars(made.CHUNKED + made.TAIL)
     found = store.bars("EUR/USD", "1m")
     assert all(np.array_equal(a, b) for a, b in zip(found.columns, expected.columns, strict=True))
-    assert store.ticks("EUR/USD") == made.ticks()
+    assert ticks_of(store, "EUR/USD") == made.ticks()
     assert store.forming("1m") == {"EUR/USD": made.bars(1, made.CHUNKED + made.TAIL).row(0)}
     fresh = made.bars(1, made.CHUNKED + made.TAIL).row(0)
     store.write(MarketBatch("1m", "feed", [("EUR/USD", fresh)], made.ticks(), {}, "batch"))

@@ -81,5 +81,5 @@ def test_quotes_of_a_killed_import_are_completed_by_the_next(home: Home, tmp_pat
     kill_when_some_is_stored(home, path, count)
     assert type_command("atrader -C", str(home.root), "data", "import", path).code == 0
     with open_market(home, FleetConfig()) as market:
-        ticks = [tick for part in market.tick_parts("EUR/USD") for tick in part]
-    assert [tick.bid for tick in ticks] == prices
+        bids = [bid for quotes in market.tick_parts("EUR/USD") for bid in quotes.bid.tolist()]
+    assert bids == prices

@@ -19,8 +19,8 @@ from atrader.configuration.home import Home
 from atrader.errors import AtraderError, StoreUnavailable
 from atrader.exit_codes import ExitCode
 from atrader.market import Bars
-from atrader.messages.data import QueryHistory
 from atrader.messages.gateway import OutboxRow
+from atrader.messages.history import QueryHistory
 from data_layer.client import DataClient
 from data_layer.offline import open_market
 from tests.fixtures import make_stores as made

@@ -152,6 +152,6 @@ def test_a_running_data_layer_takes_and_gives_bars_and_quotes(home: Path, tmp_pa
         assert (dry[0]["new"], dry[0]["unchanged"]) == (0, 300)
         running = type_command("atrader data export EUR/USD 1m", cwd=home).out
     with open_market(layer.home) as market:
-        assert sum(map(len, market.tick_parts("EUR/USD"))) == 300
+        assert sum(len(quotes.bid) for quotes in market.tick_parts("EUR/USD")) == 300
     assert type_command("atrader data export EUR/USD 1m", cwd=home).out == running
     assert type_command("atrader data export EUR/USD ticks", cwd=home).out.splitlines() == shown

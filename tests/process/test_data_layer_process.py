@@ -20,8 +20,8 @@ from atrader.clock import NS_PER_S, SystemClock, parse_time
 from atrader.errors import AtraderError, ConfigError, DeadlineExceeded, Rejected, StoreError
 from atrader.exit_codes import ExitCode
 from atrader.market import PRICES_PHASE, REPLAY_STEP, Bar, Bars, bar_topic, replay_topic, tick_topic
-from atrader.messages.data import QueryHistory
 from atrader.messages.gateway import OutboxRow
+from atrader.messages.history import QueryHistory
 from data_layer.client import DataClient, to_frame
 from data_layer.offline import open_history, open_market
 from data_layer.store.market_sqlite import SqliteMarketStore

@@ -21,7 +21,7 @@ from atrader.clock import host_now_ns
 from atrader.errors import DeadlineExceeded, WireError
 from atrader.exit_codes import ExitCode
 from atrader.market import Bars, tick_topic
-from atrader.messages.data import QueryHistory
+from atrader.messages.history import QueryHistory
 from data_layer.client import DataAddress, DataClient
 from tests.support.bus import raw_socket
 from tests.support.data_layer import DataLayerProcess, Quotes, wait_until

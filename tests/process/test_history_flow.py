@@ -12,7 +12,7 @@ import structlog
 from atrader.bus import CallClient, SyncCallClient, close_context
 from atrader.clock import SystemClock
 from atrader.configuration.instance import InstanceConfig
-from atrader.messages.data import QueryHistory
+from atrader.messages.history import QueryHistory
 from atrader.runtime.outbox_file import OutboxFile
 from data_layer.client import DataClient
 from manager.history import History

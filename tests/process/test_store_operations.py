@@ -20,8 +20,8 @@ from atrader.configuration.fleet import DataConfig
 from atrader.configuration.home import Home
 from atrader.errors import ConfigError, Rejected, StoreError
 from atrader.market import Bar, Bars
-from atrader.messages.data import QueryHistory
 from atrader.messages.gateway import OutboxRow
+from atrader.messages.history import QueryHistory
 from atrader.messages.operations import OperationName, StartOperation
 from data_layer.client import DataClient
 from data_layer.disk_guard import DiskGuard

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atrader.market import Bar, Bars, Tick
+from atrader.market import Bar, Bars, Quotes, Tick
 from data_layer.files import read_file
-from data_layer.files.exporting import FileFormat, Target, quotes_of, write_bars, write_quotes
+from data_layer.files.exporting import FileFormat, Target, write_bars, write_quotes
 from data_layer.files.zones import LocalClock
 
 PRICE = st.floats(min_value=1e-300, max_value=1e300, allow_nan=False, allow_infinity=False)
@@ -72,9 +72,9 @@ def test_quotes_come_back_bit_for_bit(
     target_format: FileFormat, expected: list[Tick], zone: str | None, parts: int
 ) -> None:
     size = len(expected) // parts + 1
-    pieces = [expected[start : start + size] for start in range(0, len(expected), size)]
+    pieces = [Quotes.of(expected[start : start + size]) for start in range(0, len(expected), size)]
     [found] = written(target_format, zone, "quotes", lambda target: write_quotes(iter(pieces), target))
     assert found.bad_rows == ()
     assert found.kind == "quotes"
-    for one, other in zip(quotes_of(expected), found.quotes, strict=True):
+    for one, other in zip(Quotes.of(expected), found.quotes, strict=True):
         assert one.tobytes() == np.ascontiguousarray(other).tobytes()

@@ -12,7 +12,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from atrader.errors import StoreError
-from atrader.messages.data import QueryHistory
+from atrader.messages.history import QueryHistory
 from data_layer.store import MarketBatch
 from data_layer.store.history_sqlite import SqliteHistoryStore
 from data_layer.store.market_sqlite import SqliteMarketStore

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from atrader.market import BAR_COLUMNS, Bars
+from atrader.market import BAR_COLUMNS, Bars, Tick
+from data_layer.store import MarketReader
 from data_layer.store.blobs import CHUNK_ROWS as CHUNK
 from data_layer.store.market_sqlite import SqliteMarketStore
+from data_layer.tick_pages import tick_pages
 
-__all__ = ["CHUNK", "MINUTE", "START", "made", "same", "some_bars", "spoil_chunk", "without_chunk"]
+__all__ = ["CHUNK", "MINUTE", "START", "made", "same", "some_bars", "spoil_chunk", "ticks_of", "without_chunk"]
 
 MINUTE = 60 * 10**9
 START = 1_370_044_800 * 10**9
@@ -21,6 +23,14 @@ def some_bars(count: int, first: int = 0) -> Bars:
     """Return bars that follow from their numbers."""
     times = START + (np.arange(count, dtype=np.int64) + first) * MINUTE
     return Bars(times, *(np.arange(count) + first + float(number) for number in range(len(BAR_COLUMNS) - 1)))
+
+
+def ticks_of(
+    reader: MarketReader, instrument: str, start_ns: int | None = None, end_ns: int | None = None
+) -> list[Tick]:
+    """Return all stored quotes of a period."""
+    pages = tick_pages(reader.tick_page, instrument, start_ns, end_ns)
+    return [tick for quotes in pages for tick in quotes.ticks(instrument)]
 
 
 def made(path: Path, chunks: int = 4) -> Path:

@@ -21,8 +21,8 @@ sys.path.append(str(Path(__file__).resolve().parents[2]))
 import numpy as np
 
 from atrader.market import BAR_COLUMNS, Bars
-from atrader.messages.data import QueryHistory
 from atrader.messages.gateway import OutboxRow
+from atrader.messages.history import QueryHistory
 from data_layer.store import MarketBatch
 from data_layer.store.history_sqlite import SqliteHistoryReader, SqliteHistoryStore
 from data_layer.store.market_sqlite import SqliteMarketReader, SqliteMarketStore

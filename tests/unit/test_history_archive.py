@@ -12,7 +12,7 @@ import pytest
 
 from atrader.configuration.fleet import DataConfig
 from atrader.errors import ConfigError, Rejected, StoreError
-from atrader.messages.data import GetStatistics, QueryHistory
+from atrader.messages.history import GetStatistics, QueryHistory
 from data_layer.archive import Archiver, HistoryView, limits_of
 from data_layer.archive.archiver import Commit
 from data_layer.store import ArchiveFile

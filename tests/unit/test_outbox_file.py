@@ -10,8 +10,8 @@ import structlog
 
 from atrader.bus import SyncCallClient
 from atrader.clock import SystemClock
-from atrader.messages.data import Appended, AppendHistory, LastSeq
 from atrader.messages.gateway import OutboxRow
+from atrader.messages.history import Appended, AppendHistory, LastSeq
 from atrader.runtime import outbox_file
 from atrader.runtime.outbox_file import OutboxFile
 from worker.history_sender import HistorySender

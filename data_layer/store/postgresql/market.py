@@ -10,8 +10,9 @@ from sqlalchemy import BigInteger, Double, Integer, LargeBinary, String
 
 from atrader.clock import Clock
 from atrader.errors import StoreError
+from data_layer.store.market_reader import SqlMarketReader
 from data_layer.store.market_schema import MARKET
-from data_layer.store.market_store import SqlMarketReader, SqlMarketStore
+from data_layer.store.market_store import SqlMarketStore
 from data_layer.store.postgresql.address import Address, Connection
 from data_layer.store.postgresql.errors import damaged
 from data_layer.store.postgresql.session import Session
