@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from atrader.calendars import Calendar
 from atrader.configuration.base import DurationS, Name, Section
 from atrader.configuration.limits import AccountLimits, Positive, PropFirmLimits, TradeLimits
+from atrader.configuration.oanda import OandaSettings
 
 NonNegative = Annotated[Decimal, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -43,7 +44,7 @@ class AccountConfig(Section):
     """One broker account and its gateway."""
 
     name: Name
-    broker: Literal["paper"]  # the adapter
+    broker: Literal["paper", "oanda"]  # the adapter
     enabled: bool = True  # false: no gateway is started for it
     positions: Literal["hedging", "netting"] = "hedging"  # a ticket for each trade, or one net position per instrument
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3,5}$")  # of balance, profit and limits
@@ -59,8 +60,15 @@ class AccountConfig(Section):
     prop_firm: PropFirmLimits | None = None
     budget: RequestBudget = RequestBudget()
     paper: PaperSettings = PaperSettings()
+    oanda: OandaSettings | None = None
 
     @field_validator("day_start")
     @classmethod
     def _known_calendar(cls, value: str) -> str:
         return Calendar.get(value).name
+
+    @model_validator(mode="after")
+    def _knows_its_broker(self) -> Self:
+        if self.broker == "oanda" and self.oanda is None:
+            raise ValueError("broker 'oanda' needs a table [oanda] with account_id and token")
+        return self

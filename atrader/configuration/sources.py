@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import string
-from ipaddress import ip_address
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
 from atrader.configuration.base import DurationS, Section, TimeframeName
 from atrader.configuration.secrets import SecretRef
+from atrader.configuration.web_url import checked_web_url
 
 TimeFormat = Literal["iso", "s", "ms", "us", "ns"]
 
@@ -112,18 +111,11 @@ class HttpSource(Section):
 
     @model_validator(mode="after")
     def _guards_credentials(self) -> Self:
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"url: expected http://HOST or https://HOST, was {self.url!r}")
-        if parts.username or parts.password:
-            raise ValueError("url: must not hold a user or password; use [auth]")
-        if (
-            self.auth.kind != "none"
-            and parts.scheme == "http"
-            and not self.allow_http
-            and not _is_local(parts.hostname)
-        ):
-            raise ValueError("url: credentials would travel unencrypted; use https, or write allow_http = true")
+        try:
+            checked_web_url(self.url, allow_http=self.allow_http or self.auth.kind == "none")
+        except ValueError as error:
+            hint = ", or write allow_http = true" if "unencrypted" in str(error) else ""
+            raise ValueError(f"{error}{hint}") from error
         return self
 
 
@@ -145,10 +137,3 @@ def _template(value: str, allowed: set[str], needed: set[str]) -> str:
     if not needed <= names <= allowed:
         raise ValueError(f"expected {' and '.join(sorted(f'{{{name}}}' for name in needed))} in it, was {value!r}")
     return value
-
-
-def _is_local(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -1,0 +1,1 @@
+"""The adapter of OANDA accounts (REST v20)."""
