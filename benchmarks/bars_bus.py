@@ -13,12 +13,12 @@ import numpy as np
 import zmq
 
 from atrader.bus import SyncCallClient
+from atrader.frames import bars_of_frames
 from atrader.messages.data import GetBars
 from benchmarks._support.floors import timed_s
 from benchmarks._support.report import Options, Report, median, run
 from benchmarks.bar_view import PAIR, bars_of
 from data_layer.client import DataClient
-from data_layer.frames import bars_of_frames
 from data_layer.store.market_sqlite import SqliteMarketStore
 from tests.support.data_layer import DataLayerProcess, wait_until
 
@@ -30,7 +30,7 @@ sys.path.append(sys.argv[3])
 from atrader.bus import CallServer, Reply
 from atrader.messages.data import BarsAnswer, GetBars
 from benchmarks.bar_view import bars_of
-from data_layer.frames import frames_of_bars
+from atrader.frames import frames_of_bars
 
 bars = bars_of(int(sys.argv[2]))
 

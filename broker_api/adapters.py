@@ -10,17 +10,20 @@ from atrader.configuration.fleet import Installation
 from atrader.configuration.home import Home
 from atrader.errors import ConfigError
 from atrader.instruments import Instrument, known_instrument
+from atrader.price_accounts import PriceAccounts
 from broker_api.adapter import Adapter
 from broker_api.paper import PaperAdapter
 
 
 def traded_instruments(account: AccountConfig, installation: Installation) -> dict[str, Instrument]:
-    """Return what a paper account trades: everything the market feed or one of its instances names."""
+    """Return what a paper account trades: what the market feed or its instances name, and the rates these need."""
     fleet = installation.fleet
     symbols = dict.fromkeys(fleet.market.instruments)
     symbols |= dict.fromkeys(
         item.instrument for item in installation.instances.values() if item.account == account.name
     )
+    if fleet.market.feed == "none" and account.enabled:
+        symbols |= dict.fromkeys(sorted(PriceAccounts.of(installation).rates_of(account.name)))
     return {symbol: known_instrument(symbol, fleet.instruments) for symbol in symbols}
 
 

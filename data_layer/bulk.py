@@ -12,12 +12,12 @@ from typing import Any, Final
 from atrader.bus import Caller, CallServer, CurveKeys, Handler, OnError, Reply
 from atrader.calendars import Calendar
 from atrader.errors import Rejected
+from atrader.frames import frames_of_bars, frames_of_quotes
 from atrader.market import Bars
 from atrader.messages.data import BarsAnswer, CoverageAnswer, GetBars, GetCoverage, GetTicks, TicksAnswer
 from atrader.timeframes import Timeframe
 from atrader.wire import Request
 from data_layer.bars import BarLibrary, Overlay, coverage_of
-from data_layer.frames import frames_of_bars, frames_of_quotes
 from data_layer.live_market import LiveMarket, Snapshot
 from data_layer.sharing import BarSharing
 from data_layer.store import MarketReader

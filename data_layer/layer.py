@@ -21,6 +21,7 @@ from atrader.timeframes import Timeframe
 from data_layer.archive import HistoryView
 from data_layer.backfill.service import Backfill, replay_handlers
 from data_layer.bars import BarLibrary
+from data_layer.broker_prices import BrokerPrices
 from data_layer.bulk import BulkServer
 from data_layer.disk_guard import DiskGuard
 from data_layer.feeds import make_feed
@@ -89,6 +90,9 @@ class DataLayer:
         self._stored = PromptBars(BarLibrary(stores.market_reader, self._calendar_of))
         self.market = LiveMarket(self.stream, self._stored, self._calendar_of, base, self._settled_ns)
         self._sink = Sink(self.market, self.stream, self._feed, self._replay_clock)
+        self._broker_prices = (
+            BrokerPrices(self.market, self._sink, self._host_clock, log) if self._feed is None else None
+        )
         guard = DiskGuard(stores.place.directory, config)
         self._market_writer = MarketWriter(
             stores.market,
@@ -104,7 +108,14 @@ class DataLayer:
         self._backfill = None
         if not self._is_replay:
             self._backfill = Backfill(
-                installation, stores, self.market, self._market_writer, home.data, self._host_clock, log
+                installation,
+                stores,
+                self.market,
+                self._market_writer,
+                home.data,
+                self._price_owner,
+                self._host_clock,
+                log,
             )
 
     async def run(self, beat: Beat, stop_requested: Callable[[], Awaitable[None]]) -> None:
@@ -216,7 +227,7 @@ class DataLayer:
         background = self._backfill.handlers() if self._backfill else replay_handlers()
         handlers = {**service.handlers(), **background, **self._upkeep.handlers()}
         calls = CallServer(self._home.endpoint("data.call"), handlers, on_error=self._on_error)
-        receiver = Receiver(self._sink, is_replay=self._is_replay)
+        receiver = Receiver(self._sink, self._broker_prices)
         pushes = BeatServer(self._home.endpoint("data.push"), receiver.on_push, on_error=self._on_error)
         bulk = BulkServer(
             self._home.endpoint("data.bulk"),
@@ -302,6 +313,9 @@ class DataLayer:
             if self.market.bar_share is not None:
                 self.market.bar_share.tidy()
             await asyncio.sleep(_HEARTBEAT_S)
+
+    def _price_owner(self, instrument: str) -> str | None:
+        return None if self._broker_prices is None else self._broker_prices.owner(instrument)
 
     def _subscribe_soon(self) -> Callable[[str, Timeframe], None]:
         loop = asyncio.get_running_loop()

@@ -25,6 +25,8 @@ from data_layer.shared import BarShare, PriceTable
 MAX_WAITING: Final = 50_000
 """Bars of one instrument kept in memory while the store does not take them: 35 days of minutes."""
 
+_MAX_DOUBTFUL: Final = 256  # periods of one instrument, while no source takes them
+
 _NEVER_NS: Final = 2**62  # the year 2116
 _FUTURE_NS: Final = 60 * NS_PER_S  # a quote farther ahead of its arrival has a wrong time
 
@@ -134,8 +136,7 @@ class LiveMarket:
         calendar = self._calendar_of(instrument)
         builder = BarBuilder(self.base, calendar, complete_until_ns, forming)
         now_ns = self._now_ns()
-        begun_ns = calendar.bar_open(now_ns, self.base) if builder.forming is None else builder.forming.open_time_ns
-        self._doubtful.setdefault(instrument, []).append((begun_ns, calendar.next_bar_open(now_ns, self.base)))
+        self.doubt(instrument, now_ns if builder.forming is None else builder.forming.open_time_ns, now_ns)
         horizon_ns = complete_until_ns if builder.forming is None else builder.forming.open_time_ns
         self._fed[instrument] = _Fed(calendar, builder, horizon_ns=horizon_ns, emitted_ns=horizon_ns)
         if self.bar_share is not None:
@@ -187,8 +188,19 @@ class LiveMarket:
         fed = self._fed.get(instrument)
         return _NEVER_NS if fed is not None and fed.follows else self._horizon_ns(instrument)
 
+    def doubt(self, instrument: str, start_ns: int, end_ns: int) -> None:
+        """Note that quotes between two times may be missing in the bars of an instrument."""
+        calendar = self._calendar_of(instrument)
+        start_ns, end_ns = calendar.bar_open(start_ns, self.base), calendar.next_bar_open(end_ns, self.base)
+        found = self._doubtful.setdefault(instrument, [])
+        if found and start_ns < found[-1][1]:
+            start_ns, end_ns = min(start_ns, found[-1][0]), max(end_ns, found[-1][1])
+            found.pop()
+        found.append((start_ns, end_ns))
+        del found[:-_MAX_DOUBTFUL]
+
     def take_doubtful(self, instrument: str, time_ns: int) -> list[tuple[int, int]]:
-        """Return the periods before a time whose bars lack quotes, since nobody listened in the middle; each once.
+        """Return the periods before a time whose bars may lack quotes, as nobody listened for a while; each once.
 
         Not before these bars are stored.
         """

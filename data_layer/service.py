@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from atrader.bus import Beat, Caller, Handler
 from atrader.errors import Rejected, WireError
-from atrader.market import Tick
+from atrader.frames import bars_of_frames, quotes_of_frames
 from atrader.messages.data import (
     FindSharedPrices,
     FormingBar,
@@ -39,10 +39,11 @@ from atrader.messages.history import (
     QueryHistory,
     StatisticsAnswer,
 )
+from atrader.messages.prices import read_push
 from atrader.wire import Request
 from data_layer.archive import HistoryView
+from data_layer.broker_prices import BrokerPrices
 from data_layer.bulk import timeframe_of
-from data_layer.frames import bars_of_frames, quotes_of_frames
 from data_layer.history_writer import HistoryWriter
 from data_layer.live_market import LiveMarket
 from data_layer.market_writer import MarketWriter
@@ -199,11 +200,19 @@ class Service:
 
 
 class Receiver:
-    """Takes what others push: quotes of gateways, acknowledgements of a replay."""
+    """Takes what others push: quotes of gateways, acknowledgements of a replay.
 
-    def __init__(self, sink: Sink, *, is_replay: bool) -> None:
+    Parameters
+    ----------
+    sink : Sink
+        Where a replay stands.
+    prices : BrokerPrices, optional
+        Takes prices of gateways; None while a feed brings the market.
+    """
+
+    def __init__(self, sink: Sink, prices: BrokerPrices | None) -> None:
         self._sink = sink
-        self._is_replay = is_replay
+        self._prices = prices
 
     def on_push(self, push: Beat) -> None:
         """Take one message; what it raises is counted and logged by the bus.
@@ -216,8 +225,8 @@ class Receiver:
         body = push.body
         try:
             match push.kind:
-                case "ticks":
-                    self._ticks([Tick(*values) for values in body["ticks"]])
+                case "ticks" | "prices":
+                    self._take_prices(push)
                 case "replay-ready":
                     self._sink.gate.on_ready(body["name"], body.get("series", ""), listens=body.get("listens", False))
                 case "replay-ack":
@@ -227,7 +236,7 @@ class Receiver:
         except (KeyError, TypeError, ValueError) as error:
             raise WireError(f"push {push.kind!r} of {push.sender}: {error!r}") from error
 
-    def _ticks(self, ticks: list[Tick]) -> None:
-        if self._is_replay:
-            raise WireError("quotes of a broker have no place in a replay")
-        self._sink.ticks(ticks)
+    def _take_prices(self, push: Beat) -> None:
+        if self._prices is None:
+            raise WireError(f"prices of {push.sender} have no place beside a market feed (market.feed)")
+        self._prices.take(push.sender, read_push(push.kind, push.body))

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from atrader.configuration.fleet import Installation
 from atrader.configuration.instance import InstanceConfig
 from atrader.messages.gateway import LIVE_ACCOUNT_KEYS
+from atrader.price_accounts import PriceAccounts
 from manager.plan import plan
 
 LIVE_FLEET_KEYS: Final = frozenset({"max_workers", "stop_grace"})
@@ -112,7 +113,7 @@ def _gateway_view(installation: Installation, account: str) -> object:
     """Return what a gateway takes over while it runs."""
     settings = {key: getattr(installation.accounts[account], key) for key in LIVE_ACCOUNT_KEYS}
     instances = [(_view(item, _NOT_THE_GATEWAYS), _trade_keys(item)) for item in _on(installation, account)]
-    return settings, instances
+    return settings, instances, PriceAccounts.of(installation).brought_by(account)
 
 
 def _trade_keys(instance: InstanceConfig) -> set[str]:

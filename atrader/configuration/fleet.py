@@ -47,10 +47,12 @@ class ReplayMarket(Section):
 
 
 class MarketConfig(Section):
-    """Where prices come from when no broker brings them."""
+    """Where prices come from: a feed of the data layer, or the brokers of the accounts."""
 
     feed: Literal["synthetic", "replay", "none"] = "none"  # seeded random prices, stored ones, or those of brokers
-    instruments: tuple[str, ...] = ()  # what the feed quotes; paper accounts trade nothing else
+    instruments: tuple[str, ...] = ()  # what the feed quotes; of brokers: quoted beside what strategies trade
+    price_account: Name | None = None  # account that brings all prices; default: each that of its strategies
+    price_accounts: dict[str, Name] = {}  # account that brings the prices of one instrument: "EUR/USD" = "NAME"
     synthetic: SyntheticMarket = SyntheticMarket()
     replay: ReplayMarket = ReplayMarket()
 

@@ -56,7 +56,7 @@ def load_installation(home: Path) -> Installation:
     instances, _ = _read_folder(root, InstanceConfig, "strategies", problems)
     problems += reference_problems(accounts, instances, account_names)
     if fleet is not None:
-        problems += fleet_problems(fleet, accounts, instances)
+        problems += fleet_problems(fleet, accounts, instances, account_names)
     if problems or fleet is None:
         raise _config_error(root, problems)
     return Installation(home=str(root), fleet=fleet, accounts=accounts, instances=instances)

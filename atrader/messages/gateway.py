@@ -13,6 +13,7 @@ from atrader.configuration.fleet import Installation
 from atrader.configuration.instance import InstanceConfig
 from atrader.configuration.limits import AccountLimits, PropFirmLimits, TradeLimits
 from atrader.orders.model import Intent, Order, Trade
+from atrader.price_accounts import PriceAccounts
 from atrader.trading_state import TradingState
 from atrader.wire import Answer, Request, stream_schema
 
@@ -159,6 +160,7 @@ class Reconfigure(Request):
     answer: ClassVar[type[Answer]] = Reconfigured
     settings: AccountSettings
     instances: tuple[InstanceConfig, ...]  # all on the account; without their parameters, which no gateway reads
+    prices: tuple[str, ...] = ()  # instruments whose prices the account brings
 
     @field_serializer("instances")
     def _what_the_files_say(self, instances: tuple[InstanceConfig, ...]) -> list[dict[str, object]]:
@@ -175,6 +177,7 @@ class Reconfigure(Request):
                 for item in installation.instances.values()
                 if item.account == account
             ),
+            prices=tuple(sorted(PriceAccounts.of(installation).brought_by(account))),
         )
 
 
@@ -194,6 +197,31 @@ class Synchronise(Request):
     answer: ClassVar[type[Answer]] = Synchronised
     instance: str
     market_ns: int
+
+
+class CandlesAnswer(Answer):
+    """Header of a page of bars from the broker; ten column frames follow (order of ``BAR_COLUMNS``, little-endian).
+
+    The broker told everything with ``start_ns <= open_time < answered_until_ns``: a bar that is not there is none.
+    """
+
+    count: int
+    answered_until_ns: int
+
+
+class GetCandles(Request):
+    """Ask the broker for the complete bars with ``start_ns <= open_time < end_ns``, all of them past.
+
+    Costs one request of the account's budget, after everything else that wants one. The page may end early. May be
+    repeated. Refused (`Rejected`) when the broker will never have such bars; `Retryable` when it does not answer now.
+    """
+
+    kind: ClassVar[str] = "gateway.candles"
+    answer: ClassVar[type[Answer]] = CandlesAnswer
+    instrument: str
+    timeframe: str
+    start_ns: int
+    end_ns: int
 
 
 ORDER_EVENT = stream_schema("order", 1, (("json", str),))

@@ -28,6 +28,7 @@ from atrader.messages.gateway import (
 from atrader.orders.states import TERMINAL
 from atrader.wire import Request
 from broker_api.gateway.core import Gateway
+from broker_api.gateway.own_prices import OwnPrices
 from broker_api.gateway.submit import ANSWER_S
 
 _SNAPSHOT_ROWS: Final = 1000
@@ -43,12 +44,15 @@ class Calls:
     ----------
     gateway : Gateway
         Who does the work.
+    prices : OwnPrices, optional
+        Those of the account's broker.
     host_clock : Clock
         Deadlines of calls are in the host's time.
     """
 
-    def __init__(self, gateway: Gateway, host_clock: Clock) -> None:
+    def __init__(self, gateway: Gateway, prices: OwnPrices | None, host_clock: Clock) -> None:
         self._gateway = gateway
+        self._prices = prices
         self._clock = host_clock
 
     def handlers(self) -> Mapping[type[Request], Handler]:
@@ -123,6 +127,8 @@ class Calls:
     def reconfigure(self, request: Reconfigure, caller: Caller) -> Reconfigured:
         """Take limits and instances over."""
         orphans = self._gateway.reconfigure(request.settings, request.instances)
+        if self._prices is not None:
+            self._prices.configure(request.prices)
         self._gateway.log.info("reconfigured", instances=sorted(item.name for item in request.instances))
         return Reconfigured(orphans=orphans)
 

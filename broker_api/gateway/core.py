@@ -112,7 +112,7 @@ class Gateway:
         )
         self.gate = Gate(account, instances, self.book, self.valuation, self.day, self.states, journal, clock)
         # An adapter that fills from our own quotes asks nobody: there is nothing to ration.
-        budget = Budget(None if adapter.capabilities.price_driven else account.budget, host_clock)
+        budget = self.budget = Budget(None if adapter.capabilities.price_driven else account.budget, host_clock)
         self.lookups = Lookups(
             account, adapter, self.book, moves, self.bookkeeper, journal, budget, self.alerts, host_clock, self.tasks,
             lambda entry: self.submitter.resume(entry),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from atrader.bus import AsyncStreamClient, BeatSender, Gap, Message
@@ -45,14 +45,23 @@ class Market:
         self._news: tuple[str, ...] = ()
         self._first_step = asyncio.Event()
         self._worked_before = 0
+        self._heard: frozenset[str] = frozenset()
         self.worked = 0  # quotes and steps so far
 
-    def subscribe(self, instruments: Iterable[str]) -> None:
-        """Listen to the quotes of these instruments, and to the replay when it is in lockstep."""
-        for symbol in instruments:
-            self._stream.subscribe(tick_topic(symbol))
+    def listen(self, instruments: Collection[str]) -> None:
+        """Listen to the quotes of these instruments and of no others, and to a replay that is in lockstep."""
+        if self._heard != instruments:
+            for symbol in self._heard.difference(instruments):
+                self._stream.unsubscribe(tick_topic(symbol))
+            for symbol in set(instruments) - self._heard:
+                self._stream.subscribe(tick_topic(symbol))
+            self._heard = frozenset(instruments)
         if self._push is not None:
             self._stream.subscribe(replay_topic(PRICES_PHASE))
+
+    def own(self, ticks: Sequence[Tick]) -> None:
+        """Work in quotes of the account's own broker, oldest first."""
+        self._work(ticks)
 
     def ready(self) -> None:
         """Take part in the replay from here."""
@@ -101,7 +110,7 @@ class Market:
             self._kept = []  # the step is published again, from its beginning
         self._kept.append(tick)
 
-    def _work(self, ticks: list[Tick]) -> None:
+    def _work(self, ticks: Sequence[Tick]) -> None:
         if ticks:
             self.worked += len(ticks)
             self._gateway.on_ticks(ticks)

@@ -15,10 +15,13 @@ from atrader.runtime.child import Child
 from atrader.runtime.market_clock import market_clock
 from broker_api.adapters import make_adapter
 from broker_api.gateway.calls import Calls
+from broker_api.gateway.candles import Candles
 from broker_api.gateway.core import RECONNECT_S, Gateway
 from broker_api.gateway.market import Market
 from broker_api.gateway.outbox import Outbox
+from broker_api.gateway.own_prices import OwnPrices
 from broker_api.journal import Journal
+from broker_api.prices import Quoting
 from data_layer.client import AsyncDataClient
 
 _LOOP_S = 0.2  # the main loop beats, and sends the stream's heartbeat, at least this often
@@ -63,9 +66,16 @@ class _Process:
         self._data = AsyncDataClient(child.home)
         self._outbox = Outbox(account.name, self._journal, self._data, child.log)
         self._gateway = self._make_gateway()
-        self._push = BeatSender(child.home.endpoint("data.push"), child.spec.name) if self._lockstep else None
+        self._push = BeatSender(child.home.endpoint("data.push"), child.spec.name)
         self._quotes = AsyncStreamClient(child.home.endpoint("data.stream"))
-        self._market = Market(self._gateway, self._quotes, self._push, child.spec.name)
+        self._market = Market(self._gateway, self._quotes, self._push if self._lockstep else None, child.spec.name)
+        adapter = self._gateway.adapter
+        self._source = adapter.prices if isinstance(adapter, Quoting) else None
+        self._prices = (
+            OwnPrices(self._gateway, adapter, self._market, child.installation, self._push, self._clock)
+            if isinstance(adapter, Quoting)
+            else None
+        )
         self._journal.on_commit = self._on_commit
         self._journal.on_trouble = self._on_trouble
         self._journal.on_damage = self._on_damage
@@ -83,7 +93,7 @@ class _Process:
         """Connect, answer, and end in order."""
         server = CallServer(
             self._child.home.endpoint(f"gateway.{self._account.name}.call"),
-            Calls(self._gateway, self._clock).handlers(),
+            {**Calls(self._gateway, self._prices, self._clock).handlers(), **self._candles().handlers()},
             on_error=self._on_error,
         )
         try:
@@ -125,8 +135,10 @@ class _Process:
         gateway, tasks = self._gateway, self._gateway.tasks
         if not self._lockstep:
             await self._take_prices()
-        self._market.subscribe(gateway.valuation.instruments or self._child.installation.fleet.market.instruments)
+        self._market.listen(gateway.valuation.instruments or self._child.installation.fleet.market.instruments)
         tasks.spawn(self._market.run())
+        if self._prices is not None:
+            tasks.spawn(self._prices.run())
         tasks.spawn(gateway.stay_connected())
         tasks.spawn(self._outbox.run())
         if not self._lockstep:
@@ -147,6 +159,12 @@ class _Process:
             self._child.beat("starting", 0)
             if await self._replay_state() in ("waiting", "finished") or await self._market.first_step(_PRICES_S):
                 return
+
+    def _candles(self) -> Candles:
+        gateway, fleet = self._gateway, self._child.installation.fleet
+        return Candles(
+            self._source, gateway.budget, lambda: gateway.valuation.instruments, fleet.calendar_of, self._clock
+        )
 
     async def _take_prices(self) -> None:
         """Hand the last known quotes over; market orders need one."""
@@ -175,6 +193,8 @@ class _Process:
                     heartbeat_due_s = now_s + _HEARTBEAT_S
                     self._stream.heartbeat_when_due()
                     self._market.remind()
+                    if self._prices is not None:
+                        self._prices.remind()
                 self._beat("ready")
                 wake = asyncio.ensure_future(self._wake.wait())
                 await asyncio.wait((stop, wake), timeout=_LOOP_S, return_when=asyncio.FIRST_COMPLETED)
@@ -192,8 +212,7 @@ class _Process:
         await self._data.close()
         self._quotes.close()
         self._stream.close()
-        if self._push is not None:
-            self._push.close()
+        self._push.close()
 
     def _beat(self, phase: str) -> None:
         gateway = self._gateway
@@ -228,6 +247,7 @@ class _Process:
             exposure=exposure,
             trading_states={item.name: gateway.states.of_instance(item.name).value for item in instances},
             outbox_lag=self._outbox.lag,
+            prices=None if self._prices is None else self._prices.state(),
         )
 
     def _on_commit(self) -> None:

@@ -62,6 +62,8 @@ class Backfill:
         The way to the store.
     directory : Path
         Where the screener's list is kept.
+    price_owner : callable
+        Returns the process name of the gateway that brings the prices of an instrument now, if one does.
     """
 
     def __init__(
@@ -71,13 +73,14 @@ class Backfill:
         market: LiveMarket,
         writer: MarketWriter,
         directory: Path,
+        price_owner: Callable[[str], str | None],
         clock: Clock,
         log: FilteringBoundLogger,
     ) -> None:
         fleet = installation.fleet
         self._market = market
         self._stores = stores
-        self._sources = make_sources(fleet, fleet.calendar_of, clock)
+        self._sources = make_sources(installation, price_owner, clock)
         self._screener = fleet.sources[fleet.data.backfill.screener].screener if fleet.data.backfill.screener else None
         self.scheduler = Scheduler(
             self._sources.bars, writer.do, fleet.calendar_of, self._changed, market.built_until_ns, clock, log

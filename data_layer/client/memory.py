@@ -10,10 +10,10 @@ from contextlib import suppress
 from typing import Any, TypeAlias, TypeVar
 
 from atrader.bus.questions import Question
+from atrader.frames import bars_of_frames
 from atrader.market import Bar, Bars
 from atrader.messages.data import GetBars
 from data_layer.client import questions
-from data_layer.frames import bars_of_frames
 from data_layer.shared import BarReader, LastPrice, NotShared, PriceReader
 
 T = TypeVar("T")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from atrader.bus.questions import Question
+from atrader.frames import frames_of_bars, frames_of_quotes, quotes_of_frames
 from atrader.market import Bars, Quotes, Tick
 from atrader.messages.data import (
     BackfillJob,
@@ -36,7 +37,6 @@ from atrader.messages.data import (
 from atrader.messages.gateway import OutboxRow
 from atrader.messages.history import AppendHistory, GetStatistics, LastSeq, QueryHistory
 from atrader.messages.operations import GetOperation, OperationAnswer, StartOperation
-from data_layer.frames import frames_of_bars, frames_of_quotes, quotes_of_frames
 from data_layer.tick_pages import QuotePage
 
 

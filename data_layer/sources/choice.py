@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
-from atrader.calendars import Calendar
+from atrader.brokers import BROKERS
 from atrader.clock import Clock
-from atrader.configuration.fleet import FleetConfig
+from atrader.configuration.fleet import FleetConfig, Installation
+from atrader.configuration.home import Home
+from atrader.price_accounts import PriceAccounts
+from data_layer.sources.gateway_candles import GatewayCandleSource
 from data_layer.sources.screener import Screener
 from data_layer.sources.source import BarSource
 
@@ -18,7 +22,7 @@ class Sources(NamedTuple):
     Attributes
     ----------
     bars : tuple of BarSource
-        In the order of the configuration.
+        Services in the order of the configuration, then the brokers of accounts by name.
     live : frozenset of str
         Names of those whose new bars are the live ones.
     screener : Screener, optional
@@ -30,22 +34,49 @@ class Sources(NamedTuple):
     screener: Screener | None
 
 
-def make_sources(fleet: FleetConfig, calendar_of: Callable[[str], Calendar], clock: Clock) -> Sources:
-    """Make the sources; nobody is asked for anything yet."""
+def make_sources(installation: Installation, owner: Callable[[str], str | None], clock: Clock) -> Sources:
+    """Make the sources; nobody is asked for anything yet.
+
+    Parameters
+    ----------
+    owner : callable
+        Returns the process name of the gateway that brings the prices of an instrument now, if one does.
+    """
+    services, screener = _services(installation.fleet, clock)
+    live = frozenset(name for name, one in installation.fleet.sources.items() if one.live)
+    return Sources((*services, *_brokers(installation, owner)), live, screener)
+
+
+def _brokers(installation: Installation, owner: Callable[[str], str | None]) -> Iterator[BarSource]:
+    """Yield the brokers: each is asked about the instruments whose prices it brings or is to bring."""
+    accounts = PriceAccounts.of(installation)
+
+    def brings(account: str) -> Callable[[str], bool]:
+        return lambda symbol: (owner(symbol) or f"gateway-{accounts.account_of(symbol)}") == f"gateway-{account}"
+
+    home = Home(Path(installation.home))
+    for name in accounts.with_prices:
+        account = installation.accounts[name]
+        timeframes = BROKERS[account.broker].timeframes
+        if timeframes:
+            yield GatewayCandleSource(home, account, timeframes, brings(name))
+
+
+def _services(fleet: FleetConfig, clock: Clock) -> tuple[list[BarSource], Screener | None]:
+    bars: list[BarSource] = []
+    screener: Screener | None = None
     if not fleet.sources:
-        return Sources((), frozenset(), None)
+        return bars, screener
     # httpx costs 50 ms at each start of a data layer: only where it is used.
     from data_layer.sources.http_candles import HttpCandleSource
     from data_layer.sources.http_client import HttpService
     from data_layer.sources.http_screener import HttpScreenerSource
     from data_layer.sources.instrument_keys import InstrumentKeys
 
-    bars: list[BarSource] = []
-    screener: Screener | None = None
     for name, config in fleet.sources.items():
         service = HttpService(name, config, clock)
         keys = InstrumentKeys(config, fleet.instruments)
-        bars.append(HttpCandleSource(name, config, service, keys, calendar_of, clock))
+        bars.append(HttpCandleSource(name, config, service, keys, fleet.calendar_of, clock))
         if config.screener is not None and name == fleet.data.backfill.screener:
             screener = HttpScreenerSource(config.screener, service, keys)
-    return Sources(tuple(bars), frozenset(name for name, one in fleet.sources.items() if one.live), screener)
+    return bars, screener

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from atrader.calendars import Calendar
 from atrader.clock import SystemClock, parse_time
-from atrader.configuration.fleet import FleetConfig
+from atrader.configuration.fleet import FleetConfig, Installation
 from atrader.errors import AtraderError, ConfigError
 from atrader.market import Bars
 from atrader.timeframes import Timeframe
@@ -40,6 +40,14 @@ def server() -> Iterator[CandleServer]:
     with CandleServer() as server:
         server.bars["EUR-USD", "1m"] = BARS
         yield server
+
+
+def installation(fleet: FleetConfig) -> Installation:
+    return Installation(home="/nowhere", fleet=fleet, accounts={}, instances={})
+
+
+def nobody(instrument: str) -> None:
+    """Say that no gateway brings prices."""
 
 
 class Service:
@@ -72,7 +80,7 @@ class Service:
 
     def _run(self, ask: Any) -> Any:
         async def run() -> Any:
-            sources = make_sources(self.fleet, self.fleet.calendar_of, SystemClock())
+            sources = make_sources(installation(self.fleet), nobody, SystemClock())
             try:
                 work: Coroutine[Any, Any, Any] = ask(sources)
                 return await work
@@ -238,7 +246,7 @@ def test_candles_that_are_not_over_are_not_answered(server: CandleServer) -> Non
 
     async def ask() -> BarPage:
         fleet = Service(server).fleet
-        [source] = make_sources(fleet, fleet.calendar_of, SystemClock()).bars
+        [source] = make_sources(installation(fleet), nobody, SystemClock()).bars
         try:
             return await source.page("EUR/USD", M1, begun_ns - 10 * MINUTE, begun_ns + 5 * MINUTE)
         finally:

@@ -19,7 +19,7 @@ from atrader.bus import BeatSender, Gap, Message, StreamClient, close_context
 from atrader.clock import NS_PER_S, SystemClock, parse_time
 from atrader.errors import AtraderError, ConfigError, DeadlineExceeded, Rejected, StoreError
 from atrader.exit_codes import ExitCode
-from atrader.market import PRICES_PHASE, REPLAY_STEP, Bar, Bars, bar_topic, replay_topic, tick_topic
+from atrader.market import PRICES_PHASE, REPLAY_STEP, Bar, Bars, Tick, bar_topic, replay_topic, tick_topic
 from atrader.messages.gateway import OutboxRow
 from atrader.messages.history import QueryHistory
 from data_layer.client import DataClient, to_frame
@@ -227,9 +227,7 @@ def test_a_subscriber_that_does_not_read_costs_nobody_anything(layer: DataLayerP
     quotes = Quotes(layer)
     now_ns = clock.now_ns()
     for number in range(300):
-        ticks = [[PAIR, now_ns + number * 100 + index, now_ns, 1.1, 1.2] for index in range(100)]
-        while not quotes.push.send("ticks", {"ticks": ticks}):
-            time.sleep(0.001)
+        quotes.send_all([Tick(PAIR, now_ns + number * 100 + index, now_ns, 1.1, 1.2) for index in range(100)])
         # Never further ahead than its queue is long, or a keen one loses some as well when the machine is busy.
         wait_until(partial(has_read, keen, 100 * number - 400), "the quotes so far")
     wait_until(partial(has_read, keen, 30_000), "all quotes")

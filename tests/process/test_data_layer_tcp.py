@@ -20,7 +20,7 @@ from atrader.bus import CurveKeys, Message, StreamClient, close_context
 from atrader.clock import host_now_ns
 from atrader.errors import DeadlineExceeded, WireError
 from atrader.exit_codes import ExitCode
-from atrader.market import Bars, tick_topic
+from atrader.market import Bars, Tick, tick_topic
 from atrader.messages.history import QueryHistory
 from data_layer.client import DataAddress, DataClient
 from tests.support.bus import raw_socket
@@ -167,8 +167,8 @@ def test_a_far_subscriber_that_stops_reading_costs_others_nothing_and_learns_wha
         quotes, sent = Quotes(layer), 0
         now_ns = host_now_ns()
         while sent < 120_000:  # more than the queues of both sides and of the kernel hold
-            ticks = [[PAIR, now_ns + sent + index, now_ns, 1.1, 1.2] for index in range(1000)]
-            wait_until(partial(quotes.push.send, "ticks", {"ticks": ticks}), "the push socket")
+            ticks = [Tick(PAIR, now_ns + sent + index, now_ns, 1.1, 1.2) for index in range(1000)]
+            quotes.send_all(ticks)
             sent += len(ticks)
             wait_until(partial(has_read, keen, sent), "all quotes")
         assert keen.counters["missed"] == 0

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,6 +18,8 @@ from atrader.clock import host_now_ns
 from atrader.configuration.fleet import Installation
 from atrader.configuration.home import Home
 from atrader.errors import DeadlineExceeded
+from atrader.market import Tick
+from atrader.messages.prices import TICKS, Place, ticks_body
 from data_layer.client import DataClient
 
 _CHILD = """
@@ -127,11 +129,17 @@ class Quotes:
 
     def __init__(self, layer: DataLayerProcess) -> None:
         self.push = BeatSender(layer.home.endpoint("data.push"), "gateway-test")
+        self._place = Place(host_now_ns(), 0, 1)
 
     def send(self, price: float, time_ns: int | None = None, symbol: str = "EUR/USD") -> None:
         now_ns = host_now_ns()
-        tick = [symbol, now_ns if time_ns is None else time_ns, now_ns, price, price + 0.0002]
-        wait_until(lambda: self.push.send("ticks", {"ticks": [tick]}), "the push socket")
+        self.send_all([Tick(symbol, now_ns if time_ns is None else time_ns, now_ns, price, price + 0.0002)])
+
+    def send_all(self, ticks: Sequence[Tick]) -> None:
+        """Push quotes at once."""
+        self._place = self._place._replace(seq=self._place.seq + 1)
+        body = ticks_body(self._place, ticks)
+        wait_until(lambda: self.push.send(TICKS, body), "the push socket")
 
     def until(self, condition, what: str) -> None:
         """Quote every 20 ms until something is true."""

@@ -87,7 +87,7 @@ def test_a_policy_for_an_absent_worker_is_applied_until_one_attaches(bench: Gate
 
         assert await left_after_a_turn() == ((0, 0) if policy == "flatten" else (1, 0))
         request = Attach(instance="alpha", magic=7, since_ns=0)
-        await Calls(gateway, bench.clock).attach(request, Caller(b"alpha", bench.clock.now_ns(), ()))
+        await Calls(gateway, None, bench.clock).attach(request, Caller(b"alpha", bench.clock.now_ns(), ()))
         assert await left_after_a_turn() == ((1, 1) if policy == "flatten" else (2, 1))
         await bench.stop()
 
