@@ -60,10 +60,16 @@ class Modification(Value):
 
 
 class Report(Value):
-    """Base of everything a broker tells. ``transaction_id`` grows strictly within an account."""
+    """Base of everything a broker tells.
+
+    ``transaction_id`` never falls within an account; several reports may come of one transaction. ``raw`` is the
+    broker's own text of it, kept once in the journal: the first report of a transaction carries it, the others need
+    not.
+    """
 
     transaction_id: int
     time_ns: int
+    raw: str = ""
 
 
 class OrderReport(Report):
@@ -94,11 +100,19 @@ class FillReport(Report):
 
 
 class SwapReport(Report):
-    """Financing booked on a ticket (hedging) or an instrument (netting); negative = paid."""
+    """Financing or a dividend booked on a ticket (hedging) or an instrument (netting); negative = paid."""
 
     instrument: str
     broker_trade_id: str | None
     amount: Decimal
+    part: int = 0  # number within its transaction, which may book many
+
+
+class NoticeReport(Report):
+    """Something that changes no order, fill or financing of ours: only kept, and told to a person if that is due."""
+
+    kind: str  # the broker's word for it
+    text: str = ""  # for a person; empty: nobody needs to know
 
 
 class BrokerTrade(Value):
@@ -137,7 +151,7 @@ class Snapshot(Value):
     net_units: Mapping[str, Decimal]  # real position per instrument, long positive; flat ones left out
 
 
-AnyReport = OrderReport | FillReport | SwapReport
+AnyReport = OrderReport | FillReport | SwapReport | NoticeReport
 
 
 class Adapter(Protocol):

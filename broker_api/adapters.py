@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
 
 from atrader.clock import Clock
 from atrader.configuration.account import AccountConfig
@@ -12,7 +13,33 @@ from atrader.errors import ConfigError
 from atrader.instruments import Instrument, known_instrument
 from atrader.price_accounts import PriceAccounts
 from broker_api.adapter import Adapter
+from broker_api.gateway.budget import Budget
+from broker_api.journal import Attribution
 from broker_api.paper import PaperAdapter
+
+
+class Surroundings(NamedTuple):
+    """What an adapter may need of the gateway around it.
+
+    Attributes
+    ----------
+    clock : Clock
+        Market time.
+    host_clock : Clock
+        Time of the host: time-outs, pauses, ages.
+    budget : Budget
+        Of requests. The core takes one for each of its calls that asks the broker; the adapter takes one for every
+        further request that it makes by itself.
+    attribution : Attribution
+        Tells from the journal whose an order is, where the broker cannot carry our ids.
+    """
+
+    installation: Installation
+    home: Home
+    clock: Clock
+    host_clock: Clock
+    budget: Budget
+    attribution: Attribution
 
 
 def traded_instruments(account: AccountConfig, installation: Installation) -> dict[str, Instrument]:
@@ -27,16 +54,24 @@ def traded_instruments(account: AccountConfig, installation: Installation) -> di
     return {symbol: known_instrument(symbol, fleet.instruments) for symbol in symbols}
 
 
-def _paper(account: AccountConfig, installation: Installation, home: Home, clock: Clock) -> Adapter:
+def _paper(account: AccountConfig, around: Surroundings) -> Adapter:
+    installation = around.installation
     instruments = traded_instruments(account, installation)
-    return PaperAdapter(account, home, instruments, clock, installation.fleet.calendar_of)
+    return PaperAdapter(account, around.home, instruments, around.clock, installation.fleet.calendar_of)
 
 
-ADAPTERS: Mapping[str, Callable[[AccountConfig, Installation, Home, Clock], Adapter]] = {"paper": _paper}
+ADAPTERS: Mapping[str, Callable[[AccountConfig, Surroundings], Adapter]] = {"paper": _paper}
 """Makers of adapters by the name of the broker."""
 
+_ASK_NOBODY: Final = frozenset({"paper"})  # they fill from our own quotes: there is nothing to ration
 
-def make_adapter(account: AccountConfig, installation: Installation, home: Home, clock: Clock) -> Adapter:
+
+def make_budget(account: AccountConfig, host_clock: Clock) -> Budget:
+    """Make the one request budget of an account."""
+    return Budget(None if account.broker in _ASK_NOBODY else account.budget, host_clock)
+
+
+def make_adapter(account: AccountConfig, around: Surroundings) -> Adapter:
     """Make the adapter of an account; nothing is connected yet.
 
     Raises
@@ -49,4 +84,4 @@ def make_adapter(account: AccountConfig, installation: Installation, home: Home,
         raise ConfigError(
             f"etc/accounts/{account.name}.toml: broker: {account.broker!r} is not known, only {', '.join(ADAPTERS)}"
         )
-    return maker(account, installation, home, clock)
+    return maker(account, around)

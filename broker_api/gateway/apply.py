@@ -9,7 +9,7 @@ from typing import Final
 from atrader.orders.ids import intent_id_of
 from atrader.orders.model import Intent, Trade
 from atrader.orders.states import TERMINAL, OrderState
-from broker_api.adapter import AnyReport, FillReport, OrderReport, SwapReport
+from broker_api.adapter import AnyReport, FillReport, NoticeReport, OrderReport, SwapReport
 from broker_api.gateway.alerts import Alerts
 from broker_api.gateway.book import Book
 from broker_api.gateway.day import DayKeeper
@@ -65,10 +65,18 @@ class Bookkeeper:
     def apply(self, reports: Sequence[AnyReport]) -> int:
         """Work reports in; return how many of them were news."""
         batch = Batch(self._book.account)
+        self._keep_answers(reports, batch)
         news = sum([self._apply_one(report, batch) for report in reports])
         if batch.statements:
             self._journal.stage(batch)
         return news
+
+    def note(self, reports: Sequence[AnyReport]) -> None:
+        """Keep what the broker said in its own words, and tell people what they need to know; nothing is worked in."""
+        batch = Batch(self._book.account)
+        self._keep_answers(reports, batch)
+        if batch.statements:
+            self._journal.stage(batch)
 
     def advance(self, watermark: int) -> None:
         """Declare that every transaction up to this id was worked in."""
@@ -86,9 +94,20 @@ class Bookkeeper:
         """Tell whether an execution is booked."""
         return fill_id in self._seen or self._journal.read.has_fill(fill_id)
 
-    def has_swap(self, transaction_id: int) -> bool:
+    def has_swap(self, transaction_id: int, part: int) -> bool:
         """Tell whether financing is booked."""
-        return f"swap {transaction_id}" in self._seen or self._journal.read.has_swap(transaction_id)
+        return f"swap {transaction_id}/{part}" in self._seen or self._journal.read.has_swap(transaction_id, part)
+
+    def _keep_answers(self, reports: Sequence[AnyReport], batch: Batch) -> None:
+        for report in reports:
+            if not report.raw or (name := f"answer {report.transaction_id}") in self._seen:
+                continue
+            self._seen.add(name)
+            if self._journal.read.broker_answer(report.transaction_id) is not None:
+                continue
+            batch.broker_answer(report.transaction_id, report.time_ns, report.raw)
+            if isinstance(report, NoticeReport) and report.text:
+                self._alerts.alert("broker-notice", report.text)
 
     def _apply_one(self, report: AnyReport, batch: Batch) -> bool:
         self.newest = max(self.newest, report.transaction_id)
@@ -100,7 +119,7 @@ class Bookkeeper:
             return True
         if isinstance(report, SwapReport):
             return self._apply_swap(report, batch)
-        return self._apply_state(report, batch)
+        return isinstance(report, OrderReport) and self._apply_state(report, batch)
 
     def _apply_state(self, report: OrderReport, batch: Batch) -> bool:
         entry = self._book.entry(report.client_id)
@@ -109,6 +128,8 @@ class Bookkeeper:
             return False
         before = entry.order.state
         if report.state is before or report.state in _FILL_STATES:  # fills speak for themselves
+            if report.state is OrderState.WORKING and report.broker_id != entry.order.broker_id:  # replaced by another
+                self._moves.rewrite(entry, batch, broker_id=report.broker_id)
             return False
         if before is OrderState.NEW:  # the adapter took back that it was never executed
             self._moves.move(entry, OrderState.SENT, batch)
@@ -160,10 +181,10 @@ class Bookkeeper:
         return True
 
     def _apply_swap(self, report: SwapReport, batch: Batch) -> bool:
-        if self.has_swap(report.transaction_id):
+        if self.has_swap(report.transaction_id, report.part):
             return False
-        self._seen.add(f"swap {report.transaction_id}")
-        batch.swap(report.transaction_id, report.model_dump_json())
+        self._seen.add(f"swap {report.transaction_id}/{report.part}")
+        batch.swap(report.transaction_id, report.part, report.model_dump_json(exclude={"raw"}))
         self._valuation.balance += report.amount
         for trade, amount in self._shares(report):
             after = self._book.ledger.add_swap(trade.trade_id, amount)

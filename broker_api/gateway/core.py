@@ -66,6 +66,8 @@ class Gateway:
     pause_clock : Clock
         Time of the pauses between two attempts to flatten: the host's; in a replay in lockstep the market's, or two
         runs would differ.
+    budget : Budget
+        Of requests to the broker; the adapter has the same one.
     log : Log
         For people.
     on_failure : callable
@@ -82,6 +84,7 @@ class Gateway:
         clock: Clock,
         host_clock: Clock,
         pause_clock: Clock,
+        budget: Budget,
         log: Log,
         on_failure: Callable[[BaseException], None],
     ) -> None:
@@ -90,6 +93,7 @@ class Gateway:
         self.journal = journal
         self.clock = clock
         self.log = log
+        self.budget = budget
         self.online = asyncio.Event()
         self.tasks = Tasks(on_failure)
         instances = {item.magic: item for item in installation.instances.values() if item.account == account.name}
@@ -111,8 +115,6 @@ class Gateway:
             self.book, moves, fills, journal, self.publisher, self.valuation, self.day, self.alerts
         )
         self.gate = Gate(account, instances, self.book, self.valuation, self.day, self.states, journal, clock)
-        # An adapter that fills from our own quotes asks nobody: there is nothing to ration.
-        budget = self.budget = Budget(None if adapter.capabilities.price_driven else account.budget, host_clock)
         self.lookups = Lookups(
             account, adapter, self.book, moves, self.bookkeeper, journal, budget, self.alerts, host_clock, self.tasks,
             lambda entry: self.submitter.resume(entry),

@@ -13,14 +13,14 @@ from atrader.market import Tick
 from atrader.orders.states import LIVE
 from atrader.runtime.child import Child
 from atrader.runtime.market_clock import market_clock
-from broker_api.adapters import make_adapter
+from broker_api.adapters import Surroundings, make_adapter, make_budget
 from broker_api.gateway.calls import Calls
 from broker_api.gateway.candles import Candles
 from broker_api.gateway.core import RECONNECT_S, Gateway
 from broker_api.gateway.market import Market
 from broker_api.gateway.outbox import Outbox
 from broker_api.gateway.own_prices import OwnPrices
-from broker_api.journal import Journal
+from broker_api.journal import Attribution, Journal
 from broker_api.prices import Quoting
 from data_layer.client import AsyncDataClient
 
@@ -83,10 +83,14 @@ class _Process:
     def _make_gateway(self) -> Gateway:
         child, account = self._child, self._account
         clock = market_clock(child.installation)
-        adapter = make_adapter(account, child.installation, child.home, clock)
+        budget = make_budget(account, self._clock)
+        attribution = Attribution(self._journal.read)
+        adapter = make_adapter(
+            account, Surroundings(child.installation, child.home, clock, self._clock, budget, attribution)
+        )
         return Gateway(
             child.installation, account, adapter, self._journal, self._stream, clock, self._clock,
-            clock if self._lockstep else self._clock, child.log, self._fail,
+            clock if self._lockstep else self._clock, budget, child.log, self._fail,
         )  # fmt: skip
 
     async def run(self) -> None:

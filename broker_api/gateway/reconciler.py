@@ -95,6 +95,7 @@ class Reconciler:
             await self._budget.take(Priority.QUERY)
             snapshot = await self._adapter.snapshot()
             reports = await self._reports(snapshot)
+            self._bookkeeper.note(reports)
             if self._bookkeeper.newest > snapshot.watermark:
                 continue  # something newer was worked in meanwhile: the snapshot is old
             actions = reconcile(self._state(snapshot, reports), snapshot, reports)
@@ -119,12 +120,12 @@ class Reconciler:
             if entry is not None:
                 orders[client_id] = entry.order
         fills = {r.fill_id for r in reports if isinstance(r, FillReport) and self._bookkeeper.has_fill(r.fill_id)}
-        swaps = {r.transaction_id for r in reports if isinstance(r, SwapReport)}
+        swaps = {(r.transaction_id, r.part) for r in reports if isinstance(r, SwapReport)}
         return JournalState(
             orders=orders,
             trades=self._book.ledger.open_trades(),
             fills=frozenset(fills),
-            swaps=frozenset(number for number in swaps if self._bookkeeper.has_swap(number)),
+            swaps=frozenset(swap for swap in swaps if self._bookkeeper.has_swap(*swap)),
             in_hand=self._submitter.in_hand | self._lookups.in_hand,
             hedging=self._adapter.capabilities.hedging,
         )

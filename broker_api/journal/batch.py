@@ -19,7 +19,8 @@ ON CONFLICT (magic, n) DO UPDATE SET
     watermark = excluded.watermark, body = excluded.body
 """
 _FILL = "INSERT INTO fills (fill_id, magic, client_id, trade_id, time_ns, body) VALUES (?, ?, ?, ?, ?, ?)"
-_SWAP = "INSERT INTO swaps (transaction_id, body) VALUES (?, ?)"
+_SWAP = "INSERT INTO swaps (transaction_id, part, body) VALUES (?, ?, ?)"
+_ANSWER = "INSERT OR IGNORE INTO broker_answers (transaction_id, time_ns, body) VALUES (?, ?, ?)"
 _TRADE = """
 INSERT INTO trades (trade_id, magic, is_open, version, close_time_ns, body) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (trade_id) DO UPDATE SET
@@ -77,9 +78,13 @@ class Batch:
         self.statements.append((_FILL, row))
         self.history("fills", fill.time_ns, body)
 
-    def swap(self, transaction_id: int, body: str) -> None:
+    def swap(self, transaction_id: int, part: int, body: str) -> None:
         """Remember that a booking of financing was worked in."""
-        self.statements.append((_SWAP, (transaction_id, body)))
+        self.statements.append((_SWAP, (transaction_id, part, body)))
+
+    def broker_answer(self, transaction_id: int, time_ns: int, body: str) -> None:
+        """Keep what the broker said in its own words; a transaction that is kept already stays as it is."""
+        self.statements.append((_ANSWER, (transaction_id, time_ns, body)))
 
     def trade(self, trade: Trade, time_ns: int) -> str:
         """Write the newest version of a trade; returns it as JSON, as it also goes to the worker."""

@@ -94,10 +94,16 @@ class Reading:
         sql = "SELECT 1 FROM fills WHERE fill_id IN (?, ? || '/1')"
         return self._connection.execute(sql, (fill_id, fill_id)).fetchone() is not None
 
-    def has_swap(self, transaction_id: int) -> bool:
+    def has_swap(self, transaction_id: int, part: int) -> bool:
         """Tell whether a booking of financing was worked in."""
-        sql = "SELECT 1 FROM swaps WHERE transaction_id = ?"
-        return self._connection.execute(sql, (transaction_id,)).fetchone() is not None
+        sql = "SELECT 1 FROM swaps WHERE transaction_id = ? AND part = ?"
+        return self._connection.execute(sql, (transaction_id, part)).fetchone() is not None
+
+    def broker_answer(self, transaction_id: int) -> str | None:
+        """Return what the broker said of a transaction, in its own words."""
+        sql = "SELECT body FROM broker_answers WHERE transaction_id = ?"
+        row = self._connection.execute(sql, (transaction_id,)).fetchone()
+        return None if row is None else str(row[0])
 
     def meta(self, key: str) -> str | None:
         """Return a named value."""

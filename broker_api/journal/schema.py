@@ -9,7 +9,7 @@ from typing import Final
 from atrader.errors import StoreError
 from atrader.runtime.sqlite_schema import bring_to_version
 
-VERSION: Final = 1
+VERSION: Final = 2
 APPLICATION_ID: Final = 0x61747264  # "atrd": whoever looks at the file sees whose it is
 
 # Each index and each table of its own is a page more that every order writes. So orders are found by magic number and
@@ -39,7 +39,6 @@ CREATE TABLE fills (
     time_ns INTEGER NOT NULL,
     body TEXT NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE swaps (transaction_id INTEGER PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE trades (
     trade_id TEXT PRIMARY KEY,
     magic INTEGER NOT NULL,
@@ -58,6 +57,18 @@ CREATE TABLE outbox (
 );
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
+_SWAPS: Final = """
+CREATE TABLE swaps (
+    transaction_id INTEGER NOT NULL, part INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (transaction_id, part)
+) WITHOUT ROWID;
+"""
+_ANSWERS: Final = (
+    "CREATE TABLE broker_answers (transaction_id INTEGER PRIMARY KEY, time_ns INTEGER, body TEXT NOT NULL)"
+)
+_STEP_2: Final = (
+    f"ALTER TABLE swaps RENAME TO swaps_1; {_SWAPS} INSERT INTO swaps SELECT transaction_id, 0, body FROM swaps_1;"
+    f" DROP TABLE swaps_1; {_ANSWERS}"
+)
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -74,7 +85,7 @@ def connect(path: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(path, isolation_level=None, timeout=0.2)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        bring_to_version(connection, path, _TABLES, VERSION, APPLICATION_ID)
+        bring_to_version(connection, path, _TABLES + _SWAPS + _ANSWERS, VERSION, APPLICATION_ID, {2: _STEP_2})
     except sqlite3.Error as error:
         raise StoreError(f"journal {path} cannot be opened: {error}", details={"path": str(path)}) from error
     return connection

@@ -56,7 +56,7 @@ _KINDS: dict[str, type[OrderReport] | type[FillReport] | type[SwapReport]] = {
     "fill": FillReport,
     "swap": SwapReport,
 }
-_KIND_OF = {kind: name for name, kind in _KINDS.items()}
+_KIND_OF: dict[type[AnyReport], str] = {kind: name for name, kind in _KINDS.items()}
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -300,8 +300,8 @@ def _report(kind: str, body: str) -> AnyReport:
 
 
 def _report_row(report: AnyReport) -> Sequence[object]:
-    client_id = None if isinstance(report, SwapReport) else report.client_id
-    ticket_id = None if isinstance(report, OrderReport) else report.broker_trade_id
+    client_id = report.client_id if isinstance(report, OrderReport | FillReport) else None
+    ticket_id = report.broker_trade_id if isinstance(report, FillReport | SwapReport) else None
     return (report.transaction_id, _KIND_OF[type(report)], client_id, ticket_id, report.model_dump_json())
 
 
@@ -309,5 +309,5 @@ def _condensed(kind: str, body: str) -> tuple[int, str | None, int, str]:
     report = _report(kind, body)
     if isinstance(report, OrderReport):
         return (report.transaction_id, report.broker_id, report.time_ns, report.state.value)
-    broker_id = None if isinstance(report, SwapReport) else report.broker_id
+    broker_id = report.broker_id if isinstance(report, FillReport) else None
     return (report.transaction_id, broker_id, report.time_ns, OrderState.FILLED.value)

@@ -11,7 +11,7 @@ from atrader.ledger import FOREIGN_MAGIC
 from atrader.orders.ids import intent_id_of
 from atrader.orders.model import SIGN, Order, Trade
 from atrader.orders.states import LIVE, TERMINAL, OrderState, may_move
-from broker_api.adapter import AnyReport, BrokerTrade, FillReport, OrderReport, Snapshot, SwapReport
+from broker_api.adapter import AnyReport, BrokerTrade, FillReport, NoticeReport, OrderReport, Snapshot, SwapReport
 from broker_api.reconcile.actions import (
     AccountBreak,
     Action,
@@ -42,8 +42,8 @@ class JournalState:
         Open ones, foreign ones included.
     fills : frozenset of str
         Ids of booked fills, of those that the broker mentions.
-    swaps : frozenset of int
-        Transaction ids of booked financing, of those that the broker mentions.
+    swaps : frozenset of (int, int)
+        Transaction id and part of booked financing, of those that the broker mentions.
     in_hand : frozenset of str
         Client ids that somebody is sending or looking up right now: nothing is concluded about them.
     hedging : bool
@@ -53,7 +53,7 @@ class JournalState:
     orders: Mapping[str, Order]
     trades: tuple[Trade, ...]
     fills: frozenset[str] = frozenset()
-    swaps: frozenset[int] = frozenset()
+    swaps: frozenset[tuple[int, int]] = frozenset()
     in_hand: frozenset[str] = frozenset()
     hedging: bool = True
 
@@ -95,7 +95,9 @@ def _is_news(journal: JournalState, report: AnyReport) -> bool:
     if isinstance(report, FillReport):
         return report.fill_id not in journal.fills
     if isinstance(report, SwapReport):
-        return report.transaction_id not in journal.swaps
+        return (report.transaction_id, report.part) not in journal.swaps
+    if isinstance(report, NoticeReport):  # changes nothing
+        return False
     order = journal.orders.get(report.client_id)
     return order is not None and report.state not in _FILL_STATES and _may_become(order.state, report.state)
 

@@ -20,6 +20,7 @@ from atrader.market import Tick
 from atrader.orders.model import Intent, Order, Trade
 from atrader.wire import StreamSchema
 from broker_api.adapter import Adapter
+from broker_api.gateway.budget import Budget
 from broker_api.gateway.core import Gateway
 from broker_api.journal import Journal
 from broker_api.paper import PaperAdapter
@@ -119,9 +120,10 @@ class GatewayBench:
         """Open the journal and build a gateway; `connect` is the caller's."""
         self.journal = Journal(self.home.journal(self.config.name))
         self.adapter = self._make_adapter(self)
+        rate = None if self.adapter.capabilities.price_driven else self.config.budget
         self.gateway = Gateway(
             self.installation, self.config, self.adapter, self.journal, self.recorder, self.clock, SystemClock(),
-            self.clock, structlog.get_logger(), self.failures.append,
+            self.clock, Budget(rate, SystemClock()), structlog.get_logger(), self.failures.append,
         )  # fmt: skip
         self.journal.on_commit = self.gateway.publisher.on_commit
 

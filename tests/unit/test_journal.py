@@ -42,7 +42,7 @@ def test_what_is_committed_is_there_after_reopening(path: Path) -> None:
         batch.order(entry_of(intent))
         batch.fill(make_fill("f1", "buy", "1000", "1.1"))
         batch.trade(make_trade("t1"), 3)
-        batch.swap(9, "{}")
+        batch.swap(9, 1, "{}")
         batch.meta("key", "value")
         await journal.commit(batch)
         journal.close()
@@ -55,7 +55,8 @@ def test_what_is_committed_is_there_after_reopening(path: Path) -> None:
         assert read.counters(7) == (1, 0)
         assert read.has_fill("f1")
         assert not read.has_fill("f2")
-        assert read.has_swap(9)
+        assert read.has_swap(9, 1)
+        assert not read.has_swap(9, 0)
         assert read.open_trades() == [make_trade("t1")]
         assert read.meta("key") == "value"
         assert [line.destination for line in read.outbox_after(0, 9)] == ["orders", "fills", "trades"]
