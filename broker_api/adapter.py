@@ -25,6 +25,7 @@ class Capabilities(Value):
     hedging: bool  # long and short trades live together, each with its own ticket
     native_protection: bool  # stop-loss, take-profit and trailing stop live at the broker
     lookups_prove_absence: bool = False  # what `Adapter.find` does not know now was never accepted
+    reduce_only_stops: bool = False  # takes stop orders that can only reduce the net position (netting accounts)
     price_driven: bool = False  # fills from prices handed to it (`PriceDriven`), not from a venue
 
 
@@ -45,15 +46,17 @@ class BrokerOrder(Value):
     expires_ns: int | None = None
     close_broker_trade_id: str | None = None
     exit: bool = False  # reduces a position: goes before opens in the request budget
+    reduce_only: bool = False  # must never open or turn the net position: what would is left out by the broker
 
 
 class Modification(Value):
-    """A change of a ticket's protection or of a working order's price. None keeps a value, 0 removes it."""
+    """A change of a ticket's protection or of a working order, at once. None keeps a value, 0 removes it."""
 
     client_id: str  # of the intent that wants it
     broker_trade_id: str | None = None
     order_client_id: str | None = None
     price: Decimal | None = None
+    units: Decimal | None = None  # new size of a working order; only for reduce-only stops, together with the price
     stop_loss: Decimal | None = None
     take_profit: Decimal | None = None
     trailing_distance: Decimal | None = None
@@ -79,6 +82,7 @@ class OrderReport(Report):
     broker_id: str
     state: OrderState
     reason: str = ""
+    terms: BrokerOrder | None = None  # in snapshots, where the broker shows them: what works there
 
 
 class FillReport(Report):
@@ -96,7 +100,7 @@ class FillReport(Report):
     commission: Decimal = Decimal(0)
     home_rate: Decimal = Decimal(1)  # account currency per quote currency
     profit: Decimal | None = None  # realised by the broker, account currency; None when it does not say
-    magic: int | None = None  # as the broker carries it, when it does
+    magic: int | None = None  # as the broker carries it; without client_id: whose ticket a person closed
 
 
 class SwapReport(Report):
@@ -191,6 +195,14 @@ class Adapter(Protocol):
 
     def reports(self) -> AsyncIterator[Sequence[AnyReport]]:
         """Yield what happens from now on; ends when the connection breaks (the core then reconciles)."""
+
+
+@runtime_checkable
+class MarksTrades(Protocol):
+    """An adapter whose broker carries a magic number on open tickets that can be changed."""
+
+    async def mark_trade(self, broker_trade_id: str, magic: int) -> None:
+        """Write a magic number on a ticket; the gateway's journal stays the truth, so failing is not fatal."""
 
 
 @runtime_checkable

@@ -13,7 +13,18 @@ from atrader.orders.states import OrderState
 Side = Literal["buy", "sell"]
 OrderType = Literal["market", "limit", "stop"]
 Action = Literal["open", "close", "modify", "cancel"]
-FillReason = Literal["order", "stop-loss", "take-profit", "trailing-stop", "margin-closeout", "foreign"]
+FillReason = Literal[
+    "order",
+    "stop-loss",
+    "take-profit",
+    "trailing-stop",
+    "margin-closeout",
+    "manual-close",  # a person closed what we hold, at the broker
+    "foreign",  # a person's own order
+]
+
+PROTECTION = "protection"
+"""Reason of the gateway's own intents that keep a stop of a trade at the broker (netting accounts)."""
 
 SIGN: dict[str, int] = {"buy": 1, "sell": -1}
 # Beyond what anybody trades, and within what 28 digits of decimal arithmetic can round to a tick or a step. A decimal
@@ -71,10 +82,22 @@ class Intent(Value):
         """Client order id derived from the identity."""
         return client_id_of(self.intent_id)
 
+    @property
+    def is_net_stop(self) -> bool:
+        """Whether its order waits at the broker to close a trade at its stop."""
+        return self.action == "close" and self.order_type == "stop"
+
+    @property
+    def keeps_protection(self) -> bool:
+        """Whether the gateway made it to place, move or take back such an order; its worker is not told of it."""
+        return self.n < 0 and self.reason == PROTECTION
+
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if self.n == 0:
             raise ValueError("n must not be 0")
+        if self.action == "close" and self.order_type != "market" and (self.n > 0 or self.price is None):
+            raise ValueError("a close is a market order; a stop waits with its trade: modify that")
         if self.action == "open":
             if self.side is None or (self.units is None) == (self.risk_frac is None):
                 raise ValueError("an open intent needs side and exactly one of units, risk_frac")

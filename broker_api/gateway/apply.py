@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -37,6 +37,8 @@ class Bookkeeper:
         so it is only advanced by complete answers (`advance`).
     newest : int
         Highest transaction id seen.
+    on_change : callable
+        Told when orders or trades may have changed.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Bookkeeper:
         self._seen: set[str] = set()
         self.watermark = int(journal.read.meta(_WATERMARK) or 0)
         self.newest = self.watermark
+        self.on_change: Callable[[], None] = _nothing
 
     def apply(self, reports: Sequence[AnyReport]) -> int:
         """Work reports in; return how many of them were news."""
@@ -69,6 +72,7 @@ class Bookkeeper:
         news = sum([self._apply_one(report, batch) for report in reports])
         if batch.statements:
             self._journal.stage(batch)
+            self.on_change()
         return news
 
     def note(self, reports: Sequence[AnyReport]) -> None:
@@ -166,8 +170,11 @@ class Bookkeeper:
         changes: dict[str, object] = {name: value or None for name, value in protection.items()}
         if intent.price is not None:
             changes["price"] = intent.price
+        update: dict[str, object] = {}
+        if intent.keeps_protection and intent.units is not None:
+            changes["units"] = update["units"] = intent.units
         # The digest stays that of the intent as it came, so that its repetition is still recognised.
-        self._moves.rewrite(entry, batch, intent=entry.order.intent.model_copy(update=changes))
+        self._moves.rewrite(entry, batch, intent=entry.order.intent.model_copy(update=changes), **update)
 
     def protect(self, trade_id: str, protection: dict[str, Decimal], batch: Batch) -> bool:
         """Note a trade's protection as it is now; False when nothing changed or the trade is closed."""
@@ -178,6 +185,7 @@ class Bookkeeper:
         if after is before:
             return False
         self._note_trade(after, batch)
+        self.on_change()
         return True
 
     def _apply_swap(self, report: SwapReport, batch: Batch) -> bool:
@@ -210,3 +218,7 @@ class Bookkeeper:
 
     def _note_trade(self, trade: Trade, batch: Batch) -> None:
         self._publisher.note_trade(trade, batch.trade(trade, self._moves.now_ns()))
+
+
+def _nothing() -> None:
+    """Tell nobody: nobody listens yet."""

@@ -130,8 +130,20 @@ class Book:
         return next((trade for trade in self.ledger.open_trades() if trade.broker_trade_id == broker_trade_id), None)
 
     def closing_units(self, trade_id: str, but: str = "") -> Decimal:
-        """Return how many units of a trade are being closed by orders without an outcome, one order left out."""
-        return sum((_unfilled(order) for order in self._closes(trade_id) if order.client_id != but), _ZERO)
+        """Return how many units of a trade are being closed by orders without an outcome, one order left out.
+
+        Stops that wait at the broker close nothing yet.
+        """
+        closing = (order for order in self._closes(trade_id) if not order.intent.is_net_stop)
+        return sum((_unfilled(order) for order in closing if order.client_id != but), _ZERO)
+
+    def net_stops(self, trade_id: str | None = None) -> tuple[Order, ...]:
+        """Return the orders without an outcome that are stops of a trade, or of all trades, at the broker."""
+        return tuple(
+            entry.order
+            for entry in self._open.values()
+            if entry.order.intent.is_net_stop and trade_id in (None, entry.order.intent.trade_id)
+        )
 
     def own_trades(self, magic: int | None = None) -> tuple[Trade, ...]:
         """Return the open trades of our instances, or of one of them; foreign ones never."""

@@ -85,6 +85,7 @@ class Calls:
         book, read, magic = gateway.book, gateway.journal.read, request.magic
         since = request.since_ns
         ended = [item for item in read.orders_since(magic, since, _SNAPSHOT_ROWS) if item.state in TERMINAL]
+        orders = [item for item in (*ended, *book.open_orders(magic)) if not item.intent.keeps_protection]
         closed = read.trades_closed_since(magic, since, _SNAPSHOT_ROWS)
         epoch, order_seq, trade_seq = gateway.publisher.position(request.instance)
         return InstanceSnapshot(
@@ -92,7 +93,7 @@ class Calls:
             epoch=epoch,
             order_seq=order_seq,
             trade_seq=trade_seq,
-            orders=(*ended, *book.open_orders(magic)),
+            orders=tuple(orders),
             trades=(*closed, *book.own_trades(magic)),
             trading_state=gateway.states.of_instance(request.instance),
             equity=self._equity(),

@@ -29,7 +29,9 @@ from broker_api.gateway.gate import Gate
 from broker_api.gateway.intake import Intake
 from broker_api.gateway.lookups import Lookups
 from broker_api.gateway.moves import Moves
+from broker_api.gateway.net_stops import NetStops
 from broker_api.gateway.orphans import Orphans
+from broker_api.gateway.own_intents import OwnIntents
 from broker_api.gateway.publish import Publisher, Stream
 from broker_api.gateway.reconciler import Reconciler
 from broker_api.gateway.submit import Submitter
@@ -123,16 +125,25 @@ class Gateway:
         self.submitter = Submitter(
             account, adapter, self.book, self.intake, moves, self.bookkeeper, self.lookups, journal, self.publisher,
             self.valuation, budget, self.alerts, clock, self.tasks, self.online,
+            lambda order: self.net_stops.release(order),
         )  # fmt: skip
         self.reconciler = Reconciler(
             adapter, self.book, self.bookkeeper, self.submitter, self.lookups, self.gate, self.valuation, journal,
             self.publisher, budget, self.alerts, clock,
         )  # fmt: skip
-        self.flattener = Flattener(self.book, self.submitter, self.gate, self.states, self.alerts, clock, pause_clock)
+        own = OwnIntents(self.book, self.submitter, clock, pause_clock)
+        self.net_stops = NetStops(
+            self.book, own, self.lookups, self.valuation, self.online, pause_clock,
+            is_active=nets and adapter.capabilities.reduce_only_stops,
+        )  # fmt: skip
+        self.bookkeeper.on_change = self.net_stops.soon
+        self.flattener = Flattener(self.book, own, self.submitter, self.gate, self.states, self.alerts)
         self.orphans = Orphans(self.book, self.gate, self.flattener, journal, self.alerts)
         self._unvalued = UnvaluedWatch(account.name, account.currency, self.alerts)
         self._pause_clock = pause_clock
-        self._watch = Watch(self.book, self.bookkeeper, self.valuation, journal, self.flattener.close)
+        self._watch = Watch(
+            self.book, self.bookkeeper, self.valuation, journal, self.flattener.close, self.net_stops.is_brokers
+        )
         # Asked once: such a check costs 50 us, and quotes are many.
         self._price_driven = adapter if isinstance(adapter, PriceDriven) else None
         self._equity_due_ns = 0
@@ -157,6 +168,7 @@ class Gateway:
             self.gate.roll_day(self.clock.now_ns())
         await self.journal.settle()
         self.online.set()
+        self.net_stops.turn()
 
     async def stay_connected(self) -> None:
         """Take reports in as they come; when the connection breaks, reconnect and reconcile. Runs until cancelled."""
@@ -214,6 +226,8 @@ class Gateway:
         now_ns = self.clock.now_ns()
         if now_ns > 0:
             self.gate.roll_day(now_ns)
+            self.net_stops.turn()
+            self.net_stops.forget()
             self.flattener.turn()
             self.orphans.turn()
             worth = self.valuation.worth(self.book.ledger.open_trades())
@@ -290,6 +304,7 @@ class Gateway:
                 await self.journal.settle()
         except TimeoutError:
             self.log.warning("stopped-while-busy", orders=len(self.book.open_orders()))
+        self.online.clear()  # nothing new begins
         await self.submitter.stop()  # or they would go on over a closed journal
         await self.tasks.stop()
         try:

@@ -157,10 +157,13 @@ class FillBooking:
 
     def _book_close(self, order: Order, fill: Fill, batch: Batch) -> None:
         intent = order.intent
-        if intent.reason in _REASONS and intent.n < 0:
-            fill = fill.model_copy(update={"reason": intent.reason})
         trade = self._book.ledger.trade(intent.trade_id or "")
-        rest = fill if trade is None else self._close(trade, fill, intent.reason or None, batch)
+        reason = intent.reason
+        if intent.is_net_stop:
+            reason = "trailing-stop" if trade is not None and trade.trailing_distance else "stop-loss"
+        if reason in _REASONS and intent.n < 0:
+            fill = fill.model_copy(update={"reason": reason})
+        rest = fill if trade is None else self._close(trade, fill, reason or None, batch)
         if rest is not None:
             self._alerts.alert(
                 "excess-close",
@@ -183,11 +186,16 @@ class FillBooking:
                 return
             rest = self._close(held, fill, None, batch)
         elif report.reason != "foreign" and report.reason != "order":
-            for trade in self._book.own_trades():
-                if rest is not None and (trade.instrument, trade.side) == (fill.instrument, OPPOSITE[fill.side]):
-                    rest = self._close(trade, rest, None, batch)
+            for trade in self._holders(report):
+                rest = None if rest is None else self._close(trade, rest, None, batch)
         if rest is not None:
             self._book_foreign(rest, batch)
+
+    def _holders(self, report: FillReport) -> list[Trade]:
+        """Return who may have been closed by the broker or a person: first whose ticket it was, each oldest first."""
+        side = OPPOSITE[report.side]
+        held = [item for item in self._book.own_trades() if (item.instrument, item.side) == (report.instrument, side)]
+        return sorted(held, key=lambda item: item.magic != report.magic)
 
     def _close(self, trade: Trade, fill: Fill, reason: str | None, batch: Batch) -> Fill | None:
         """Close what the trade holds with a fill; return the part of the fill that is left over."""

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final, Literal
 
-from atrader.clock import Clock
-from atrader.orders.model import Intent, Order, Trade
+from atrader.orders.model import Order, Trade
 from atrader.risk import forced_exits
 from broker_api.gateway.alerts import Alerts
 from broker_api.gateway.book import Book
 from broker_api.gateway.gate import Gate
+from broker_api.gateway.own_intents import OwnIntents
 from broker_api.gateway.submit import Submitter
 from broker_api.gateway.trading_states import TradingStateReader
 
-_FIRST_PAUSE_S: Final = 1.0
-_LONGEST_PAUSE_S: Final = 60.0  # a closed market refuses for a whole weekend
 _PASSES: Final = 2  # the second finds what opened while the first was under way
 _PASS_S: Final = 1.5
 
@@ -30,36 +27,32 @@ class Flattener:
     def __init__(
         self,
         book: Book,
+        own: OwnIntents,
         submitter: Submitter,
         gate: Gate,
         states: TradingStateReader,
         alerts: Alerts,
-        clock: Clock,
-        pause_clock: Clock,
     ) -> None:
         self._book = book
+        self._own = own
         self._submitter = submitter
         self._gate = gate
         self._states = states
         self._alerts = alerts
-        self._clock = clock
-        self._pause_clock = pause_clock
         self._down: dict[int, Literal["reduce", "flatten"]] = {}  # magic numbers whose worker stays away
-        self._pauses: dict[str, tuple[float, float]] = {}  # trade or order id -> not before, pause
 
     def close(self, trade: Trade, reason: str) -> bool:
         """Close a whole trade; False when that is under way or was tried a moment ago. Returns at once."""
-        if self._book.closing_units(trade.trade_id) >= trade.units or not self._may_try(trade.trade_id):
+        if self._book.closing_units(trade.trade_id) >= trade.units or not self._own.may_try(trade.trade_id):
             return False
-        self._begin(trade.magic, trade.instance, trade.instrument, reason, "close", trade_id=trade.trade_id)
+        self._own.close(trade, reason)
         return True
 
     def cancel(self, order: Order, reason: str) -> bool:
         """Cancel a working order; False when that is under way or was tried a moment ago. Returns at once."""
-        if self._book.cancelling(order.client_id) or not self._may_try(order.client_id):
+        if self._book.cancelling(order.client_id) or not self._own.may_try(order.client_id):
             return False
-        intent = order.intent
-        self._begin(intent.magic, intent.instance, intent.instrument, reason, "cancel", order_id=order.client_id)
+        self._own.cancel(order.intent, reason)
         return True
 
     def sweep(self, magic: int | None, reason: str) -> int:
@@ -120,7 +113,7 @@ class Flattener:
             for forced in forced_exits(self._gate.limits, self._gate.state(), limits):
                 if self.sweep(forced.magic, forced.rule):
                     self._alerts.alert("forced-exit", f"{forced.rule}: {forced.reason}", magic=forced.magic)
-        self._forget_pauses()
+        self._own.forget_pauses()
 
     def _flatten(self) -> None:
         """Close what people want closed: the account, or an instance by the name it has or had when it traded."""
@@ -133,40 +126,3 @@ class Flattener:
             config = self._gate.instances.get(magic)
             if self._states.flattening(name if config is None else config.name):
                 self.sweep(magic, "flatten")
-
-    def _begin(
-        self,
-        magic: int,
-        instance: str,
-        instrument: str,
-        reason: str,
-        action: Literal["close", "cancel"],
-        *,
-        trade_id: str | None = None,
-        order_id: str | None = None,
-    ) -> asyncio.Task[None]:
-        intent = Intent(
-            magic=magic,
-            n=self._book.take_own_id(magic).n,
-            instance=instance,
-            instrument=instrument,
-            action=action,
-            time_ns=self._clock.now_ns(),
-            reason=reason,
-            trade_id=trade_id,
-            order_id=order_id,
-        )
-        return self._submitter.begin(intent)
-
-    def _may_try(self, subject: str) -> bool:
-        now_s = self._pause_clock.monotonic_s()
-        not_before_s, pause_s = self._pauses.get(subject, (now_s, _FIRST_PAUSE_S))
-        if now_s < not_before_s:
-            return False
-        self._pauses[subject] = (now_s + pause_s, min(2 * pause_s, _LONGEST_PAUSE_S))
-        return True
-
-    def _forget_pauses(self) -> None:
-        live = {trade.trade_id for trade in self._book.own_trades()}
-        live.update(order.client_id for order in self._book.open_orders())
-        self._pauses = {subject: pause for subject, pause in self._pauses.items() if subject in live}

@@ -64,7 +64,10 @@ class Intake:
             )
 
     def take(self, intent: Intent, digest: bytes, watermark: int) -> Entry:
-        """Decide about a new intent: the entry's order is SENT (to be journaled, then sent), DENIED or DONE."""
+        """Decide about a new intent: the entry's order is SENT (to be journaled, then sent), DENIED or DONE.
+
+        It is NEW when it has to wait until the broker gave back the stop of its trade.
+        """
         now_ns = self._clock.now_ns()
         units, denial = self._decide(intent)
         if intent.n > 0:
@@ -72,6 +75,8 @@ class Intake:
         state = OrderState.SENT if denial is None else OrderState.DENIED
         if denial is None and self.stays_here(intent):
             state = OrderState.DONE
+        elif denial is None and self._is_covered(intent):
+            state = OrderState.NEW
         order = Order.model_construct(
             client_id=intent.client_id,
             intent=intent,
@@ -96,6 +101,12 @@ class Intake:
         if intent.action != "modify" or self._capabilities.native_protection:
             return False
         return intent.trade_id is not None or intent.price is None
+
+    def _is_covered(self, intent: Intent) -> bool:
+        """Tell whether a stop at the broker may close what this intent wants to close."""
+        if intent.action != "close" or intent.is_net_stop or not self._capabilities.reduce_only_stops:
+            return False
+        return bool(self._book.net_stops(intent.trade_id))
 
     def _decide(self, intent: Intent, counted_ns: int | None = None) -> tuple[Decimal | None, str | None]:
         try:
@@ -130,7 +141,7 @@ class Intake:
                 return f"wrong-instrument: trade {intent.trade_id} is in {trade.instrument}"
         if intent.order_id is not None and intent.action in ("cancel", "modify"):
             entry = self._book.entry(intent.order_id)
-            if entry is None or entry.order.intent.magic != intent.magic:
+            if entry is None or entry.order.intent.magic != intent.magic or _is_others(entry.order, intent):
                 return f"unknown-order: {intent.order_id} is no order of this instance"
             if entry.order.state not in LIVE:
                 return f"order-not-working: {intent.order_id} is {entry.order.state}"
@@ -148,3 +159,8 @@ class Intake:
             return left, None
         units = self._valuation.instruments[intent.instrument].round_units(intent.units)
         return (units, None) if units > 0 else (None, "min-units: less than one step of units")
+
+
+def _is_others(order: Order, intent: Intent) -> bool:
+    """Tell whether an order is kept by the gateway itself, and the intent is not the gateway's."""
+    return order.intent.is_net_stop and not intent.keeps_protection

@@ -110,7 +110,7 @@ class Lookups:
             entry = self._book.entry(client_id)
             if entry is None or entry.order.state not in IN_FLIGHT:
                 return
-            found = await self._ask(entry)
+            found = await self.ask(entry)
             if found is None:
                 continue
             absences = 0 if found else absences + 1
@@ -121,8 +121,8 @@ class Lookups:
                 self._give_up(entry)
                 return
 
-    async def _ask(self, entry: Entry) -> bool | None:
-        """Look once; True when the broker knows it, False when it does not, None when it did not answer."""
+    async def ask(self, entry: Entry) -> bool | None:
+        """Look once and work in what is found; True: known there, False: not known, None: it did not answer."""
         await self._budget.take(Priority.QUERY)
         try:
             async with asyncio.timeout(self._config.order_timeout):

@@ -36,7 +36,8 @@ def trade_topic(instance: str) -> str:
 class Publisher:
     """Keeps events until the journal's commit and then publishes them in the order they were noted.
 
-    SENT is no event: whoever handed the intent over gets it as the answer, and everybody else the outcome.
+    SENT is no event: whoever handed the intent over gets it as the answer, and everybody else the outcome. How the
+    gateway keeps a trade's stop at the broker is no event either: the trade tells its end.
     """
 
     def __init__(self, stream: Stream) -> None:
@@ -47,7 +48,10 @@ class Publisher:
 
     def note_order(self, order: Order, body: str) -> None:
         """Publish an order, and the JSON of it that the journal gets, with the next commit."""
-        if order.state is not OrderState.SENT and order.state is not OrderState.NEW and order.intent.instance:
+        intent = order.intent
+        if order.state is OrderState.SENT or order.state is OrderState.NEW or intent.keeps_protection:
+            return
+        if intent.instance:
             self._orders.append((order.intent.instance, body))
 
     def note_trade(self, trade: Trade, body: str) -> None:

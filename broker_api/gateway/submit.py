@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -59,6 +59,8 @@ class Submitter:
     ----------
     online : asyncio.Event
         Set while journal and broker are reconciled: nothing is sent without it.
+    release : callable
+        Waits until the broker gave back what it may itself do for the trade that an order closes.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Submitter:
         clock: Clock,
         tasks: Tasks,
         online: asyncio.Event,
+        release: Callable[[Order], Awaitable[None]],
     ) -> None:
         self._config = config
         self._adapter = adapter
@@ -94,6 +97,7 @@ class Submitter:
         self._clock = clock
         self._tasks = tasks
         self._online = online
+        self._release = release
         self._answers = Answers(book, journal)
         self._running: dict[str, _Running] = {}
         self._resumed: set[asyncio.Task[Any]] = set()
@@ -243,7 +247,7 @@ class Submitter:
         reached("before-journal")
         entry = self._intake.take(intent, digest, self._bookkeeper.watermark)
         order = entry.order
-        is_wish = order.state is OrderState.SENT
+        is_wish = order.state in (OrderState.SENT, OrderState.NEW)
         batch = Batch(self._book.account, ("open" if intent.action == "open" else "exit") if is_wish else "fact")
         body = batch.order(entry)
         self._book.add(entry)
@@ -330,6 +334,7 @@ class Submitter:
         if self._adapter.capabilities.price_driven and entry.order.intent.action in ("open", "close"):
             # After a start there is no market before the first quote.
             await self._valuation.first_quote(entry.order.intent.instrument)
+        await self._release(entry.order)
         if entry.order.state is OrderState.NEW:
             await self._budget.take(priority_of(entry.order.intent))
         if entry.order.state is not OrderState.NEW:

@@ -29,11 +29,13 @@ def open_order(order: Order, instrument: Instrument, capabilities: Capabilities)
         expires_ns=intent.expires_ns,
         close_broker_trade_id=None,
         exit=False,
+        reduce_only=False,
     )
 
 
 def close_order(order: Order, trade: Trade, capabilities: Capabilities) -> BrokerOrder:
     """Return the broker order that closes a trade: its ticket, or an opposite order on the net position."""
+    intent = order.intent
     assert order.units is not None
     return BrokerOrder.model_construct(
         client_id=order.client_id,
@@ -41,15 +43,16 @@ def close_order(order: Order, trade: Trade, capabilities: Capabilities) -> Broke
         instance=trade.instance,
         instrument=trade.instrument,
         side=OPPOSITE[trade.side],
-        order_type="market",
+        order_type=intent.order_type,
         units=order.units,
-        price=None,
+        price=intent.price,
         stop_loss=None,
         take_profit=None,
         trailing_distance=None,
         expires_ns=None,
         close_broker_trade_id=trade.broker_trade_id if capabilities.hedging else None,
         exit=True,
+        reduce_only=intent.is_net_stop,
     )
 
 
@@ -63,6 +66,7 @@ def modification(
         broker_trade_id=broker_trade_id,
         order_client_id=intent.order_id,
         price=_rounded(intent.price, instrument),
+        units=intent.units if intent.keeps_protection else None,
         stop_loss=_rounded(intent.stop_loss, instrument) if native else None,
         take_profit=_rounded(intent.take_profit, instrument) if native else None,
         trailing_distance=_rounded(intent.trailing_distance, instrument) if native else None,

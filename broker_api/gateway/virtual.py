@@ -25,6 +25,8 @@ class Watch:
     ----------
     close : callable
         Closes a trade for a reason; must do nothing when a close is under way.
+    is_brokers : callable
+        Tells whether a stop that was passed is the broker's to carry out, see `NetStops`.
     """
 
     def __init__(
@@ -34,12 +36,14 @@ class Watch:
         valuation: Valuation,
         journal: Journal,
         close: Callable[[Trade, str], bool],
+        is_brokers: Callable[[Trade], bool],
     ) -> None:
         self._book = book
         self._bookkeeper = bookkeeper
         self._valuation = valuation
         self._journal = journal
         self._close = close
+        self._is_brokers = is_brokers
 
     def on_ticks(self, ticks: Sequence[Tick]) -> None:
         """Work quotes in, oldest first."""
@@ -64,7 +68,8 @@ class Watch:
         stop, target, distance = trade.stop_loss, trade.take_profit, trade.trailing_distance
         hit = triggered_exit(trade.side, stop, target, distance, quote.bid, quote.ask)
         if hit is not None:
-            self._close(trade, hit.reason)
+            if hit.reason == "take-profit" or not self._is_brokers(trade):
+                self._close(trade, hit.reason)
             return
         moved = trailed_stop(trade.side, stop, distance, quote.bid, quote.ask)
         if moved is not None:

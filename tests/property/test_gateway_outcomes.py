@@ -11,24 +11,27 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from atrader.clock import NS_PER_S
 from atrader.errors import AtraderError
-from atrader.orders.model import Intent
+from atrader.orders.model import Intent, Trade
 from atrader.orders.states import IN_FLIGHT, OrderState
+from broker_api.net_stops import wanted_stops
 from tests.support.fault_broker import FAULTS, FaultAdapter, Venue
 from tests.support.gateways import D, GatewayBench
 
 _FAULT = st.sampled_from([*FAULTS, "ok", "ok"])
 _STEP = st.one_of(
-    st.tuples(st.sampled_from(["open", "open-other", "limit", "close", "cancel", "repeat"]), _FAULT),
-    st.tuples(st.sampled_from(["crash", "disconnect", "proof", "fill-limit"]), st.just("")),
+    st.tuples(st.sampled_from(["open", "open-other", "limit", "close", "part", "cancel", "modify", "repeat"]), _FAULT),
+    st.tuples(st.sampled_from(["crash", "disconnect", "proof", "fill-working"]), st.just("")),
 )
 
 
 class Scenario:
     """One account through a list of steps."""
 
-    def __init__(self, root: Path, hedging: bool, partial: bool, proves: bool, seed: int) -> None:
-        self.venue = Venue(hedging=hedging, partial=partial, hide=0 if proves else None)
+    def __init__(self, root: Path, kind: str, partial: bool, proves: bool, seed: int) -> None:
+        hedging = kind == "hedging"
+        self.venue = Venue(hedging=hedging, partial=partial, hide=0 if proves else None, stops=kind == "stops")
         self.script: deque[str] = deque()
         self.chance = random.Random(seed)
         self.sent: list[Intent] = []
@@ -56,10 +59,9 @@ class Scenario:
             bench.adapter.disconnect()  # type: ignore[attr-defined]
         elif action == "proof":
             await bench.gateway.turn()
-        elif action == "fill-limit":
-            for order in list(self.venue.working.values())[:1]:
-                del self.venue.working[order.client_id]
-                self.venue.fill(order, order.units)
+        elif action == "fill-working":
+            for client_id in self.chance.sample(sorted(self.venue.working), k=min(1, len(self.venue.working))):
+                self.venue.trigger(client_id)
         else:
             self.order(action, fault)
         for _ in range(self.chance.randint(0, 12)):
@@ -78,20 +80,26 @@ class Scenario:
         if action == "repeat":
             return self.chance.choice(self.sent) if self.sent else None
         if action == "open-other":
-            return bench.intent(8, side="sell", units=D(600))
+            return bench.intent(8, side="sell", units=D(600), stop_loss=D("1.12"))
         if action == "limit":
             return bench.intent(order_type="limit", price=D("1.09"))
-        if action == "close":
+        if action in ("close", "part", "modify"):
             trades = bench.gateway.book.own_trades()
-            trade = self.chance.choice(trades) if trades else None
-            return None if trade is None else bench.intent(trade.magic, action="close", trade_id=trade.trade_id)
+            return self.on_trade(action, self.chance.choice(trades)) if trades else None
         if action == "cancel":
             orders = bench.gateway.book.live_opens()
             order = self.chance.choice(orders) if orders else None
             return (
                 None if order is None else bench.intent(order.intent.magic, action="cancel", order_id=order.client_id)
             )
-        return bench.intent()
+        return bench.intent(stop_loss=self.chance.choice([D("1.095"), D("1.09"), None]))
+
+    def on_trade(self, action: str, trade: Trade) -> Intent:
+        if action == "modify":
+            stop = trade.open_price + D("0.004") * (1 if trade.side == "sell" else -1)
+            return self.bench.intent(trade.magic, action="modify", trade_id=trade.trade_id, stop_loss=stop)
+        units = D(300) if action == "part" else None
+        return self.bench.intent(trade.magic, action="close", trade_id=trade.trade_id, units=units)
 
     async def submit(self, intent: Intent) -> None:
         try:
@@ -109,8 +117,19 @@ class Scenario:
         await self.bench.until(
             lambda: not [order for order in gateway.book.open_orders() if order.state in IN_FLIGHT], "outcomes"
         )
+        await self.bench.until(self.is_covered, "stops at the broker in step with the trades")
         assert await gateway.reconciler.run()
         await self.bench.journal.settle()
+
+    def is_covered(self) -> bool:
+        """Let market time pass, so that what was refused is tried again, and compare the venue's stops with ours."""
+        bench, gateway = self.bench, self.bench.gateway
+        bench.clock.advance(bench.clock.now_ns() + 60 * NS_PER_S)
+        gateway.net_stops.turn()
+        trades = gateway.book.ledger.open_trades() if self.venue.stops else ()
+        wanted = wanted_stops(trades, gateway.book.closing_units, gateway.valuation.instruments)
+        held = [(order.units, order.price) for order in self.venue.working.values() if order.reduce_only]
+        return sorted(held) == sorted(wanted.values()) and not gateway.submitter.busy
 
     def check(self) -> None:
         gateway, read = self.bench.gateway, self.bench.journal.read
@@ -127,22 +146,23 @@ class Scenario:
                 assert entry.order.state not in (OrderState.LOST, OrderState.DENIED)
             else:
                 assert entry.order.filled_units == 0
+        assert not gateway.alerts.counters["excess-close"]
         assert len(read.open_trades()) == len(gateway.book.ledger.open_trades())
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(
     steps=st.lists(_STEP, min_size=1, max_size=14),
-    hedging=st.booleans(),
+    kind=st.sampled_from(["hedging", "netting", "stops", "stops"]),
     partial=st.booleans(),
     proves=st.booleans(),
     seed=st.integers(0, 2**16),
 )
 def test_every_intent_has_one_outcome_and_at_most_one_broker_order(
-    steps: list[tuple[str, str]], hedging: bool, partial: bool, proves: bool, seed: int
+    steps: list[tuple[str, str]], kind: str, partial: bool, proves: bool, seed: int
 ) -> None:
     async def story(root: Path) -> None:
-        scenario = Scenario(root, hedging, partial, proves, seed)
+        scenario = Scenario(root, kind, partial, proves, seed)
         await scenario.live()
         for action, fault in steps:
             await scenario.step(action, fault)

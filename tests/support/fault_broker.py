@@ -12,7 +12,7 @@ from typing import Any
 
 from atrader.errors import Rejected, Retryable, UnknownOutcome
 from atrader.instruments import KNOWN, Instrument
-from atrader.orders.model import SIGN
+from atrader.orders.model import SIGN, FillReason, Side
 from atrader.orders.states import OrderState
 from broker_api.adapter import (
     AnyReport,
@@ -53,6 +53,7 @@ class Venue:
     net: dict[str, Decimal] = field(default_factory=dict)
     hidden: Counter[str] = field(default_factory=Counter)  # client id -> look-ups that do not find it yet
     partial: bool = False  # market orders fill in two parts
+    stops: bool = False  # takes reduce-only stops (netting)
     hide: int | None = None  # look-ups that do not find an order after a fault, the stream silent; None = a few
 
     def execute(self, order: BrokerOrder) -> list[AnyReport]:
@@ -82,6 +83,37 @@ class Venue:
         )  # fmt: skip
         self.reports.append(report)
         return report
+
+    def trigger(self, client_id: str) -> list[AnyReport]:
+        """Have the price reach a working order: a reduce-only one fills what it can reduce, the rest is cancelled."""
+        order = self.working.pop(client_id)
+        units = order.units
+        if order.reduce_only:
+            held = -SIGN[order.side] * self.net.get(order.instrument, Decimal(0))
+            units = max(Decimal(0), min(units, held))
+        told: list[AnyReport] = [self.fill(order, units)] if units else []
+        return told if units == order.units else [*told, self._state(client_id, OrderState.CANCELLED)]
+
+    def trade_by_hand(self, side: Side, units: Decimal, reason: FillReason, magic: int | None = None) -> FillReport:
+        """Have a person trade on the net position."""
+        number = len(self.reports) + 1
+        self.net["EUR/USD"] = self.net.get("EUR/USD", Decimal(0)) + units * SIGN[side]
+        report = FillReport(
+            transaction_id=number, time_ns=number, fill_id=f"f{number}", client_id=None, broker_id=None,
+            broker_trade_id=None, instrument="EUR/USD", side=side, units=units, price=PRICE, reason=reason, magic=magic,
+        )  # fmt: skip
+        self.reports.append(report)
+        return report
+
+    def modify(self, change: Modification) -> list[AnyReport]:
+        """Change a working order at once."""
+        self.accepted[change.client_id] += 1
+        order = self.working.get(change.order_client_id or "")
+        if order is None:
+            return [self._state(change.client_id, OrderState.REJECTED)]
+        update = {"price": change.price or order.price, "units": change.units or order.units}
+        self.working[order.client_id] = order.model_copy(update=update)
+        return [self._state(change.client_id, OrderState.DONE)]
 
     def cancel(self, client_id: str, order_client_id: str) -> list[AnyReport]:
         """Cancel a working order."""
@@ -146,7 +178,10 @@ class FaultAdapter:
         proves_absence: bool = False,
     ) -> None:
         self.capabilities = Capabilities(
-            hedging=venue.hedging, native_protection=venue.hedging, lookups_prove_absence=proves_absence
+            hedging=venue.hedging,
+            native_protection=venue.hedging,
+            lookups_prove_absence=proves_absence,
+            reduce_only_stops=venue.stops,
         )
         self.venue = venue
         self.script = script if script is not None else deque()
@@ -179,8 +214,10 @@ class FaultAdapter:
         return await self._act(lambda: self.venue.cancel(client_id, order_client_id), client_id)
 
     async def modify(self, change: Modification) -> Sequence[AnyReport]:
-        """Refuse: this venue changes nothing."""
-        raise Rejected("not here", details={"reason": "not-modifiable"})
+        """Change a working order, with the next fault; tickets are not changed here."""
+        if change.order_client_id is None:
+            raise Rejected("not here", details={"reason": "not-modifiable"})
+        return await self._act(lambda: self.venue.modify(change), change.client_id)
 
     async def find(self, client_id: str, watermark: int) -> Sequence[AnyReport] | None:
         """Look an order up; one that is hidden is not known yet."""
@@ -205,9 +242,9 @@ class FaultAdapter:
             orders=tuple(
                 OrderReport(
                     transaction_id=len(venue.reports), time_ns=1, client_id=name, broker_id=f"b-{name}",
-                    state=OrderState.WORKING,
+                    state=OrderState.WORKING, terms=order,
                 )
-                for name in venue.working
+                for name, order in venue.working.items()
             ),
             trades=tuple(venue.tickets.values()) if venue.hedging else (),
             net_units={symbol: units for symbol, units in venue.net.items() if units},
