@@ -117,6 +117,7 @@ class Scenario:
         await self.bench.until(
             lambda: not [order for order in gateway.book.open_orders() if order.state in IN_FLIGHT], "outcomes"
         )
+        assert await gateway.reconciler.run()
         await self.bench.until(self.is_covered, "stops at the broker in step with the trades")
         assert await gateway.reconciler.run()
         await self.bench.journal.settle()
