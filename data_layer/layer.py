@@ -135,7 +135,7 @@ class DataLayer:
             if remote is not None:
                 self.stream.listen_also(*remote)
             self._share(stack)
-            stack.push_async_callback(self._market_writer.close)
+            stack.push_async_callback(self._market_writer.leave if self._is_replay else self._market_writer.close)
             stack.push_async_callback(self._history_writer.close)
             self._prepare()
             await self._serve(stack)
@@ -195,12 +195,12 @@ class DataLayer:
         if self._feed is not None and self._feed.timeframe is not None:
             self.market.hand_over = self._publish_stored
             return
+        page, now_ns = self._stores.market_reader.tick_page, self._replay_clock.now_ns()
         for instrument in self._installation.fleet.market.instruments:
-            for quotes in tick_pages(
-                self._stores.market_reader.tick_page, instrument, None, self._replay_clock.now_ns()
-            ):
+            self.market.resume(instrument, 0, None)  # no quote is too late
+            for quotes in tick_pages(page, instrument, None, now_ns):
                 self.market.ticks(quotes.ticks(instrument))
-        self.market.advance(self._replay_clock.now_ns())
+        self.market.advance(now_ns)
 
     def _publish_stored(self, completed: Completed) -> None:
         self.market.publish(completed, stored=True)
@@ -274,11 +274,10 @@ class DataLayer:
         )
 
     async def _work(self, beat: Beat, stop_requested: Callable[[], Awaitable[None]]) -> None:
-        work = [self._turns(beat), self._market_writer.run(), self._history_writer.run(), self._heartbeats()]
+        work = [self._turns(beat), self._history_writer.run(), self._heartbeats()]
         if self._feed is not None:
             work.append(self._feed.run())
-        if self._is_replay:
-            work.append(self._sink.gate.repeat())
+        work.append(self._sink.gate.repeat() if self._is_replay else self._market_writer.run())
         if self._backfill is not None:
             work.append(self._backfill.run())
         work.append(self._upkeep.run())

@@ -151,6 +151,10 @@ class MarketWriter:
             await self.flush()  # what was under way, what came meanwhile, and quotes of more than one batch
             if self._retry_s or not (self._running or self._news.is_set() or self._ticks):
                 break
+        await self.leave()
+
+    async def leave(self) -> None:
+        """Close the store and write nothing: in a replay, whose market is no news."""
         await self.do(_close)
         self._pool.shutdown()
 
