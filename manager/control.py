@@ -17,11 +17,12 @@ from atrader.messages.manager import (
     SetTradingState,
     StatusAnswer,
 )
+from atrader.runtime.spec import gateway_name, worker_name
 from atrader.trading_state import TradingState
 from atrader.trading_state_file import TradingStates
 from atrader.wire import Request
 from manager.gateways import Gateways
-from manager.plan import gateway_name, worker_name
+from manager.plan import holder_of
 from manager.process import Supervised
 from manager.reloading import Outcome, Reloader, lives_on
 from manager.settling import settled
@@ -104,14 +105,15 @@ class ControlCalls:
         known = {"fleet": {""}, "account": {*installation.accounts, *stored.accounts}, "instance": instances}
         if name not in known.get(kind, ()):
             raise Rejected(f"scope {request.scope!r}: no such account or instance")
-        running = [account for account in installation.accounts if self._fleet.is_running(gateway_name(account))]
+        running = [account for account in installation.accounts if self._fleet.holder_runs(account)]
         silent = await self._gateways.set_state(request.scope, request.state, running)
         text = f"{request.scope} is {request.state}" + (f": {request.reason}" if request.reason else "")
         self._fleet.note(text)
         lines = [text]
         if request.state is TradingState.FLATTENING and _halts(self._gateways.states):
             lines.append("HALTED keeps strategies from closing, not you: the gateway closes all the same")
-        lines += [*(f"gateway-{account} did not answer; it reads the file by itself" for account in silent)]
+        slow = (holder_of(installation, account) for account in silent)
+        lines += [f"{name} did not answer; it reads the file by itself" for name in slow]
         return ControlAnswer(lines=tuple(lines))
 
     async def activate(self, request: Activate, caller: Caller) -> ControlAnswer:
@@ -124,7 +126,8 @@ class ControlCalls:
         table = self._fleet.processes
         found = []
         for name in names or tuple(table):
-            full = next((full for full in (name, worker_name(name), gateway_name(name)) if full in table), None)
+            known = (name, worker_name(name), gateway_name(name), holder_of(self._fleet.installation, name))
+            full = next((full for full in known if full is not None and full in table), None)
             if full is None:
                 raise Rejected(f"no process {name!r}; there are: {', '.join(table)}")
             found.append(table[full])

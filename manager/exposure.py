@@ -19,7 +19,7 @@ class Exposures:
 
     def __init__(self, max_age_s: float) -> None:
         self.max_age_s = max_age_s
-        self._beats: dict[str, tuple[float, Mapping[str, Any]]] = {}
+        self._beats: dict[str, tuple[float, Mapping[str, Any] | None]] = {}
 
     def record(self, now_s: float, account: str, exposure: Mapping[str, Any]) -> None:
         """Take in what an account's gateway said."""
@@ -27,7 +27,17 @@ class Exposures:
 
     def of_instance(self, now_s: float, account: str, instance: str) -> Exposure:
         """Tell what an instance holds; one that its gateway does not name holds nothing."""
-        known = self._fresh(now_s, account)
+        return self._held(self._fresh(now_s, account), instance)
+
+    def last_of_instance(self, account: str, instance: str) -> Exposure:
+        """Tell what an instance held at the last word, however old: for one whose own process said it.
+
+        While that is down nothing of it can open.
+        """
+        return self._held(self._beats.get(account, (0.0, None))[1], instance)
+
+    @staticmethod
+    def _held(known: Mapping[str, Any] | None, instance: str) -> Exposure:
         return Exposure.UNKNOWN if known is None else _exposure(known.get(instance, {}))
 
     def of_account(self, now_s: float, account: str) -> Exposure:

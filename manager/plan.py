@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from atrader.configuration.fleet import Installation
-from atrader.configuration.instance import ProcessLimits
-from atrader.runtime.spec import ProcessKind
+from atrader.configuration.instance import InstanceConfig, ProcessLimits
+from atrader.runtime.spec import ProcessKind, gateway_name, worker_name
 
 DATA_LAYER: Final = "data-layer"
 
@@ -26,14 +26,25 @@ class Planned:
     limits: ProcessLimits
 
 
-def gateway_name(account: str) -> str:
-    """Process name of an account's gateway."""
-    return f"gateway-{account}"
+def holder_of(installation: Installation, account: str) -> str | None:
+    """Name the process that holds the session of an account: its gateway, or the worker of the only instance on it."""
+    config = installation.accounts.get(account)
+    if config is None or not config.enabled:
+        return None
+    if config.session == "gateway":
+        return gateway_name(account)
+    on_it = (item.name for item in installation.instances.values() if item.account == account and item.enabled)
+    return next(map(worker_name, on_it), None)
 
 
-def worker_name(instance: str) -> str:
-    """Process name of an instance's worker."""
-    return f"worker-{instance}"
+def account_held(installation: Installation, kind: ProcessKind, subject: str) -> str | None:
+    """Name the account whose session a process holds; None when it holds none."""
+    if kind == "gateway":
+        return subject
+    instance = installation.instances.get(subject) if kind == "worker" else None
+    if instance is None or holder_of(installation, instance.account) != worker_name(subject):
+        return None
+    return instance.account
 
 
 def plan(installation: Installation) -> dict[str, Planned]:
@@ -43,17 +54,24 @@ def plan(installation: Installation) -> dict[str, Planned]:
     found += [
         Planned(gateway_name(account.name), "gateway", account.name, (DATA_LAYER,), fleet.process)
         for account in installation.accounts.values()
-        if account.enabled
+        if account.enabled and account.session == "gateway"
     ]
     found += [
         Planned(
             worker_name(instance.name),
             "worker",
             instance.name,
-            (DATA_LAYER, gateway_name(instance.account)),
+            _needs_of_worker(installation, instance),
             instance.process,
         )
         for instance in installation.instances.values()
         if instance.enabled
     ]
     return {process.name: process for process in found}
+
+
+def _needs_of_worker(installation: Installation, instance: InstanceConfig) -> tuple[str, ...]:
+    account = installation.accounts.get(instance.account)
+    if account is not None and account.session == "worker":
+        return (DATA_LAYER,)
+    return DATA_LAYER, gateway_name(instance.account)

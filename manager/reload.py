@@ -12,7 +12,7 @@ from atrader.configuration.fleet import Installation
 from atrader.configuration.instance import InstanceConfig
 from atrader.messages.gateway import LIVE_ACCOUNT_KEYS
 from atrader.price_accounts import PriceAccounts
-from manager.plan import plan
+from manager.plan import account_held, holder_of, plan
 
 LIVE_FLEET_KEYS: Final = frozenset({"max_workers", "stop_grace"})
 """Keys of etc/atrader.toml that the manager itself reads at the moment it needs them."""
@@ -34,11 +34,12 @@ class Changes:
     Attributes
     ----------
     start, stop : tuple of str
-        Processes that are new, or gone from the configuration.
+        Processes that are new, or gone from the configuration; and those between which the session of an account
+        moves: who had it must be gone before the next takes it.
     replace : tuple of str
         Workers to replace by a new one that waits until the old one is gone.
     configure : tuple of str
-        Gateways that take limits and instances over while they run.
+        Accounts whose session takes limits and instances over while it runs.
     restart : tuple of str
         Gateways to stop and start again: what changed is what they, or the broker's adapter, were made with.
     full_restart : tuple of str
@@ -64,33 +65,48 @@ def compare(old: Installation, new: Installation, edited: Collection[str] = ()) 
         Workers that run another content of their strategy file than it has now.
     """
     before, after = plan(old), plan(new)
-    both = [process for name, process in after.items() if name in before]
-    gateways = [process for process in both if process.kind == "gateway"]
-    remade = tuple(process.name for process in gateways if _needs_new_gateway(old, new, process.subject))
+    moved = _moved(old, new)
+    both = [process for name, process in after.items() if name in before and name not in moved]
+    held = {process.name: account_held(new, process.kind, process.subject) for process in both}
+    remade = {name for name, account in held.items() if account is not None and _needs_new_gateway(old, new, account)}
+    replaced = [
+        process.name
+        for process in both
+        if process.kind == "worker"
+        and (
+            process.name in edited
+            or process.name in remade
+            or _differ(old.instances[process.subject], new.instances[process.subject], _NOT_THE_WORKERS)
+        )
+    ]
     return Changes(
-        start=tuple(name for name in after if name not in before),
-        stop=tuple(name for name in before if name not in after),
-        replace=tuple(
-            process.name
-            for process in both
-            if process.kind == "worker"
-            and (
-                process.name in edited
-                or _differ(old.instances[process.subject], new.instances[process.subject], _NOT_THE_WORKERS)
-            )
-        ),
+        start=tuple(name for name in after if name not in before or name in moved),
+        stop=tuple(name for name in before if name not in after or name in moved),
+        replace=tuple(replaced),
         configure=tuple(
-            process.name
-            for process in gateways
-            if process.name not in remade and _gateway_view(old, process.subject) != _gateway_view(new, process.subject)
+            account
+            for name, account in held.items()
+            if account is not None
+            and not (name in remade or name in replaced)
+            and _gateway_view(old, account) != _gateway_view(new, account)
         ),
-        restart=remade,
+        restart=tuple(process.name for process in both if process.kind == "gateway" and process.name in remade),
         full_restart=tuple(
             key
             for key in type(new.fleet).model_fields
             if key not in LIVE_FLEET_KEYS and getattr(old.fleet, key) != getattr(new.fleet, key)
         ),
     )
+
+
+def _moved(old: Installation, new: Installation) -> set[str]:
+    """Name the processes that lose the session of an account to another one, or get it from another one."""
+    moved: set[str] = set()
+    for account in old.accounts.keys() & new.accounts.keys():
+        pair = holder_of(old, account), holder_of(new, account)
+        if pair[0] != pair[1]:
+            moved.update(name for name in pair if name is not None)
+    return moved
 
 
 def _differ(one: BaseModel, other: BaseModel, ignored: Collection[str]) -> bool:

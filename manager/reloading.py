@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from atrader.configuration.fleet import Installation
 from atrader.errors import AtraderError, Rejected
 from atrader.messages.gateway import Orphan, Reconfigure
 from manager.gateways import Gateways
-from manager.plan import Planned, plan
+from manager.plan import Planned, holder_of, plan
 from manager.process import KILLED_S, Supervised
 from manager.reload import LIVE_FLEET_KEYS, Changes, compare
 from manager.settling import settled
@@ -19,6 +19,10 @@ from manager.supervisor import Supervisor
 
 _TRIES = 2
 """Of a call to a gateway that does not answer; then it gets its configuration by a restart."""
+
+
+_GONE: Final = "gone from the configuration"
+_MOVES: Final = "the session of its account moves to another process, or to it"
 
 
 class Outcome(NamedTuple):
@@ -119,15 +123,19 @@ class Reloader:
 
     async def _apply(self, changes: Changes, new: Installation) -> list[Outcome]:
         fleet, planned = self._fleet, plan(new)
-        done = [await self._remove(name) for name in reversed(changes.stop) if name in fleet.processes]
+        done = [
+            await self._remove(name, _MOVES if name in planned else _GONE)
+            for name in reversed(changes.stop)
+            if name in fleet.processes
+        ]
         # From here on a gateway that starts again, for whatever reason, gets the new configuration.
         fleet.reconfigure(new)
         # Gateways first: a new instance's orders are refused by a gateway that does not know it.
         done += await asyncio.gather(*(self._restart(name) for name in changes.restart))
-        for outcomes in await asyncio.gather(*(self._configure(planned[name]) for name in changes.configure)):
+        for outcomes in await asyncio.gather(*(self._configure(account) for account in changes.configure)):
             done += outcomes
         for name in changes.start:
-            fleet.processes[name].want("new in the configuration")
+            fleet.processes[name].want(_MOVES if name in changes.stop else "new in the configuration")
         done += await asyncio.gather(*(self._settled(name, "started") for name in changes.start))
         done += await asyncio.gather(*(self._replace(planned[name]) for name in changes.replace))
         if changes.full_restart:
@@ -135,15 +143,15 @@ class Reloader:
             done.append(Outcome("etc/atrader.toml", f"{keys}: in effect after a restart of the fleet"))
         return done
 
-    async def _remove(self, name: str) -> Outcome:
+    async def _remove(self, name: str, why: str = _GONE) -> Outcome:
         process = self._fleet.processes[name]
-        process.unwant("gone from the configuration")
+        process.unwant(why)
         if not await process.rested():
             # It stays in the table: a process of its name must not start beside it.
             self._fleet.task(self._bury(process, self._fleet.processes))
-            return Outcome(name, f"gone from the configuration, but {lives_on(process)}", failed=True)
+            return Outcome(name, f"{why}, but {lives_on(process)}", failed=True)
         self._forget(process, self._fleet.processes)
-        return Outcome(name, "stopped, it is gone from the configuration")
+        return Outcome(name, "stopped, it is gone from the configuration" if why == _GONE else f"stopped: {why}")
 
     async def _bury(self, process: Supervised, table: dict[str, Supervised]) -> None:
         """Wait for the end of a process that outlived its deadline, for as long as it takes."""
@@ -158,15 +166,20 @@ class Reloader:
             del table[process.name]
             self._fleet.changed.set()
 
-    async def _configure(self, planned: Planned) -> list[Outcome]:
-        """Hand its limits and instances to a gateway; one that cannot take them while it runs is restarted."""
-        fleet, name, account = self._fleet, planned.name, planned.subject
+    async def _configure(self, account: str) -> list[Outcome]:
+        """Hand its limits and instances to an account's session; one that cannot take them while it runs is restarted.
+
+        That is a restart of its gateway, or of the worker that holds it.
+        """
+        fleet = self._fleet
+        name = holder_of(fleet.installation, account)
+        assert name is not None, "only sessions that somebody holds are configured"
         process = fleet.processes[name]
         if process.state is ProcessState.STOPPED and not process.wanted:
             return [Outcome(name, "stopped; it starts with the new configuration")]
         if process.state in RESTING:
             return [await self._restart(name)]
-        await fleet.until(lambda: process.state in SETTLED, planned.limits.start_grace)
+        await fleet.until(lambda: process.state in SETTLED, process.limits.start_grace)
         request, refusal = Reconfigure.of(fleet.installation, account), "it is not RUNNING"
         for _ in range(_TRIES if process.state is ProcessState.RUNNING else 0):
             try:

@@ -37,7 +37,7 @@ class ReplayWatch:
         gateways = [
             (p.vitals, p.last_beat.outbox_lag if p.last_beat else 0)
             for p in running
-            if p.kind == "gateway" and p.vitals is not None
+            if self._fleet.account_held(p) is not None and p.vitals is not None
         ]
         interval_s = self._fleet.installation.fleet.beat_interval
         if settled(now_s, self._finished_s, interval_s, workers, gateways):

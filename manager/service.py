@@ -205,7 +205,8 @@ class Service:
                 fleet.task(self._tell_when_up(self._on_up))
             await self._stop_asked.wait()
             self._log.info("stopping", reason=self._stop_reason)
-            running = [process.subject for process in fleet.all() if process.kind == "gateway" and process.handle]
+            holders = (fleet.account_held(process) for process in fleet.all() if process.handle)
+            running = [account for account in holders if account is not None]
             await gateways.close_gate(running)
             await fleet.stop()
         finally:

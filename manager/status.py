@@ -12,7 +12,7 @@ import psutil
 from atrader.clock import Clock
 from atrader.trading_state import TradingState, strictest
 from atrader.trading_state_file import TradingStates
-from manager.plan import gateway_name
+from manager.plan import holder_of
 from manager.process import Supervised
 from manager.states import ProcessState
 from manager.supervisor import Supervisor
@@ -72,15 +72,13 @@ async def fleet_status(
             "uptime_s": round(now_s - started_s, 3),
         },
         "processes": [_row(process, supervisor, states, figures, now_s) for process in processes],
-        "accounts": [
-            row for process in processes if process.kind == "gateway" and (row := _account_row(process)) is not None
-        ],
+        "accounts": [row for process in processes if (row := _account_row(process)) is not None],
     }
 
 
 def orphan_names(supervisor: Supervisor) -> set[str]:
     """Name the instances that are gone from the configuration and still have trades or orders."""
-    beats = (process.last_beat for process in supervisor.processes.values() if process.kind == "gateway")
+    beats = (process.last_beat for process in supervisor.processes.values())
     rows = (row for beat in beats if beat is not None for row in (beat.account or {}).get("orphans", ()))
     return {str(row["instance"]) for row in rows}
 
@@ -128,8 +126,8 @@ def _trading_state(process: Supervised, supervisor: Supervisor, states: TradingS
     config = supervisor.installation.instances.get(process.subject)
     if config is None:
         return None
-    gateway = supervisor.processes.get(gateway_name(config.account))
-    told = gateway.last_beat.trading_states.get(config.name) if gateway is not None and gateway.last_beat else None
+    holder = supervisor.processes.get(holder_of(supervisor.installation, config.account) or "")
+    told = holder.last_beat.trading_states.get(config.name) if holder is not None and holder.last_beat else None
     return strictest([states.effective(config.account, config.name), *_known_states([told])]).value
 
 

@@ -15,8 +15,6 @@ from atrader.bus import Beat
 from atrader.clock import Clock
 from atrader.configuration.fleet import Installation
 from atrader.configuration.home import Home
-from atrader.errors import AtraderError
-from atrader.messages.gateway import InstanceDown
 from atrader.runtime.spec import ProcessSpec
 from manager.beats import BeatBody
 from manager.exposure import Exposures
@@ -24,8 +22,9 @@ from manager.fork_server import tag_of
 from manager.gateways import Gateways
 from manager.history import History
 from manager.liveness import absence_s, wants_recycling
-from manager.on_down import Down, DownWatch
-from manager.plan import STOP_RANKS, Planned, gateway_name, plan, worker_name
+from manager.on_down import DownWatch
+from manager.on_down_calls import OnDownCalls
+from manager.plan import STOP_RANKS, Planned, account_held, holder_of, plan
 from manager.process import KILLED_S, Supervised
 from manager.restart_policy import Exposure
 from manager.states import ProcessState
@@ -79,13 +78,12 @@ class Supervisor:
         self._launcher = launcher
         self._preload = preload
         self._history = history
-        self._gateways = gateways
         self._clock = clock
         self._log = log
         self._rng = rng
         self._entries = entries or {}
         self._down = DownWatch()
-        self._on_down_running: set[str] = set()
+        self._on_down_calls = OnDownCalls(self, gateways, self._down, log)
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._swept_s = clock.monotonic_s()
         self._tasks: set[asyncio.Future[Any]] = set()
@@ -154,6 +152,15 @@ class Supervisor:
         """Tell whether a process of that name is RUNNING."""
         process = self.processes.get(name)
         return process is not None and process.state is ProcessState.RUNNING
+
+    def account_held(self, process: Supervised) -> str | None:
+        """Name the account whose session a process holds: every gateway does, and some workers."""
+        return account_held(self.installation, process.kind, process.subject)
+
+    def holder_runs(self, account: str) -> bool:
+        """Tell whether the process that holds an account's session is RUNNING."""
+        holder = holder_of(self.installation, account)
+        return holder is not None and self.is_running(holder)
 
     # -- life of the fleet
 
@@ -245,8 +252,8 @@ class Supervisor:
         if process is None or process.pid != checked.pid:
             return
         now_s = self._clock.monotonic_s()
-        if process.kind == "gateway":
-            self.exposures.record(now_s, process.subject, checked.exposure)
+        if (account := self.account_held(process)) is not None:
+            self.exposures.record(now_s, account, checked.exposure)
         elif process.kind == "data-layer":
             self._compare_progress(now_s, checked.latest)
 
@@ -280,8 +287,7 @@ class Supervisor:
         for process in list(self.all()):
             process.check(now_s)
             self._recycle_if_flat(process)
-        for down in self._down.due(self.installation.instances.values(), now_s):
-            self._apply_on_down(down)
+        self._on_down_calls.look(now_s)
 
     def _recycle_if_flat(self, process: Supervised) -> None:
         if process.kind != "worker" or process.state is not ProcessState.RUNNING or process.vitals is None:
@@ -289,30 +295,6 @@ class Supervisor:
         verdict = wants_recycling(process.vitals, process.limits)
         if verdict is not None and self.exposure_of(process) is Exposure.FLAT:
             process.kill_by(verdict)
-
-    def _apply_on_down(self, down: Down) -> None:
-        config = down.config
-        if config.name in self._on_down_running or self.stopping or not self.is_running(gateway_name(config.account)):
-            return
-        self._on_down_running.add(config.name)
-        self.task(self._tell_gateway(down))
-
-    async def _tell_gateway(self, down: Down) -> None:
-        config = down.config
-        request = InstanceDown(instance=config.name, magic=config.magic, policy=config.on_down)
-        try:
-            await self._gateways.call(config.account, request)
-        except AtraderError as error:  # said again by the next sweep
-            self._log.warning("on-down-not-taken", instance=config.name, reason=str(error))
-        else:
-            self._down.told(config.name)
-            text = f"its worker is down for more than {config.on_down_after:g} s: on_down = {config.on_down}"
-            if (process := self.processes.get(worker_name(config.name))) is not None:
-                self.alert(process, text)
-            else:
-                self.note(f"{config.name} is not enabled: {text}")
-        finally:
-            self._on_down_running.discard(config.name)
 
     # -- what processes ask and tell (Surroundings)
 
@@ -328,6 +310,8 @@ class Supervisor:
         config = self.installation.instances.get(process.subject)
         if process.kind == "data-layer" or config is None:
             return Exposure.FLAT
+        if self.account_held(process) is not None:
+            return self.exposures.last_of_instance(config.account, config.name)
         return self.exposures.of_instance(now_s, config.account, config.name)
 
     def transitioned(self, process: Supervised, source: ProcessState, target: ProcessState, reason: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from pydantic import ValidationError
 
@@ -18,8 +19,10 @@ from atrader.market import replay_topic
 from atrader.messages.manager import Activate, SetTradingState
 from atrader.orders.model import Intent
 from atrader.runtime.child import Child
+from atrader.runtime.guest import Guest
 from atrader.runtime.market_clock import market_clock
 from atrader.runtime.outbox_file import OutboxFile
+from atrader.runtime.spec import gateway_name
 from atrader.strategy import EventStrategy, SignalStrategy, Strategy
 from atrader.trading_state import TradingState
 from broker_api.client import BrokerClient
@@ -52,6 +55,8 @@ def main(child: Child) -> None:
         When the strategy cannot be loaded or its parameters are wrong.
     StrategyError
         When the strategy's error policy says stop.
+
+    Where the account's session lives in this process (``session = "worker"``), what its gateway raises as well.
     """
     config = child.installation.instances[child.spec.subject]
     strategy = make_strategy(
@@ -59,11 +64,19 @@ def main(child: Child) -> None:
     )
     if child.spec.standby:
         _await_turn(child)
-    worker = _Worker(child, config, strategy)
-    try:
-        worker.run()
-    finally:
-        worker.close()
+    with _session(child, config.account):
+        worker = _Worker(child, config, strategy)
+        try:
+            worker.run()
+        finally:
+            worker.close()
+
+
+def _session(child: Child, account: str) -> AbstractContextManager[object]:
+    """Return the session with the broker as far as it is ours: the whole gateway, in a thread of this process."""
+    if child.installation.accounts[account].session == "gateway":
+        return nullcontext()
+    return Guest(child, "gateway", gateway_name(account), account)
 
 
 class _Worker:

@@ -46,6 +46,7 @@ class AccountConfig(Section):
     name: Name
     broker: Literal["paper", "oanda"]  # the adapter
     enabled: bool = True  # false: no gateway is started for it
+    session: Literal["gateway", "worker"] = "gateway"  # worker: inside that of the only strategy that uses the account
     positions: Literal["hedging", "netting"] = "hedging"  # a ticket for each trade, or one net position per instrument
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3,5}$")  # of balance, profit and limits
     currency_digits: Annotated[int, Field(ge=0, le=8)] = 2  # profit is rounded to it, fill by fill

@@ -17,7 +17,10 @@ _HOUR_S = 3600
 
 
 def reference_problems(
-    accounts: Mapping[str, AccountConfig], instances: Mapping[str, InstanceConfig], account_names: frozenset[str]
+    accounts: Mapping[str, AccountConfig],
+    instances: Mapping[str, InstanceConfig],
+    account_names: frozenset[str],
+    instance_names: frozenset[str],
 ) -> Iterator[str]:
     """Yield what is wrong between strategies and accounts, as ``file: key: what is wrong``.
 
@@ -25,8 +28,8 @@ def reference_problems(
     ----------
     accounts, instances : Mapping by name
         What could be read.
-    account_names : frozenset of str
-        All accounts that have a file, also those whose file is wrong: they are not reported as unknown.
+    account_names, instance_names : frozenset of str
+        All that have a file, also those whose file is wrong: they are not reported as unknown or missing.
     """
     owners: dict[int, str] = {}
     for name, instance in instances.items():
@@ -40,6 +43,28 @@ def reference_problems(
             yield f"{file}: account: there is no {account_file(instance.account)}{hint}"
         elif account is not None and instance.enabled and not account.enabled:
             yield f"{file}: account: {account.name!r} is not enabled; enable it, or write enabled = false here"
+    for account in accounts.values():
+        if account.enabled and account.session == "worker":
+            on_it = [item for item in instances.values() if item.enabled and item.account == account.name]
+            if on_it or instance_names == instances.keys():
+                yield from _session_problems(account, on_it)
+
+
+def _session_problems(account: AccountConfig, on_it: list[InstanceConfig]) -> Iterator[str]:
+    """Check that one strategy, and only one, is there to hold the account's session in its worker."""
+    key = f"{account_file(account.name)}: session"
+    if not on_it:
+        yield f"{key}: no enabled strategy uses the account, so no worker holds it; write 'gateway' or enabled = false"
+    if len(on_it) > 1:
+        files = ", ".join(instance_file(item.name) for item in on_it)
+        yield f"{key}: a worker can hold it for itself only, but {files} use the account; write 'gateway'"
+    for item in on_it:
+        if item.on_down != "keep":
+            yield (
+                f"{instance_file(item.name)}: on_down: nobody could carry out {item.on_down!r} while the worker that"
+                f" holds the session of {account.name!r} is down; write 'keep', or session = 'gateway' in"
+                f" {account_file(account.name)}"
+            )
 
 
 def fleet_problems(

@@ -53,8 +53,8 @@ def load_installation(home: Path) -> Installation:
     problems: list[str] = []
     fleet = _read_fleet(root, problems)
     accounts, account_names = _read_folder(root, AccountConfig, "accounts", problems)
-    instances, _ = _read_folder(root, InstanceConfig, "strategies", problems)
-    problems += reference_problems(accounts, instances, account_names)
+    instances, instance_names = _read_folder(root, InstanceConfig, "strategies", problems)
+    problems += reference_problems(accounts, instances, account_names, instance_names)
     if fleet is not None:
         problems += fleet_problems(fleet, accounts, instances, account_names)
     if problems or fleet is None:

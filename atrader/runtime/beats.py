@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Final
+from typing import Final, Protocol
 
 from atrader.bus import BeatSender
 from atrader.clock import Clock
@@ -25,6 +25,27 @@ def rss_bytes() -> int:
         return int(statm.read().split()[1]) * _PAGE_BYTES
 
 
+class BeatSink(Protocol):
+    """Where the beats of a main loop go."""
+
+    def beat(self, phase: str, progress: int, body: dict[str, object]) -> None:
+        """Take a beat."""
+
+    def close(self) -> None:
+        """Take no more."""
+
+
+class BeatCompanion(Protocol):
+    """The beats of another loop in this process, which travel with those of the main loop."""
+
+    @property
+    def moved(self) -> bool:
+        """Whether that loop has turned since `take`."""
+
+    def take(self) -> dict[str, object]:
+        """Return what that loop told last."""
+
+
 class Beats:
     """Sends the beats of one process to the manager. For one thread.
 
@@ -34,6 +55,11 @@ class Beats:
         Whose beats they are.
     clock : Clock
         The host's.
+
+    Attributes
+    ----------
+    companion : BeatCompanion or None
+        Without whose progress this process does not count as making progress.
     """
 
     def __init__(self, spec: ProcessSpec, clock: Clock) -> None:
@@ -44,6 +70,7 @@ class Beats:
         self._phase = ""  # the last one that was sent
         self._insisted = ""  # the last one that was waited for
         self._due_s = 0.0
+        self.companion: BeatCompanion | None = None
 
     def beat(self, phase: str, progress: int, body: dict[str, object]) -> None:
         """Send a beat if one is due or the phase is new; cheap otherwise.
@@ -54,7 +81,11 @@ class Beats:
         now_s = self._clock.monotonic_s()
         if phase == self._phase and now_s < self._due_s:
             return
-        message = {**self._head, "phase": phase, "progress": progress, "rss_bytes": rss_bytes(), **body}
+        other = self.companion
+        if other is not None and phase == self._phase == "ready" and not other.moved:
+            return
+        told = {} if other is None else other.take()
+        message = {**self._head, "phase": phase, "progress": progress, "rss_bytes": rss_bytes(), **told, **body}
         sent = self._sender.send(BEAT, message)
         insists = phase not in (self._phase, self._insisted)
         self._insisted = phase

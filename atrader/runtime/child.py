@@ -30,12 +30,12 @@ from atrader.errors import (
 )
 from atrader.exit_codes import ExitCode
 from atrader.runtime import limits as kernel_limits
-from atrader.runtime.beats import Beats
+from atrader.runtime.beats import BeatCompanion, Beats, BeatSink
 from atrader.runtime.logs import close_logs, configure_logs, process_logger
 from atrader.runtime.ownership import check_ownership
 from atrader.runtime.parent import die_with_parent
 from atrader.runtime.spec import ProcessSpec
-from atrader.runtime.stop_signal import StopSignal
+from atrader.runtime.stop_signal import StopNotice, StopSignal
 from atrader.runtime.tags import OWNER_VARIABLE
 
 EXIT_CODES: tuple[tuple[type[BaseException], ExitCode], ...] = (
@@ -67,14 +67,16 @@ class Child:
         Readable when a signal arrived; for the poller of a plain loop.
     """
 
-    def __init__(self, spec: ProcessSpec, stop_signal: StopSignal, log: FilteringBoundLogger) -> None:
+    def __init__(
+        self, spec: ProcessSpec, stop_signal: StopNotice, log: FilteringBoundLogger, beats: BeatSink | None = None
+    ) -> None:
         self.spec = spec
         self.home: Home = spec.home
         self.installation: Installation = spec.installation
         self.limits: ProcessLimits = spec.limits
         self.log = log
         self._stop_signal = stop_signal
-        self._beats = Beats(spec, SystemClock())
+        self._beats: BeatSink = Beats(spec, SystemClock()) if beats is None else beats
 
     @property
     def wakeup_fd(self) -> int:
@@ -89,6 +91,15 @@ class Child:
     async def stop_requested(self) -> None:
         """Wait until the process is told to stop."""
         await self._stop_signal.wait()
+
+    def stop(self) -> None:
+        """Have the process stop as a signal would; for a thread in which it cannot go on."""
+        self._stop_signal.tell()
+
+    def accompany(self, guest: BeatCompanion) -> None:
+        """Beat from now on only while a guest's loop turns as well, and tell what it tells."""
+        assert isinstance(self._beats, Beats), "a guest has no guests"
+        self._beats.companion = guest
 
     def beat(self, phase: str, progress: int, **body: object) -> None:
         """Tell the manager how far the main loop is; call it in every turn of that loop, never from a helper thread.
@@ -155,7 +166,7 @@ def _run(spec: ProcessSpec, log: FilteringBoundLogger) -> int:
     child = Child(spec, stop_signal, log)
     try:
         child.beat("starting", 0)
-        main = _entry(spec.entry_point)
+        main = entry_of(spec)
         check_ownership(sys.modules)
         log.info("started", pid=os.getpid(), restarts=spec.restarts)
         if not child.stopping:
@@ -197,8 +208,9 @@ def _why_not_importable(module: str) -> str:
     return "the fork server did not import it, although it can be imported now"
 
 
-def _entry(entry_point: str) -> Callable[[Child], None]:
-    module, _, function = entry_point.partition(":")
+def entry_of(spec: ProcessSpec) -> Callable[[Child], None]:
+    """Return the main function of a process; its module is imported now at the latest."""
+    module, _, function = spec.entry_point.partition(":")
     found: Callable[[Child], None] = getattr(importlib.import_module(module), function)
     return found
 

@@ -23,6 +23,16 @@ ENTRIES: Final = MappingProxyType(
 """What a process of a kind runs, as text: nothing here may import it."""
 
 
+def gateway_name(account: str) -> str:
+    """Process name of an account's gateway."""
+    return f"gateway-{account}"
+
+
+def worker_name(instance: str) -> str:
+    """Process name of an instance's worker."""
+    return f"worker-{instance}"
+
+
 @dataclass(frozen=True, slots=True)
 class ProcessSpec:
     """One child process of the fleet.

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT as a flag, a descriptor for pollers and an event for asyncio."""
+"""The word to stop: SIGTERM and SIGINT as a flag, a descriptor for pollers and an event for asyncio."""
 
 from __future__ import annotations
 
@@ -7,9 +7,25 @@ import contextlib
 import os
 import signal
 from types import FrameType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+class StopNotice(Protocol):
+    """How a process, or a guest in its thread, learns that it shall stop."""
+
+    received: bool
+
+    @property
+    def fd(self) -> int:
+        """Descriptor that is readable when the word came."""
+
+    async def wait(self) -> None:
+        """Wait for the word."""
+
+    def tell(self) -> None:
+        """Give the word from within the process, from any thread."""
 
 
 class StopSignal:
@@ -37,6 +53,12 @@ class StopSignal:
             asyncio.get_running_loop().add_reader(self.fd, self._wake)
             self._wake()
         await self._event.wait()
+
+    def tell(self) -> None:
+        """Do as if the signal had come; from any thread."""
+        self.received = True
+        with contextlib.suppress(BlockingIOError):  # it is full of news already
+            os.write(self._write_fd, b"\0")
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self.received = True

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Protocol
 
 from atrader.clock import Clock
+from atrader.runtime.spec import gateway_name
 from broker_api.journal import Batch, Journal
 
 
@@ -48,7 +49,7 @@ class Alerts:
         body = {
             "time_ns": now_ns,
             "account": self._account,
-            "process": f"gateway-{self._account}",
+            "process": gateway_name(self._account),
             "magic": magic,
             "instrument": instrument,
             "level": "warning",

@@ -10,6 +10,7 @@ from typing import Final
 from atrader.bus import AsyncStreamClient, BeatSender, Gap, Message
 from atrader.clock import NS_PER_S, MarketClock
 from atrader.market import PRICES_PHASE, REPLAY_STEP, Tick, replay_topic, tick_topic
+from atrader.runtime.spec import worker_name
 from broker_api.adapter import PriceDriven
 from broker_api.gateway.core import Gateway
 from broker_api.journal import Batch
@@ -130,7 +131,7 @@ class Market:
             await self._gateway.journal.settle()
             self._done = step
             self.worked += 1
-            self._news = tuple(sorted(f"worker-{instance}" for instance in self._gateway.publisher.news))
+            self._news = tuple(sorted(worker_name(instance) for instance in self._gateway.publisher.news))
             self._gateway.publisher.news.clear()
             self._first_step.set()
         body = {"name": self._name, "step": step, "phase": PRICES_PHASE, "news": self._news}

@@ -8,6 +8,7 @@ from atrader.clock import SteadyClock, SystemClock
 from atrader.configuration.fleet import Installation
 from atrader.configuration.home import Home
 from atrader.instruments import known_instrument
+from atrader.runtime.spec import gateway_name, worker_name
 from data_layer.feeds.feed import Feed
 from data_layer.feeds.replay import ReplayFeed
 from data_layer.feeds.replay_position import ReplayPosition
@@ -28,8 +29,8 @@ def make_feed(installation: Installation) -> Feed | None:
     if market.feed == "synthetic":
         instruments = tuple(known_instrument(name, installation.fleet.instruments) for name in market.instruments)
         return SyntheticFeed(market.synthetic, instruments, installation.fleet.calendar_of, SteadyClock(SystemClock()))
-    gateways = sorted(f"gateway-{account.name}" for account in installation.accounts.values() if account.enabled)
-    workers = sorted(f"worker-{instance.name}" for instance in installation.instances.values() if instance.enabled)
+    gateways = sorted(gateway_name(account.name) for account in installation.accounts.values() if account.enabled)
+    workers = sorted(worker_name(instance.name) for instance in installation.instances.values() if instance.enabled)
     replay = market.replay
     plan = "|".join((replay.source, replay.timeframe, str(replay.start), str(replay.end), *market.instruments))
     position = ReplayPosition(Home(Path(installation.home)).data / "replay.position", plan)

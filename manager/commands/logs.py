@@ -12,11 +12,12 @@ import click
 from atrader.configuration.home import Home
 from atrader.configuration.loader import load_installation
 from atrader.errors import ConfigError
+from atrader.runtime.spec import gateway_name, worker_name
 from manager.commands.completing import processes
 from manager.commands.installed import home_of
 from manager.commands.output import json_option, print_json
 from manager.log_files import MANAGER, Follower, LogLine, log_paths, tail
-from manager.plan import gateway_name, plan, worker_name
+from manager.plan import holder_of, plan
 
 _COLOURS = {"warning": "yellow", "error": "red", "critical": "red"}
 _POLL_S = 0.25
@@ -38,7 +39,8 @@ def logs(directory: Path, name: str | None, follow: bool, lines: int, as_json: b
     folder = home.log
     paths = log_paths(folder, name)
     if not paths and name is not None:
-        _explain_missing(home, name)
+        name = _process_behind(home, name)
+        paths = log_paths(folder, name)
     follower = Follower(folder, name) if follow else None
     found = tail(paths, lines)
     if not paths and name is None and not as_json:
@@ -57,13 +59,23 @@ def logs(directory: Path, name: str | None, follow: bool, lines: int, as_json: b
             return
 
 
-def _explain_missing(home: Home, name: str) -> None:
-    """Say that a process has not run yet; raise `ConfigError` when there is none of that name."""
-    processes = plan(load_installation(home.root))
-    names = [MANAGER, *processes]
-    if not {name, worker_name(name), gateway_name(name)} & set(names):
+def _process_behind(home: Home, name: str) -> str:
+    """Name the process that works for a name without a log of its own; say so when that has not run yet.
+
+    Raises
+    ------
+    ConfigError
+        When there is no process of that name.
+    """
+    installation = load_installation(home.root)
+    names = [MANAGER, *plan(installation)]
+    known = (name, worker_name(name), gateway_name(name), holder_of(installation, name))
+    found = next((process for process in known if process in names), None)
+    if found is None:
         raise ConfigError(f"no process {name!r}; there are: {', '.join(names)}")
-    click.echo(f"{name} has not run yet: there is no log of it in {home.log}", err=True)
+    if not log_paths(home.log, found):
+        click.echo(f"{name} has not run yet: there is no log of it in {home.log}", err=True)
+    return found
 
 
 def _show(line: LogLine, as_json: bool) -> None:

@@ -47,18 +47,19 @@ def test_a_hundred_kills_at_random_moments_lose_and_double_nothing(fleet: Fleet)
     check_books(fleet)
 
 
+@pytest.mark.parametrize(("session", "holder"), [("gateway", "gateway-paper"), ("worker", "worker-busy1")])
 @pytest.mark.parametrize(
     "point", ["before-journal", "after-journal-before-send", "after-send-before-answer", "after-answer-before-publish"]
 )
-def test_a_gateway_killed_at_each_step_of_the_order_protocol_comes_back_with_one_order_per_intent(
-    fleet: Fleet, tmp_path: Path, point: str
+def test_who_holds_the_session_killed_at_each_step_of_the_order_protocol_comes_back_with_one_order_per_intent(
+    fleet: Fleet, tmp_path: Path, point: str, session: str, holder: str
 ) -> None:
     marker = tmp_path / "crashed"
     fleet.environment["ATRADER_CRASH_POINT"] = f"{point}@{marker}"
-    fleet.write_busy(instances=1, text=fleet.unlimited())
+    fleet.write_busy(instances=1, text=fleet.unlimited(), session=session)
     fleet.launch()
     wait_for(marker.exists, f"the crash at {point}")
-    wait_for(lambda: fleet.process("gateway-paper").get("restarts") == 1, "the manager to start it again")
+    wait_for(lambda: fleet.process(holder).get("restarts") == 1, "the manager to start it again")
     fleet.wait_running()
     before = orders_so_far(fleet)
     wait_for(lambda: orders_so_far(fleet) > before + 5, "orders to flow again")

@@ -76,6 +76,24 @@ def test_one_worker_trades_alike_in_two_homes(make_fleet: MakeFleet, market: Pat
 
 
 @pytest.mark.timeout(180)
+def test_a_session_in_a_worker_that_is_killed_trades_as_one_in_a_gateway(
+    make_fleet: MakeFleet, market: Path
+) -> None:
+    seen = []
+    for name, session, deaths in (("apart", "gateway", ()), ("inside", "worker", (60, 120))):
+        fleet = make_fleet(name)
+        write_replay(fleet, {"cross": CROSS}, files=[market], settings="end = '2013-02-06'\n", session=session)
+        fleet.launch()
+        for step in deaths:
+            wait_step(fleet, step)
+            fleet.wait_replaced("worker-cross", fleet.kill("worker-cross"))
+        finish(fleet)
+        check_books(fleet)
+        seen.append(trades_of(fleet))
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.timeout(180)
 def test_two_workers_on_one_account_trade_alike_in_two_homes(
     make_fleet: MakeFleet, market: Path, undisturbed: list[dict[str, Any]]
 ) -> None:

@@ -6,6 +6,7 @@ An adapter joins the suite with an `AdapterBench` of its own and one line in `BE
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -73,6 +74,19 @@ BENCHES: dict[str, Entry] = {
     "paper-hedging": Entry(lambda path: PaperBench(path, positions="hedging"), hedging=True, native_protection=True),
     "paper-netting": Entry(lambda path: PaperBench(path, positions="netting"), hedging=False, native_protection=False),
 }
+
+
+def _in_the_main_thread(run: Callable[[], None]) -> None:
+    run()
+
+
+def _in_another_thread(run: Callable[[], None]) -> None:
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        thread.submit(run).result()
+
+
+SESSIONS = {"gateway": _in_the_main_thread, "worker": _in_another_thread}
+"""Where an adapter lives, by the ``session`` of its account."""
 
 
 class Desk:
@@ -212,9 +226,10 @@ def scenario(
     ]
 
     def decorate(play: Callable[[Desk], Coroutine[Any, Any, None]]) -> Any:
+        @pytest.mark.parametrize("session", SESSIONS)
         @pytest.mark.parametrize("adapter_name", names)
-        def test(adapter_name: str, tmp_path: Path) -> None:
-            asyncio.run(_run(BENCHES[adapter_name].make(tmp_path), play))
+        def test(adapter_name: str, session: str, tmp_path: Path) -> None:
+            SESSIONS[session](lambda: asyncio.run(_run(BENCHES[adapter_name].make(tmp_path), play)))
 
         test.__name__ = test.__qualname__ = play.__name__
         test.__doc__ = play.__doc__

@@ -124,11 +124,11 @@ class Fleet:
             "min_backoff = '10ms'\nmax_backoff = '50ms'\n"
         )
 
-    def write_busy(self, instances: int = 2, text: str | None = None) -> None:
-        """Write everything for some instances that trade all the time."""
+    def write_busy(self, instances: int = 2, text: str | None = None, session: str = "gateway") -> None:
+        """Write everything for some instances that trade all the time; ``session`` is the account's."""
         restart = "[process.restart]\ncount = 1000\nwindow = '1s'\nmin_backoff = '10ms'\nmax_backoff = '50ms'\n"
         self.write_fleet(restart)
-        self.write_account()
+        self.write_account(text=f"session = '{session}'")
         for number in range(1, instances + 1):
             self.write_instance(f"busy{number}", number, text=self.unlimited() if text is None else text)
 

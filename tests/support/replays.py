@@ -59,6 +59,7 @@ def write_replay(
     files: Iterable[Path] = (),
     timeframe: str = "30m",
     settings: str = "",
+    session: str = "gateway",
 ) -> None:
     """Write the configuration of a replay and import what it plays.
 
@@ -74,6 +75,8 @@ def write_replay(
         Of the bars.
     settings : str
         More keys of ``[market.replay]``; speed is ``max`` unless it says otherwise.
+    session : str
+        Of the account.
     """
     for folder in (fleet.home.etc / "accounts", fleet.home.etc / "strategies"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -84,7 +87,7 @@ def write_replay(
         f"[data]\nbase_timeframe = '{timeframe}'\n"
         "[process.restart]\ncount = 1000\nwindow = '1s'\nmin_backoff = '10ms'\nmax_backoff = '50ms'\n"
     )
-    fleet.write_account("paper", "equity_interval = '1h'\n[trade]\nmax_price_age = '1h'")
+    fleet.write_account("paper", f"session = '{session}'\nequity_interval = '1h'\n[trade]\nmax_price_age = '1h'")
     for name, text in instances.items():
         (fleet.home.etc / "strategies" / f"{name}.toml").write_text(text)
     names = [str(file) for file in files]

@@ -286,6 +286,31 @@ def test_a_file_in_place_of_a_directory_is_named(tmp_path):
         load_installation(tmp_path)
 
 
+def test_a_session_in_the_worker_needs_one_strategy_and_no_more(etc):
+    etc.write("accounts/paper.toml", ACCOUNT + "session = 'worker'\n")
+    assert load_installation(etc.root).accounts["paper"].session == "worker"
+    beta = STRATEGY.replace("magic = 1", "magic = 2")
+    etc.write("strategies/beta.toml", beta)
+    assert etc.problem() == (
+        "etc/accounts/paper.toml: session: a worker can hold it for itself only, but etc/strategies/alpha.toml,"
+        " etc/strategies/beta.toml use the account; write 'gateway'"
+    )
+    etc.write("strategies/beta.toml", f"enabled = false\n{beta}")
+    load_installation(etc.root)
+    etc.write("strategies/alpha.toml", f"enabled = false\n{STRATEGY}")
+    assert "no enabled strategy uses the account" in etc.problem()
+    etc.write("strategies/beta.toml", "broken")  # it may be the one that uses it
+    assert "session" not in etc.problem()
+    etc.write("accounts/paper.toml", ACCOUNT + "session = 'worker'\nenabled = false\n")
+    assert "session" not in etc.problem()
+
+
+def test_what_only_a_gateway_of_its_own_could_do_is_refused_with_a_session_in_the_worker(etc):
+    etc.write("accounts/paper.toml", ACCOUNT + "session = 'worker'\n")
+    etc.write("strategies/alpha.toml", f"on_down = 'flatten'\n{STRATEGY}")
+    assert etc.problem().startswith("etc/strategies/alpha.toml: on_down: nobody could carry out 'flatten'")
+
+
 def test_a_quote_currency_needs_a_rate_to_the_accounts_currency(etc):
     etc.write("strategies/alpha.toml", STRATEGY.replace("EUR/USD", "EUR/GBP"))
     etc.write("atrader.toml", FLEET.replace("USD/JPY", "EUR/GBP"))

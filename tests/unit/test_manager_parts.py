@@ -18,7 +18,7 @@ from manager.exposure import Exposures
 from manager.liveness import Vitals
 from manager.lock import owner_of, take_lock
 from manager.on_down import DownWatch
-from manager.plan import plan
+from manager.plan import account_held, holder_of, plan
 from manager.reload import Changes, compare
 from manager.replay_end import settled
 from manager.restart_policy import Exposure
@@ -70,20 +70,20 @@ def test_what_is_not_enabled_is_not_planned() -> None:
         ({}, Changes()),
         ({"instances__j__parameters": {"fast": 3}}, Changes(replace=("worker-j",))),
         ({"instances__j__process": {"beat_timeout": "9s"}}, Changes(replace=("worker-j",))),
-        ({"instances__j__limits": {"max_open_trades": 1}}, Changes(configure=("gateway-a",))),
-        ({"instances__j__trade": {"max_price_age": "10s"}}, Changes(configure=("gateway-a",))),  # the default, named
-        ({"instances__j__on_down_after": "1s"}, Changes(configure=("gateway-a",))),
-        ({"instances__j": None}, Changes(stop=("worker-j",), configure=("gateway-a",))),
+        ({"instances__j__limits": {"max_open_trades": 1}}, Changes(configure=("a",))),
+        ({"instances__j__trade": {"max_price_age": "10s"}}, Changes(configure=("a",))),  # the default, named
+        ({"instances__j__on_down_after": "1s"}, Changes(configure=("a",))),
+        ({"instances__j": None}, Changes(stop=("worker-j",), configure=("a",))),
         ({"instances__j__enabled": False}, Changes(stop=("worker-j",))),
-        ({"instances__j__magic": 9}, Changes(replace=("worker-j",), configure=("gateway-a",))),
+        ({"instances__j__magic": 9}, Changes(replace=("worker-j",), configure=("a",))),
         # Account b never asked its broker for that instrument; a only lets go.
         (
             {"instances__j__account": "b"},
-            Changes(replace=("worker-j",), configure=("gateway-a",), restart=("gateway-b",)),
+            Changes(replace=("worker-j",), configure=("a",), restart=("gateway-b",)),
         ),
         ({"instances__j__instrument": "EUR/GBP"}, Changes(replace=("worker-j",), restart=("gateway-a",))),
-        ({"accounts__b__limits": {"max_open_trades": 1}}, Changes(configure=("gateway-b",))),
-        ({"accounts__b__lost_after": "9s"}, Changes(configure=("gateway-b",))),
+        ({"accounts__b__limits": {"max_open_trades": 1}}, Changes(configure=("b",))),
+        ({"accounts__b__lost_after": "9s"}, Changes(configure=("b",))),
         ({"accounts__b__currency": "EUR"}, Changes(restart=("gateway-b",))),
         ({"accounts__b__positions": "netting"}, Changes(restart=("gateway-b",))),
         ({"accounts__b__order_timeout": "9s"}, Changes(restart=("gateway-b",))),  # adapters may have taken it
@@ -94,6 +94,54 @@ def test_what_is_not_enabled_is_not_planned() -> None:
 )
 def test_a_reload_touches_only_what_changed(change: dict[str, Any], expected: Changes) -> None:
     assert compare(installation(), installation(**change)) == expected
+
+
+IN_WORKER: dict[str, Any] = {"accounts__a__session": "worker", "instances__j__account": "b"}
+OTHER: dict[str, Any] = {
+    "instances__i__enabled": False,
+    "instances__k": {
+        **{"name": "k", "magic": 9, "strategy": "sma-cross", "account": "a"},
+        **{"instrument": "EUR/USD", "timeframe": "1m"},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, Changes()),
+        ({"instances__i__limits": {"max_open_trades": 1}}, Changes(configure=("a",))),
+        ({"accounts__a__limits": {"max_open_trades": 1}}, Changes(configure=("a",))),
+        ({"accounts__a__currency": "EUR"}, Changes(replace=("worker-i",))),
+        ({"instances__i__instrument": "EUR/GBP"}, Changes(replace=("worker-i",))),
+        ({"instances__i__parameters": {"fast": 3}}, Changes(replace=("worker-i",))),
+        # Two processes must never hold one session: who loses it ends before who gets it starts.
+        ({"accounts__a__session": "gateway"}, Changes(stop=("worker-i",), start=("gateway-a", "worker-i"))),
+        (OTHER, Changes(stop=("worker-i",), start=("worker-k",))),
+        (
+            {"instances__i__account": "b", "instances__j__account": "a"},
+            Changes(stop=("worker-i", "worker-j"), start=("worker-i", "worker-j"), configure=("b",)),
+        ),
+    ],
+)
+def test_a_reload_of_an_account_whose_session_a_worker_holds(change: dict[str, Any], expected: Changes) -> None:
+    assert compare(installation(**IN_WORKER), installation(**{**IN_WORKER, **change})) == expected
+
+
+def test_a_session_that_goes_into_a_worker_leaves_its_gateway_first() -> None:
+    before = installation(instances__j__account="b")
+    assert compare(before, installation(**IN_WORKER)) == Changes(
+        stop=("gateway-a", "worker-i"), start=("worker-i",)
+    )
+
+
+def test_who_holds_the_session_of_an_account() -> None:
+    here = installation(**IN_WORKER, accounts__c={"name": "c", "broker": "paper", "enabled": False})
+    assert [holder_of(here, name) for name in ("a", "b", "c", "nobody")] == ["worker-i", "gateway-b", None, None]
+    assert {name: account_held(here, process.kind, process.subject) for name, process in plan(here).items()} == {
+        **{"data-layer": None, "gateway-b": "b", "worker-i": "a", "worker-j": None}
+    }
+    assert plan(here)["worker-i"].needs == ("data-layer",)
 
 
 def test_a_worker_whose_strategy_file_changed_is_replaced_and_nobody_else() -> None:
@@ -143,6 +191,15 @@ def test_exposure_is_what_the_gateway_said_lately() -> None:
     assert exposures.of_account(3.0, "a") is Exposure.EXPOSED
     assert exposures.of_instance(3.1, "a", "j") is Exposure.UNKNOWN
     assert exposures.of_account(3.1, "a") is Exposure.UNKNOWN
+
+
+def test_what_a_process_said_of_itself_holds_for_as_long_as_it_is_down() -> None:
+    exposures = Exposures(max_age_s=3.0)
+    assert exposures.last_of_instance("a", "i") is Exposure.UNKNOWN
+    exposures.record(0.0, "a", {"i": {"open_trades": 1, "live_orders": 0}})
+    assert exposures.last_of_instance("a", "i") is Exposure.EXPOSED
+    exposures.record(0.0, "a", {"i": {"open_trades": 0, "live_orders": 0}})
+    assert exposures.last_of_instance("a", "i") is Exposure.FLAT
 
 
 def test_a_working_order_is_exposure() -> None:
