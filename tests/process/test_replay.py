@@ -76,9 +76,7 @@ def test_one_worker_trades_alike_in_two_homes(make_fleet: MakeFleet, market: Pat
 
 
 @pytest.mark.timeout(180)
-def test_a_session_in_a_worker_that_is_killed_trades_as_one_in_a_gateway(
-    make_fleet: MakeFleet, market: Path
-) -> None:
+def test_a_session_in_a_worker_that_is_killed_trades_as_one_in_a_gateway(make_fleet: MakeFleet, market: Path) -> None:
     seen = []
     for name, session, deaths in (("apart", "gateway", ()), ("inside", "worker", (60, 120))):
         fleet = make_fleet(name)

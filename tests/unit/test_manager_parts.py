@@ -100,8 +100,12 @@ IN_WORKER: dict[str, Any] = {"accounts__a__session": "worker", "instances__j__ac
 OTHER: dict[str, Any] = {
     "instances__i__enabled": False,
     "instances__k": {
-        **{"name": "k", "magic": 9, "strategy": "sma-cross", "account": "a"},
-        **{"instrument": "EUR/USD", "timeframe": "1m"},
+        "name": "k",
+        "magic": 9,
+        "strategy": "sma-cross",
+        "account": "a",
+        "instrument": "EUR/USD",
+        "timeframe": "1m",
     },
 }
 
@@ -130,16 +134,17 @@ def test_a_reload_of_an_account_whose_session_a_worker_holds(change: dict[str, A
 
 def test_a_session_that_goes_into_a_worker_leaves_its_gateway_first() -> None:
     before = installation(instances__j__account="b")
-    assert compare(before, installation(**IN_WORKER)) == Changes(
-        stop=("gateway-a", "worker-i"), start=("worker-i",)
-    )
+    assert compare(before, installation(**IN_WORKER)) == Changes(stop=("gateway-a", "worker-i"), start=("worker-i",))
 
 
 def test_who_holds_the_session_of_an_account() -> None:
     here = installation(**IN_WORKER, accounts__c={"name": "c", "broker": "paper", "enabled": False})
     assert [holder_of(here, name) for name in ("a", "b", "c", "nobody")] == ["worker-i", "gateway-b", None, None]
     assert {name: account_held(here, process.kind, process.subject) for name, process in plan(here).items()} == {
-        **{"data-layer": None, "gateway-b": "b", "worker-i": "a", "worker-j": None}
+        "data-layer": None,
+        "gateway-b": "b",
+        "worker-i": "a",
+        "worker-j": None,
     }
     assert plan(here)["worker-i"].needs == ("data-layer",)
 
