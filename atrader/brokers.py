@@ -23,7 +23,9 @@ class BrokerTraits:
     timeframes: frozenset[str] = frozenset()
 
 
-_OANDA: Final = "5s 10s 15s 30s 1m 2m 4m 5m 10m 15m 30m 1h 2h 3h 4h 6h 8h 12h 1d 1w 1M"
+_OANDA: Final = (
+    "5s 10s 15s 30s 1m 2m 4m 5m 10m 15m 30m 1h 2h 3h 4h 6h 8h 12h 1d 1w"  # its months begin elsewhere: built from days
+)
 
 BROKERS: Final[Mapping[str, BrokerTraits]] = {
     "paper": BrokerTraits(has_prices=False),

@@ -1,0 +1,175 @@
+"""Prices of OANDA: its stream, requests in place of it while it is refused, and candles."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from typing import Any, Final
+
+from atrader.calendars import Calendar
+from atrader.clock import NS_PER_S, Clock
+from atrader.configuration.oanda import OandaSettings
+from atrader.errors import BrokerUnavailable, Rejected, Retryable
+from atrader.market import Tick
+from atrader.timeframes import Timeframe
+from broker_api.gateway.budget import Budget, Priority
+from broker_api.health import StreamHealth
+from broker_api.oanda.candles import page_of, query_of
+from broker_api.oanda.rest import OandaRest, account_path
+from broker_api.oanda.status import body_of
+from broker_api.oanda.transport import Answer, Transport
+from broker_api.oanda.values import name_of, symbol_of, time_ns
+from broker_api.prices import CandlePage, VenuePrice
+
+_POLL_S: Final = 1.0
+_POLLS: Final = 60  # until the stream is tried again
+_FAILED_STREAMS: Final = 3  # in a row, before prices are asked for instead
+_SKEW_NS: Final = 300 * NS_PER_S
+_UNAUTHORISED: Final = 401
+
+
+class OandaPrices:
+    """A `PriceSource` of one account at OANDA.
+
+    Prices of the stream are samples: at most four a second of each instrument, and another connection sees others. A
+    stream that is refused, or cannot be opened three times in a row, is replaced by a request each second for a minute.
+
+    Parameters
+    ----------
+    transport : Transport
+        Of the gateway.
+    settings : OandaSettings
+        Name the account.
+    budget : Budget
+        Of the account: for prices that are asked for. A page of candles is paid by who asks for it.
+    silence_s : callable
+        Returns how long the stream may be silent now, seconds.
+    clock : Clock
+        The host's.
+
+    Attributes
+    ----------
+    counters : Counter of str
+        ``lines heartbeats unreadable streams refused polls``.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        settings: OandaSettings,
+        budget: Budget,
+        silence_s: Callable[[], float],
+        clock: Clock,
+    ) -> None:
+        self._transport = transport
+        self._rest = OandaRest(transport, settings)
+        self._path = account_path(settings.account_id) + "/pricing/stream"
+        self._budget = budget
+        self._silence_s = silence_s
+        self._clock = clock
+        self._connected = False
+        self._heard_s: float | None = None
+        self._failed = 0
+        self.counters: Counter[str] = Counter()
+
+    async def prices(self, instruments: Collection[str]) -> AsyncIterator[Sequence[VenuePrice]]:
+        """Yield what is quoted from now on; see `PriceSource.prices`."""
+        names = ",".join(sorted(map(name_of, instruments)))
+        try:
+            async for prices in self._stream(names):
+                yield prices
+        except (Rejected, Retryable) as error:
+            self._failed += 1
+            if isinstance(error, Retryable) and self._failed < _FAILED_STREAMS:
+                raise
+        finally:
+            self._connected = False
+        self.counters["refused"] += 1
+        async for prices in self._poll(names):
+            yield prices
+
+    async def candles(
+        self, instrument: str, timeframe: Timeframe, calendar: Calendar, start_ns: int, end_ns: int
+    ) -> CandlePage:
+        """Fetch the bars with ``start_ns <= open_time < end_ns``; see `PriceSource.candles`."""
+        query = query_of(timeframe, calendar, start_ns, end_ns)
+        try:
+            body = await self._rest.get(f"/instruments/{name_of(instrument)}/candles", query)
+        except Rejected as error:
+            if start_ns < self._clock.now_ns() - _SKEW_NS:
+                raise
+            # By the broker's clock it may be in the future.
+            raise Retryable(error.message, details=error.details) from error
+        return page_of(body, int(query["count"]), timeframe, calendar, start_ns, end_ns)
+
+    def health(self) -> StreamHealth:
+        """Return how the stream does."""
+        heard_s = self._heard_s
+        return StreamHealth(
+            name="prices",
+            connected=self._connected,
+            heard_age_s=None if heard_s is None else self._clock.monotonic_s() - heard_s,
+            reconnects=max(0, self.counters["streams"] - 1),
+        )
+
+    async def _stream(self, names: str) -> AsyncIterator[Sequence[VenuePrice]]:
+        async with self._transport.stream(self._path, {"instruments": names}, silence_s=self._silence_s) as opened:
+            if isinstance(opened, Answer):
+                if opened.status != _UNAUTHORISED and opened.status < 500:  # 403 is also said to one stream too many
+                    raise Rejected(f"OANDA refuses the stream of prices: status {opened.status}")
+                body_of(opened, acting=False, what="stream of prices")
+                raise BrokerUnavailable("OANDA answers in place of streaming prices")
+            self.counters["streams"] += 1
+            async for line in opened:
+                self._connected, self._failed = True, 0
+                self._heard_s = self._clock.monotonic_s()
+                yield self._read(line)
+
+    async def _poll(self, names: str) -> AsyncIterator[Sequence[VenuePrice]]:
+        """Ask again and again, for a while."""
+        for _ in range(_POLLS):
+            await self._budget.take(Priority.QUERY)
+            body = await self._rest.get("/pricing", {"instruments": names})
+            self.counters["polls"] += 1
+            yield [price for line in body.get("prices", ()) if (price := self._price(line)) is not None]
+            await asyncio.sleep(_POLL_S)
+
+    def _read(self, line: bytes) -> Sequence[VenuePrice]:
+        self.counters["lines"] += 1
+        try:
+            message = json.loads(line)
+            kind = message["type"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            self.counters["unreadable"] += 1
+            return ()
+        if kind != "PRICE":
+            self.counters["heartbeats"] += kind == "HEARTBEAT"
+            return ()
+        price = self._price(message)
+        return () if price is None else (price,)
+
+    def _price(self, message: Mapping[str, Any]) -> VenuePrice | None:
+        try:
+            return price_of(message, self._clock.now_ns())
+        except (KeyError, ValueError, TypeError, IndexError, AttributeError):
+            self.counters["unreadable"] += 1
+            return None
+
+
+def price_of(message: Mapping[str, Any], received_ns: int) -> VenuePrice:
+    """Return the price that a message tells; where a side is empty, the one at which trades would be closed out.
+
+    Raises
+    ------
+    KeyError, ValueError, TypeError, IndexError, AttributeError
+        When it tells none.
+    """
+    tradeable = message.get("tradeable") is not False
+    if (bids := message.get("bids")) and (asks := message.get("asks")):
+        bid, ask = bids[0]["price"], asks[0]["price"]
+    else:
+        bid, ask, tradeable = message["closeoutBid"], message["closeoutAsk"], False
+    tick = Tick(symbol_of(message["instrument"]), time_ns(message["time"]), received_ns, float(bid), float(ask))
+    return VenuePrice(tick, tradeable)
