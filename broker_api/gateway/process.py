@@ -70,7 +70,6 @@ class _Process:
         self._quotes = AsyncStreamClient(child.home.endpoint("data.stream"))
         self._market = Market(self._gateway, self._quotes, self._push if self._lockstep else None, child.spec.name)
         adapter = self._gateway.adapter
-        self._source = adapter.prices if isinstance(adapter, Quoting) else None
         self._prices = (
             OwnPrices(self._gateway, adapter, self._market, child.installation, self._push, self._clock)
             if isinstance(adapter, Quoting)
@@ -166,9 +165,8 @@ class _Process:
 
     def _candles(self) -> Candles:
         gateway, fleet = self._gateway, self._child.installation.fleet
-        return Candles(
-            self._source, gateway.budget, lambda: gateway.valuation.instruments, fleet.calendar_of, self._clock
-        )
+        source = gateway.adapter.prices if isinstance(gateway.adapter, Quoting) else None
+        return Candles(source, gateway.budget, lambda: gateway.valuation.instruments, fleet.calendar_of, self._clock)
 
     async def _take_prices(self) -> None:
         """Hand the last known quotes over; market orders need one."""
