@@ -11,7 +11,7 @@ from typing import Any, Final
 from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S, Clock
 from atrader.configuration.oanda import OandaSettings
-from atrader.errors import BrokerUnavailable, Rejected, Retryable
+from atrader.errors import Rejected, Retryable
 from atrader.market import Tick
 from atrader.timeframes import Timeframe
 from broker_api.gateway.budget import Budget, Priority
@@ -34,7 +34,7 @@ class OandaPrices:
     """A `PriceSource` of one account at OANDA.
 
     Prices of the stream are samples: at most four a second of each instrument, and another connection sees others. A
-    stream that is refused, or cannot be opened three times in a row, is replaced by a request each second for a minute.
+    stream that fails three times in a row without a line is replaced by a request each second, for a minute.
 
     Parameters
     ----------
@@ -72,6 +72,7 @@ class OandaPrices:
         self._connected = False
         self._heard_s: float | None = None
         self._failed = 0
+        self._behind_ns = 0
         self.counters: Counter[str] = Counter()
 
     async def prices(self, instruments: Collection[str]) -> AsyncIterator[Sequence[VenuePrice]]:
@@ -80,9 +81,9 @@ class OandaPrices:
         try:
             async for prices in self._stream(names):
                 yield prices
-        except (Rejected, Retryable) as error:
+        except (Rejected, Retryable):
             self._failed += 1
-            if isinstance(error, Retryable) and self._failed < _FAILED_STREAMS:
+            if self._failed < _FAILED_STREAMS:
                 raise
         finally:
             self._connected = False
@@ -102,7 +103,9 @@ class OandaPrices:
                 raise
             # By the broker's clock it may be in the future.
             raise Retryable(error.message, details=error.details) from error
-        return page_of(body, int(query["count"]), timeframe, calendar, start_ns, end_ns)
+        # What lies in the broker's future has no candle yet, which does not mean that it will have none.
+        passed_ns = calendar.bar_open(self._clock.now_ns() - self._behind_ns, timeframe)
+        return page_of(body, int(query["count"]), timeframe, calendar, start_ns, max(start_ns, min(end_ns, passed_ns)))
 
     def health(self) -> StreamHealth:
         """Return how the stream does."""
@@ -117,10 +120,9 @@ class OandaPrices:
     async def _stream(self, names: str) -> AsyncIterator[Sequence[VenuePrice]]:
         async with self._transport.stream(self._path, {"instruments": names}, silence_s=self._silence_s) as opened:
             if isinstance(opened, Answer):
-                if opened.status != _UNAUTHORISED and opened.status < 500:  # 403 is also said to one stream too many
-                    raise Rejected(f"OANDA refuses the stream of prices: status {opened.status}")
-                body_of(opened, acting=False, what="stream of prices")
-                raise BrokerUnavailable("OANDA answers in place of streaming prices")
+                if opened.status == _UNAUTHORISED:
+                    body_of(opened, acting=False, what="stream of prices")
+                raise Rejected(f"OANDA refuses the stream of prices: status {opened.status}")  # one too many, or busy
             self.counters["streams"] += 1
             async for line in opened:
                 self._connected, self._failed = True, 0
@@ -145,10 +147,19 @@ class OandaPrices:
             self.counters["unreadable"] += 1
             return ()
         if kind != "PRICE":
-            self.counters["heartbeats"] += kind == "HEARTBEAT"
+            if kind == "HEARTBEAT":
+                self._note_time(message.get("time"))
             return ()
         price = self._price(message)
         return () if price is None else (price,)
+
+    def _note_time(self, told: object) -> None:
+        """Note how far the broker's clock is behind ours, the way of the heartbeat included."""
+        self.counters["heartbeats"] += 1
+        try:
+            self._behind_ns = max(0, self._clock.now_ns() - time_ns(str(told)))
+        except ValueError:
+            self.counters["unreadable"] += 1
 
     def _price(self, message: Mapping[str, Any]) -> VenuePrice | None:
         try:
