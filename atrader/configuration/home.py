@@ -70,6 +70,11 @@ class Home:
         return self.data / "archive"
 
     @property
+    def images(self) -> Path:
+        """Copies of long series, made by whoever read them; may be deleted at any time."""
+        return self.data / "images"
+
+    @property
     def trading_states(self) -> Path:
         """Trading states (kill switch) as a file that every gateway reads."""
         return self.data / "trading-states.json"

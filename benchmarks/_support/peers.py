@@ -33,7 +33,7 @@ class Peers:
 
 
 def run_script(python: Path | str, script: str, *arguments: object, **options: Any) -> Any:
-    """Run a script that prints JSON with some interpreter; return it."""
+    """Run a script whose last line is JSON with some interpreter; return that (DuckDB may show a progress bar)."""
     command = [str(python), "-c", script, *map(str, arguments)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, **options)
-    return json.loads(done.stdout)
+    return json.loads(done.stdout.splitlines()[-1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,18 @@ def block(columns: int, rows: int) -> NDArray[np.int64]:
 def columns_of(block: NDArray[np.int64], integers: int) -> tuple[NDArray[np.generic], ...]:
     """Return the rows of a block as columns that share its memory: the first so many int64, the others float64."""
     return *block[:integers], *block[integers:].view(np.float64)
+
+
+def checksums_of(block: NDArray[np.int64], ends: Iterable[int]) -> Iterator[int]:
+    """Yield the crc32 that the blob of each part of a block would have; a part begins where the one before ends."""
+    columns = [memoryview(column) for column in block]
+    begin = 0
+    for end in ends:
+        crc32 = 0
+        for column in columns:
+            crc32 = crc32_of(column[begin:end], crc32)
+        yield crc32
+        begin = end
 
 
 def unpack(blob: bytes, crc32: int, block: NDArray[np.int64], where: slice) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from data_layer.store.blobs import CHUNK_ROWS, block, columns_of, pack, unpack
 from data_layer.store.database import DamagedPages, Database
+from data_layer.store.images import FEWEST_ROWS, Chunk, Images
 
 Columns = tuple[NDArray[np.generic], ...]
 
@@ -67,8 +68,14 @@ class ColumnTable:
         """Return no rows."""
         return tuple(np.empty(0, dtype) for dtype in self._dtypes)
 
-    def read(self, db: Database, series: int, start_ns: int, end_ns: int) -> Columns:
-        """Return the rows with ``start_ns <= time < end_ns``, without those of damaged chunks."""
+    def read(self, db: Database, series: int, start_ns: int, end_ns: int, images: Images | None = None) -> Columns:
+        """Return the rows with ``start_ns <= time < end_ns``, without those of damaged chunks.
+
+        Parameters
+        ----------
+        images : Images, optional
+            Where many chunks may be found, or are left for the next who reads them.
+        """
         where = f"FROM {self._chunks} WHERE series=? AND t1>=? AND t0<?"
         limits = (series, start_ns, end_ns)
         total = int(db.execute(f"SELECT coalesce(sum(n), 0) {where}", limits).fetchone()[0])
@@ -77,8 +84,11 @@ class ColumnTable:
             f" ORDER BY {self._time}, number",
             limits,
         ).fetchall()
-        room = block(len(self._names), total + len(tail))
-        total = self._read_into(db, where, limits, room) if total else 0
+        if images is not None and total >= FEWEST_ROWS:
+            room, total = self._read_images(db, where, limits, total + len(tail), images)
+        else:
+            room = block(len(self._names), total + len(tail))
+            total = self._read_into(db, where, limits, room) if total else 0
         columns = columns_of(room[:, : total + len(tail)], self._integers)
         for column, values in zip(columns, zip(*tail, strict=True), strict=False):
             column[total:] = values
@@ -218,6 +228,30 @@ class ColumnTable:
         if bad:
             self._on_damage(bad)
         return place
+
+    def _read_images(
+        self, db: Database, where: str, limits: tuple[int, int, int], rows: int, images: Images
+    ) -> tuple[NDArray[np.int64], int]:
+        """Return a block with room for so many rows, and how many of it are filled from chunks."""
+        series, _, end_ns = limits
+        try:
+            with closing(db.stream(f"SELECT t0, t1, n, crc32 {where} ORDER BY t0, id", limits)) as listed:
+                chunks = [Chunk(*row) for row in listed]
+        except DamagedPages:  # reading one by one says which chunks they hold
+            room = block(len(self._names), rows)
+            return room, self._read_into(db, where, limits, room)
+        found = images.find(series, chunks, rows)
+        if found is None:
+            room = block(len(self._names), rows)
+            total = self._read_into(db, where, limits, room)
+            if total == sum(chunk.rows for chunk in chunks):
+                images.keep(series, chunks, room)
+            return room, total
+        total = found.rows
+        if found.chunks < len(chunks):
+            rest = (series, chunks[found.chunks].first_ns, end_ns)
+            total += self._read_into(db, where, rest, found.room[:, total:])
+        return found.room, total
 
     def _stream(
         self, db: Database, where: str, limits: Sequence[int], bad: list[BadChunk]

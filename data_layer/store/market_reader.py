@@ -14,6 +14,7 @@ from data_layer.store.bar_records import BarRecords
 from data_layer.store.column_table import BadChunk, ColumnTable
 from data_layer.store.damage import say_damage
 from data_layer.store.database import Database
+from data_layer.store.images import Images
 from data_layer.store.interface import BackfillRequest, Damage, Revision
 from data_layer.store.market_schema import TICK_COLUMNS
 from data_layer.store.origins import Origins
@@ -50,10 +51,13 @@ class SqlMarketReader:
     ----------
     database : Database
         Closed together with the reader.
+    images : Images, optional
+        Copies of long series, read faster.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, images: Images | None = None) -> None:
         self._db = database
+        self._images = images
         self._bars = ColumnTable("bar", BAR_COLUMNS, 1, self._found_damage)
         self._ticks = ColumnTable("tick", TICK_COLUMNS, 2, self._found_damage)
         self._records = BarRecords()
@@ -81,7 +85,7 @@ class SqlMarketReader:
         number = self._find(instrument, timeframe)
         if number is None:
             return Bars.empty()
-        return Bars(*self._bars.read(self._db, number, *_period(start_ns, end_ns)))
+        return Bars(*self._bars.read(self._db, number, *_period(start_ns, end_ns), self._images))
 
     @_reading
     def last_bar(self, instrument: str, timeframe: str) -> Bar | None:

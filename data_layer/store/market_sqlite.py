@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from atrader.clock import Clock
+from data_layer.store.images import Images
 from data_layer.store.market_reader import SqlMarketReader
 from data_layer.store.market_schema import MARKET
 from data_layer.store.market_store import SqlMarketStore
@@ -15,14 +16,21 @@ from data_layer.store.sqlite_file import open_reader, open_writer
 class SqliteMarketReader(SqlMarketReader):
     """Reads market.db. For one thread at a time.
 
+    Parameters
+    ----------
+    path : Path
+        The file.
+    images : Images, optional
+        Copies of long series, read faster.
+
     Raises
     ------
     StoreError
         When the file is missing, damaged, or older or newer than this program.
     """
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(SqliteDatabase(path, open_reader(path, MARKET)))
+    def __init__(self, path: Path, images: Images | None = None) -> None:
+        super().__init__(SqliteDatabase(path, open_reader(path, MARKET)), images)
 
 
 class SqliteMarketStore(SqlMarketStore):

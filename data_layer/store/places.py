@@ -14,6 +14,7 @@ from atrader.errors import ConfigError, StoreError
 from atrader.runtime.file_lock import FileLock, owner_of
 from data_layer.store.database import TableDatabase
 from data_layer.store.history_sqlite import SqliteEngine, SqliteHistoryReader, SqliteHistoryStore
+from data_layer.store.images import Images
 from data_layer.store.interface import HistoryReader, HistoryStore, MarketReader, MarketStore
 from data_layer.store.market_sqlite import SqliteMarketReader, SqliteMarketStore
 from data_layer.store.market_store import SqlMarketStore
@@ -88,7 +89,10 @@ class EmbeddedPlace:
 
     def market_reader(self, owner: str) -> MarketReader:
         """Open market.db for reading; one of an older release is brought to this one first."""
-        return _upgraded(lambda: SqliteMarketReader(self._home.market_store), lambda: self.market(owner, 0.0).close())
+        return _upgraded(
+            lambda: SqliteMarketReader(self._home.market_store, Images(self._home.images)),
+            lambda: self.market(owner, 0.0).close(),
+        )
 
     def history_reader(self, owner: str) -> HistoryReader:
         """Open history.db for reading; one of an older release is brought to this one first."""
@@ -149,7 +153,7 @@ class PostgresPlace:
         from data_layer.store.postgresql.market import PostgresMarketReader
 
         return _upgraded(
-            lambda: PostgresMarketReader(self._address, owner, self._patience_s),
+            lambda: PostgresMarketReader(self._address, owner, self._patience_s, Images(self._home.images)),
             lambda: self.market(owner, 0.0).close(),
         )
 

@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, Double, Integer, LargeBinary, String
 
 from atrader.clock import Clock
 from atrader.errors import StoreError
+from data_layer.store.images import Images
 from data_layer.store.market_reader import SqlMarketReader
 from data_layer.store.market_schema import MARKET
 from data_layer.store.market_store import SqlMarketStore
@@ -32,6 +33,8 @@ class PostgresMarketReader(SqlMarketReader):
         The database.
     patience_s : float
         How long a call goes on trying while the server is away.
+    images : Images, optional
+        Copies of long series, read faster.
 
     Raises
     ------
@@ -39,11 +42,12 @@ class PostgresMarketReader(SqlMarketReader):
         When the server is away, or there are no tables, or an older or newer program made them.
     """
 
-    def __init__(self, address: Address, owner: str, patience_s: float = 0.0) -> None:
+    def __init__(self, address: Address, owner: str, patience_s: float = 0.0, images: Images | None = None) -> None:
         def prepare(connection: Connection) -> None:
             make_reader(connection, address, MARKET)
 
-        super().__init__(PostgresDatabase(Session(address, owner, prepare=prepare, patience_s=patience_s)))
+        database = PostgresDatabase(Session(address, owner, prepare=prepare, patience_s=patience_s))
+        super().__init__(database, images)
 
 
 class PostgresMarketStore(SqlMarketStore):
