@@ -292,6 +292,17 @@ class Ledger:
             return trade
         return self._keep(trade.model_copy(update={**update, "version": trade.version + 1}))
 
+    def assign(self, trade_id: str, magic: int, instance: str) -> Trade:
+        """Give a trade another owner; what it won so far stays with it.
+
+        Raises
+        ------
+        InvariantBroken
+            When there is no such open trade.
+        """
+        trade = self._open_trade(trade_id)
+        return self._keep(trade.model_copy(update={"magic": magic, "instance": instance, "version": trade.version + 1}))
+
     def add_swap(self, trade_id: str, amount: Decimal) -> Trade:
         """Book financing on a trade (account currency, negative = paid).
 

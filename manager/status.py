@@ -139,4 +139,5 @@ def _account_row(process: Supervised) -> dict[str, object] | None:
     told = process.last_beat.account if process.last_beat is not None else None
     if not told:
         return None
-    return {key: told.get(key) for key in ("name", "balance", "equity", "proof", "breaks", "orphans") if key in told}
+    keys = ("name", "balance", "equity", "proof", "breaks", "orphans", "foreign")
+    return {key: told.get(key) for key in keys if key in told}

@@ -110,6 +110,30 @@ class InstanceDown(Request):
     policy: Literal["keep", "reduce", "flatten"]
 
 
+class Assigned(Answer):
+    """Trades that have another owner now."""
+
+    trades: tuple[Trade, ...]
+
+
+class AdoptTrade(Request):
+    """Give one trade without a configured owner, foreign or orphaned, to an instance; on disk before the answer."""
+
+    kind: ClassVar[str] = "gateway.adopt-trade"
+    answer: ClassVar[type[Answer]] = Assigned
+    trade_id: str  # ours, or the broker's number
+    instance: str
+
+
+class HandOn(Request):
+    """Give all trades of a magic number that is not configured any more to an instance; on disk before the answer."""
+
+    kind: ClassVar[str] = "gateway.hand-on"
+    answer: ClassVar[type[Answer]] = Assigned
+    magic: int
+    instance: str
+
+
 class AccountSettings(Section):
     """What a gateway takes over while it runs; everything else of an account needs a new gateway.
 

@@ -59,6 +59,10 @@ class Alerts:
         batch.history("alerts", now_ns, json.dumps(body))
         self._journal.stage(batch)
 
+    def now_ns(self) -> int:
+        """Market time."""
+        return self._clock.now_ns()
+
     def count(self, code: str) -> None:
         """Count something that is normal now and then."""
         self.counters[code] += 1

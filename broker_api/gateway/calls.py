@@ -12,9 +12,12 @@ from atrader.errors import Retryable
 from atrader.messages.gateway import (
     AccountAnswer,
     Acknowledged,
+    AdoptTrade,
+    Assigned,
     Attach,
     CloseAll,
     GetAccount,
+    HandOn,
     InstanceDown,
     InstanceSnapshot,
     OrderAnswer,
@@ -65,6 +68,8 @@ class Calls:
             Reconfigure: self.reconfigure,
             CloseAll: self.close_all,
             InstanceDown: self.instance_down,
+            AdoptTrade: self.adopt_trade,
+            HandOn: self.hand_on,
             Synchronise: self.synchronise,
         }
 
@@ -143,6 +148,16 @@ class Calls:
         self._require_online()
         flattener = self._gateway.flattener
         return Acknowledged(done=await flattener.instance_down(request.instance, request.magic, request.policy))
+
+    async def adopt_trade(self, request: AdoptTrade, caller: Caller) -> Assigned:
+        """Give one trade to an instance."""
+        self._require_online()
+        return Assigned(trades=await self._gateway.assignments.adopt(request.trade_id, request.instance))
+
+    async def hand_on(self, request: HandOn, caller: Caller) -> Assigned:
+        """Give the trades of an orphan to an instance."""
+        self._require_online()
+        return Assigned(trades=await self._gateway.assignments.hand_on(request.magic, request.instance))
 
     async def synchronise(self, request: Synchronise, caller: Caller) -> Synchronised:
         """Say how far the events reach after everything worked in so far."""

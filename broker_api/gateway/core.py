@@ -20,6 +20,7 @@ from atrader.messages.gateway import AccountSettings, Orphan
 from broker_api.adapter import Adapter, AnyReport, PriceDriven
 from broker_api.gateway.alerts import Alerts, Log
 from broker_api.gateway.apply import Bookkeeper
+from broker_api.gateway.assign import Assignments
 from broker_api.gateway.book import Book
 from broker_api.gateway.budget import Budget
 from broker_api.gateway.day import DayKeeper
@@ -133,12 +134,14 @@ class Gateway:
         )  # fmt: skip
         own = OwnIntents(self.book, self.submitter, clock, pause_clock)
         self.net_stops = NetStops(
-            self.book, own, self.lookups, self.valuation, self.online, pause_clock,
-            is_active=nets and adapter.capabilities.reduce_only_stops,
+            self.book, own, self.lookups, self.valuation, self.online, pause_clock, log, adapter.capabilities
         )  # fmt: skip
         self.bookkeeper.on_change = self.net_stops.soon
         self.flattener = Flattener(self.book, own, self.submitter, self.gate, self.states, self.alerts)
         self.orphans = Orphans(self.book, self.gate, self.flattener, journal, self.alerts)
+        self.assignments = Assignments(
+            self.book, self.gate, self.flattener, self.net_stops, adapter, budget, journal, self.publisher, self.alerts
+        )
         self._unvalued = UnvaluedWatch(account.name, account.currency, self.alerts)
         self._pause_clock = pause_clock
         self._watch = Watch(
@@ -168,7 +171,7 @@ class Gateway:
             self.gate.roll_day(self.clock.now_ns())
         await self.journal.settle()
         self.online.set()
-        self.net_stops.turn()
+        self.net_stops.begin()
 
     async def stay_connected(self) -> None:
         """Take reports in as they come; when the connection breaks, reconnect and reconcile. Runs until cancelled."""

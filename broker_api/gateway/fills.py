@@ -150,6 +150,9 @@ class FillBooking:
         held = None if broker_trade_id is None else self._book.trade_of_ticket(broker_trade_id)
         if held is not None and (held.magic, held.side) == (fill.magic, fill.side):  # one ticket is one trade
             fill = fill.model_copy(update={"trade_id": held.trade_id})
+        begun = ledger.trade(fill.trade_id or order.client_id)
+        if begun is not None and begun.magic != fill.magic:  # it was given to another instance meanwhile
+            fill = fill.model_copy(update={"magic": begun.magic, "instance": begun.instance})
         if ledger.trade(fill.trade_id or order.client_id) is None:  # a known trade keeps what it was modified to
             protection = self.protection_of(order.intent)
         trade = ledger.apply_open(order, fill, broker_trade_id=broker_trade_id, **protection)

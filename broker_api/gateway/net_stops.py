@@ -14,6 +14,8 @@ from typing import Final
 from atrader.clock import Clock
 from atrader.orders.model import PROTECTION, Order, Trade
 from atrader.orders.states import LIVE, OrderState
+from broker_api.adapter import Capabilities
+from broker_api.gateway.alerts import Log
 from broker_api.gateway.book import Book
 from broker_api.gateway.lookups import Lookups
 from broker_api.gateway.own_intents import Begun, OwnIntents
@@ -36,11 +38,11 @@ class NetStops:
     ----------
     online : asyncio.Event
         Set while journal and broker are reconciled: nothing is done without it.
-    is_active : bool
-        Whether the account nets and its broker takes reduce-only stops. If not, stops of an earlier time are taken
-        back and no others are placed.
     host_clock : Clock
         Time of the pauses.
+    capabilities : Capabilities
+        Where the account does not net, or its broker takes no reduce-only stops, those of an earlier time are taken
+        back and no others are placed.
     """
 
     def __init__(
@@ -51,8 +53,8 @@ class NetStops:
         valuation: Valuation,
         online: asyncio.Event,
         host_clock: Clock,
-        *,
-        is_active: bool,
+        log: Log,
+        capabilities: Capabilities,
     ) -> None:
         self._book = book
         self._own = own
@@ -60,11 +62,21 @@ class NetStops:
         self._valuation = valuation
         self._online = online
         self._clock = host_clock
-        self._is_active = is_active
+        self._log = log
+        nets = not capabilities.hedging
+        self._is_active = nets and capabilities.reduce_only_stops
+        # Where prices come from us, the account stands still without us.
+        self._is_alone = nets and not self._is_active and not capabilities.price_driven
         self._acting: set[str] = set()  # trades for which an intent of ours is on its way
         self._moved_s: dict[str, float] = {}  # client id -> when its price was last changed
         self._passed_s: dict[str, tuple[float, float]] = {}  # trade id -> stop passed first, and last
         self._planned = False
+
+    def begin(self) -> None:
+        """Make the first turn after a connect."""
+        if self._is_alone:
+            self._log.info("stops-not-at-broker", reason="this account takes no stops that can only reduce")
+        self.turn()
 
     def soon(self) -> None:
         """Have a turn made when the loop gets to it; trades or orders may have changed."""

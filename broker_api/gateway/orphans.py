@@ -80,7 +80,7 @@ class Orphans:
         return (
             f"{orphan.instance} (magic {orphan.magic}) is in no strategy file of this account; open trades:"
             f" {orphan.open_trades}, working orders: {orphan.live_orders}; {fate};"
-            f" 'atrader-manager flatten instance:{orphan.instance}' closes them"
+            f" 'atrader-manager orphans' lists them, closes them, or gives them to another instance"
         )
 
     def _note(self, magic: int, policy: Literal["", "reduce", "flatten"]) -> None:

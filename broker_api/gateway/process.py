@@ -9,6 +9,7 @@ from atrader.bus import AsyncStreamClient, BeatSender, CallServer, StreamServer
 from atrader.clock import MarketClock, SystemClock
 from atrader.configuration.account import AccountConfig
 from atrader.errors import AtraderError, Retryable, StoreError
+from atrader.ledger import FOREIGN_MAGIC
 from atrader.market import Tick
 from atrader.orders.states import LIVE
 from atrader.runtime.child import Child
@@ -245,6 +246,10 @@ class _Process:
                 "proof": "broken" if breaks else "holds",
                 "breaks": [f"{instrument}: {reason}" for instrument, reason in breaks.items()],
                 "orphans": [orphan.model_dump() for orphan in orphans],
+                "foreign": [
+                    f"{trade.trade_id}: {trade.side} {trade.units} {trade.instrument}"
+                    for trade in gateway.book.ledger.open_trades(FOREIGN_MAGIC)
+                ],
             },
             exposure=exposure,
             trading_states={item.name: gateway.states.of_instance(item.name).value for item in instances},

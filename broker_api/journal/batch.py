@@ -24,8 +24,8 @@ _ANSWER = "INSERT OR IGNORE INTO broker_answers (transaction_id, time_ns, body) 
 _TRADE = """
 INSERT INTO trades (trade_id, magic, is_open, version, close_time_ns, body) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (trade_id) DO UPDATE SET
-    is_open = excluded.is_open, version = excluded.version, close_time_ns = excluded.close_time_ns,
-    body = excluded.body
+    magic = excluded.magic, is_open = excluded.is_open, version = excluded.version,
+    close_time_ns = excluded.close_time_ns, body = excluded.body
 """
 _OUTBOX = "INSERT INTO outbox (destination, time_ns, body) VALUES (?, ?, ?)"
 _META = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"

@@ -46,6 +46,12 @@ _ENTRIES = (
         f"{_HERE}.trading:flatten",
         "Close every trade and cancel every order now; nothing opens until 'resume'.",
     ),
+    Entry("adopt", f"{_HERE}.owners:adopt", "Give a trade that no configured instance owns to INSTANCE."),
+    Entry(
+        "orphans",
+        f"{_HERE}.owners:orphans",
+        "Trades and orders whose instance is gone from the configuration: list, close or assign them.",
+    ),
 )
 
 

@@ -75,3 +75,36 @@ def ask_manager(home: Home, request: Request, timeout_s: float = 10.0) -> Any:
         ) from None
     finally:
         client.close()
+
+
+def ask_gateway(home: Home, account: str, request: Request, timeout_s: float = 10.0) -> Any:
+    """Call the gateway of an account of a running installation.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such account.
+    NotRunning
+        When nothing runs; known at once.
+    DeadlineExceeded
+        When the gateway does not answer in time; whether it carried the request out is not known then.
+    AtraderError
+        What the gateway answers.
+    """
+    if not (home.etc / "accounts" / f"{account}.toml").is_file():
+        known = ", ".join(sorted(path.stem for path in (home.etc / "accounts").glob("*.toml")))
+        raise ConfigError(f"no account {account!r}; there are: {known}")
+    if owner_of(home) is None:
+        raise NotRunning(f"nothing runs in {home.root}: start it with 'atrader-manager -C {home.root} start'")
+    from atrader.bus import SyncCallClient  # only now: most of the time it costs
+
+    client = SyncCallClient(home.endpoint(f"gateway.{account}.call"))
+    try:
+        return client.call(request, timeout_s=timeout_s)
+    except DeadlineExceeded:
+        raise DeadlineExceeded(
+            f"gateway-{account} did not answer within {timeout_s:g} s; see 'atrader-manager status' and"
+            f" 'atrader-manager logs {account}'"
+        ) from None
+    finally:
+        client.close()

@@ -65,7 +65,8 @@ def render(status: dict[str, Any], width: int | None) -> Group:
         for row in status["accounts"]
         if row.get("breaks")
     ]
-    return Group(head, Text(), processes, *reasons, Text(), accounts, *breaks, *_orphans(status["accounts"]))
+    ownerless = (*_orphans(status["accounts"]), *_foreign(status["accounts"]))
+    return Group(head, Text(), processes, *reasons, Text(), accounts, *breaks, *ownerless)
 
 
 def _orphans(accounts: list[dict[str, Any]]) -> list[Text]:
@@ -74,11 +75,21 @@ def _orphans(accounts: list[dict[str, Any]]) -> list[Text]:
         Text(
             f"{account['name']}: {orphan['instance']} (magic {orphan['magic']}) is in no strategy file;"
             f" open trades: {orphan['open_trades']}, working orders: {orphan['live_orders']};"
-            f" 'flatten instance:{orphan['instance']}' closes them",
+            f" 'orphans close {account['name']} {orphan['instance']}' closes them,"
+            f" 'orphans assign {account['name']} {orphan['instance']} INSTANCE' gives them to another",
             style="yellow",
         )
         for account in accounts
         for orphan in account.get("orphans") or ()
+    ]
+
+
+def _foreign(accounts: list[dict[str, Any]]) -> list[Text]:
+    """Tell of trades that nobody of us opened."""
+    return [
+        Text(f"{account['name']}: nobody of us opened {line}; never touched, 'adopt' gives it to an instance")
+        for account in accounts
+        for line in account.get("foreign") or ()
     ]
 
 
