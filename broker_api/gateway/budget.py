@@ -8,6 +8,7 @@ import itertools
 import math
 from enum import IntEnum
 
+from atrader.broker_health import BudgetState
 from atrader.clock import Clock
 from atrader.configuration.account import RequestBudget
 
@@ -42,6 +43,18 @@ class Budget:
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._numbers = itertools.count()
         self._timer: asyncio.TimerHandle | None = None
+
+    def state(self) -> BudgetState | None:
+        """Return how things are now; None when nothing is rationed."""
+        if self._burst == math.inf:
+            return None
+        self._fill()
+        waiting = dict.fromkeys((priority.name.lower() for priority in Priority), 0)
+        for priority, _, turn in self._waiting:
+            waiting[Priority(priority).name.lower()] += not turn.done()
+        return BudgetState(
+            per_second=self._per_second, burst=int(self._burst), tokens=round(self._tokens, 3), waiting=waiting
+        )
 
     def take_at_once(self) -> bool:
         """Take a request if one may be made now: nobody waits and tokens are left."""

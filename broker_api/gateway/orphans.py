@@ -6,11 +6,11 @@ from typing import Final, Literal
 
 from atrader.configuration.instance import InstanceConfig
 from atrader.messages.gateway import Orphan
-from atrader.orders.states import LIVE
 from broker_api.gateway.alerts import Alerts
 from broker_api.gateway.book import Book
 from broker_api.gateway.flatten import Flattener
 from broker_api.gateway.gate import Gate
+from broker_api.gateway.holdings import orphans_among
 from broker_api.journal import Batch, Journal
 
 _POLICY: Final = "orphan:"  # under it and the magic number, the journal keeps what was to be done
@@ -39,17 +39,7 @@ class Orphans:
 
     def found(self) -> tuple[Orphan, ...]:
         """Return who has trades or orders here and is not configured, by magic number."""
-        names = {trade.magic: trade.instance for trade in self._book.own_trades()}
-        names.update((order.intent.magic, order.intent.instance) for order in self._book.open_orders())
-        return tuple(
-            Orphan(
-                instance=names[magic],
-                magic=magic,
-                open_trades=len(self._book.own_trades(magic)),
-                live_orders=sum(order.state in LIVE for order in self._book.open_orders(magic)),
-            )
-            for magic in sorted(names.keys() - self._gate.instances.keys())
-        )
+        return orphans_among(self._book.own_trades(), self._book.open_orders(), self._gate.instances.keys())
 
     def left(self, config: InstanceConfig) -> None:
         """Note that an instance has gone from the configuration; what it wanted for that case begins."""

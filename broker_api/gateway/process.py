@@ -9,12 +9,12 @@ from atrader.bus import AsyncStreamClient, BeatSender, CallServer, StreamServer
 from atrader.clock import MarketClock, SystemClock
 from atrader.configuration.account import AccountConfig
 from atrader.errors import AtraderError, Retryable, StoreError
-from atrader.ledger import FOREIGN_MAGIC
 from atrader.market import Tick
-from atrader.orders.states import LIVE
 from atrader.runtime.child import Child
 from atrader.runtime.market_clock import market_clock
 from broker_api.adapters import Surroundings, make_adapter, make_budget
+from broker_api.gateway.account_view import AccountViews
+from broker_api.gateway.beat_body import beat_body
 from broker_api.gateway.calls import Calls
 from broker_api.gateway.candles import Candles
 from broker_api.gateway.core import RECONNECT_S, Gateway
@@ -97,7 +97,11 @@ class _Process:
         """Connect, answer, and end in order."""
         server = CallServer(
             self._child.home.endpoint(f"gateway.{self._account.name}.call"),
-            {**Calls(self._gateway, self._prices, self._clock).handlers(), **self._candles().handlers()},
+            {
+                **Calls(self._gateway, self._prices, self._clock).handlers(),
+                **AccountViews(self._gateway, lambda: self._outbox.lag, self._clock).handlers(),
+                **self._candles().handlers(),
+            },
             on_error=self._on_error,
         )
         try:
@@ -218,41 +222,10 @@ class _Process:
         self._push.close()
 
     def _beat(self, phase: str) -> None:
-        gateway = self._gateway
-        worth = gateway.valuation.worth(gateway.book.ledger.open_trades())
-        breaks = gateway.reconciler.breaks
-        instances, orphans = gateway.gate.instances.values(), gateway.orphans.found()
-        exposure = {
-            item.name: {
-                "open_trades": len(gateway.book.own_trades(item.magic)),
-                "live_orders": sum(order.state in LIVE for order in gateway.book.open_orders(item.magic)),
-            }
-            for item in instances
-        }
-        for orphan in orphans:  # its name may be configured with another magic number by now
-            held = exposure.setdefault(orphan.instance, {"open_trades": 0, "live_orders": 0})
-            held["open_trades"] += orphan.open_trades
-            held["live_orders"] += orphan.live_orders
         self._child.beat(
             phase,
             self._market.worked + self._journal.counters["commits"],
-            # Before the broker answered for the first time nobody knows what the account holds: not zero.
-            account=None
-            if not gateway.valuation.instruments
-            else {
-                "name": self._account.name,
-                "balance": worth.balance,
-                "equity": worth.equity,
-                "proof": "broken" if breaks else "holds",
-                "breaks": [f"{instrument}: {reason}" for instrument, reason in breaks.items()],
-                "orphans": [orphan.model_dump() for orphan in orphans],
-                "foreign": [
-                    f"{trade.trade_id}: {trade.side} {trade.units} {trade.instrument}"
-                    for trade in gateway.book.ledger.open_trades(FOREIGN_MAGIC)
-                ],
-            },
-            exposure=exposure,
-            trading_states={item.name: gateway.states.of_instance(item.name).value for item in instances},
+            **beat_body(self._gateway),
             outbox_lag=self._outbox.lag,
             prices=None if self._prices is None else self._prices.state(),
         )

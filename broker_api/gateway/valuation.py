@@ -122,7 +122,7 @@ class Valuation:
         equity, legs, unvalued = self.balance + self.carried, dict[str, dict[str, Decimal]](), set[str]()
         for trade in trades:
             legs.setdefault(trade.instrument, {"buy": _ZERO, "sell": _ZERO})[trade.side] += trade.units
-            won = self._floating(trade)
+            won = self.floating(trade)
             if won is None:
                 won = _ZERO
                 if trade.magic != 0:  # nobody has to quote what is foreign
@@ -131,7 +131,8 @@ class Valuation:
             floating[trade.magic] = floating.get(trade.magic, _ZERO) + won
         return Worth(self.balance, equity, self._margin(legs), floating, tuple(sorted(unvalued)))
 
-    def _floating(self, trade: Trade) -> Decimal | None:
+    def floating(self, trade: Trade) -> Decimal | None:
+        """Return what an open trade would bring if it were closed now; None without a price or a rate."""
         quote = self.quote(trade.instrument, 0)
         rate = None if quote is None else self.rate(self.instruments[trade.instrument].quote)
         if quote is None or rate is None:

@@ -127,6 +127,11 @@ class Reading:
         )
         return [OutboxLine(*row) for row in rows]
 
+    def newest_ns(self) -> int:
+        """Return the time of the newest outbox row, of which one always stays; 0 = nothing was ever told."""
+        row = self._connection.execute("SELECT time_ns FROM outbox ORDER BY seq DESC LIMIT 1").fetchone()
+        return 0 if row is None else int(row[0])
+
     def outbox_last(self) -> int:
         """Return the highest sequence number ever given to an outbox row; 0 = none."""
         return int(self._connection.execute("SELECT MAX(seq) FROM outbox").fetchone()[0] or 0)

@@ -37,6 +37,11 @@ _ENTRIES = (
     Entry("restart", f"{_HERE}.control:restart", "Restart all processes of the fleet, or NAMES."),
     Entry("reload", f"{_HERE}.control:reload", "Read the configuration again and touch only what changed."),
     Entry("status", f"{_HERE}.status:status", "Show the processes of the fleet and its accounts."),
+    Entry(
+        "account",
+        f"{_HERE}.account:account",
+        "Show accounts: money, exposure, trades, breaks, and how the gateway gets on with its broker.",
+    ),
     Entry("logs", f"{_HERE}.logs:logs", "Show the log of the fleet, or of the process, account or instance NAME."),
     Entry("halt", f"{_HERE}.trading:halt", "Nothing but cancels: no opens, no exits by strategies."),
     Entry("reduce", f"{_HERE}.trading:reduce", "Exits only: strategies may close, nothing opens."),

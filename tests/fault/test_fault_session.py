@@ -111,6 +111,8 @@ def test_everything_that_is_asked_of_a_gateway_is_asked_of_a_session_in_the_work
     trades_on(fleet)
     pid = fleet.pid("worker-busy1")
     assert account_row(fleet)["proof"] == "holds"
+    row = fleet.json("account", "paper")
+    assert (row["source"], row["session"], row["online"]) == ("gateway", "worker", True)
     assert fleet.command("flatten", "account:paper", "--yes").returncode == 0
     wait_for(lambda: fleet.process("worker-busy1")["trading_state"] == "FLATTENING", "the state in the status")
     wait_for(lambda: not [row for row in fleet.history("trades") if row["state"] == "open"], "no open trade")
@@ -128,6 +130,8 @@ def test_everything_that_is_asked_of_a_gateway_is_asked_of_a_session_in_the_work
     assert fleet.pid("worker-busy1") != pid
     assert fleet.stop() == 0
     check_books(fleet)
+    row = fleet.json("account", "paper")
+    assert (row["source"], row["session"], row["note"]) == ("journal", "worker", "nothing runs for this account")
     assert "stopped-while-busy" not in {event["event"] for event in events(fleet, "worker-busy1")}
 
 

@@ -134,6 +134,22 @@ def test_status_json_keeps_its_promise(shared: Fleet) -> None:
     assert Decimal(str(account["equity"])) > 900_000
 
 
+def test_account_shows_what_its_gateway_knows_now(shared: Fleet) -> None:
+    [listed] = typed(shared, "atrader-manager account --json").json
+    row = typed(shared, "atrader-manager account paper --json").json
+    assert row.keys() == listed.keys()
+    assert (row["source"], row["online"], row["proof"], row["session"]) == ("gateway", True, "holds", "gateway")
+    assert row["age_s"] < 5
+    assert Decimal(row["balance"]) > 900_000
+    assert Decimal(row["equity"]) == Decimal(row["margin_used"]) + Decimal(row["margin_free"])
+    assert row["watermark"] > 0
+    text = typed(shared, "atrader-manager account paper").out
+    assert all(word in text for word in ("paper", "hedging", "USD", "online", "proof holds", "margin free"))
+    wrong = typed(shared, "atrader-manager account papre")
+    assert wrong.code == ExitCode.CONFIG
+    assert "did you mean 'paper'?" in wrong.err
+
+
 def test_status_for_people_shows_every_process_and_account(shared: Fleet) -> None:
     done = typed(shared, "atrader-manager status")
     assert done.code == ExitCode.OK

@@ -98,6 +98,14 @@ def test_a_directory_without_an_installation_is_named_with_what_to_do(tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_account_that_never_traded_says_so(made: Path) -> None:
+    [row] = type_command("atrader-manager account --json", cwd=made).json
+    assert (row["name"], row["source"]) == ("paper", None)
+    done = type_command("atrader-manager account", cwd=made)
+    assert done.code == ExitCode.OK
+    assert "nothing was ever traded on this account" in done.out
+
+
 @pytest.mark.parametrize("words", ["status --json", "stop eurusd-cross", "restart", "reload", "start paper"])
 def test_commands_that_need_the_fleet_say_that_it_does_not_run(made: Path, words: str) -> None:
     done = type_command(f"atrader-manager {words}", cwd=made, timeout_s=10)
