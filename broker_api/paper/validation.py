@@ -8,6 +8,7 @@ from typing import NamedTuple
 from atrader.configuration.account import AccountConfig
 from atrader.instruments import Instrument
 from broker_api.adapter import BrokerOrder, Modification
+from broker_api.order_form import are_precise, form_refusal
 from broker_api.paper.desk import Desk
 from broker_api.paper.margin_watch import MarginWatch
 from broker_api.paper.matching import is_refused_at_random
@@ -29,7 +30,7 @@ def order_refusal(
     """Check a new order; the first thing wrong wins."""
     if desk is None:
         return "unknown-instrument"
-    refusal = _form_refusal(order, desk.instrument, now_ns) or _position_refusal(order, config, state)
+    refusal = form_refusal(order, desk.instrument, now_ns) or _position_refusal(order, config, state)
     if refusal:
         return refusal
     if is_refused_at_random(config.paper, order.client_id):
@@ -66,22 +67,6 @@ def change_refusal(change: Modification, config: AccountConfig, state: BookState
     return _order_change_refusal(change, working, desks[working.order.instrument].instrument)
 
 
-def _form_refusal(order: BrokerOrder, instrument: Instrument, now_ns: int) -> str | None:
-    if order.units <= 0 or (order.units < instrument.min_units and order.close_broker_trade_id is None):
-        return "units-too-small"
-    if order.units % instrument.unit_step:
-        return "units-precision"
-    if order.units > instrument.max_units:
-        return "units-too-large"
-    if order.order_type != "market" and not order.price:
-        return "price-missing"
-    if not _are_precise(instrument, order.price, order.stop_loss, order.take_profit, order.trailing_distance):
-        return "price-precision"
-    if order.expires_ns is not None and order.expires_ns <= now_ns:
-        return "expiry-passed"
-    return None
-
-
 def _position_refusal(order: BrokerOrder, config: AccountConfig, state: BookState) -> str | None:
     if config.positions == "netting":
         if order.close_broker_trade_id is not None:
@@ -114,7 +99,7 @@ def _market_refusal(order: BrokerOrder, state: BookState, desk: Desk, funds: Fun
 
 
 def _ticket_change_refusal(change: Modification, ticket: Ticket, desk: Desk) -> str | None:
-    if not _are_precise(desk.instrument, change.stop_loss, change.take_profit, change.trailing_distance):
+    if not are_precise(desk.instrument, change.stop_loss, change.take_profit, change.trailing_distance):
         return "price-precision"
     if not desk.has_quote:
         return None
@@ -123,7 +108,7 @@ def _ticket_change_refusal(change: Modification, ticket: Ticket, desk: Desk) -> 
 
 def _order_change_refusal(change: Modification, working: WorkingOrder, instrument: Instrument) -> str | None:
     order = working.order
-    if not _are_precise(instrument, change.price, change.stop_loss, change.take_profit, change.trailing_distance):
+    if not are_precise(instrument, change.price, change.stop_loss, change.take_profit, change.trailing_distance):
         return "price-precision"
     if change.price and order.order_type == "market":
         return "price-not-changeable"
@@ -133,7 +118,3 @@ def _order_change_refusal(change: Modification, working: WorkingOrder, instrumen
     stop_loss = order.stop_loss if change.stop_loss is None else change.stop_loss
     take_profit = order.take_profit if change.take_profit is None else change.take_profit
     return wrong_side(order.side, stop_loss, take_profit, price)
-
-
-def _are_precise(instrument: Instrument, *prices: Decimal | None) -> bool:
-    return all(not price % instrument.price_tick for price in prices if price is not None)
