@@ -60,7 +60,15 @@ def _paper(account: AccountConfig, around: Surroundings) -> Adapter:
     return PaperAdapter(account, around.home, instruments, around.clock, installation.fleet.calendar_of)
 
 
-ADAPTERS: Mapping[str, Callable[[AccountConfig, Surroundings], Adapter]] = {"paper": _paper}
+def _oanda(account: AccountConfig, around: Surroundings) -> Adapter:
+    # httpx costs 50 ms at each start of a gateway: only where it is used.
+    from broker_api.oanda.adapter import OandaAdapter
+
+    instruments = around.installation.fleet.instruments
+    return OandaAdapter(account, instruments, around.clock, around.host_clock, around.budget, around.attribution)
+
+
+ADAPTERS: Mapping[str, Callable[[AccountConfig, Surroundings], Adapter]] = {"paper": _paper, "oanda": _oanda}
 """Makers of adapters by the name of the broker."""
 
 _ASK_NOBODY: Final = frozenset({"paper"})  # they fill from our own quotes: there is nothing to ration

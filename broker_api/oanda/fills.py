@@ -89,7 +89,7 @@ def _fill(
         commission=-_fees(item) if first else _ZERO,
         home_rate=_home_rate(item),
         profit=_profit(item, part),
-        magic=_magic(item, part, magics) if hedging or item.text("reason") == "MARKET_ORDER_TRADE_CLOSE" else None,
+        magic=magic_of(part.within("clientExtensions").text("tag")) if hedging else _closed_magic(item, magics),
     )
 
 
@@ -117,7 +117,9 @@ def _profit(item: Fields, part: Fields) -> Decimal | None:
     return part.amount("realizedPL")
 
 
-def _magic(item: Fields, part: Fields, magics: Mapping[str, int]) -> int | None:
-    told = part.within("clientExtensions").text("tag")
-    closed = part or next(item.each("tradesClosed"), item.within("tradeReduced"))
-    return magic_of(told) if told else magics.get(closed.text("tradeID"))
+def _closed_magic(item: Fields, magics: Mapping[str, int]) -> int | None:
+    """Return whose ticket a person closed: on a net position its tag is all that says so."""
+    if item.text("reason") != "MARKET_ORDER_TRADE_CLOSE":
+        return None
+    closed = next(item.each("tradesClosed"), item.within("tradeReduced"))
+    return magics.get(closed.text("tradeID"))

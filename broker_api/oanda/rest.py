@@ -39,6 +39,11 @@ class OandaRest:
         answer = await self._transport.request("GET", self._account + path, query)
         return body_of(answer, acting=False, what=f"GET {path or 'account'}")
 
+    async def accounts(self) -> dict[str, Any]:
+        """Return the accounts that the token may use."""
+        answer = await self._transport.request("GET", "/v3/accounts")
+        return body_of(answer, acting=False, what="GET accounts")
+
     async def act(self, method: str, path: str, body: dict[str, Any] | None, request_id: str) -> dict[str, Any]:
         """Change something of the account, once. Must not be repeated on `UnknownOutcome`.
 

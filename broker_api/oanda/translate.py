@@ -17,6 +17,7 @@ from broker_api.oanda.reasons import DUPLICATE_ORDER, EXPIRED, REPLACED, reason_
 
 _ENTRIES: Final = frozenset({"LIMIT_ORDER", "STOP_ORDER", "MARKET_IF_TOUCHED_ORDER"})
 _REJECT: Final = "_ORDER_REJECT"
+_REMEMBERED: Final = 20_000  # tickets; more than an account may hold at once
 
 
 class Translator:
@@ -36,7 +37,7 @@ class Translator:
         self._ids = ids
         self._hedging = hedging
         self._anonymous = anonymous
-        self._magics: dict[str, int] = {}  # of open tickets, as the broker carries them
+        self._magics: dict[str, int] = {}  # of tickets, as the broker carries them
         self._kinds: Mapping[str, Callable[[Fields, str | None], Sequence[AnyReport]]] = {
             "MARKET_ORDER": self._market_order,
             "ORDER_FILL": self._fill,
@@ -80,6 +81,8 @@ class Translator:
         magic = magic_of(tag)
         if magic is not None:
             self._magics[broker_trade_id] = magic
+            if len(self._magics) > _REMEMBERED:
+                del self._magics[next(iter(self._magics))]
 
     def _market_order(self, item: Fields, asked_by: str | None) -> Sequence[AnyReport]:
         """Learn whose it is: what became of it follows in the same batch."""
@@ -137,10 +140,7 @@ class Translator:
         opened = item.within("tradeOpened")
         if opened:
             self.know_ticket(opened.text("tradeID"), opened.within("clientExtensions").text("tag"))
-        reports = fills_of(item, owner, self._magics, hedging=self._hedging)
-        for closed in item.each("tradesClosed"):
-            self._magics.pop(closed.text("tradeID"), None)
-        return reports
+        return fills_of(item, owner, self._magics, hedging=self._hedging)
 
     def _done(self, item: Fields, asked_by: str | None) -> Sequence[AnyReport]:
         """Report a request as carried out, with the first of the transactions that it made."""

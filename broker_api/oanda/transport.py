@@ -45,7 +45,15 @@ class Answer(NamedTuple):
 
 
 class Transport(Protocol):
-    """All that the client of OANDA needs of the network; tests and other HTTP libraries may take its place."""
+    """All that the client of OANDA needs of the network; tests and other HTTP libraries may take its place.
+
+    Attributes
+    ----------
+    round_trip_s : float or None
+        Of the newest request that was answered, seconds.
+    """
+
+    round_trip_s: float | None
 
     async def request(
         self, method: str, path: str, query: Query = _NO_QUERY, body: bytes | None = None, *, request_id: str = ""
@@ -98,6 +106,8 @@ class HttpTransport:
 
     def __init__(self, settings: OandaSettings, clock: Clock) -> None:
         self._settings = settings
+        self._clock = clock
+        self.round_trip_s: float | None = None
         self._gate = ConnectionGate(settings.new_connections_per_s, clock, random.Random())
         self._token: str | None = None
         timeout = httpx.Timeout(
@@ -120,13 +130,17 @@ class HttpTransport:
             headers["Content-Type"] = "application/json"
         for _ in range(POOL_SIZE):
             sending = _Sending(self._gate)
+            begun_s = self._clock.monotonic_s()
             try:
-                return await self._exchange(method, path, query, body, headers, sending)
+                answer = await self._exchange(method, path, query, body, headers, sending)
             except (httpx.TimeoutException, TimeoutError) as error:
                 raise self._failure(error, method) from error
             except httpx.HTTPError as error:
                 if not (sending.is_kept and (method == "GET" or (body and sending.is_unsent))):
                     raise self._failure(error, method) from error
+            else:
+                self.round_trip_s = self._clock.monotonic_s() - begun_s
+                return answer
         raise BrokerUnavailable("OANDA: it closed every kept connection; nothing was sent")
 
     @asynccontextmanager

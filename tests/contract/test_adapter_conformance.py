@@ -228,7 +228,7 @@ async def test_a_sent_order_is_found_from_the_watermark_noted_before_it_and_not_
     order = await desk.send(desk.order("buy", 1000))
     found = await desk.adapter.find(order.client_id, before)
     assert found is not None
-    assert all(desk.reports[report.transaction_id] == report for report in found)
+    assert all(desk.knows(report) for report in found)
     after = (await desk.adapter.snapshot()).watermark
     assert await desk.adapter.find(order.client_id, after) is None
 
@@ -253,7 +253,17 @@ async def test_a_second_order_with_a_working_client_id_is_refused_and_the_first_
     await desk.until(lambda: desk.units_of(order.client_id) == 1000)
 
 
-@scenario()
+@scenario(reuses_ids=False)
+async def test_a_client_id_of_an_open_trade_is_refused_and_free_again_when_the_trade_is_closed(desk: Desk) -> None:
+    opened = await desk.filled("buy", 1000)
+    again = desk.order("buy", 1000).model_copy(update={"client_id": opened.client_id})
+    assert await desk.refused(desk.adapter.submit(again)) == "duplicate-client-id"
+    await desk.filled("sell", 1000, close_broker_trade_id=opened.broker_trade_id)
+    await desk.send(again)
+    assert desk.units_of(again.client_id) == 2000
+
+
+@scenario(reuses_ids=True)
 async def test_a_client_id_protects_from_nothing_once_its_order_has_ended(desk: Desk) -> None:
     """Venues keep ids unique among working orders only: exactly-once is the gateway's work, not the broker's."""
     order = await desk.send(desk.order("buy", 1000))
@@ -288,8 +298,8 @@ async def test_a_new_adapter_object_over_the_same_venue_goes_on_where_the_old_on
     await desk.prices("1.09880", "1.09890")
     await desk.until(lambda: desk.units_of(working.client_id) == 500)
     later = list(await desk.adapter.reports_since(before.watermark))
-    assert [report.transaction_id for report in later] == sorted(
-        number for number in desk.reports if number > before.watermark
+    assert sorted({report.transaction_id for report in later}) == sorted(
+        number for number in desk.numbers() if number > before.watermark
     )
 
 
@@ -303,6 +313,7 @@ async def test_stops_trail_and_fire_once_however_often_the_adapter_starts_anew(d
     await desk.prices("1.10200", "1.10210")
     await desk.crash()
     await desk.prices("1.10100", "1.10110")
+    await desk.until(lambda: bool(desk.fills_of(None)))
     assert [fill.reason for fill in desk.fills_of(None)] == ["trailing-stop"]
 
 

@@ -27,6 +27,7 @@ from broker_api.adapter import (
     OrderReport,
     SwapReport,
 )
+from tests.support.oanda import OandaBench
 from tests.support.paper import PaperBench
 
 DEADLINE_S = 10.0
@@ -59,6 +60,7 @@ class AdapterBench(ABC):
 
 
 AdapterBench.register(PaperBench)
+AdapterBench.register(OandaBench)
 
 
 @dataclass(frozen=True)
@@ -68,11 +70,18 @@ class Entry:
     make: Callable[[Path], Any]
     hedging: bool
     native_protection: bool
+    reuses_ids: bool = True  # takes a client id again while the trade of its first order is open
 
 
 BENCHES: dict[str, Entry] = {
     "paper-hedging": Entry(lambda path: PaperBench(path, positions="hedging"), hedging=True, native_protection=True),
     "paper-netting": Entry(lambda path: PaperBench(path, positions="netting"), hedging=False, native_protection=False),
+    "oanda-hedging": Entry(
+        lambda path: OandaBench(path, positions="hedging"), hedging=True, native_protection=True, reuses_ids=False
+    ),
+    "oanda-netting": Entry(
+        lambda path: OandaBench(path, positions="netting"), hedging=False, native_protection=False, reuses_ids=False
+    ),
 }
 
 
@@ -96,7 +105,7 @@ class Desk:
 
     def __init__(self, bench: AdapterBench) -> None:
         self.bench = bench
-        self.reports: dict[int, AnyReport] = {}
+        self.reports: dict[tuple[int, str], AnyReport] = {}
         self._stream: asyncio.Task[None] | None = None
         self._number = 0
 
@@ -112,6 +121,7 @@ class Desk:
     async def crash(self) -> None:
         await self._silence()
         await self.bench.crash()
+        self.note(await self.adapter.reports_since(max(self.numbers(), default=0)))  # as the gateway does
         self._listen()
 
     async def close(self) -> None:
@@ -160,10 +170,17 @@ class Desk:
 
     def note(self, reports: Sequence[AnyReport]) -> None:
         numbers = [report.transaction_id for report in reports]
-        assert numbers == sorted(set(numbers)), "transaction ids must grow strictly"
+        assert numbers == sorted(numbers), "transaction ids must not fall"
         for report in reports:
-            known = self.reports.setdefault(report.transaction_id, report)
-            assert known == report, "one transaction id tells two stories"
+            known = self.reports.setdefault(_name_of(report), report)
+            assert known == report, "one transaction tells two stories"
+
+    def knows(self, report: AnyReport) -> bool:
+        return self.reports.get(_name_of(report)) == report
+
+    def numbers(self) -> list[int]:
+        """Return the ids of all transactions heard of, in order."""
+        return sorted({number for number, _ in self.reports})
 
     def fills_of(self, client_id: str | None) -> list[FillReport]:
         return [item for item in self._sorted() if isinstance(item, FillReport) and item.client_id == client_id]
@@ -198,7 +215,7 @@ class Desk:
                 await asyncio.sleep(0.005)
 
     def _sorted(self) -> list[AnyReport]:
-        return [self.reports[number] for number in sorted(self.reports)]
+        return [self.reports[name] for name in sorted(self.reports, key=lambda name: name[0])]
 
     def _listen(self) -> None:
         async def listen() -> None:
@@ -216,13 +233,15 @@ class Desk:
 
 
 def scenario(
-    *, hedging: bool | None = None, native_protection: bool | None = None
+    *, hedging: bool | None = None, native_protection: bool | None = None, reuses_ids: bool | None = None
 ) -> Callable[[Callable[[Desk], Coroutine[Any, Any, None]]], Any]:
     """Make a test of a coroutine over all adapters that can what it needs; before it ends, the books must agree."""
     names = [
         name
         for name, entry in BENCHES.items()
-        if hedging in (None, entry.hedging) and native_protection in (None, entry.native_protection)
+        if hedging in (None, entry.hedging)
+        and native_protection in (None, entry.native_protection)
+        and reuses_ids in (None, entry.reuses_ids)
     ]
 
     def decorate(play: Callable[[Desk], Coroutine[Any, Any, None]]) -> Any:
@@ -248,12 +267,21 @@ async def _run(bench: Any, play: Callable[[Desk], Coroutine[Any, Any, None]]) ->
         await desk.close()
 
 
+def _name_of(report: AnyReport) -> tuple[int, str]:
+    """Tell the reports of one transaction apart."""
+    if isinstance(report, FillReport):
+        return report.transaction_id, f"fill {report.fill_id}"
+    if isinstance(report, SwapReport):
+        return report.transaction_id, f"swap {report.part}"
+    return report.transaction_id, f"order {report.client_id}" if isinstance(report, OrderReport) else "notice"
+
+
 async def _books_agree(desk: Desk) -> None:
     """Check that everything told adds up to what the snapshot shows, and that nothing was kept back."""
     desk.note(await desk.adapter.reports_since(0))
     snapshot = await desk.adapter.snapshot()
     assert dict(snapshot.net_units) == desk.net_of_fills()
-    assert snapshot.watermark >= max(desk.reports, default=0)
+    assert snapshot.watermark >= max(desk.numbers(), default=0)
     fill_ids = [item.fill_id for item in desk.reports.values() if isinstance(item, FillReport)]
     assert len(fill_ids) == len(set(fill_ids))
     if desk.adapter.capabilities.hedging:
