@@ -22,6 +22,7 @@ from data_layer.archive import HistoryView
 from data_layer.bars import BarLibrary, coverage_of
 from data_layer.client import DataClient
 from data_layer.disk_guard import DiskGuard
+from data_layer.feeds.replay_position import market_time_ns
 from data_layer.store import MarketReader, MarketStore
 from data_layer.store.places import StorePlace, data_layer_runs, place_of
 from data_layer.tick_pages import QuotePage, tick_pages
@@ -238,15 +239,16 @@ class _RunningHistory:
 
 
 class _StoredHistory:
-    def __init__(self, place: StorePlace, archive: Path) -> None:
+    def __init__(self, place: StorePlace, archive: Path, now_ns: int) -> None:
         self._place = place
         self._archive = archive
+        self._now_ns = now_ns
 
     def query(self, query: QueryHistory) -> list[dict[str, Any]]:
         return self._read(lambda view: view.query(query))
 
     def statistics(self, request: GetStatistics) -> list[dict[str, Any]]:
-        return self._read(lambda view: view.statistics(request, _clock.now_ns()))
+        return self._read(lambda view: view.statistics(request, self._now_ns))
 
     def _read(self, work: Callable[[HistoryView], list[dict[str, Any]]]) -> list[dict[str, Any]]:
         try:
@@ -301,4 +303,7 @@ def open_history(home: Home) -> Iterator[HistorySource]:
         with DataClient(home) as client:
             yield _RunningHistory(client)
     else:
-        yield _StoredHistory(place_of(home, load_fleet(home.root).data, _PATIENCE_S), home.archive)
+        fleet = load_fleet(home.root)
+        # The trades of a replay belong to its market's time, which ended with it.
+        market_ns = market_time_ns(home.replay_position) if fleet.market.feed == "replay" else None
+        yield _StoredHistory(place_of(home, fleet.data, _PATIENCE_S), home.archive, market_ns or _clock.now_ns())

@@ -55,6 +55,11 @@ class Home:
         return self.data / "outbox" / f"worker-{instance}.jsonl"
 
     @property
+    def replay_position(self) -> Path:
+        """How far a replay is."""
+        return self.data / "replay.position"
+
+    @property
     def market_store(self) -> Path:
         """Bars and ticks."""
         return self.data / "market.db"

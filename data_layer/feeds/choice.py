@@ -33,5 +33,5 @@ def make_feed(installation: Installation) -> Feed | None:
     workers = sorted(worker_name(instance.name) for instance in installation.instances.values() if instance.enabled)
     replay = market.replay
     plan = "|".join((replay.source, replay.timeframe, str(replay.start), str(replay.end), *market.instruments))
-    position = ReplayPosition(Home(Path(installation.home)).data / "replay.position", plan)
+    position = ReplayPosition(Home(Path(installation.home)).replay_position, plan)
     return ReplayFeed(replay, market.instruments, gateways, workers, position, SystemClock())

@@ -130,7 +130,7 @@ class ReplayFeed:
                 sink.ticks(step.ticks)
                 sink.complete_bars(step.bars)
                 sink.advance_clock(step.market_ns)
-            self._position.done(number + 1)
+            self._position.done(number + 1, step.market_ns)
         sink.progress("finished", total, total)
 
     async def _step_together(self, sink: MarketSink, number: int, step: Step) -> None:

@@ -5,8 +5,20 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Final
 
 from atrader.errors import StoreError
+
+_WIDTH: Final = 20
+
+
+def market_time_ns(path: Path) -> int | None:
+    """Return the market's time at the last step of a replay, UTC ns; None when nothing is known of one."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError:
+        return None
+    return (int(lines[2]) or None) if len(lines) > 2 else None
 
 
 class ReplayPosition:
@@ -22,8 +34,6 @@ class ReplayPosition:
     plan : str
         What is replayed; a position of another plan does not count.
     """
-
-    _WIDTH = 20
 
     def __init__(self, path: Path, plan: str) -> None:
         self._path = path
@@ -41,10 +51,10 @@ class ReplayPosition:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         head = json.dumps({"plan": self._plan}).encode() + b"\n"
         self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
-        kept = os.read(self._file, len(head) + self._WIDTH + 4096)
+        kept = os.read(self._file, len(head) + _WIDTH + 4096)
         self._offset = len(head)
         if not kept:
-            os.pwrite(self._file, head + b"0".rjust(self._WIDTH) + b"\n", 0)
+            os.pwrite(self._file, head + _numbers(0, 0), 0)
             return 0
         if not kept.startswith(head):
             self.close()
@@ -52,15 +62,19 @@ class ReplayPosition:
                 f"{self._path} is the position of another replay: use a fresh directory for each replay "
                 "('atrader-manager init DIR --template replay'), or restore the settings of [market]"
             )
-        return int(kept[len(head) : len(head) + self._WIDTH])
+        return int(kept[len(head) : len(head) + _WIDTH])
 
-    def done(self, steps: int) -> None:
-        """Note that so many steps are done."""
+    def done(self, steps: int, market_ns: int) -> None:
+        """Note that so many steps are done, and which time the market has then (UTC ns)."""
         assert self._file is not None
-        os.pwrite(self._file, str(steps).encode().rjust(self._WIDTH), self._offset)
+        os.pwrite(self._file, _numbers(steps, market_ns), self._offset)
 
     def close(self) -> None:
         """Close the file."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+def _numbers(steps: int, market_ns: int) -> bytes:
+    return b"".join(str(number).encode().rjust(_WIDTH) + b"\n" for number in (steps, market_ns))

@@ -19,6 +19,7 @@ from manager.commands.periods import end_option, period_ns, start_option
 @click.option("--zone", help="Whose clock times show, e.g. Europe/Madrid; default: UTC.")
 @click.option("--instance", help="History only: of this strategy instance.")
 @click.option("--account", help="History only: of this account.")
+@click.option("--archived", is_flag=True, help="History only: what was archived too.")
 @click.option("--format", "format_", type=click.Choice(["csv", "parquet", "feather"]), help="Default: by the name.")
 @click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="File; default: standard output.")
 @click.option("--force", is_flag=True, help="Replace a file that exists.")
@@ -32,6 +33,7 @@ def export(
     zone: str | None,
     instance: str | None,
     account: str | None,
+    archived: bool,
     format_: Literal["csv", "parquet", "feather"] | None,
     out: Path | None,
     force: bool,
@@ -44,5 +46,5 @@ def export(
     from manager.commands.data_export_work import Wish, run_export  # numpy: not for --help and completion
 
     start_ns, end_ns = period_ns(start, end)
-    wish = Wish(what, timeframe, start_ns, end_ns, zone, instance, account, format_, out, force)
+    wish = Wish(what, timeframe, start_ns, end_ns, zone, instance, account, archived, format_, out, force)
     run_export(home_of(directory), wish)

@@ -41,6 +41,7 @@ class Wish:
     zone: str | None
     instance: str | None
     account: str | None
+    archived: bool
     format: FileFormat | None
     out: Path | None
     force: bool
@@ -55,6 +56,8 @@ def run_export(home: Home, wish: Wish) -> None:
         When the wish is wrong, or the file exists and may not be replaced.
     """
     kind = wish.format or _format_of(wish.out)
+    if wish.what not in KEYS and (wish.instance or wish.account or wish.archived):
+        raise ConfigError(f"--instance, --account and --archived are for history, and {wish.what} is no table of it")
     clock = None if wish.zone is None else LocalClock.parse(wish.zone)
     fleet = FleetConfig() if wish.what in KEYS else load_installation(home.root).fleet
     name = wish.what if wish.what in KEYS else known_instrument(wish.what, fleet.instruments).symbol
@@ -68,6 +71,7 @@ def run_export(home: Home, wish: Wish) -> None:
                 account=wish.account,
                 start_ns=wish.start_ns,
                 end_ns=wish.end_ns,
+                archived=wish.archived,
             )
             with open_history(home) as source:
                 count = write_history(source.query(query), KEYS[wish.what], target)
