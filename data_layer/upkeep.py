@@ -121,12 +121,11 @@ class Upkeep:
         failed = ""
         while True:
             try:
-                self._runner.start("archive", Options())
-                moved = (await self._runner.finish())["moved"]
+                moved = (await self._runner.do("archive", Options()))["moved"]
                 if any(moved.values()):
                     self._log.info("archived", **moved)
                 failed = ""
-            except AtraderError as error:  # another operation works, no room, no pyarrow: tried again next time
+            except AtraderError as error:  # no room, no pyarrow: tried again next time
                 if error.message != failed:
                     self.alert("archive-failed", error.message)
                 failed = error.message

@@ -101,12 +101,20 @@ class JobBook:
         return [*sorted(self._open.values(), key=_order), *self._ended]
 
     def add(self, job: Job) -> Job:
-        """Take a job, unless one that is open does the same at least as soon; return the one that will do it."""
+        """Take a job, unless one that is open does the same at least as soon; return the one that will do it.
+
+        What a person asked for is a job of its own beside those that are found again after a restart, since only it is
+        kept on disk: what another one has fetched by its turn is not fetched again.
+        """
         for other in self._open.values():
             same = (other.instrument, other.timeframe, other.source) == (job.instrument, job.timeframe, job.source)
             covers = other.start_ns <= job.start_ns and job.end_ns <= other.left_ns
             if other.id == job.id or (
-                same and covers and other.priority <= job.priority and (other.replace or not job.replace)
+                same
+                and covers
+                and other.priority <= job.priority
+                and (other.replace or not job.replace)
+                and (other.priority is Priority.REQUESTED or job.priority is not Priority.REQUESTED)
             ):
                 return other
         self._count += 1

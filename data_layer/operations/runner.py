@@ -96,8 +96,11 @@ class Runner:
             id=number, name=self._name, is_done=is_done, done=done, total=total, doing=doing, result=result
         )
 
-    async def finish(self) -> dict[str, Any]:
-        """Wait for the operation that was started last; return its result or raise what it raised."""
+    async def do(self, name: OperationName, options: Options) -> dict[str, Any]:
+        """Begin as soon as nothing else works, and wait; return the result or raise what it raised."""
+        while self._future is not None and not self._future.done():
+            await asyncio.wait({asyncio.wrap_future(self._future)})
+        self.start(name, options)
         assert self._future is not None
         return await asyncio.wrap_future(self._future)
 

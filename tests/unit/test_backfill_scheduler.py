@@ -333,6 +333,17 @@ def test_a_request_of_a_person_goes_on_after_a_restart(store: MarketStore) -> No
         store.put_bars("EUR/USD", "1m", "live", market_bars(FX, "2024-03-08T18:00Z", "2024-03-11T02:00Z", seed=3))
 
 
+def test_a_request_of_a_person_is_kept_although_a_starting_worker_asked_for_the_same_bars(store: MarketStore) -> None:
+    bench = Bench(store, MemorySource(EUR_USD=BARS))
+    bench.request(Priority.WARM_UP)
+    asked = bench.request(Priority.REQUESTED, start=START + 60 * MINUTE)
+    bench.runner.run(bench.scheduler.keep(asked))
+    assert [one.start_ns for one in store.backfills()] == [START + 60 * MINUTE]
+    bench.work()
+    assert (asked.state, asked.pages) == ("done", 0), "the more urgent job fetched them all"
+    assert store.backfills() == []
+
+
 def test_a_person_may_name_the_source(store: MarketStore) -> None:
     one, other = MemorySource("one", EUR_USD=BARS), MemorySource("other", EUR_USD=BARS)
     bench = Bench(store, one, other)
