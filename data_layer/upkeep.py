@@ -17,7 +17,7 @@ from atrader.runtime.outbox_file import OutboxFile
 from atrader.timeframes import Timeframe
 from atrader.wire import Request
 from data_layer.archive import limits_of
-from data_layer.backfill.jobs import Priority
+from data_layer.backfill.jobs import Job, Priority
 from data_layer.backfill.scheduler import Scheduler
 from data_layer.history_writer import HistoryWriter
 from data_layer.open_stores import OpenStores
@@ -62,6 +62,7 @@ class Upkeep:
         self._clock = clock
         self._log = log
         self._news = asyncio.Event()
+        self._damaged: dict[Damage, Job | None] = {}  # what was told, and who fetches it again
         loop = asyncio.get_running_loop()
 
         def found(damage: Damage) -> None:
@@ -100,11 +101,16 @@ class Upkeep:
 
     def _found(self, damage: Damage) -> None:
         """Report damaged rows, and fetch bars again where somebody serves them: they take the place of the damage."""
+        key = damage._replace(reason="")
+        job = self._damaged.get(key)
+        if key in self._damaged and (job is None or job.is_open):
+            return  # another reader came across it as well
+        self._damaged[key] = None
         text = sentence_of(damage)
         if self._scheduler is not None and damage.timeframe != "ticks":
             timeframe = Timeframe.parse(damage.timeframe)
             try:
-                self._scheduler.request(
+                self._damaged[key] = self._scheduler.request(
                     damage.instrument,
                     timeframe,
                     damage.first_ns,

@@ -167,19 +167,25 @@ class ColumnTable:
         db.execute(f"DELETE FROM {self._tail} WHERE series=?", (series,))
         self._insert_chunks(db, series, columns)
 
-    def replace(self, db: Database, series: int, start_ns: int, end_ns: int, columns: Columns) -> None:
+    def replace(self, db: Database, series: int, start_ns: int, end_ns: int, columns: Columns) -> list[BadChunk]:
         """Put rows in place of all with ``start_ns <= time < end_ns``, inside a transaction.
 
         Parameters
         ----------
         columns : Columns
             Rows of that time, in its order.
+
+        Returns
+        -------
+        list of BadChunk
+            Damaged chunks that are gone now, with rows of other times too.
         """
         where = f"FROM {self._chunks} WHERE series=? AND t1>=? AND t0<?"
         limits = (series, self._start_of_short_chunk(db, series, start_ns), end_ns)
         rows = int(db.execute(f"SELECT coalesce(sum(n), 0) {where}", limits).fetchone()[0])
         room = block(len(self._names), rows)
-        rows = self._read_into(db, where, limits, room)
+        bad: list[BadChunk] = []
+        rows = self._read_into(db, where, limits, room, bad)
         old = columns_of(room[:, :rows], self._integers)
         db.execute(f"DELETE {where}", limits)
         # What the tail has up to the last new row becomes part of the chunks: the tail stays the latest.
@@ -190,6 +196,7 @@ class ColumnTable:
             parts = ((before[:first], new, before[last:]) for new, before in zip(columns, old, strict=True))
             columns = tuple(map(np.concatenate, parts))
         self._insert_chunks(db, series, columns)
+        return bad
 
     def _start_of_short_chunk(self, db: Database, series: int, start_ns: int) -> int:
         """Return where to begin so that the chunk before, if it is short, is filled up; many small imports add up."""
@@ -219,9 +226,16 @@ class ColumnTable:
         """Delete chunks, inside a transaction."""
         db.executemany(f"DELETE FROM {self._chunks} WHERE id=?", ((chunk.id,) for chunk in chunks))
 
-    def _read_into(self, db: Database, where: str, limits: Sequence[int], room: NDArray[np.int64]) -> int:
-        """Fill a block from the start with the rows of chunks; return how many rows there are."""
-        bad: list[BadChunk] = []
+    def _read_into(
+        self,
+        db: Database,
+        where: str,
+        limits: Sequence[int],
+        room: NDArray[np.int64],
+        lost: list[BadChunk] | None = None,
+    ) -> int:
+        """Fill a block from the start with the rows of chunks; return how many. Damaged ones are told, also in `lost`."""
+        bad: list[BadChunk] = [] if lost is None else lost
         place = 0
         for chunk, crc32, data in self._stream(db, where, limits, bad):
             place += self._unpack(chunk, crc32, data, room, place, bad)

@@ -153,7 +153,8 @@ class SqlMarketStore(SqlMarketReader):
         first_ns, end_ns = int(bars.open_time_ns[0]), int(bars.open_time_ns[-1]) + 1
         merge = merged(Bars(*self._bars.read(self._db, number, first_ns, end_ns)), bars, bar_ns, keep=keep)
         if merge.stored.changed is not None:
-            self._bars.replace(self._db, number, first_ns, end_ns, merge.bars.columns)
+            for chunk in self._bars.replace(self._db, number, first_ns, end_ns, merge.bars.columns):
+                self._records.forget_answers(self._db, number, chunk.first_ns, chunk.last_ns + 1)  # the rest is a gap
         self._records.revise(self._db, number, Revision(self._clock.now_ns(), source, merge.replaced))
         for start_ns, stop_ns in merge.taken:
             self._origins.paint(self._db, number, TimeRange(start_ns, stop_ns, source))
