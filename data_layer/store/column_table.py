@@ -234,7 +234,7 @@ class ColumnTable:
         room: NDArray[np.int64],
         lost: list[BadChunk] | None = None,
     ) -> int:
-        """Fill a block from the start with the rows of chunks; return how many. Damaged ones are told, also in `lost`."""
+        """Fill a block from the start with the rows of chunks; return how many. `lost` gets the damaged ones."""
         bad: list[BadChunk] = [] if lost is None else lost
         place = 0
         for chunk, crc32, data in self._stream(db, where, limits, bad):
