@@ -38,7 +38,14 @@ def fills_of(item: Fields, owner: str | None, magics: Mapping[str, int], *, hedg
         Magic numbers of tickets, as the broker carries them.
     hedging : bool
         Report each ticket apart; financing paid on closing comes before the close of its ticket.
+
+    Returns
+    -------
+    list of report
+        Empty when the transaction does not say what was executed: nothing is guessed.
     """
+    if not _is_readable(item):
+        return []
     parts = [*_tickets(item)] if hedging else []
     reports: list[AnyReport] = []
     for part in parts:
@@ -49,6 +56,11 @@ def fills_of(item: Fields, owner: str | None, magics: Mapping[str, int], *, hedg
     for number, part in enumerate(parts or [Fields({})]):
         reports.append(_fill(item, part, owner, magics, hedging, whole=len(parts) < 2, first=number == 0))
     return reports
+
+
+def _is_readable(item: Fields) -> bool:
+    price = item.amount("fullVWAP") or item.amount("price")
+    return bool(item.text("instrument") and item.amount("units") and price)
 
 
 def _tickets(item: Fields) -> Iterator[Fields]:

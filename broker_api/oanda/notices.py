@@ -20,6 +20,8 @@ _TEXTS: Final[Mapping[str, str]] = {
 
 def notice_text(item: Fields) -> str:
     """Return what to tell; empty when nobody needs to know."""
+    if item.text("type") == "ORDER_FILL":
+        return f"fill {item.text('id')} does not say what was executed: compare the account with the broker's"
     template = _TEXTS.get(item.text("type"), "")
     return template.format_map(_Told(item)) if template else ""
 

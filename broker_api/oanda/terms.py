@@ -83,7 +83,7 @@ def _instrument(item: Fields, account_margin_frac: Decimal) -> Instrument | None
             max_units=item.amount("maximumOrderUnits") or _UNLIMITED,
             margin_rate_frac=min(margin, Decimal(1)) or Decimal(1),
         )
-    except (ValidationError, ValueError):
+    except (ValidationError, ValueError, ArithmeticError):
         return None
 
 
