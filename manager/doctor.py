@@ -9,29 +9,35 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal, NamedTuple
 
+from atrader.clock import SystemClock
 from atrader.configuration.home import Home
 from atrader.configuration.loader import load_installation
 from atrader.errors import AtraderError
+from manager.doctor_accounts import examine_accounts
+from manager.doctor_secrets import examine_secrets
+from manager.finding import Finding
 from manager.lock import owner_of
 
 _WAL_RESET_FIXED = (3, 51, 3)
 _FREE_BYTES = 1_000_000_000
 _OPEN_FILES = 1024
+_RESTORE = "restore it from a backup before you start"
 
 
-class Finding(NamedTuple):
-    """One thing that was looked at."""
+def examine(home: Home, *, ask_brokers: bool) -> list[Finding]:
+    """Look at everything; an examination that fails is a finding itself.
 
-    level: Literal["ok", "warning", "error"]
-    what: str
-    text: str
-
-
-def examine(home: Home) -> list[Finding]:
-    """Look at everything; an examination that fails is a finding itself."""
-    return [finding for look in _EXAMINATIONS for finding in look(home)]
+    With ``ask_brokers`` the brokers of all enabled accounts are asked as well, which may take 30 s.
+    """
+    found = [finding for look in _EXAMINATIONS for finding in look(home)]
+    try:
+        installation = load_installation(home.root)
+    except AtraderError as error:
+        return [*found, Finding("error", "configuration", str(error), "'atrader-manager check' names file and key")]
+    text = f"accounts: {len(installation.accounts)}, instances: {len(installation.instances)}"
+    found += [Finding("ok", "configuration", text), *examine_secrets(installation)]
+    return [*found, *examine_accounts(installation, SystemClock())] if ask_brokers else found
 
 
 def _python(home: Home) -> Iterator[Finding]:
@@ -40,11 +46,9 @@ def _python(home: Home) -> Iterator[Finding]:
 
 def _sqlite(home: Home) -> Iterator[Finding]:
     if sqlite3.sqlite_version_info < _WAL_RESET_FIXED:
-        text = (
-            f"{sqlite3.sqlite_version} has the WAL-reset defect fixed in 3.51.3; atrader avoids it by one writing "
-            "connection per file: do not open its databases for writing with other tools while it runs"
-        )
-        yield Finding("warning", "sqlite", text)
+        text = f"{sqlite3.sqlite_version} has the WAL-reset defect fixed in 3.51.3; one writer per file avoids it"
+        remedy = "do not open the databases for writing with other tools while the fleet runs"
+        yield Finding("warning", "sqlite", text, remedy)
     else:
         yield Finding("ok", "sqlite", sqlite3.sqlite_version)
 
@@ -56,7 +60,7 @@ def _clock(home: Home) -> Iterator[Finding]:
     state = ctypes.CDLL(None, use_errno=True).ntp_adjtime
     buffer = ctypes.create_string_buffer(512)  # struct timex is 208 bytes; zeroed = read only
     if state(buffer) == 5:  # TIME_ERROR: unsynchronised
-        yield Finding("warning", "clock", "not synchronised: run an NTP client, brokers refuse orders of a wrong clock")
+        yield Finding("warning", "clock", "not synchronised; prices would seem too old", "run an NTP client")
     else:
         yield Finding("ok", "clock", "kept right by the kernel's NTP discipline")
 
@@ -64,33 +68,26 @@ def _clock(home: Home) -> Iterator[Finding]:
 def _disk(home: Home) -> Iterator[Finding]:
     place = home.data if home.data.exists() else home.root if home.root.exists() else Path("/")
     free = shutil.disk_usage(place).free
-    level: Literal["ok", "error"] = "ok" if free > _FREE_BYTES else "error"
-    yield Finding(level, "disk", f"{free / 1e9:.1f} GB free at {place}")
+    text = f"{free / 1e9:.1f} GB free at {place}"
+    if free > _FREE_BYTES:
+        yield Finding("ok", "disk", text)
+    else:
+        yield Finding("error", "disk", text, "make room: the journals need it before anything is sent")
 
 
 def _open_files(home: Home) -> Iterator[Finding]:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < _OPEN_FILES:
-        yield Finding("warning", "open files", f"limit {soft} (hard {hard}): raise it with 'ulimit -n 4096'")
+        yield Finding("warning", "open files", f"limit {soft} (hard {hard})", "raise it with 'ulimit -n 4096'")
     else:
         yield Finding("ok", "open files", f"limit {soft}")
-
-
-def _configuration(home: Home) -> Iterator[Finding]:
-    try:
-        installation = load_installation(home.root)
-    except AtraderError as error:
-        yield Finding("error", "configuration", str(error))
-        return
-    text = f"accounts: {len(installation.accounts)}, instances: {len(installation.instances)}"
-    yield Finding("ok", "configuration", text)
 
 
 def _run_directory(home: Home) -> Iterator[Finding]:
     if not home.run.exists():
         yield Finding("ok", "run directory", "not there yet; 'start' makes it")
     elif home.run.stat().st_mode & 0o077:
-        yield Finding("error", "run directory", f"{home.run} is open to others: chmod 700 {home.run}")
+        yield Finding("error", "run directory", f"{home.run} is open to others", f"chmod 700 {home.run}")
     else:
         yield Finding("ok", "run directory", f"{home.run}, mode 0700")
 
@@ -104,7 +101,7 @@ def _databases(home: Home) -> Iterator[Finding]:
     for path in sorted(home.data.glob("**/*.db")):
         name = str(path.relative_to(home.root))
         if not os.access(path, os.R_OK | os.W_OK):
-            yield Finding("error", name, "cannot be read and written by this user")
+            yield Finding("error", name, "cannot be read and written by this user", "chown it to who runs the fleet")
             continue
         try:
             connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
@@ -113,12 +110,12 @@ def _databases(home: Home) -> Iterator[Finding]:
             finally:
                 connection.close()
         except sqlite3.Error as error:
-            yield Finding("error", name, f"cannot be read: {error}")
+            yield Finding("error", name, f"cannot be read: {error}", _RESTORE)
             continue
         if answer == "ok":
             yield Finding("ok", name, f"sound, {path.stat().st_size / 1e6:.2f} MB")
         else:
-            yield Finding("error", name, f"damaged: {answer}; restore it from a backup before you start")
+            yield Finding("error", name, f"damaged: {answer}", _RESTORE)
 
 
 _EXAMINATIONS: tuple[Callable[[Home], Iterator[Finding]], ...] = (
@@ -127,7 +124,6 @@ _EXAMINATIONS: tuple[Callable[[Home], Iterator[Finding]], ...] = (
     _clock,
     _disk,
     _open_files,
-    _configuration,
     _run_directory,
     _manager,
     _databases,

@@ -28,8 +28,8 @@ _ENTRIES = (
     Entry("keys", f"{_HERE}.keys:keys", "Make the CURVE keys that tcp endpoints need, in etc/keys (mode 0600)."),
     Entry(
         "doctor",
-        f"{_HERE}.setting_up:doctor",
-        "Check the machine and the installation: clock, disk, limits, libraries, files, journals.",
+        f"{_HERE}.doctor:doctor",
+        "Check machine, installation and accounts: clock, disk, files, secrets, what brokers say; sends no order.",
     ),
     Entry("completion", f"{_HERE}.completion:completion", "Print the completion script of a shell."),
     Entry("start", f"{_HERE}.control:start", "Start the fleet in the foreground, or NAMES of a running fleet."),

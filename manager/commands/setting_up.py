@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Literal
 
 import click
 
-from atrader.configuration.home import Home
 from atrader.configuration.loader import load_installation
 from atrader.configuration.templates import write_template
 from atrader.errors import ConfigError
-from atrader.exit_codes import ExitCode
 from manager.commands.installed import home_of
 from manager.commands.output import json_option, print_json
 from manager.commands.tables import Column, print_rows
@@ -95,22 +92,3 @@ def check(directory: Path, as_json: bool) -> None:
         return
     print_rows(_CHECKED, rows, empty="no strategy instance is configured")
     click.echo(f"configuration of {home.root} is fine; accounts: {len(installation.accounts)}, instances: {len(rows)}")
-
-
-@click.command()
-@json_option
-@click.pass_obj
-def doctor(directory: Path, as_json: bool) -> None:
-    """Check the machine and the installation: clock, disk, limits, libraries, files, journals."""
-    from manager.doctor import examine
-
-    home = Home(directory.resolve())
-    findings = examine(home)
-    if as_json:
-        print_json([finding._asdict() for finding in findings])
-    else:
-        for finding in findings:
-            colour = {"ok": "green", "warning": "yellow", "error": "red"}[finding.level]
-            click.echo(f"{click.style(f'{finding.level:<8}', fg=colour)}{finding.what}: {finding.text}")
-    if any(finding.level == "error" for finding in findings):
-        sys.exit(int(ExitCode.FAILURE))

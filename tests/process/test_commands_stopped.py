@@ -260,6 +260,10 @@ def test_doctor_looks_at_machine_and_installation(home: Path) -> None:
     looked_at = {finding["what"]: finding["level"] for finding in findings}
     assert looked_at.keys() >= {"python", "sqlite", "clock", "disk", "configuration", "run directory", "manager"}
     assert looked_at["configuration"] == "ok"
+    assert looked_at["account paper: login"] == "ok"
+    assert all(finding["remedy"] for finding in findings if finding["level"] != "ok")
+    offline = type_command("atrader-manager doctor --offline --json", cwd=home).json
+    assert not [finding for finding in offline if finding["what"].startswith("account ")]
     (home / "run").chmod(0o755)
     found = type_command("atrader-manager doctor", cwd=home)
     assert found.code == ExitCode.FAILURE

@@ -1,0 +1,75 @@
+"""What OANDA says of an account: asked by ``doctor``, with GET requests only."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, Final
+
+from atrader.broker_health import BrokerHealth
+from atrader.clock import NS_PER_S, Clock
+from atrader.configuration.oanda import OandaSettings
+from broker_api.examination import AccountFacts
+from broker_api.oanda.rest import OandaRest
+from broker_api.oanda.status import body_of
+from broker_api.oanda.transport import HttpTransport, Transport
+from broker_api.oanda.values import name_of, symbol_of, time_ns
+
+_ANY_INSTRUMENT: Final = "EUR_USD"  # its price comes with the broker's time
+
+
+async def examine(settings: OandaSettings, symbols: Collection[str], clock: Clock) -> AccountFacts:
+    """Ask about an account and the instruments that shall be traded on it.
+
+    Raises
+    ------
+    ConfigError
+        When the token is refused (exit code AUTH), or cannot be found.
+    Retryable
+        When OANDA cannot be reached or has no answer.
+    """
+    transport = HttpTransport(settings, clock)
+    try:
+        listed = await _listed(transport)
+        ours = listed.get(settings.account_id)
+        if ours is None:
+            return AccountFacts(account_ids=tuple(listed), may_use=False)
+        rest = OandaRest(transport, settings)
+        summary = (await rest.get("/summary")).get("account", {})
+        known = {symbol_of(str(one.get("name"))) for one in (await rest.get("/instruments")).get("instruments", ())}
+        tradeable, measured = await _prices(rest, [symbol for symbol in symbols if symbol in known], clock)
+    finally:
+        await transport.close()
+    return AccountFacts(
+        account_ids=tuple(listed),
+        currency=summary.get("currency"),
+        positions="hedging" if summary.get("hedgingEnabled") else "netting",
+        carries_ids=ours.get("mt4AccountID") is None,
+        trouble=_trouble(summary),
+        instruments={symbol: tradeable.get(symbol) for symbol in symbols if symbol in known},
+        clock_skew_s=measured.clock_skew_s,
+        round_trip_s=measured.round_trip_s,
+    )
+
+
+async def _listed(transport: Transport) -> dict[str, dict[str, Any]]:
+    """Return the accounts that the token may use, by id."""
+    answer = await transport.request("GET", "/v3/accounts")
+    body = body_of(answer, acting=False, what="GET accounts")
+    return {str(one.get("id")): one for one in body.get("accounts", ())}
+
+
+async def _prices(rest: OandaRest, symbols: list[str], clock: Clock) -> tuple[dict[str, bool], BrokerHealth]:
+    """Return what can be traded now, and how far the broker's clock is from ours in the middle of the request."""
+    names = [name_of(symbol) for symbol in symbols] or [_ANY_INSTRUMENT]
+    sent_ns = clock.now_ns()
+    body = await rest.get("/pricing", {"instruments": ",".join(names)})
+    trip_ns = clock.now_ns() - sent_ns
+    found = {symbol_of(str(one.get("instrument"))): bool(one.get("tradeable")) for one in body.get("prices", ())}
+    told = body.get("time")
+    skew_s = None if told is None else (time_ns(str(told)) - sent_ns - trip_ns / 2) / NS_PER_S
+    return found, BrokerHealth(clock_skew_s=skew_s, round_trip_s=trip_ns / NS_PER_S)
+
+
+def _trouble(summary: dict[str, Any]) -> tuple[str, ...]:
+    since = summary.get("marginCallEnterTime")
+    return () if since is None else (f"in a margin call since {since}",)
