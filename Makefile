@@ -6,7 +6,8 @@ MAKEFLAGS += --no-print-directory
 
 # -P: our folder names are common words, and the current directory must not decide which ones are imported.
 PY := .venv/bin/python -P
-PYTEST := TZ=Pacific/Chatham $(PY) -m pytest
+# The tests start hundreds of interpreters: where bytecode is forbidden, each would compile all it imports.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE TZ=Pacific/Chatham $(PY) -m pytest
 UV := $(or $(shell command -v uv),.uv/bin/uv)
 
 # Prints the path of a Python >= 3.11 (3.11 itself first: it is what we test), or says what is missing.

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Appended, not put first: the packages under test must come from where they are installed.
 sys.path.append(str(ROOT))
 
+from tests.support import warm_commands  # noqa: E402
 from tests.support.leaks import Baseline, end_leaked_processes  # noqa: E402
 from tests.support.postgresql import any_server, database  # noqa: E402
 
@@ -29,6 +30,7 @@ hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 KINDS = ("unit", "contract", "property", "process", "fault", "docs")
+RUN_COMMANDS = {"process", "fault"}
 LEAK_CHECKED = {"contract", "process", "fault"}
 
 
@@ -51,6 +53,8 @@ def nothing_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
     if kind_of(request.path) not in LEAK_CHECKED:
         yield
         return
+    if kind_of(request.path) in RUN_COMMANDS:
+        warm_commands.begin()  # the helper that all tests share is no leak of the first
     params = getattr(getattr(request.node, "callspec", None), "params", {}).values()
     if any(isinstance(value, str) and value == "postgresql" for value in params):  # some are arrays
         request.getfixturevalue("postgresql")  # the server that all tests share is no leak of the first

@@ -19,6 +19,10 @@ from atrader.bus import SyncCallClient, close_context
 from atrader.configuration.home import Home
 from atrader.errors import AtraderError
 from atrader.messages.manager import GetStatus
+from tests.support.command_server import MAINS
+from tests.support.warm_commands import can_run, run_warm
+
+_SCRIPT_OF = {module: script for script, module in MAINS.items()}
 
 START_S = 30.0
 """Longest a fleet may take to be RUNNING on a busy machine before a test fails."""
@@ -204,14 +208,18 @@ class Fleet:
 
     def command(self, *arguments: str, program: str = "manager.commands.fleet") -> subprocess.CompletedProcess[str]:
         """Run one of our commands against this installation."""
+        script, words = _SCRIPT_OF[program], ["-C", str(self.home.root), *arguments]
+        environment = {**os.environ, **self.environment}
+        if can_run(script, arguments, environment):
+            return run_warm([script, *words], environment=environment, timeout_s=60)
         return subprocess.run(
-            [sys.executable, "-P", "-m", program, "-C", str(self.home.root), *arguments],
+            [sys.executable, "-P", "-m", program, *words],
             capture_output=True,
             text=True,
             timeout=60,
             check=False,
             stdin=subprocess.DEVNULL,
-            env={**os.environ, **self.environment},
+            env=environment,
         )
 
     def json(self, *arguments: str, program: str = "manager.commands.fleet") -> Any:

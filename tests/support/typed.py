@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.support.warm_commands import can_run, run_warm
+
 SCRIPTS = Path(sys.executable).parent
 """Where the scripts of the environment under test are."""
 
@@ -36,17 +38,23 @@ def type_command(
     scripts: Path = SCRIPTS,
     timeout_s: float = 60.0,
 ) -> Done:
-    """Run one command line: the words of ``line``, then ``more`` arguments as they are."""
+    """Run one command line: the words of ``line``, then ``more`` arguments as they are; see `warm_commands`."""
     program, *words = line.split()
+    words += map(str, more)
     inherited = {key: value for key, value in os.environ.items() if key not in ("ATRADER_HOME", "PYTHONPATH")}
-    done = subprocess.run(
-        [scripts / program, *words, *map(str, more)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env={**inherited, **(environment or {})},
-        timeout=timeout_s,
-        check=False,
-    )
+    full = {**inherited, **(environment or {})}
+    argv = [str(scripts / program), *words]
+    if scripts == SCRIPTS and can_run(program, words, full):
+        done = run_warm(argv, cwd=cwd, environment=full, timeout_s=timeout_s)
+    else:
+        done = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            cwd=cwd,
+            env=full,
+            timeout=timeout_s,
+            check=False,
+        )
     return Done(done.returncode, done.stdout, done.stderr)
