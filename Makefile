@@ -20,10 +20,10 @@ echo "atrader needs Python 3.11 or newer; 'python3' here is $$(python3 --version
 endef
 export PYTHON
 
-.PHONY: help setup run test check format fault soak bench wheel lock clean
+.PHONY: help setup run oanda-sim test check format fault soak bench wheel lock clean
 
 help: ## list the verbs
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.stamp ## make .venv with everything that running and testing need
 
@@ -41,6 +41,9 @@ setup: .venv/.stamp ## make .venv with everything that running and testing need
 
 run: setup ## the demonstration: a synthetic market and strategies on a paper account (DEMO_ARGS=...)
 	@exec $(PY) -m manager.demo $(DEMO_ARGS)
+
+oanda-sim: setup ## a simulator of OANDA v20 to try atrader without an account (SIM_ARGS=...)
+	@PYTHONPATH="$(CURDIR)" exec $(PY) -m tests.oanda_simulator $(SIM_ARGS)
 
 test: setup ## all tests but the long ones (TEST_ARGS=...)
 	@$(PYTEST) -n 2 --dist loadscope $(TEST_ARGS)

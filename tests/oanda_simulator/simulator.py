@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, Self
 
 from tests.oanda_simulator.account import Account, AccountSettings
 from tests.oanda_simulator.clock import VenueClock
+from tests.oanda_simulator.control import ControlServer
 from tests.oanda_simulator.faults import Faults
 from tests.oanda_simulator.hours import Hours
 from tests.oanda_simulator.http_server import HttpServer, Request
@@ -65,6 +66,8 @@ class OandaSimulator:
         The truth behind it.
     faults : Faults
         What goes wrong.
+    prices_move : bool
+        Whether synthetic prices, if there are any, move.
     requests : deque of (str, str)
         Method and path of the newest requests.
     """
@@ -98,6 +101,7 @@ class OandaSimulator:
             "live-0123456789abcdef-fedcba9876543210": "live",
         }
         self.faults = Faults()
+        self.prices_move = True
         self.requests: deque[tuple[str, str]] = deque(maxlen=10_000)
         self.request_rate = Rate(self.limits.requests_per_s)
         self.connection_rate = Rate(self.limits.connections_per_s)
@@ -106,6 +110,7 @@ class OandaSimulator:
         self._streams = StreamServer(self)
         self._rest_server = HttpServer(RestServer(self).serve)
         self._stream_server = HttpServer(self._streams.serve)
+        self._control_server = HttpServer(ControlServer(self).serve)
         self._request_number = 42_000_000_000_000_000
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -127,9 +132,14 @@ class OandaSimulator:
     ) -> None:
         await self._rest_server.stop()
         await self._stream_server.stop()
+        await self._control_server.stop()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def start_control(self, port: int = 0) -> str:
+        """Let other processes command this simulator. Returns the address."""
+        return f"http://127.0.0.1:{await self._control_server.start(port)}"
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run a coroutine until the simulator ends."""
