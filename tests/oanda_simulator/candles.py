@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.oanda_simulator.alignment import STEP_S, WEEKDAYS, Alignment
-from tests.oanda_simulator.candle_store import Columns
 from tests.oanda_simulator.market import Market
 from tests.oanda_simulator.values import NS_PER_S, Fields, Malformed, Time, invalid, parse_time
 
@@ -106,14 +105,25 @@ def candles(market: Market, instrument: str, query: CandleQuery, now: int) -> li
     first = market.candles.first_ns(instrument)
     if first is None:
         return []
-    if query.start is not None:
-        starts = query.alignment.starts(query.granularity, max(query.start, first), max(end, first))
-        if not query.include_first and int(starts[0]) <= query.start:
+    if query.start is None:
+        return _newest(market, instrument, query, first, end, now)
+    return _from(market, instrument, query, first, end, now)
+
+
+def _from(market: Market, instrument: str, query: CandleQuery, first: int, end: int, now: int) -> list[Fields]:
+    """Look forward over longer and longer spans until there are enough candles or no newer bars."""
+    start = max(query.start or 0, first)
+    span = (query.count + 2) * STEP_S[query.granularity] * NS_PER_S
+    while True:
+        reach = min(end, start + span)
+        starts = query.alignment.starts(query.granularity, start, max(reach, start))
+        if not query.include_first and int(starts[0]) <= (query.start or 0):
             starts = starts[1:]
-        edges, bars = _bucketed(market, instrument, starts, end)
-        chosen = _built(market, instrument, query, edges, bars, now)
-        return chosen[: query.count]
-    return _newest(market, instrument, query, first, end, now)
+        found = _built(market, instrument, query, starts, reach, now)
+        # The last candle may lack bars beyond the reach, so one more than was asked for is looked for.
+        if len(found) > query.count or reach == end:
+            return found[: query.count]
+        span *= 2
 
 
 def _newest(market: Market, instrument: str, query: CandleQuery, first: int, end: int, now: int) -> list[Fields]:
@@ -122,23 +132,17 @@ def _newest(market: Market, instrument: str, query: CandleQuery, first: int, end
     while True:
         begin = max(first, end - span)
         starts = query.alignment.starts(query.granularity, begin, max(end, begin))
-        edges, bars = _bucketed(market, instrument, starts, end)
-        found = _built(market, instrument, query, edges, bars, now)
+        found = _built(market, instrument, query, starts, end, now)
         if len(found) >= query.count or begin == first:
             return found[-query.count :]
         span *= 2
 
 
-def _bucketed(
-    market: Market, instrument: str, starts: NDArray[np.int64], end: int
-) -> tuple[NDArray[np.int64], Columns]:
-    bars = market.candles.span(instrument, int(starts[0]) if len(starts) else _FAR_NS, end)
-    return starts, bars
-
-
 def _built(
-    market: Market, instrument: str, query: CandleQuery, edges: NDArray[np.int64], bars: Columns, now: int
+    market: Market, instrument: str, query: CandleQuery, edges: NDArray[np.int64], end: int, now: int
 ) -> list[Fields]:
+    """Join the base bars before `end` into candles that start at `edges`."""
+    bars = market.candles.span(instrument, int(edges[0]) if len(edges) else _FAR_NS, end)
     if not len(bars.starts):
         return []
     bucket = np.searchsorted(edges, bars.starts, side="right") - 1

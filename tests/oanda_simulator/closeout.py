@@ -15,17 +15,16 @@ from tests.oanda_simulator.values import Fields
 
 def check(account: Account, quote: Quote) -> None:
     """Enter or leave a margin call, and close everything when the close-out percent reaches one."""
-    if not account.open_trades():
-        _leave_call(account)
+    if not account.open_trades() and account.margin_call_since is None:
         return
     money = arithmetic.money_of(account)
-    if money.closeout_percent >= 1:
+    if money.margin_used and money.closeout_percent >= 1:
         _close_all(account)
-    elif money.margin_used > money.nav:
-        if account.margin_call_since is None:
-            account.margin_call_since = account.log.append("MARGIN_CALL_ENTER", {})["time"]
-    else:
+        money = arithmetic.money_of(account)
+    if money.margin_used <= money.nav:
         _leave_call(account)
+    elif account.margin_call_since is None:
+        account.margin_call_since = account.log.append("MARGIN_CALL_ENTER", {})["time"]
 
 
 def _leave_call(account: Account) -> None:

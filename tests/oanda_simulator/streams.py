@@ -32,6 +32,7 @@ class LineStream:
         self._extra = extra
         self._faults: deque[Fault] = deque()
         self._held: bytes | None = None
+        self._behind: list[bytes] | None = None  # what waits until the second half of a line is out
         self._stalled = False
         self._timer: Timer | None = None
         self._ends: list[Callable[[], None]] = []
@@ -90,7 +91,8 @@ class LineStream:
             self._connection.writer.close()
         elif fault.kind == "split":
             self._write(line[:half])
-            self._later(fault.delay_s, line[half:])
+            self._behind = [line[half:]]
+            asyncio.get_running_loop().call_later(fault.delay_s, self._catch_up)
         elif fault.kind == "glue":
             self._write(line + self._line(self.heartbeat()))
         elif fault.kind == "duplicate":
@@ -101,11 +103,19 @@ class LineStream:
         elif fault.kind == "delay":
             self._later(fault.delay_s, line)
 
+    def _catch_up(self) -> None:
+        waiting, self._behind = self._behind or [], None
+        for data in waiting:
+            self._write(data)
+
     def _later(self, delay_s: float, data: bytes) -> None:
         asyncio.get_running_loop().call_later(delay_s, self._write, data)
 
     def _write(self, data: bytes) -> None:
         if self._stalled:
+            return
+        if self._behind is not None:
+            self._behind.append(data)
             return
         if self._connection.writer.transport.get_write_buffer_size() > _LARGEST_BACKLOG:
             self._connection.reset()  # nobody reads: the venue does not keep its past for ever
