@@ -23,7 +23,7 @@ from tests.support.leaks import TAG
 
 _SCRIPT = Path(__file__).with_name("command_server.py")
 _WARM_S = 60.0
-_READ_ONCE = frozenset({"LD_PRELOAD", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONUTF8", "PYTHONIOENCODING", "LANG", "LC_ALL"})
+_READ_ONCE = frozenset({"LD_PRELOAD", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONUTF8", "PYTHONIOENCODING", "LANG"})
 
 _server: subprocess.Popen[bytes] | None = None
 _requests: socket.socket | None = None
