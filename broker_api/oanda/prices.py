@@ -127,7 +127,7 @@ class OandaPrices:
             async for line in opened:
                 self._connected, self._failed = True, 0
                 self._heard_s = self._clock.monotonic_s()
-                yield self._read(line)
+                yield self._read(line, self._clock.now_ns())
 
     async def _poll(self, names: str) -> AsyncIterator[Sequence[VenuePrice]]:
         """Ask again and again, for a while."""
@@ -135,10 +135,11 @@ class OandaPrices:
             await self._budget.take(Priority.QUERY)
             body = await self._rest.get("/pricing", {"instruments": names})
             self.counters["polls"] += 1
-            yield [price for line in body.get("prices", ()) if (price := self._price(line)) is not None]
+            received_ns = self._clock.now_ns()
+            yield [price for line in body.get("prices", ()) if (price := self._price(line, received_ns)) is not None]
             await asyncio.sleep(_POLL_S)
 
-    def _read(self, line: bytes) -> Sequence[VenuePrice]:
+    def _read(self, line: bytes, received_ns: int) -> Sequence[VenuePrice]:
         self.counters["lines"] += 1
         try:
             message = json.loads(line)
@@ -148,22 +149,22 @@ class OandaPrices:
             return ()
         if kind != "PRICE":
             if kind == "HEARTBEAT":
-                self._note_time(message.get("time"))
+                self._note_time(message.get("time"), received_ns)
             return ()
-        price = self._price(message)
+        price = self._price(message, received_ns)
         return () if price is None else (price,)
 
-    def _note_time(self, told: object) -> None:
+    def _note_time(self, told: object, received_ns: int) -> None:
         """Note how far the broker's clock is behind ours, the way of the heartbeat included."""
         self.counters["heartbeats"] += 1
         try:
-            self._behind_ns = max(0, self._clock.now_ns() - time_ns(str(told)))
+            self._behind_ns = max(0, received_ns - time_ns(str(told)))
         except ValueError:
             self.counters["unreadable"] += 1
 
-    def _price(self, message: Mapping[str, Any]) -> VenuePrice | None:
+    def _price(self, message: Mapping[str, Any], received_ns: int) -> VenuePrice | None:
         try:
-            return price_of(message, self._clock.now_ns())
+            return price_of(message, received_ns)
         except (KeyError, ValueError, TypeError, IndexError, AttributeError):
             self.counters["unreadable"] += 1
             return None

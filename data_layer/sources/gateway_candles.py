@@ -14,7 +14,7 @@ from atrader.messages.gateway import CandlesAnswer, GetCandles
 from atrader.timeframes import Timeframe
 from data_layer.sources.source import BarPage, SourceBusy, SourceLimits, SourceRefused
 
-PAGE_BARS: Final = 1000
+PAGE_BARS: Final = 500
 """Reading a page keeps the gateway's loop busy for some milliseconds, in which no order goes."""
 
 _TIMEOUT_S: Final = 20.0

@@ -21,7 +21,7 @@ from broker_api.gateway.budget import Budget
 from broker_api.oanda import prices as oanda_prices
 from broker_api.oanda.prices import OandaPrices
 from broker_api.oanda.transport import HttpTransport
-from broker_api.oanda.values import name_of
+from broker_api.oanda.values import name_of, time_text
 from broker_api.prices import VenuePrice
 from data_layer.bars import aggregate
 from data_layer.sources import BarPage, checked
@@ -271,7 +271,7 @@ async def test_a_venue_whose_clock_is_behind_says_nothing_about_its_future() -> 
         start_ns = calendar.bar_open(now_ns - 10 * NS_PER_S, minute)
         with pytest.raises(Retryable):
             await prices.candles("EUR/USD", minute, calendar, start_ns, start_ns + minute.ns)
-        prices._note_time(f"{(now_ns - 100 * NS_PER_S) / NS_PER_S:.9f}")
+        prices._note_time(time_text(now_ns - 100 * NS_PER_S), now_ns)
         start_ns = calendar.bar_open(now_ns - 600 * NS_PER_S, minute)
         page = await prices.candles("EUR/USD", minute, calendar, start_ns, now_ns)
         assert page.answered_until_ns <= now_ns - 100 * NS_PER_S

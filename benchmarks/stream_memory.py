@@ -1,0 +1,62 @@
+"""Memory of gateway, data layer and worker over a day of price lines, sent as fast as they are read."""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+import time
+
+import psutil
+
+from benchmarks._support import fleets
+from benchmarks._support.oanda_venue import venue
+from benchmarks._support.report import Options, Report, run
+from benchmarks.price_path import PAIRS, write_fleet
+
+CLAIM = "Memory stays flat over a day of price lines"
+PER_SECOND = 4 * len(PAIRS)  # the most that the broker sends of so many instruments
+DAY_S = 86_400
+PROCESSES = ("gateway-oanda", "data-layer", "worker-i0")
+MARK_MB = 5.0
+
+LISTENER = '''
+"""Hears every quote and keeps none."""
+
+from atrader.strategy import EventStrategy
+
+
+class Measured(EventStrategy):
+    def on_tick(self, tick):
+        self.last = tick
+'''
+
+
+def measure(options: Options) -> Report:
+    lines = options.rounds or PER_SECOND * (DAY_S // 20 if options.quick else DAY_S)
+    report = Report()
+    with venue(lines, 0.0) as made:
+        fleet = write_fleet(options.directory / "home", made, PAIRS, len(PAIRS), LISTENER)
+        with fleets.running(fleet):
+            watched = {name: psutil.Process(fleet.pid(name)) for name in PROCESSES}
+            made.begin()
+            began_s = time.monotonic()
+            made.wait_tenth()
+            early = {name: process.memory_info().rss for name, process in watched.items()}
+            made.wait_sent()
+            took_s = time.monotonic() - began_s
+            late = {name: process.memory_info().rss for name, process in watched.items()}
+    for name in PROCESSES:
+        grown_mb = (late[name] - early[name]) / 1e6
+        report.add(f"{name} grew, from a tenth of the lines to the end", grown_mb, "MB", mark=f"{MARK_MB:g} MB",
+                   holds=grown_mb <= MARK_MB)  # fmt: skip
+        report.add("  at the end", late[name] / 1e6, "MB")
+    report.add("lines read", lines / took_s, "/s")
+    report.notes.append(
+        f"{lines:,} lines of {len(PAIRS)} instruments: {lines / PER_SECOND / 3600:.1f} h at {PER_SECOND}/s"
+    )
+    return report
+
+
+if __name__ == "__main__":
+    run("stream_memory", CLAIM, measure)
