@@ -99,7 +99,7 @@ class RemoteSimulator:
         answer = httpx.post(f"{self.control_url}/{command}", json=arguments, timeout=30.0, trust_env=False)
         if answer.status_code != httpx.codes.OK:
             raise ValueError(answer.json()["error"])
-        return answer.json()["result"]
+        return answer.json().get("result")
 
 
 @contextmanager
