@@ -9,16 +9,15 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import httpx
 
 from tests.oanda_simulator.simulator import OandaSimulator
 
-Result = TypeVar("Result")
 _START_S: Final = 30.0
 _ANY_PORTS: Final = ("--port", "0", "--stream-port", "0", "--control-port", "0")
 _ROOT: Final = Path(__file__).resolve().parents[2]
@@ -34,10 +33,10 @@ class HostedSimulator:
         self.stream_url = simulator.stream_url
         self.token = simulator.token
 
-    def call(self, action: Callable[[OandaSimulator], Result | Awaitable[Result]], timeout_s: float = 30.0) -> Result:
+    def call(self, action: Callable[[OandaSimulator], Any], timeout_s: float = 30.0) -> Any:
         """Run a function with the simulator, in its thread, and return its (awaited) result."""
 
-        async def run() -> Result:
+        async def run() -> Any:
             found = action(self._simulator)
             return await found if inspect.isawaitable(found) else found
 

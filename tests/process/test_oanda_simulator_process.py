@@ -61,7 +61,7 @@ def test_a_wrong_command_is_refused_with_its_reason(remote):
 def test_it_has_history_before_its_start(remote):
     with httpx.Client(headers={"Authorization": f"Bearer {remote.token}"}, trust_env=False) as client:
         url = f"{remote.rest_url}/v3/accounts/{ACCOUNT}/instruments/EUR_GBP/candles"
-        query = {"granularity": "H1", "price": "BA", "to": "2026-11-18T15:00:00Z", "count": 40}
+        query = {"granularity": "H1", "price": "BA", "to": "2026-11-18T15:00:00Z", "count": "40"}
         found = client.get(url, params=query).json()["candles"]
     assert len(found) == 40
     assert all(float(c["bid"]["l"]) <= float(c["bid"]["o"]) <= float(c["bid"]["h"]) for c in found)
@@ -79,7 +79,7 @@ ANY_PORTS = ("--port", "0", "--stream-port", "0", "--control-port", "0", "--hist
 
 def test_by_hand_it_prints_an_account_file_that_is_one_and_ends_cleanly():
     with started(*ANY_PORTS) as process:
-        lines = []
+        lines: list[str] = []
         while not (lines and lines[-1].startswith("Ctrl-C")):
             lines.append(process.stdout.readline())
         process.send_signal(signal.SIGINT)
@@ -88,6 +88,7 @@ def test_by_hand_it_prints_an_account_file_that_is_one_and_ends_cleanly():
     first = next(row for row, line in enumerate(lines) if line.startswith("broker"))
     settings = AccountConfig.model_validate({"name": "oanda", **tomllib.loads("".join(lines[first:-1]))})
     assert (settings.broker, settings.positions) == ("oanda", "hedging")
+    assert settings.oanda is not None
     assert settings.oanda.account_id == ACCOUNT
     assert any(settings.oanda.stream_base in line for line in lines[:6])
 
@@ -104,7 +105,7 @@ def test_prices_move_by_the_seed_and_crosses_follow():
         headers = {"Authorization": f"Bearer {remote.token}"}
         query = {"instruments": "EUR_USD,GBP_USD,EUR_GBP", "snapshot": "false"}
         url = f"{remote.stream_url}/v3/accounts/{ACCOUNT}/pricing/stream"
-        seen = {}
+        seen: dict[str, list[float]] = {}
         with httpx.stream("GET", url, params=query, headers=headers, timeout=10, trust_env=False) as answer:
             for line in answer.iter_lines():
                 price = httpx.Response(200, text=line).json()
@@ -121,7 +122,7 @@ def test_a_simulator_in_a_thread_is_called_from_here():
         quote = host.call(lambda sim: sim.quote("EUR_USD", "1.3", "1.4"))
         host.call(lambda sim: sim.advance(3))
         assert host.call(lambda sim: sim.clock.now()) == 3_000_000_000
-        assert quote.mid == host.call(lambda sim: sim.venue.market.get("EUR_USD").mid)
+        assert quote == host.call(lambda sim: sim.venue.market.get("EUR_USD"))
         headers = {"Authorization": f"Bearer {host.token}"}
         assert httpx.get(f"{host.rest_url}/v3/accounts", headers=headers, trust_env=False).status_code == 200
 
