@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from atrader.clock import Clock
-from atrader.errors import AtraderError, StoreError
+from atrader.errors import AtraderError, ConfigError, StoreError
 from atrader.ledger import FOREIGN_MAGIC
 from atrader.orders.model import Trade
 from broker_api.adapter import Adapter, AnyReport, BrokerTrade, FillReport, OrderReport, Snapshot, SwapReport
@@ -228,6 +228,8 @@ class Reconciler:
         """Run, and take a broker that is away for an answer: the next run will tell."""
         try:
             return await self.run()
+        except ConfigError:  # it does not let us in any more: the process ends, and says why
+            raise
         except AtraderError as error:
             self._alerts.count("proof-failed")
             self._alerts.log.info("proof-failed", reason=error.message)
