@@ -102,6 +102,20 @@ async def test_a_transfer_changes_the_balance_without_an_order(desk):
 
 
 @at_the_venue()
+async def test_a_dividend_is_paid_to_long_trades_and_by_short_ones(desk):
+    assert desk.sim.commands.dividend(desk.account_id, "SPX500_USD", "1.5") is None
+    long = (await desk.order(instrument="SPX500_USD", units="2.5"))["orderFillTransaction"]["id"]
+    entry = desk.sim.commands.dividend(desk.account_id, "SPX500_USD", "1.5")
+    assert (entry["type"], str(entry["dividendAdjustment"])) == ("DIVIDEND_ADJUSTMENT", "3.7500")
+    account = (await desk.get(""))["account"]
+    assert (account["balance"], account["dividendAdjustment"]) == ("100003.7500", "3.7500")
+    assert [(t["id"], t["dividendAdjustment"]) for t in account["trades"]] == [(long, "3.7500")]
+    await desk.order(instrument="SPX500_USD", units="-3.5")
+    desk.sim.commands.dividend(desk.account_id, "SPX500_USD", "1.5")
+    assert str(desk.account.balance - Decimal(account["balance"]) - desk.account.pl) == "-1.5000"
+
+
+@at_the_venue()
 async def test_alias_and_margin_rate_can_be_configured_within_bounds(desk):
     done = await desk.ask("PATCH", "configuration", {"alias": "Night", "marginRate": "0.10"})
     assert done["clientConfigureTransaction"]["type"] == "CLIENT_CONFIGURE"

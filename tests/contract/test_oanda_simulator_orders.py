@@ -68,8 +68,10 @@ async def test_a_201_on_a_saturday_is_a_refusal_because_the_market_is_halted(des
     resting = await desk.order(type="LIMIT", price="1.2")
     assert set(resting.body) == {"orderCreateTransaction", "relatedTransactionIDs", "lastTransactionID"}
     await desk.sim.advance(48 * HOUR_S)
-    desk.sim.quote("EUR_USD", "1.10000", "1.10010")
-    assert desk.kinds_since(int(resting["lastTransactionID"])) == ["ORDER_FILL"]
+    assert desk.kinds_since(int(resting["lastTransactionID"])) == []  # open again, but no new price yet
+    desk.sim.quote("EUR_USD", "1.15000", "1.15010")
+    [fill] = desk.account.log.since(int(resting["lastTransactionID"]))
+    assert (fill["type"], str(fill["price"])) == ("ORDER_FILL", "1.15010")
 
 
 REJECTS = [
@@ -245,6 +247,22 @@ async def test_a_replaced_order_is_cancelled_and_the_new_one_may_keep_its_client
     gone = await desk.ask("PUT", f"orders/{old_id}", body)
     assert gone.status == 404
     assert gone["orderCancelRejectTransaction"]["rejectReason"] == "ORDER_DOESNT_EXIST"
+
+
+@at_the_venue()
+async def test_a_replacement_that_is_cancelled_at_once_is_told_apart_from_the_replaced_order(desk):
+    old = (await desk.order(type="STOP", price="1.2"))["orderCreateTransaction"]["id"]
+    body = {
+        "order": {
+            "type": "STOP", "instrument": "EUR_USD", "units": "1", "price": "1.1", "priceBound": "1.1"
+        }
+    }  # fmt: skip
+    answer = await desk.ask("PUT", f"orders/{old}", body)
+    assert answer.status == 201
+    assert answer["orderCancelTransaction"]["orderID"] == old
+    new = answer["orderCreateTransaction"]["id"]
+    assert answer["replacingOrderCancelTransaction"]["orderID"] == new
+    assert answer["replacingOrderCancelTransaction"]["reason"] == "BOUNDS_VIOLATION"
 
 
 @at_the_venue()

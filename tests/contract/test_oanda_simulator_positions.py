@@ -261,6 +261,14 @@ async def test_a_guaranteed_stop_fills_at_its_price_over_a_gap_for_a_premium(des
     assert other["errorCode"].endswith("GUARANTEED_NOT_ALLOWED")
 
 
+@at_the_venue(AccountSettings("101-004-1234567-006", guaranteed_mode="REQUIRED"))
+async def test_an_account_may_require_guaranteed_stops_whose_trigger_is_the_natural_one(desk):
+    assert (await desk.order())["errorCode"] == "STOP_LOSS_ON_FILL_GUARANTEED_REQUIRED"
+    inverse = await desk.order(guaranteedStopLossOnFill={**STOP, "triggerCondition": "INVERSE"})
+    assert inverse["errorCode"].endswith("TRIGGER_CONDITION_INVALID")
+    assert (await desk.order(guaranteedStopLossOnFill=STOP)).status == 201
+
+
 @at_the_venue()
 async def test_trade_orders_are_set_replaced_cancelled_by_null_and_left_alone_when_absent(desk):
     trade = await opened(desk)

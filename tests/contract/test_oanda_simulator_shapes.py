@@ -58,6 +58,7 @@ async def live_a_little(desk: Desk):
     await checked(desk.ask("PUT", f"orders/{number}/cancel"))
     await checked(desk.ask("PUT", f"orders/{number}/cancel"))
     desk.account.transfer(Decimal(10), "gift")
+    desk.sim.commands.dividend(desk.account_id, "EUR_USD", "0.01")
     await desk.sim.advance(60)
     await checked(desk.ask("PUT", "positions/EUR_USD/close", {"longUnits": "ALL"}))
     await checked(desk.ask("PUT", "positions/EUR_USD/close", {"longUnits": "ALL"}))

@@ -64,6 +64,7 @@ class Account:
         self.balance = Decimal("0.0000")
         self.pl = Decimal("0.0000")
         self.financing = Decimal("0.0000")
+        self.dividends = Decimal("0.0000")
         self.guaranteed_fees = Decimal("0.0000")
         self.last_fill: Time | None = None
         self.margin_call_since: Time | None = None
@@ -73,7 +74,9 @@ class Account:
         self.realized_by: dict[tuple[str, bool], Decimal] = {}  # (instrument, long) -> profit
         self.financed_by: dict[tuple[str, bool], Decimal] = {}
         self._working: dict[int, Order] = {}
+        self._working_in: dict[str, dict[int, Order]] = {}
         self._open: dict[int, Trade] = {}
+        self._open_in: dict[str, dict[int, Trade]] = {}
         self._open_account()
 
     def _open_account(self) -> None:
@@ -105,27 +108,37 @@ class Account:
         self.orders[order.id] = order
         if order.pending:
             self._working[order.id] = order
+            self._working_in.setdefault(order.instrument, {})[order.id] = order
 
     def end_order(self, order: Order) -> None:
         """Note that an order does not work any more."""
         self._working.pop(order.id, None)
+        self._working_in.get(order.instrument, {}).pop(order.id, None)
 
     def add_trade(self, trade: Trade) -> None:
         """Take a new trade into the books."""
         self.trades[trade.id] = trade
         self._open[trade.id] = trade
+        self._open_in.setdefault(trade.instrument, {})[trade.id] = trade
 
     def end_trade(self, trade: Trade) -> None:
         """Note that nothing of a trade is left."""
         self._open.pop(trade.id, None)
+        self._open_in[trade.instrument].pop(trade.id, None)
 
-    def pending(self) -> list[Order]:
+    def pending(self, instrument: str | None = None) -> list[Order]:
         """Return the orders that work, oldest first."""
-        return list(self._working.values())
+        found = self._working if instrument is None else self._working_in.get(instrument, {})
+        return list(found.values())
 
     def open_trades(self, instrument: str | None = None) -> list[Trade]:
         """Return the open trades, oldest first."""
-        return [trade for trade in self._open.values() if instrument is None or trade.instrument == instrument]
+        found = self._open if instrument is None else self._open_in.get(instrument, {})
+        return list(found.values())
+
+    def held(self) -> list[str]:
+        """Return the instruments in which a trade is open."""
+        return sorted(name for name, trades in self._open_in.items() if trades)
 
     def find_order(self, specifier: str) -> Order | None:
         """Return an order by its number, or a pending one by ``@`` and its client id."""

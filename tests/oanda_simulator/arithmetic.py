@@ -36,6 +36,13 @@ def _direct(market: Market, currency: str, home: str) -> Factors | None:
 
 def factors(market: Market, currency: str, home: str) -> Factors | None:
     """Return how a currency converts, over US dollars if need be; None if no price says."""
+    known = market.conversions.get((currency, home))
+    if known is None:
+        known = market.conversions[currency, home] = _factors(market, currency, home)
+    return known
+
+
+def _factors(market: Market, currency: str, home: str) -> Factors | None:
     found = _direct(market, currency, home)
     if found is None:
         first, second = _direct(market, currency, _BRIDGE), _direct(market, _BRIDGE, home)
@@ -95,7 +102,7 @@ def legs(trades: Iterable[Trade]) -> tuple[Decimal, Decimal]:
 
 def margin_used(account: Account, instrument: str | None = None) -> Decimal:
     """Return the margin of one position or of all."""
-    names = [instrument] if instrument else sorted({trade.instrument for trade in account.open_trades()})
+    names = [instrument] if instrument else account.held()
     needed = (margin_of(account, name, margin_units(account, *legs(account.open_trades(name)))) for name in names)
     return sum(needed, ZERO)
 
@@ -137,14 +144,15 @@ def money_of(account: Account) -> Money:
 
     Close-out needs half of the margin: at a percent of 1 the net asset value equals half of what is used.
     """
-    trades = account.open_trades()
-    profit = sum((unrealized(account, trade) for trade in trades), ZERO)
-    worst = sum((unrealized(account, trade, at_closeout=True) for trade in trades), ZERO)
-    used = margin_used(account)
-    names = {trade.instrument for trade in trades}
-    value = sum(
-        (position_value(account, n, margin_units(account, *legs(account.open_trades(n)))) for n in sorted(names)), ZERO
-    )
+    profit = worst = used = value = ZERO
+    for name in account.held():
+        trades = account.open_trades(name)
+        now, at_closeout = _unrealized_in(account, name, trades)
+        units = margin_units(account, *legs(trades))
+        profit += now
+        worst += at_closeout
+        used += margin_of(account, name, units)
+        value += position_value(account, name, units)
     closeout_nav = account.balance + worst
     half = used / 2
     percent = half / closeout_nav if closeout_nav > 0 else Decimal(1_000)
@@ -160,6 +168,22 @@ def money_of(account: Account) -> Money:
         used,
         percent.quantize(Decimal("0.00001")),
     )
+
+
+def _unrealized_in(account: Account, instrument: str, trades: list[Trade]) -> tuple[Decimal, Decimal]:
+    """Return what closing the trades of an instrument would bring, at the prices of now and at those of a close-out."""
+    quote = account.market.get(instrument)
+    rate = factors(account.market, account.market.specs[instrument].quote, account.settings.currency)
+    if quote is None or rate is None:
+        return ZERO, ZERO
+    now = worst = ZERO
+    for trade in trades:
+        prices = (quote.bid, quote.closeout_bid) if trade.units > 0 else (quote.ask, quote.closeout_ask)
+        gains = [(price - trade.price) * trade.units for price in prices]
+        converted_gains = [money(gain * (rate.gain if gain > 0 else rate.loss)) for gain in gains]
+        now += converted_gains[0]
+        worst += converted_gains[1]
+    return now, worst
 
 
 def half_spread(account: Account, quote: Quote, units: Decimal) -> Decimal:

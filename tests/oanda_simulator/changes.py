@@ -53,15 +53,13 @@ def state(account: Account) -> Fields:
             }
             for trade in account.open_trades()
         ],
-        "positions": [
-            _position_state(account, name) for name in sorted({trade.instrument for trade in account.open_trades()})
-        ],
+        "positions": [_position_state(account, name) for name in account.held()],
     }
 
 
 def _order_state(account: Account, order: Order) -> Fields:
     trade = account.trades[order.trade_id] if order.trade_id is not None else None
-    quote = account.market.get(trade.instrument if trade else order.instrument or "")
+    quote = account.market.get(order.instrument)
     level = order.trailing_value if order.trailing_value is not None else order.price
     distance = None
     if quote is not None and level is not None:

@@ -111,6 +111,9 @@ def _on_fill(account: Account, spec: Spec, request: Fields) -> Iterator[str]:
         if given is not None:
             yield from _details(account, spec, kind, given, PREFIX[kind])
             yield from client_extensions(account, given.get("clientExtensions"), "ORDER")
+    modes = {spec.guaranteed_mode, account.settings.guaranteed_mode}
+    if "REQUIRED" in modes and "guaranteedStopLossOnFill" not in request and request["positionFill"] != "REDUCE_ONLY":
+        yield "STOP_LOSS_ON_FILL_GUARANTEED_REQUIRED"
     if "stopLossOnFill" in request and "guaranteedStopLossOnFill" in request:
         yield "STOP_LOSS_ON_FILL_RMO_MUTUAL_EXCLUSIVITY_MUTUALLY_EXCLUSIVE_ORDER_TYPES"
 
@@ -164,6 +167,8 @@ def _guaranteed(account: Account, spec: Spec, given: Fields, prefix: str) -> Ite
         trade.units > 0 for trade in account.open_trades(spec.name)
     ):
         yield f"{prefix}_GUARANTEED_HEDGING_NOT_ALLOWED"
+    if given.get("triggerCondition", "DEFAULT") != "DEFAULT":
+        yield f"{prefix}_TRIGGER_CONDITION_INVALID"
     quote = account.market.get(spec.name)
     distance = given.get("distance")
     if quote is not None and "price" in given:

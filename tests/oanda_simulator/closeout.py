@@ -15,7 +15,7 @@ from tests.oanda_simulator.values import Fields
 
 def check(account: Account, quote: Quote) -> None:
     """Enter or leave a margin call, and close everything when the close-out percent reaches one."""
-    if not account.open_trades() and account.margin_call_since is None:
+    if not _concerns(account, quote):
         return
     money = arithmetic.money_of(account)
     if money.margin_used and money.closeout_percent >= 1:
@@ -27,6 +27,15 @@ def check(account: Account, quote: Quote) -> None:
         account.margin_call_since = account.log.append("MARGIN_CALL_ENTER", {})["time"]
 
 
+def _concerns(account: Account, quote: Quote) -> bool:
+    """Return whether a price changes what the account is worth: it holds the instrument, or the price may convert."""
+    held = account.held()
+    if account.margin_call_since is not None or quote.instrument in held:
+        return True
+    home = account.settings.currency
+    return any(account.market.specs[name].quote != home for name in held)
+
+
 def _leave_call(account: Account) -> None:
     if account.margin_call_since is not None:
         account.margin_call_since = None
@@ -35,7 +44,7 @@ def _leave_call(account: Account) -> None:
 
 def _close_all(account: Account) -> None:
     """Close every position that can be traded now; the rest follows with its next price."""
-    for name in sorted({trade.instrument for trade in account.open_trades()}):
+    for name in account.held():
         if not account.market.trades(name):
             continue
         for long in (True, False):

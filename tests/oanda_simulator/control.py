@@ -12,7 +12,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from tests.oanda_simulator import closeout, views
+from tests.oanda_simulator import closeout, financing, views
 from tests.oanda_simulator.faults import AFTER, BEFORE
 from tests.oanda_simulator.http_server import Connection, head
 from tests.oanda_simulator.market import Halt, Level
@@ -117,6 +117,10 @@ class Commands:
         """Close a trade by hand."""
         return _fields(close(self._simulator.account(account), trade, {"units": units}).body)
 
+    def dividend(self, account: str, instrument: str, per_unit: str) -> Fields | None:
+        """Book a dividend on the open trades of an instrument: long ones receive it, short ones pay."""
+        return financing.dividend(self._simulator.account(account), instrument, Decimal(per_unit))
+
     def delay_close(self, account: str, trade: str) -> Fields:
         """Let the venue close a trade as soon as it can be traded."""
         owner = self._simulator.account(account)
@@ -150,8 +154,7 @@ def _fields(body: Fields | bytes) -> Fields:
 class ControlServer:
     """Serves the commands, one JSON object each."""
 
-    def __init__(self, simulator: OandaSimulator) -> None:
-        commands = Commands(simulator)
+    def __init__(self, commands: Commands) -> None:
         self._table: dict[str, Callable[..., Any]] = {
             name: method for name, method in inspect.getmembers(commands, inspect.ismethod) if not name.startswith("_")
         }

@@ -64,7 +64,7 @@ def create(
         kind,
         entry["time"],
         {**request, "replacesOrderID": why.get("replacesOrderID")},
-        instrument=None,
+        trade.instrument,
         price=request.get("price"),
         gtd=given.get("gtdTime"),
         trade_id=trade.id,

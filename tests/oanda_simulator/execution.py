@@ -53,9 +53,8 @@ def fill(
         Nothing was changed; the text is the cancel reason.
     """
     wanted = plan.units
-    instrument = _instrument_of(account, order, plan)
-    quote = side_open(account.market, account.market.get(instrument), wanted > 0)
-    spec = account.market.specs[instrument]
+    quote = side_open(account.market, account.market.get(order.instrument), wanted > 0)
+    spec = account.market.specs[order.instrument]
     if fixed_price is None:
         taken = take(quote, wanted, bound, partial)
         price = spec.price(taken.average)
@@ -66,10 +65,6 @@ def fill(
     if plan.opening:
         _check_opening(account, order, plan, price, quote)
     return _apply(account, order, plan, price, quote, reason, wanted)
-
-
-def _instrument_of(account: Account, order: Order, plan: Plan) -> str:
-    return order.instrument or plan.closing[0][0].instrument
 
 
 def _check_opening(account: Account, order: Order, plan: Plan, price: Decimal, quote: Quote) -> None:

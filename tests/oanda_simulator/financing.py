@@ -1,4 +1,4 @@
-"""What holding a position overnight costs or brings: booked at 17:00 New York."""
+"""What holding a position costs or brings: financing at 17:00 New York, and dividends."""
 
 from __future__ import annotations
 
@@ -46,6 +46,33 @@ def charge(account: Account, ended_ns: int) -> Fields | None:
         ],
     }
     return account.log.append("DAILY_FINANCING", fields)
+
+
+def dividend(account: Account, instrument: str, per_unit: Decimal) -> Fields | None:
+    """Book a dividend (in the quote currency, per unit) on the open trades of an instrument, if there are any."""
+    quote_currency = account.market.specs[instrument].quote
+    shares: list[tuple[Trade, Decimal, Decimal]] = []
+    for trade in account.open_trades(instrument):
+        amount = money(per_unit * trade.units)
+        shares.append((trade, amount, arithmetic.converted(account, amount, quote_currency)))
+    if not shares:
+        return None
+    for trade, _, amount in shares:
+        trade.dividends = money(trade.dividends + amount)
+    total = sum((amount for _, _, amount in shares), ZERO)
+    account.balance = money(account.balance + total)
+    account.dividends = money(account.dividends + total)
+    fields: Fields = {
+        "instrument": instrument,
+        "dividendAdjustment": total,
+        "quoteDividendAdjustment": sum((amount for _, amount, _ in shares), ZERO),
+        "accountBalance": account.balance,
+        "openTradeDividendAdjustments": [
+            {"tradeID": str(trade.id), "dividendAdjustment": amount, "quoteDividendAdjustment": in_quote}
+            for trade, in_quote, amount in shares
+        ],
+    }
+    return account.log.append("DIVIDEND_ADJUSTMENT", fields)
 
 
 def _of_trade(account: Account, trade: Trade, days: int) -> Decimal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from tests.oanda_simulator.candle_store import CandleStore
 from tests.oanda_simulator.clock import VenueClock
@@ -40,6 +40,7 @@ class Quote:
     closeout_bid: Decimal
     closeout_ask: Decimal
     tradeable: bool
+    fresh: bool = True  # False: an old price told again because the week opened or closed
 
     @property
     def bid(self) -> Decimal:
@@ -87,6 +88,7 @@ class Market:
         self._hours = hours
         self._quotes: dict[str, Quote] = {}
         self._halts: dict[str, Halt] = {}
+        self.conversions: dict[tuple[str, str], Any] = {}  # by pair of currencies, valid until the next price
         self._listeners: list[Callable[[Quote], None]] = []
 
     def listen(self, listener: Callable[[Quote], None]) -> Callable[[], None]:
@@ -135,14 +137,14 @@ class Market:
         """Halt an instrument, wholly or on one side, or let it trade again (``none``)."""
         self._halts[instrument] = side
         if quote := self._quotes.get(instrument):
-            self._republish(quote)
+            self._republish(quote, fresh=True)
 
     def refresh(self) -> None:
-        """Tell every price again as the week's opening or close makes it."""
+        """Tell every price again as the week's opening or close makes it; pending orders wait for a new one."""
         for quote in list(self._quotes.values()):
-            self._republish(quote)
+            self._republish(quote, fresh=False)
 
-    def _republish(self, quote: Quote) -> None:
+    def _republish(self, quote: Quote, fresh: bool) -> None:
         side = self.halted_side(quote.instrument)
         bids = quote.bids or (Level(quote.closeout_bid, LIQUIDITY),)
         asks = quote.asks or (Level(quote.closeout_ask, LIQUIDITY),)
@@ -155,10 +157,12 @@ class Market:
                 quote.closeout_bid,
                 quote.closeout_ask,
                 self.trades(quote.instrument),
+                fresh,
             )
         )
 
     def _publish(self, quote: Quote) -> None:
         self._quotes[quote.instrument] = quote
+        self.conversions.clear()
         for listener in list(self._listeners):
             listener(quote)

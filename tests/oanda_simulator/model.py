@@ -24,13 +24,17 @@ KINDS: Final = {"MARKET", *ENTRY, *DEPENDENT}
 
 @dataclass
 class Order:
-    """An order. ``request`` is what the client asked, with defaults filled in, as create transactions echo it."""
+    """An order.
+
+    ``request`` is what the client asked, with defaults filled in, as create transactions echo it; ``instrument`` is set
+    for dependent orders too, though the venue does not tell it.
+    """
 
     id: int
     type: str
     created: Time
     request: Fields
-    instrument: str | None
+    instrument: str
     units: Decimal = Decimal(0)
     price: Decimal | None = None
     gtd: Time | None = None
@@ -81,6 +85,7 @@ class Trade:
     state: TradeState = "OPEN"
     realized: Decimal = Decimal("0.0000")
     financing: Decimal = Decimal("0.0000")
+    dividends: Decimal = Decimal("0.0000")
     closing_ids: list[str] = field(default_factory=list)
     closed_units: Decimal = Decimal(0)
     closed_value: Decimal = Decimal(0)  # sum of units times price of what was closed

@@ -26,7 +26,10 @@ def place(account: Account, request: Fields, replaces: Order | None = None) -> R
             number = account.log.next_id + 1
             body["orderCancelTransaction"] = cancel(account, replaces, "CLIENT_REQUEST_REPLACED", number)
         order, body["orderCreateTransaction"] = _create(account, request, replaces)
-        body.update(_first_look(account, order))
+        parts = _first_look(account, order)
+        if replaces and "orderCancelTransaction" in parts:
+            parts["replacingOrderCancelTransaction"] = parts.pop("orderCancelTransaction")
+        body.update(parts)
         reply = acted(account, first_id, body, 201)
         reply.headers["Location"] = f"/v3/accounts/{account.id}/orders/{order.id}"
         return reply
@@ -76,12 +79,12 @@ def _first_look(account: Account, order: Order) -> Fields:
     before = account.log.last_id
     if order.type == "MARKET":
         try:
-            plan = plan_of(account, order.instrument or "", order.units, order.request["positionFill"])
+            plan = plan_of(account, order.instrument, order.units, order.request["positionFill"])
             bound, partial = order.request.get("priceBound"), order.request["timeInForce"] == "IOC"
             execution.fill(account, order, plan, "MARKET_ORDER", bound, partial)
         except Refused as refusal:
             cancel(account, order, str(refusal))
-    elif (quote := account.market.get(order.instrument or "")) and account.market.trades(quote.instrument):
+    elif (quote := account.market.get(order.instrument)) and account.market.trades(quote.instrument):
         triggers.see(account, order, quote)
     return _parts(account, before, order)
 
@@ -128,7 +131,10 @@ def _place_dependent(account: Account, request: Fields, first_id: int, replaces:
     given = {key: value for key, value in _echo(request).items() if key not in {"tradeID", "clientTradeID"}}
     order = dependents.create(account, kind, trade, given, _why(replaces, cancel_id))
     body["orderCreateTransaction"] = account.log.get(order.id)
-    body.update(first_look_of_dependent(account, order, trade))
+    parts = first_look_of_dependent(account, order, trade)
+    if replaces and "orderCancelTransaction" in parts:
+        parts["replacingOrderCancelTransaction"] = parts.pop("orderCancelTransaction")
+    body.update(parts)
     reply = acted(account, first_id, body, 201)
     reply.headers["Location"] = f"/v3/accounts/{account.id}/orders/{order.id}"
     return reply

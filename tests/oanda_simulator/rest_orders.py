@@ -27,7 +27,7 @@ def _page(call: Call, items: Sequence[Item], path: str) -> tuple[list[Item], dic
     chosen = [
         item
         for item in reversed(items)
-        if item.id < before and (not ids or str(item.id) in ids) and instrument in {None, _instrument(call, item)}
+        if item.id < before and (not ids or str(item.id) in ids) and instrument in {None, item.instrument}
     ]
     headers = {}
     if len(chosen) > count:
@@ -35,12 +35,6 @@ def _page(call: Call, items: Sequence[Item], path: str) -> tuple[list[Item], dic
         url = f"{call.base_url}/v3/accounts/{call.account.id}/{path}?{urlencode(query)}"
         headers["Link"] = f'<{url}>; rel="next"'
     return chosen[:count], headers
-
-
-def _instrument(call: Call, item: Order | Trade) -> str | None:
-    if isinstance(item, Order) and item.trade_id is not None:
-        return call.account.trades[item.trade_id].instrument
-    return item.instrument
 
 
 def list_orders(call: Call) -> Reply:

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, Self
 
 from tests.oanda_simulator.account import Account, AccountSettings
 from tests.oanda_simulator.clock import VenueClock
-from tests.oanda_simulator.control import ControlServer
+from tests.oanda_simulator.control import Commands, ControlServer
 from tests.oanda_simulator.faults import Faults
 from tests.oanda_simulator.hours import Hours
 from tests.oanda_simulator.http_server import HttpServer, Request
@@ -68,6 +68,8 @@ class OandaSimulator:
         What goes wrong.
     prices_move : bool
         Whether synthetic prices, if there are any, move.
+    commands : Commands
+        What other processes may command (trades by hand, transfers, dividends, ...), for this one.
     requests : deque of (str, str)
         Method and path of the newest requests.
     """
@@ -102,6 +104,7 @@ class OandaSimulator:
         }
         self.faults = Faults()
         self.prices_move = True
+        self.commands = Commands(self)
         self.requests: deque[tuple[str, str]] = deque(maxlen=10_000)
         self.request_rate = Rate(self.limits.requests_per_s)
         self.connection_rate = Rate(self.limits.connections_per_s)
@@ -110,7 +113,7 @@ class OandaSimulator:
         self._streams = StreamServer(self)
         self._rest_server = HttpServer(RestServer(self).serve)
         self._stream_server = HttpServer(self._streams.serve)
-        self._control_server = HttpServer(ControlServer(self).serve)
+        self._control_server = HttpServer(ControlServer(self.commands).serve)
         self._request_number = 42_000_000_000_000_000
         self._tasks: set[asyncio.Task[Any]] = set()
 

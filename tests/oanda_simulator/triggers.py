@@ -29,13 +29,9 @@ def run(account: Account, quote: Quote) -> None:
     """Let every pending order of the quote's instrument see a new price, oldest first."""
     if not quote.tradeable:
         return
-    for order in account.pending():
-        if order.pending and _instrument(account, order) == quote.instrument:
+    for order in account.pending(quote.instrument):
+        if order.pending:
             see(account, order, quote)
-
-
-def _instrument(account: Account, order: Order) -> str | None:
-    return account.trades[order.trade_id].instrument if order.trade_id is not None else order.instrument
 
 
 def see(account: Account, order: Order, quote: Quote) -> None:
@@ -51,9 +47,7 @@ def see(account: Account, order: Order, quote: Quote) -> None:
 
 def _trail(account: Account, order: Order, price: Decimal, buys: bool) -> None:
     distance: Decimal = order.request["distance"]
-    value = account.market.specs[_instrument(account, order) or ""].price(
-        price + distance if buys else price - distance
-    )
+    value = account.market.specs[order.instrument].price(price + distance if buys else price - distance)
     if order.trailing_value is None or (value < order.trailing_value if buys else value > order.trailing_value):
         order.trailing_value = value
 
@@ -77,7 +71,7 @@ def _act(account: Account, order: Order) -> None:
             trade = account.trades[order.trade_id]
             plan = plan_of_trade(trade, abs(trade.units))
         else:
-            plan = plan_of(account, order.instrument or "", order.units, order.request["positionFill"])
+            plan = plan_of(account, order.instrument, order.units, order.request["positionFill"])
         execution.fill(account, order, plan, _reason(order), bound, fixed_price=fixed)
     except Refused as refusal:
         reason = str(refusal)

@@ -53,6 +53,8 @@ class Venue:
         return self.market.quote(instrument, bids, asks)
 
     def _on_quote(self, quote: Quote) -> None:
+        if not quote.fresh:
+            return
         for account in self.accounts.values():
             closeout.trade_delayed(account, quote)
             triggers.run(account, quote)

@@ -28,12 +28,12 @@ def summary(account: Account) -> Fields:
         "resettablePLTime": account.created,
         "financing": account.financing,
         "commission": ZERO,
-        "dividendAdjustment": ZERO,
+        "dividendAdjustment": account.dividends,
         "guaranteedExecutionFees": account.guaranteed_fees,
         "marginRate": account.margin_rate,
         "marginCallEnterTime": account.margin_call_since,
         "openTradeCount": len(account.open_trades()),
-        "openPositionCount": len({trade.instrument for trade in account.open_trades()}),
+        "openPositionCount": len(account.held()),
         "pendingOrderCount": len(account.pending()),
         "hedgingEnabled": settings.hedging,
         "lastOrderFillTimestamp": account.last_fill,
@@ -66,7 +66,7 @@ def _trade(account: Account, trade: Trade) -> Fields:
         "currentUnits": spec.units(trade.units),
         "realizedPL": trade.realized,
         "financing": trade.financing,
-        "dividendAdjustment": ZERO,
+        "dividendAdjustment": trade.dividends,
         "unrealizedPL": arithmetic.unrealized(account, trade) if trade.open else None,
         "marginUsed": arithmetic.margin_of(account, trade.instrument, trade.units) if trade.open else None,
         "averageClosePrice": spec.price(average) if average is not None else None,
@@ -95,8 +95,8 @@ def traded_instruments(account: Account) -> list[str]:
 
 def positions(account: Account, only_open: bool = False) -> list[Fields]:
     """Return the positions of an account, by default also those that are flat now."""
-    names = {trade.instrument for trade in account.open_trades()} if only_open else traded_instruments(account)
-    return [position(account, name) for name in sorted(names)]
+    names = account.held() if only_open else traded_instruments(account)
+    return [position(account, name) for name in names]
 
 
 def position(account: Account, instrument: str) -> Fields:

@@ -122,6 +122,11 @@ OBJECTS: Final[dict[str, str]] = {
     ),
     "PositionFinancing": "instrument!:s financing!:d openTradeFinancings!:[TradeFinancing]",
     "TradeFinancing": "tradeID!:s financing!:d",
+    "DIVIDEND_ADJUSTMENT": (
+        f"{_BASE} instrument!:s dividendAdjustment!:d quoteDividendAdjustment:d accountBalance!:d"
+        " openTradeDividendAdjustments!:[TradeDividend]"
+    ),
+    "TradeDividend": "tradeID!:s dividendAdjustment!:d quoteDividendAdjustment:d",
     "TRANSFER_FUNDS": f"{_BASE} amount!:d fundingReason!:s comment:s accountBalance!:d",
     "CLIENT_CONFIGURE": f"{_BASE} alias:s marginRate:d",
     "CLIENT_CONFIGURE_REJECT": f"{_BASE} alias:s marginRate:d rejectReason!:s",
