@@ -93,9 +93,10 @@ def _clock(account: AccountConfig, facts: AccountFacts) -> Iterator[Finding]:
 def _kind(account: AccountConfig, facts: AccountFacts) -> Iterator[Finding]:
     what, file = f"account {account.name}: kind", account_file(account.name)
     if facts.positions is not None:
-        if "positions" in account.model_fields_set and account.positions != facts.positions:
-            text = f"the broker keeps a {facts.positions} account, {file} says {account.positions}"
-            yield Finding("error", what, text, f"write positions = '{facts.positions}', or leave the key out")
+        if account.positions != facts.positions:
+            said = "says" if "positions" in account.model_fields_set else "does not say so, which means"
+            text = f"the broker keeps a {facts.positions} account, {file} {said} {account.positions}"
+            yield Finding("error", what, text, f"write positions = '{facts.positions}'")
         else:
             yield Finding("ok", what, facts.positions)
     if not facts.carries_ids:
@@ -108,8 +109,9 @@ def _currency(account: AccountConfig, facts: AccountFacts) -> Iterator[Finding]:
     what, file = f"account {account.name}: currency", account_file(account.name)
     if facts.currency is None:
         return
-    if "currency" in account.model_fields_set and account.currency != facts.currency:
-        text = f"the broker says {facts.currency}, {file} says {account.currency}"
+    if account.currency != facts.currency:
+        said = "says" if "currency" in account.model_fields_set else "does not say so, which means"
+        text = f"the account is in {facts.currency}, {file} {said} {account.currency}"
         yield Finding("error", what, text, f"write currency = '{facts.currency}'")
     else:
         yield Finding("ok", what, facts.currency)

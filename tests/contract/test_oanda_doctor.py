@@ -93,15 +93,16 @@ async def test_a_file_that_says_other_than_the_broker_is_named_with_what_to_writ
         assert found["currency"].remedy == "write currency = 'USD'"
         assert found["clock"].level == "warning"
         assert "+3.0" in found["clock"].text or "+2.9" in found["clock"].text
-        found = await examined(sim, token, HEDGING_ACCOUNT, trade={"max_price_age": "2s"})
+        found = await examined(sim, token, trade={"max_price_age": "2s"})
         assert found["clock"].level == "error"
-        assert found["kind"].text == "hedging"  # what the file does not say, it does not contradict
+        assert (found["kind"].level, found["kind"].remedy) == ("error", "write positions = 'netting'")
+        assert "does not say so, which means hedging" in found["kind"].text
 
 
 @in_loop
 async def test_an_account_linked_to_mt4_is_told_what_that_means(token: Path) -> None:
     async with broker() as sim:
-        found = await examined(sim, token, MT4_ACCOUNT)
+        found = await examined(sim, token, MT4_ACCOUNT, positions="netting")
     assert found["ids"].level == "warning"
     assert "journal" in found["ids"].remedy
 
