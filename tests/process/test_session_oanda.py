@@ -1,0 +1,104 @@
+"""A fleet that trades at OANDA's simulator, the session in the gateway and in the worker, killed in between."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.oanda_simulator import HEDGING_ACCOUNT, NETTING_ACCOUNT
+from tests.oanda_simulator.hosting import RemoteSimulator, in_process
+from tests.support.books import orders_so_far, rows
+from tests.support.fleet import BUSY, Fleet, wait_for
+from tests.support.oanda_fleet import OandaFleet
+
+ACCOUNTS = {"hedging": HEDGING_ACCOUNT, "netting": NETTING_ACCOUNT}
+PLACES = [("gateway", "gateway-oanda"), ("worker", "worker-busy")]
+
+
+@pytest.fixture
+def venue() -> Iterator[RemoteSimulator]:
+    with in_process("--loose", "--window", "0", "--every", "0.05") as venue:
+        yield venue
+
+
+def transactions(venue: RemoteSimulator, account_id: str) -> list[dict[str, Any]]:
+    """Return the broker's log from its beginning."""
+    headers = {"Authorization": f"Bearer {venue.token}"}
+    url = f"{venue.rest_url}/v3/accounts/{account_id}/transactions/sinceid"
+    found: list[dict[str, Any]] = []
+    with httpx.Client(headers=headers, trust_env=False) as client:
+        while True:
+            last = found[-1]["id"] if found else "1"
+            page = client.get(url, params={"id": last}).raise_for_status().json()["transactions"]
+            if not page:
+                return found
+            found += page
+
+
+def outcome(fleet: OandaFleet) -> set[str]:
+    return {state for (state,) in rows(fleet.home.journal("oanda"), "SELECT DISTINCT state FROM orders")}
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(("session", "holder"), PLACES)
+@pytest.mark.parametrize("positions", ["hedging", "netting"])
+def test_who_holds_the_session_is_killed_and_no_order_is_lost_or_doubled_at_the_broker(
+    tmp_path: Path, venue: RemoteSimulator, positions: str, session: str, holder: str
+) -> None:
+    account_id = ACCOUNTS[positions]
+    fleet = OandaFleet(tmp_path / "home", venue)
+    try:
+        fleet.write_market(base="1s")
+        fleet.write_oanda("oanda", account_id, f"positions = '{positions}'\nsession = '{session}'\nlost_after = '5s'\n")
+        (fleet.home.root / "strategies" / "busy.py").write_text(BUSY)
+        fleet.write_instance("busy", 1, account="oanda", text=Fleet.unlimited())
+        fleet.start()
+        for _ in range(2):
+            enough = orders_so_far(fleet, "oanda") + 6
+            wait_for(lambda: orders_so_far(fleet, "oanda") > enough, "orders to flow")  # noqa: B023 - asked at once
+            fleet.wait_replaced(holder, fleet.kill(holder))
+        enough = orders_so_far(fleet, "oanda") + 4
+        wait_for(lambda: orders_so_far(fleet, "oanda") > enough, "orders to flow again")
+        row = fleet.json("account", "oanda")
+        _is_shown_whole(row, session, positions)
+        assert fleet.command("flatten", "--yes").returncode == 0
+        wait_for(lambda: not fleet.json("account", "oanda")["exposures"], "everything to be closed")
+        wait_for(lambda: outcome(fleet).isdisjoint({"NEW", "SENT", "UNKNOWN", "WORKING", "PARTIAL"}), "all outcomes")
+        checked = {row["what"]: row["level"] for row in fleet.json("doctor")}
+        assert checked["account oanda: login"] == checked["account oanda: kind"] == "ok"
+        assert fleet.stop() == 0
+    finally:
+        fleet.end()
+    log = transactions(venue, account_id)
+    sent = Counter(_client_id(one) for one in log if one["type"] == "MARKET_ORDER")
+    assert set(sent.values()) == {1}, "one intent, one order"
+    fills = rows(fleet.home.journal("oanda"), "SELECT fill_id FROM fills")
+    assert {_transaction(fill_id) for (fill_id,) in fills} == {one["id"] for one in log if one["type"] == "ORDER_FILL"}
+
+
+def _client_id(order: dict[str, Any]) -> str:
+    """A close of a ticket carries no extensions; the id of its request is the client id as well."""
+    extensions: dict[str, str] = order.get("clientExtensions", {})
+    return extensions.get("id") or str(order["requestID"])
+
+
+def _transaction(fill_id: str) -> str:
+    """Several parts of one transaction have its id in front."""
+    return re.split(r"\D", fill_id)[0]
+
+
+def _is_shown_whole(row: dict[str, Any], session: str, positions: str) -> None:
+    """The account as `account` shows it: connected, streams heard, clocks compared, requests rationed."""
+    assert (row["source"], row["session"], row["positions"], row["online"]) == ("gateway", session, positions, True)
+    streams = {stream["name"]: stream for stream in row["health"]["streams"]}
+    assert streams.keys() == {"transactions", "prices"}
+    assert all(stream["connected"] and stream["heard_age_s"] < 10 for stream in streams.values())
+    assert row["health"]["round_trip_s"] < 5
+    assert row["budget"]["per_second"] == 100
+    assert row["watermark"] > 0
