@@ -67,6 +67,7 @@ TRANSITIONS: Mapping[OrderState, Mapping[OrderState, str]] = {
         S.FILLED: "last fill",
         S.CANCELLED: "rest cancelled",
         S.EXPIRED: "rest expired",
+        S.REJECTED: "rest refused",
     },
     S.LOST: {
         S.WORKING: "turned up late: adopted, alert",

@@ -39,6 +39,8 @@ class Bookkeeper:
         Highest transaction id seen.
     on_change : callable
         Told when orders or trades may have changed.
+    on_fill : callable
+        Told of each fill that was booked.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Bookkeeper:
         self.watermark = int(journal.read.meta(_WATERMARK) or 0)
         self.newest = self.watermark
         self.on_change: Callable[[], None] = _nothing
+        self.on_fill: Callable[[], None] = _nothing
 
     def apply(self, reports: Sequence[AnyReport]) -> int:
         """Work reports in; return how many of them were news."""
@@ -120,6 +123,7 @@ class Bookkeeper:
                 return False
             self._seen.add(report.fill_id)
             self._fills.book(report, batch)
+            self.on_fill()
             return True
         if isinstance(report, SwapReport):
             return self._apply_swap(report, batch)

@@ -18,6 +18,7 @@ from atrader.errors import AtraderError, Rejected, Retryable
 from atrader.market import Tick
 from atrader.messages.gateway import AccountSettings, Orphan
 from broker_api.adapter import Adapter, AnyReport, PriceDriven
+from broker_api.gateway.adoption import Adoption
 from broker_api.gateway.alerts import Alerts, Log
 from broker_api.gateway.apply import Bookkeeper
 from broker_api.gateway.assign import Assignments
@@ -98,6 +99,7 @@ class Gateway:
         self.log = log
         self.budget = budget
         self.online = asyncio.Event()
+        self.proof_wanted = asyncio.Event()  # set by a fill, until somebody proves
         self.tasks = Tasks(on_failure)
         instances = {item.magic: item for item in installation.instances.values() if item.account == account.name}
         self.alerts = Alerts(account.name, journal, clock, log)
@@ -111,8 +113,9 @@ class Gateway:
         nets = not adapter.capabilities.hedging
         if nets:  # an account that became a hedging one carries nothing, and would never settle it
             self.valuation.carried = Decimal(journal.read.meta(CARRIED) or 0)
+        adoption = Adoption(self.book, self.publisher, self.alerts, names)
         fills = FillBooking(
-            self.book, moves, self.publisher, self.valuation, self.day, self.alerts, clock, names, nets=nets
+            self.book, moves, self.publisher, self.valuation, self.day, self.alerts, adoption, nets=nets
         )
         self.bookkeeper = Bookkeeper(
             self.book, moves, fills, journal, self.publisher, self.valuation, self.day, self.alerts
@@ -130,13 +133,15 @@ class Gateway:
         )  # fmt: skip
         self.reconciler = Reconciler(
             adapter, self.book, self.bookkeeper, self.submitter, self.lookups, self.gate, self.valuation, journal,
-            self.publisher, budget, self.alerts, clock,
+            moves, adoption, budget, self.alerts, clock,
         )  # fmt: skip
         own = OwnIntents(self.book, self.submitter, clock, pause_clock)
         self.net_stops = NetStops(
-            self.book, own, self.lookups, self.valuation, self.online, pause_clock, log, adapter.capabilities
+            self.book, self.gate, own, self.lookups, self.valuation, self.online, pause_clock, log,
+            adapter.capabilities,
         )  # fmt: skip
         self.bookkeeper.on_change = self.net_stops.soon
+        self.bookkeeper.on_fill = self.proof_wanted.set
         self.flattener = Flattener(self.book, own, self.submitter, self.gate, self.states, self.alerts)
         self.orphans = Orphans(self.book, self.gate, self.flattener, journal, self.alerts)
         self.assignments = Assignments(

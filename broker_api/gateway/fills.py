@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final, get_args
 
-from atrader.clock import Clock
 from atrader.ledger import FOREIGN_MAGIC, average_price
 from atrader.orders.ids import IntentId, intent_id_of
 from atrader.orders.model import OPPOSITE, Fill, FillReason, Intent, Order, Trade
 from atrader.orders.states import OrderState
 from broker_api.adapter import FillReport
+from broker_api.gateway.adoption import Adoption
 from broker_api.gateway.alerts import Alerts
-from broker_api.gateway.book import ADOPTED_DIGEST, Book
+from broker_api.gateway.book import Book
 from broker_api.gateway.day import DayKeeper
 from broker_api.gateway.moves import Moves
 from broker_api.gateway.publish import Publisher
@@ -48,8 +48,7 @@ class FillBooking:
         valuation: Valuation,
         day: DayKeeper,
         alerts: Alerts,
-        clock: Clock,
-        instance_names: Mapping[int, str],
+        adoption: Adoption,
         *,
         nets: bool,
     ) -> None:
@@ -59,8 +58,7 @@ class FillBooking:
         self._valuation = valuation
         self._day = day
         self._alerts = alerts
-        self._clock = clock
-        self._instance_names = instance_names
+        self._adoption = adoption
         self._nets = nets
         self._won = _ZERO  # by our trades, with the execution that is being booked
 
@@ -100,41 +98,9 @@ class FillBooking:
             return None
         entry = self._book.entry(report.client_id)
         intent_id = intent_id_of(report.client_id) if entry is None else None
-        return entry if intent_id is None else self._adopt(report, intent_id, batch)
-
-    def _adopt(self, report: FillReport, intent_id: IntentId, batch: Batch) -> Entry:
-        """Make the order of a fill that carries one of our ids, which the journal does not know."""
-        closes = self._closed_by(report, intent_id)
-        intent = Intent(
-            magic=intent_id.magic,
-            n=intent_id.n,
-            instance=self._instance_names.get(intent_id.magic, ""),
-            instrument=report.instrument,
-            action="open" if closes is None else "close",
-            time_ns=report.time_ns,
-            reason="adopted",
-            side=report.side if closes is None else None,
-            units=report.units,
-            trade_id=None if closes is None else closes.trade_id,
-        )
-        order = Order(
-            client_id=intent.client_id,
-            intent=intent,
-            state=OrderState.SENT,
-            units=report.units,
-            created_ns=report.time_ns,
-            updated_ns=report.time_ns,
-        )
-        entry = Entry(order, report.transaction_id, ADOPTED_DIGEST)
-        self._book.add(entry)
-        batch.order(entry)
-        self._alerts.alert(
-            "adopted-order",
-            f"the broker filled order {order.client_id}, which the journal does not know",
-            instrument=report.instrument,
-            magic=intent_id.magic,
-        )
-        return entry
+        if intent_id is None:
+            return entry
+        return self._adoption.of_fill(report, intent_id, self._closed_by(report, intent_id), batch)
 
     def _closed_by(self, report: FillReport, intent_id: IntentId) -> Trade | None:
         if report.broker_trade_id is not None:

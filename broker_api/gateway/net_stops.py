@@ -17,6 +17,7 @@ from atrader.orders.states import LIVE, OrderState
 from broker_api.adapter import Capabilities
 from broker_api.gateway.alerts import Log
 from broker_api.gateway.book import Book
+from broker_api.gateway.gate import Gate
 from broker_api.gateway.lookups import Lookups
 from broker_api.gateway.own_intents import Begun, OwnIntents
 from broker_api.gateway.valuation import Valuation
@@ -48,6 +49,7 @@ class NetStops:
     def __init__(
         self,
         book: Book,
+        gate: Gate,
         own: OwnIntents,
         lookups: Lookups,
         valuation: Valuation,
@@ -57,6 +59,7 @@ class NetStops:
         capabilities: Capabilities,
     ) -> None:
         self._book = book
+        self._gate = gate
         self._own = own
         self._lookups = lookups
         self._valuation = valuation
@@ -98,8 +101,14 @@ class NetStops:
             stops.setdefault(order.intent.trade_id or "", []).append(order)
         if not trades and not stops:
             return
+        # What a stop was for is not known while the sums differ; it can only reduce, so it stays until they agree.
+        kept = {
+            order.intent.trade_id for order in self._book.net_stops() if order.intent.instrument in self._gate.locks
+        }
         wanted = wanted_stops(trades.values(), self._book.closing_units, self._valuation.instruments)
         for trade_id in {**stops, **wanted}:
+            if trade_id not in trades and trade_id in kept:
+                continue
             if trade_id not in self._acting and not self._book.closing_units(trade_id):
                 self._bring(trade_id, trades.get(trade_id), wanted.get(trade_id), stops.get(trade_id, []))
 

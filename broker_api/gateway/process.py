@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 
 from atrader.bus import AsyncStreamClient, BeatSender, CallServer, StreamServer
@@ -27,6 +28,7 @@ from data_layer.client import AsyncDataClient
 
 _LOOP_S = 0.2  # the main loop beats, and sends the stream's heartbeat, at least this often
 _HEARTBEAT_S = 1.0
+_AFTER_FILL_S = 0.5  # between a fill and its proof: fills come in groups, and a broker may count later than it fills
 _PRICES_S = 1.0  # the data layer may be away: quotes come by stream then
 _FINISH_S = 2.0  # for orders under way at the end
 _FLUSH_S = 1.0  # for the outbox at the end; what is left is in the journal
@@ -188,7 +190,12 @@ class _Process:
 
     async def _take_turns(self) -> None:
         while True:
-            await asyncio.sleep(self._gateway.account.proof_interval)
+            interval_s = self._gateway.account.proof_interval
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(interval_s):
+                    await self._gateway.proof_wanted.wait()
+                    await asyncio.sleep(min(_AFTER_FILL_S, interval_s))
+            self._gateway.proof_wanted.clear()
             await self._gateway.turn()
 
     async def _loop(self) -> None:

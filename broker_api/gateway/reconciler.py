@@ -8,21 +8,24 @@ from typing import Final
 from atrader.clock import Clock
 from atrader.errors import AtraderError, ConfigError, StoreError
 from atrader.ledger import FOREIGN_MAGIC
+from atrader.orders.ids import intent_id_of
 from atrader.orders.model import Trade
 from broker_api.adapter import Adapter, AnyReport, BrokerTrade, FillReport, OrderReport, Snapshot, SwapReport
+from broker_api.gateway.adoption import Adoption
 from broker_api.gateway.alerts import Alerts
 from broker_api.gateway.apply import Bookkeeper
 from broker_api.gateway.book import Book
 from broker_api.gateway.budget import Budget, Priority
 from broker_api.gateway.gate import Gate
 from broker_api.gateway.lookups import Lookups
-from broker_api.gateway.publish import Publisher
+from broker_api.gateway.moves import Moves
 from broker_api.gateway.submit import Submitter
 from broker_api.gateway.valuation import Valuation
 from broker_api.journal import Batch, Journal
 from broker_api.reconcile import (
     AccountBreak,
     Action,
+    AdoptOrder,
     ApplyReports,
     DropForeignTrade,
     FindOrder,
@@ -30,6 +33,7 @@ from broker_api.reconcile import (
     MarkForeignTrade,
     NoteProtection,
     Resume,
+    TakeTerms,
     reconcile,
 )
 from broker_api.reconcile.reconcile import ANY_INSTRUMENT
@@ -57,7 +61,8 @@ class Reconciler:
         gate: Gate,
         valuation: Valuation,
         journal: Journal,
-        publisher: Publisher,
+        moves: Moves,
+        adoption: Adoption,
         budget: Budget,
         alerts: Alerts,
         clock: Clock,
@@ -70,7 +75,8 @@ class Reconciler:
         self._gate = gate
         self._valuation = valuation
         self._journal = journal
-        self._publisher = publisher
+        self._moves = moves
+        self._adoption = adoption
         self._budget = budget
         self._alerts = alerts
         self._clock = clock
@@ -142,6 +148,10 @@ class Reconciler:
                 self._resume(action.client_id)
             elif isinstance(action, NoteProtection):
                 changed |= self._protect(action)
+            elif isinstance(action, AdoptOrder):
+                self._adopt(action)
+            elif isinstance(action, TakeTerms):
+                self._take_terms(action)
             elif isinstance(action, MarkForeignTrade):
                 self._mark_foreign(action.held)
             elif isinstance(action, DropForeignTrade):
@@ -175,7 +185,34 @@ class Reconciler:
             self._journal.stage(batch)
         return changed
 
+    def _adopt(self, action: AdoptOrder) -> None:
+        intent_id = intent_id_of(action.report.client_id)
+        if intent_id is not None:
+            batch = Batch(self._book.account)
+            intent = self._adoption.of_order(action.report, action.terms, intent_id, batch).order.intent
+            trade = self._book.ledger.trade(intent.trade_id or "") if intent.is_net_stop else None
+            if trade is not None and trade.stop_loss is None and intent.price is not None:
+                self._bookkeeper.protect(trade.trade_id, {"stop_loss": intent.price}, batch)
+            self._journal.stage(batch)
+
+    def _take_terms(self, action: TakeTerms) -> None:
+        entry = self._book.entry(action.client_id)
+        if entry is None:
+            return
+        order, terms, batch = entry.order, action.terms, Batch(self._book.account)
+        units = order.units if order.filled_units else terms.units
+        intent = order.intent.model_copy(update={"price": terms.price})
+        self._alerts.alert(
+            "order-moved",
+            f"{order.client_id}: {order.units} at {order.intent.price} here, {terms.units} at {terms.price} there",
+            instrument=order.intent.instrument,
+            magic=order.intent.magic,
+        )
+        self._moves.rewrite(entry, batch, intent=intent, units=units)
+        self._journal.stage(batch)
+
     def _mark_foreign(self, held: BrokerTrade) -> None:
+        known = self._book.trade_of_ticket(held.broker_trade_id)
         trade = Trade(
             trade_id=f"foreign-{held.broker_trade_id}",
             account=self._book.account,
@@ -191,9 +228,13 @@ class Reconciler:
             take_profit=held.take_profit or None,
             trailing_distance=held.trailing_distance or None,
             broker_trade_id=held.broker_trade_id,
+            version=1 if known is None else known.version + 1,
         )
-        self._book.ledger.restore([*self._book.ledger.open_trades(), trade])
-        self._alerts.alert("foreign-trade", f"ticket {held.broker_trade_id} is nobody's", instrument=held.instrument)
+        others = (other for other in self._book.ledger.open_trades() if other is not known)
+        self._book.ledger.restore([*others, trade])
+        if known is None:
+            text = f"ticket {held.broker_trade_id} is nobody's"
+            self._alerts.alert("foreign-trade", text, instrument=held.instrument)
         self._keep(trade)
 
     def _drop_foreign(self, trade_id: str) -> None:

@@ -3,20 +3,25 @@
 from broker_api.reconcile.actions import (
     AccountBreak,
     Action,
+    AdoptOrder,
     ApplyReports,
     DropForeignTrade,
     FindOrder,
     MarkForeignTrade,
     NoteProtection,
     Resume,
+    TakeTerms,
 )
-from broker_api.reconcile.policy import POLICY, Case
+from broker_api.reconcile.policy import CASES, ORDERS, TICKETS, Case
 from broker_api.reconcile.reconcile import JournalState, reconcile
 
 __all__ = [
-    "POLICY",
+    "CASES",
+    "ORDERS",
+    "TICKETS",
     "AccountBreak",
     "Action",
+    "AdoptOrder",
     "ApplyReports",
     "Case",
     "DropForeignTrade",
@@ -25,5 +30,6 @@ __all__ = [
     "MarkForeignTrade",
     "NoteProtection",
     "Resume",
+    "TakeTerms",
     "reconcile",
 ]

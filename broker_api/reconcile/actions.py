@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from broker_api.adapter import AnyReport, BrokerTrade
+from broker_api.adapter import AnyReport, BrokerOrder, BrokerTrade, OrderReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,22 @@ class FindOrder(Action):
 
 
 @dataclass(frozen=True, slots=True)
+class AdoptOrder(Action):
+    """Take an order of ours in that works at the broker and that the journal does not know."""
+
+    report: OrderReport
+    terms: BrokerOrder
+
+
+@dataclass(frozen=True, slots=True)
+class TakeTerms(Action):
+    """Take price and size of a working order over from the broker."""
+
+    client_id: str
+    terms: BrokerOrder
+
+
+@dataclass(frozen=True, slots=True)
 class Resume(Action):
     """Go on with an order that certainly was not sent."""
 
@@ -45,7 +61,7 @@ class NoteProtection(Action):
 
 @dataclass(frozen=True, slots=True)
 class MarkForeignTrade(Action):
-    """Show a ticket that nobody of us opened; it is never touched."""
+    """Show a ticket that nobody of us opened, as it is now; it is never touched."""
 
     held: BrokerTrade
 

@@ -10,24 +10,38 @@ from typing import Final
 from atrader.ledger import FOREIGN_MAGIC
 from atrader.orders.ids import intent_id_of
 from atrader.orders.model import SIGN, Order, Trade
-from atrader.orders.states import LIVE, TERMINAL, OrderState, may_move
-from broker_api.adapter import AnyReport, BrokerTrade, FillReport, NoticeReport, OrderReport, Snapshot, SwapReport
+from atrader.orders.states import TERMINAL
+from broker_api.adapter import (
+    AnyReport,
+    BrokerOrder,
+    BrokerTrade,
+    FillReport,
+    NoticeReport,
+    OrderReport,
+    Snapshot,
+    SwapReport,
+)
+from broker_api.reconcile import policy
 from broker_api.reconcile.actions import (
     AccountBreak,
     Action,
+    AdoptOrder,
     ApplyReports,
     DropForeignTrade,
     FindOrder,
     MarkForeignTrade,
     NoteProtection,
     Resume,
+    TakeTerms,
 )
+from broker_api.reconcile.policy import ORDERS, TICKETS
 
 ANY_INSTRUMENT: Final = "*"
 """Instrument of a break that concerns the whole account."""
 
 _ZERO: Final = Decimal(0)
-_FILL_STATES: Final = frozenset({OrderState.PARTIAL, OrderState.FILLED})
+_TOLD: Final = dict(policy.TOLD)
+_TO_APPLY: Final = frozenset(code for code, case in policy.CASES.items() if "ApplyReports" in case.does)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,91 +94,132 @@ def reconcile(journal: JournalState, snapshot: Snapshot, reports: Sequence[AnyRe
         In the order in which to carry them out.
     """
     told = sorted((r for r in reports if r.transaction_id <= snapshot.watermark), key=lambda r: r.transaction_id)
-    unseen = tuple(report for report in told if _is_news(journal, report))
+    unseen = [(case, report) for report in told if (case := _news(journal, report)) in _TO_APPLY]
+    if not unseen:
+        unseen = [(case, report) for report in snapshot.orders if (case := _working(journal, report)) in _TO_APPLY]
     if unseen:
-        return [ApplyReports("unseen-report", unseen)]
-    adopted = tuple(report for report in snapshot.orders if _is_adoptable(journal, report))
-    if adopted:
-        return [ApplyReports("in-flight-works", adopted)]
-    actions: list[Action] = [*_orders(journal, snapshot), *_strays(journal, snapshot)]
+        return [ApplyReports(str(unseen[0][0]), tuple(report for _, report in unseen))]
+    actions: list[Action] = [*_orders(journal, snapshot), *_unmentioned(journal, snapshot)]
     actions += _tickets(journal, snapshot) if journal.hedging else ()
     return [*actions, *_net(journal, snapshot, {a.instrument for a in actions if isinstance(a, AccountBreak)})]
 
 
-def _is_news(journal: JournalState, report: AnyReport) -> bool:
-    if isinstance(report, FillReport):
-        return report.fill_id not in journal.fills
+def _news(journal: JournalState, report: AnyReport) -> str | None:
+    """Return the case of a report; None when it is known, or changes nothing here."""
     if isinstance(report, SwapReport):
-        return (report.transaction_id, report.part) not in journal.swaps
-    if isinstance(report, NoticeReport):  # changes nothing
-        return False
-    order = journal.orders.get(report.client_id)
-    return order is not None and report.state not in _FILL_STATES and _may_become(order.state, report.state)
+        return None if (report.transaction_id, report.part) in journal.swaps else "unseen-report"
+    if isinstance(report, NoticeReport):
+        return None
+    if isinstance(report, FillReport):
+        return None if report.fill_id in journal.fills else ORDERS[_row_of(journal, report.client_id)][policy.FILL]
+    return ORDERS[_row_of(journal, report.client_id)].get(_TOLD.get(report.state, ""))
 
 
-def _may_become(now: OrderState, told: OrderState) -> bool:
-    return may_move(now, told) or (now is OrderState.NEW and may_move(OrderState.SENT, told))
+def _working(journal: JournalState, report: OrderReport) -> str:
+    """Return the case of an order that the snapshot shows."""
+    row = ORDERS[_row_of(journal, report.client_id, blind=report.terms is None)]
+    order, terms = journal.orders.get(report.client_id), report.terms
+    if order is None or terms is None or not _differs(order, terms):
+        return row[policy.WORKS]
+    changes = (other.intent for other in journal.orders.values() if other.state not in TERMINAL)
+    changing = any(item.action == "modify" and item.order_id == order.client_id for item in changes)
+    return row[policy.WORKS_IN_HAND if changing else policy.WORKS_OTHERWISE]
 
 
-def _is_adoptable(journal: JournalState, report: OrderReport) -> bool:
-    order = journal.orders.get(report.client_id)
-    return order is not None and order.state not in LIVE and _may_become(order.state, report.state)
+def _row_of(journal: JournalState, client_id: str | None, *, blind: bool = False) -> str:
+    order = None if client_id is None else journal.orders.get(client_id)
+    if order is not None:
+        return order.state
+    if client_id is None or intent_id_of(client_id) is None:
+        return policy.NOBODYS
+    return policy.OURS_BLIND if blind else policy.OURS
+
+
+def _differs(order: Order, terms: BrokerOrder) -> bool:
+    """Compare what works there with what is believed; how much of a partly filled order works is told by its fills."""
+    units_differ = not order.filled_units and order.units is not None and order.units != terms.units
+    return units_differ or (order.intent.price is not None and order.intent.price != terms.price)
 
 
 def _orders(journal: JournalState, snapshot: Snapshot) -> Iterator[Action]:
+    """Go through what the broker works on."""
+    for report in snapshot.orders:
+        case, order = _working(journal, report), journal.orders.get(report.client_id)
+        if case == "order-moved" and report.terms is not None:
+            yield TakeTerms(case, report.client_id, report.terms)
+        elif case == "stray-order" and report.terms is not None:
+            yield AdoptOrder(case, report, report.terms)
+        elif case == "stray-blind":
+            reason = f"the broker works on order {report.client_id}, which the journal does not know"
+            yield AccountBreak(case, ANY_INSTRUMENT, reason)
+        elif case == "ended-works" and order is not None:
+            reason = f"order {report.client_id} is {order.state} here and works at the broker"
+            yield AccountBreak(case, order.intent.instrument, reason)
+
+
+def _unmentioned(journal: JournalState, snapshot: Snapshot) -> Iterator[Action]:
+    """Go through the orders without an outcome that the broker does not show."""
     at_broker = {report.client_id for report in snapshot.orders}
     for client_id, order in journal.orders.items():
-        if order.state in TERMINAL or client_id in at_broker or client_id in journal.in_hand:
+        if client_id in at_broker:
             continue
-        if order.state is OrderState.NEW:
-            yield Resume("not-sent", client_id)
-        elif order.state in LIVE:
-            yield FindOrder("working-gone", client_id)
+        case = ORDERS[order.state][policy.SILENT_IN_HAND if client_id in journal.in_hand else policy.SILENT]
+        if case == "not-sent":
+            yield Resume(case, client_id)
+        elif case in ("in-flight-absent", "working-gone"):
+            yield FindOrder(case, client_id)
+        if case == "working-gone":
             reason = f"order {client_id} works here, not at the broker"
-            yield AccountBreak("working-gone", order.intent.instrument, reason)
-        else:
-            yield FindOrder("in-flight-absent", client_id)
-
-
-def _strays(journal: JournalState, snapshot: Snapshot) -> Iterator[Action]:
-    for report in snapshot.orders:
-        if report.client_id not in journal.orders and intent_id_of(report.client_id) is not None:
-            reason = f"the broker works on order {report.client_id}, which the journal does not know"
-            yield AccountBreak("stray-order", ANY_INSTRUMENT, reason)
+            yield AccountBreak(case, order.intent.instrument, reason)
 
 
 def _tickets(journal: JournalState, snapshot: Snapshot) -> Iterator[Action]:
     known = {trade.broker_trade_id: trade for trade in journal.trades}
-    held = {item.broker_trade_id: item for item in snapshot.trades}
+    held = {item.broker_trade_id for item in snapshot.trades}
     for item in snapshot.trades:
         trade = known.get(item.broker_trade_id)
-        yield from _unknown_ticket(item) if trade is None else _known_ticket(trade, item)
+        for case in _cases_of(trade, item):
+            yield from _ticket_actions(case, trade, item)
     for trade in journal.trades:
         if trade.broker_trade_id in held:
             continue
-        if trade.magic == FOREIGN_MAGIC:
-            yield DropForeignTrade("foreign-gone", trade.trade_id)
+        case = TICKETS[_trade_row(trade)][policy.ABSENT]
+        if case == "foreign-gone":
+            yield DropForeignTrade(case, trade.trade_id)
         else:
             reason = f"trade {trade.trade_id} of {trade.units} units is not at the broker"
-            yield AccountBreak("trade-gone", trade.instrument, reason)
+            yield AccountBreak(case, trade.instrument, reason)
 
 
-def _known_ticket(trade: Trade, item: BrokerTrade) -> Iterator[Action]:
+def _trade_row(trade: Trade) -> str:
+    return policy.FOREIGN_TRADE if trade.magic == FOREIGN_MAGIC else policy.OWN_TRADE
+
+
+def _cases_of(trade: Trade | None, item: BrokerTrade) -> Iterator[str]:
+    if trade is None:
+        ours = item.client_id is not None and intent_id_of(item.client_id) is not None
+        yield TICKETS[policy.OUR_TICKET if ours else policy.THEIR_TICKET][policy.SAME]
+        return
+    row = TICKETS[_trade_row(trade)]
     if (trade.units, trade.side) != (item.units, item.side):
-        reason = f"trade {trade.trade_id}: {trade.side} {trade.units} here, {item.side} {item.units} at the broker"
-        yield AccountBreak("units-differ", trade.instrument, reason)
+        yield row[policy.OTHER_UNITS]
     here = (trade.stop_loss, trade.take_profit, trade.trailing_distance)
     if here != (item.stop_loss or None, item.take_profit or None, item.trailing_distance or None):
-        yield NoteProtection("protection-moved", trade.trade_id, item)
+        yield row[policy.OTHER_STOPS]
 
 
-def _unknown_ticket(item: BrokerTrade) -> Iterator[Action]:
-    if item.client_id is None or intent_id_of(item.client_id) is None:
-        yield MarkForeignTrade("ticket-foreign", item)
-        return
-    yield FindOrder("ticket-ours", item.client_id)
-    reason = f"ticket {item.broker_trade_id} of order {item.client_id} has no fill here"
-    yield AccountBreak("ticket-ours", item.instrument, reason)
+def _ticket_actions(case: str, trade: Trade | None, item: BrokerTrade) -> Iterator[Action]:
+    if case in ("ticket-foreign", "foreign-differs"):
+        yield MarkForeignTrade(case, item)
+    elif case == "ticket-ours":
+        yield FindOrder(case, item.client_id or "")
+        reason = f"ticket {item.broker_trade_id} of order {item.client_id} has no fill here"
+        yield AccountBreak(case, item.instrument, reason)
+    elif case == "units-differ" and trade is not None:
+        reason = f"trade {trade.trade_id}: {trade.side} {trade.units} here, {item.side} {item.units} at the broker"
+        yield AccountBreak(case, trade.instrument, reason)
+    elif case == "protection-moved" and trade is not None:
+        yield NoteProtection(case, trade.trade_id, item)
 
 
 def _net(journal: JournalState, snapshot: Snapshot, broken: set[str]) -> Iterator[Action]:
@@ -173,13 +228,12 @@ def _net(journal: JournalState, snapshot: Snapshot, broken: set[str]) -> Iterato
     for trade in journal.trades:
         virtual[trade.instrument] = virtual.get(trade.instrument, _ZERO) + trade.units * SIGN[trade.side]
     if journal.hedging:  # foreign tickets are about to be shown, or no longer
-        known = {trade.broker_trade_id for trade in journal.trades}
-        held = {item.broker_trade_id for item in snapshot.trades}
+        own = {trade.broker_trade_id for trade in journal.trades if trade.magic != FOREIGN_MAGIC}
         for item in snapshot.trades:
-            if item.broker_trade_id not in known:
+            if item.broker_trade_id not in own:
                 virtual[item.instrument] = virtual.get(item.instrument, _ZERO) + item.units * SIGN[item.side]
         for trade in journal.trades:
-            if trade.broker_trade_id not in held and trade.magic == FOREIGN_MAGIC:
+            if trade.magic == FOREIGN_MAGIC:
                 virtual[trade.instrument] -= trade.units * SIGN[trade.side]
     for instrument in sorted({*virtual, *snapshot.net_units} - broken):
         here, there = virtual.get(instrument, _ZERO), snapshot.net_units.get(instrument, _ZERO)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sqlite3
 import tempfile
 from collections import deque
+from contextlib import closing
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
@@ -121,6 +123,10 @@ class Scenario:
         await self.bench.until(self.is_covered, "stops at the broker in step with the trades")
         assert await gateway.reconciler.run()
         await self.bench.journal.settle()
+        before, alerts = rows_of(self.bench), dict(gateway.alerts.counters)
+        assert await gateway.reconciler.run()  # a second time nothing changes
+        await self.bench.journal.settle()
+        assert (rows_of(self.bench), dict(gateway.alerts.counters)) == (before, alerts)
 
     def is_covered(self) -> bool:
         """Let market time pass, so that what was refused is tried again, and compare the venue's stops with ours."""
@@ -149,6 +155,13 @@ class Scenario:
                 assert entry.order.filled_units == 0
         assert not gateway.alerts.counters["excess-close"]
         assert len(read.open_trades()) == len(gateway.book.ledger.open_trades())
+
+
+def rows_of(bench: GatewayBench) -> list[list[tuple[object, ...]]]:
+    """Return everything the journal holds."""
+    with closing(sqlite3.connect(bench.home.journal(bench.config.name))) as connection:
+        tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return [connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables]
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from atrader.exit_codes import ExitCode
 from atrader.orders import states as order_states
 from atrader.risk import EXIT_RULES, RULES
 from atrader.trading_state import TradingState
-from broker_api.reconcile import POLICY
+from broker_api.reconcile import policy
 from manager import restart_policy
 from manager import states as process_states
 from tests.support.config_reference import tables
@@ -136,11 +136,33 @@ def _risk_exits() -> str:
     )
 
 
-def _reconciliation() -> str:
+def _reconciliation_cases() -> str:
     return markdown_table(
-        ("case", "the journal", "the broker", "then", "why"),
-        ((f"`{code}`", case.journal, case.broker, case.action, case.why) for code, case in POLICY.items()),
+        ("case", "then", "why"), ((f"`{code}`", case.action, case.why) for code, case in policy.CASES.items())
     )
+
+
+def _reconciliation_orders() -> str:
+    return _matrix("the journal: the order is", policy.ORDERS, policy.ORDER_COLUMNS)
+
+
+def _reconciliation_tickets() -> str:
+    return _matrix("the journal has", policy.TICKETS, policy.TICKET_COLUMNS)
+
+
+def _reconciliation_news() -> str:
+    return markdown_table(
+        ("news", "account", "booked", "why"),
+        ((item.what, item.account, item.booked, item.why) for item in policy.NEWS.values()),
+    )
+
+
+def _matrix(corner: str, table: Mapping[str, Mapping[str, str]], columns: Sequence[str]) -> str:
+    """Write a table of cases; rows that say the same are one."""
+    rows: dict[tuple[str, ...], list[str]] = {}
+    for name, row in table.items():
+        rows.setdefault(tuple(f"`{row[column]}`" for column in columns), []).append(str(name))
+    return markdown_table((corner, *columns), ((", ".join(names), *cells) for cells, names in rows.items()))
 
 
 TABLES: dict[str, Callable[[], str]] = {
@@ -154,7 +176,10 @@ TABLES: dict[str, Callable[[], str]] = {
     "trading-states": _trading_states,
     "risk-rules": _risk_rules,
     "risk-exits": _risk_exits,
-    "reconciliation": _reconciliation,
+    "reconciliation-orders": _reconciliation_orders,
+    "reconciliation-tickets": _reconciliation_tickets,
+    "reconciliation-cases": _reconciliation_cases,
+    "reconciliation-news": _reconciliation_news,
     "file-formats": as_markdown,
     "configuration-fleet": lambda: "\n".join(tables(FleetConfig)),
     "configuration-account": lambda: "\n".join(tables(AccountConfig)),
