@@ -98,17 +98,13 @@ class NetStops:
         trades = {trade.trade_id: trade for trade in self._book.ledger.open_trades()} if self._is_active else {}
         stops: dict[str, list[Order]] = {}
         for order in self._book.net_stops():
-            stops.setdefault(order.intent.trade_id or "", []).append(order)
+            # What a stop without a trade is for is not known while the sums differ; it can only reduce, so it stays.
+            if order.intent.trade_id or order.intent.instrument not in self._gate.locks:
+                stops.setdefault(order.intent.trade_id or "", []).append(order)
         if not trades and not stops:
             return
-        # What a stop was for is not known while the sums differ; it can only reduce, so it stays until they agree.
-        kept = {
-            order.intent.trade_id for order in self._book.net_stops() if order.intent.instrument in self._gate.locks
-        }
         wanted = wanted_stops(trades.values(), self._book.closing_units, self._valuation.instruments)
         for trade_id in {**stops, **wanted}:
-            if trade_id not in trades and trade_id in kept:
-                continue
             if trade_id not in self._acting and not self._book.closing_units(trade_id):
                 self._bring(trade_id, trades.get(trade_id), wanted.get(trade_id), stops.get(trade_id, []))
 
