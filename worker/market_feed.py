@@ -40,6 +40,7 @@ class MarketFeed:
         self._tick_topic = tick_topic(instrument)
         self._revision_topic = revision_topic(instrument, timeframe)
         self._revised_ns = 0  # end of the newest bars that were revised and not fetched again
+        self._caught_ns = -1  # newest bar held when they were fetched last
         self._watch = WarmUpWatch(client, instrument, timeframe, calendar, window)
         self.stream = StreamClient(home.endpoint("data.stream"))
         self.tick: Tick | None = None
@@ -99,10 +100,10 @@ class MarketFeed:
             if isinstance(item, Gap):
                 missed |= item.topic == self._bar_topic
                 if item.topic == self._revision_topic:
-                    self._revised_ns = max(self._revised_ns, self.last_bar_ns + 1)
+                    self._must_fetch(self.last_bar_ns + 1)
             elif item.topic == self._revision_topic:
                 if self._concerns(item.values.end_ns):
-                    self._revised_ns = max(self._revised_ns, item.values.end_ns)
+                    self._must_fetch(item.values.end_ns)
             elif item.topic == self._tick_topic:
                 tick = Tick(*item.values)
             elif item.topic == self._bar_topic:
@@ -131,18 +132,28 @@ class MarketFeed:
         """Tell whether bars before a time are in the window, or would be if they were known."""
         return len(self.bars) < self._kept.size or end_ns > self.bars.open_time_ns[0]
 
+    def _must_fetch(self, end_ns: int) -> None:
+        self._revised_ns, self._caught_ns = max(self._revised_ns, end_ns), -1
+
     def _catch_revisions(self) -> None:
-        """Fetch the window again when bars in it were revised, without going ahead of what was handled."""
-        if not self._revised_ns and not self._watch.is_due:
+        """Fetch the window again when bars in it were revised, without going ahead of what was handled.
+
+        A bar that came late, and is newer than all that was handled, is no news any more: it is in the window as soon
+        as a bar after it was handled.
+        """
+        revised = bool(self._revised_ns) and self._caught_ns != self.last_bar_ns
+        if not revised and not self._watch.is_due:
             return
         try:
-            if self._revised_ns:
+            if revised:
                 end_ns = self.last_bar_ns + 1 if self.last_bar_ns else self._revised_ns
                 bars, _, _ = self._client.bars(
                     self._instrument, self._timeframe, end_ns=end_ns, count=self._kept.size, mapped=False
                 )
                 self._kept.fill(bars)
-                self._revised_ns = 0
+                self._caught_ns = self.last_bar_ns
+                if self._revised_ns <= end_ns:
+                    self._revised_ns = 0
             self._watch.look()
         except Retryable:
             pass  # the data layer is away: again with the next news

@@ -48,6 +48,7 @@ def configure_logs(path: Path, config: LogConfig, *, console: bool = False) -> N
     console : bool, default False
         Write lines to stderr as well: short ones when it is a terminal.
     """
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # else a line for each request
     logging.raiseExceptions = False  # a full disk must not end whoever logs about it
     handlers: list[logging.Handler] = [_file_handler(path, config)]
     if console:

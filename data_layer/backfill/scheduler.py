@@ -190,8 +190,8 @@ class Scheduler:
         source = self.source_of(instrument, timeframe) if name is None else self._sources[name]
         if source is None or not source.serves(instrument, timeframe):
             raise Rejected(
-                f"no source has {timeframe} bars of {instrument}: add one under [sources] in etc/atrader.toml, or"
-                " import a file",
+                f"no source has {timeframe} bars of {instrument}: add one under [sources] in etc/atrader.toml, name the"
+                " account that brings its prices in market.price_accounts, or import a file",
                 details={"reason": "source"},
             )
         return source

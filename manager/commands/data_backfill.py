@@ -44,7 +44,7 @@ def job_text(job: BackfillJob) -> str:
 @start_option
 @end_option
 @click.option("--replace", is_flag=True, help="Fetch stored bars again too; what changes is kept as a revision.")
-@click.option("--source", help="Name under [sources]; default: the first that has such bars.")
+@click.option("--source", help="Name under [sources], or gateway-ACCOUNT; default: the first that has such bars.")
 @click.option("--no-wait", is_flag=True, help="Return at once; the data layer goes on, also after a restart.")
 @json_option
 @click.pass_obj

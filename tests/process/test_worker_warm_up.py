@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from atrader.bus import close_context
+from atrader.bus import Gap, Message, close_context
 from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S, SystemClock, iso_from_ns
 from atrader.market import Bars
 from data_layer.client import DataClient
 from tests.support.bar_sources import market_bars, rows, same
 from tests.support.candle_server import CandleServer
-from tests.support.data_layer import DataLayerProcess, wait_until
+from tests.support.data_layer import DataLayerProcess, Quotes, wait_until
 from worker.market_feed import MarketFeed
 
 PAIR = "BTC/USDT"
@@ -73,3 +73,35 @@ def test_what_is_missing_of_a_warm_up_is_fetched_and_no_bar_is_handed_out_twice(
         last = int(service.open_time_ns.searchsorted(times[-1])) + 1
         assert same(feed.bars, service[last - 400 : last])
         assert handed == rows(service[last - len(handed) : last]), "history was not handed out as news"
+
+
+def test_a_bar_that_came_late_is_in_the_window_after_the_next_one_was_handled(tmp_path: Path) -> None:
+    pair = "EUR/USD"
+    now_ns = SystemClock().now_ns() // NS_PER_S * NS_PER_S
+    history = market_bars(ALWAYS, iso_from_ns(now_ns - 20 * NS_PER_S), iso_from_ns(now_ns), "1s")
+    fleet = {"data": {"base_timeframe": "1s", "late_quotes": "100ms"}}
+    with DataLayerProcess(tmp_path, fleet) as layer, DataClient(layer.home) as client:
+        client.import_bars(pair, "1s", "file", history[:-1])
+        quotes = Quotes(layer)
+        feed = MarketFeed(layer.home, client, pair, "1s", 20, ALWAYS, quotes=False)
+        handed: list[int] = []
+        items: list[Message | Gap] = []
+
+        def has_news() -> bool:
+            items[:] = feed.stream.drain()
+            for bar in feed.take(items)[0]:
+                feed.advance(bar)
+                handed.append(bar.open_time_ns)
+            return bool(items)
+
+        try:
+            feed.start()
+            late_ns = int(history.open_time_ns[-1])
+            client.import_bars(pair, "1s", "file", history)
+            wait_until(has_news, "the revision")
+            assert late_ns not in feed.bars.open_time_ns, "a later bar must come to be handled first"
+            quotes.until(lambda: has_news() and handed and late_ns in feed.bars.open_time_ns, "the late bar")
+        finally:
+            feed.close()
+            quotes.close()
+        assert late_ns not in handed

@@ -29,29 +29,26 @@ RESTARTS = (
 """A process that is killed is there again at once."""
 
 WATCHER = '''
-"""Writes down what a strategy sees: warm-up, bars and quotes."""
+"""Writes down the last quote that a strategy sees, and how many bars it looks back on."""
 
 import json
 from pathlib import Path
 
-from atrader.strategy import EventStrategy
+from atrader.strategy import EventStrategy, Parameters
+
+
+class WatcherParameters(Parameters):
+    name: str
 
 
 class Watcher(EventStrategy):
-    def on_start(self):
-        self.tell("start", 0, 0.0)
+    Parameters = WatcherParameters
 
     def on_tick(self, tick):
-        self.tell("tick", tick.time_ns, tick.bid)
-
-    def on_bar(self, bar):
-        self.tell("bar", bar.open_time_ns, bar.close)
-
-    def tell(self, what, time_ns, bid):
-        warm_up = self.context.warm_up
-        row = {"what": what, "time_ns": time_ns, "bid": bid, "whole": warm_up.whole, "bars": warm_up.bars}
-        with (Path(__file__).parent / "seen.jsonl").open("a") as file:
-            print(json.dumps(row), file=file)
+        row = {"time_ns": tick.time_ns, "bars": self.context.warm_up.bars}
+        path = Path(__file__).parent / f"{self.parameters.name}.json"
+        path.with_suffix(".new").write_text(json.dumps(row))
+        path.with_suffix(".new").replace(path)
 '''
 
 
@@ -80,24 +77,29 @@ class OandaFleet(Fleet):
             f"late_quotes = '100ms'\n[data.backfill]\ncheck = '200ms'\nlive_window = '10m'\n{text}\n{ALWAYS_OPEN}"
         )
 
-    def write_oanda(self, name: str = "oanda", account_id: str = HEDGING_ACCOUNT, text: str = "") -> None:
-        """Write an account at the simulator."""
+    def write_oanda(self, name: str = "oanda", account_id: str = HEDGING_ACCOUNT, more: str = "") -> None:
+        """Write an account at the simulator; ``more`` goes to its table [oanda]."""
         (self.home.etc / "accounts" / f"{name}.toml").write_text(
-            f"broker = 'oanda'\n{text}\n[oanda]\naccount_id = '{account_id}'\ntoken = 'env:OANDA_TOKEN'\n"
-            f"rest_url = '{self.venue.rest_url}'\nstream_url = '{self.venue.stream_url}'\n"
+            f"broker = 'oanda'\n[oanda]\naccount_id = '{account_id}'\ntoken = 'env:OANDA_TOKEN'\n"
+            f"rest_url = '{self.venue.rest_url}'\nstream_url = '{self.venue.stream_url}'\n{more}"
         )
 
-    def write_watcher(self, account: str = "oanda", warm_up: int = 50) -> None:
+    def write_watcher(self, name: str, magic: int, account: str, warm_up: int = 50) -> None:
         """Write a strategy that writes down what it sees."""
-        text = f"warmup_bars = {warm_up}\n{RESTARTS}"
-        (self.home.etc / "strategies" / "watcher.toml").write_text(
-            f"strategy = 'strategies/watcher.py:Watcher'\naccount = '{account}'\nmagic = 1\n"
-            f"instrument = 'EUR/USD'\ntimeframe = '1m'\n{text}"
+        (self.home.etc / "strategies" / f"{name}.toml").write_text(
+            f"strategy = 'strategies/watcher.py:Watcher'\naccount = '{account}'\nmagic = {magic}\n"
+            f"instrument = 'EUR/USD'\ntimeframe = '1m'\nwarmup_bars = {warm_up}\nparameters = {{ name = '{name}' }}\n"
+            f"{RESTARTS}"
         )
 
-    def seen(self, what: str = "") -> list[dict[str, Any]]:
-        """Return what the strategy saw, oldest first."""
-        path = self.home.root / "strategies" / "seen.jsonl"
-        text = path.read_text() if path.exists() else ""
-        rows = [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
-        return [row for row in rows if not what or row["what"] == what]
+    def newest_ns(self, name: str) -> int:
+        """Return the time of the newest quote that a watcher saw; 0 = none."""
+        return int(self._seen(name).get("time_ns", 0))
+
+    def bars(self, name: str) -> int:
+        """Return how many bars a watcher looks back on."""
+        return int(self._seen(name).get("bars", 0))
+
+    def _seen(self, name: str) -> dict[str, Any]:
+        path = self.home.root / "strategies" / f"{name}.json"
+        return dict(json.loads(path.read_text())) if path.exists() else {}

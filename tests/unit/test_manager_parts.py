@@ -167,6 +167,18 @@ def test_the_fingerprint_is_of_the_content_of_a_file_of_the_installation(tmp_pat
         assert fingerprint(tmp_path, reference) == ""
 
 
+def test_an_account_hears_of_it_when_it_shall_bring_other_prices() -> None:
+    oanda = {"account_id": "1-2-3-4", "token": "env:T"}
+    market: dict[str, Any] = {
+        "accounts__b": {"name": "b", "broker": "oanda", "oanda": oanda},
+        "instances__j__instrument": "GBP/JPY",
+    }
+    before = installation(**market)
+    assert compare(before, installation(**market, instances__j__enabled=False)) == Changes(
+        stop=("worker-j",), configure=("b",)
+    )
+
+
 def test_new_accounts_start_before_the_workers_on_them() -> None:
     new = installation(
         accounts__c={"name": "c", "broker": "paper"},
