@@ -213,7 +213,7 @@ class DataLayer:
             self._history_writer,
             self._stores.query_market,
             self._stores.query_history,
-            HistoryView(self._stores.query_history, self._home.archive),
+            HistoryView(self._stores.view_history, self._home.archive),
             self._now_ns,
             is_replay=self._is_replay,
             epoch=self.stream.epoch,

@@ -47,6 +47,8 @@ class OpenStores:
             stack.callback(self.query_market.close)
             self.query_history: HistoryReader = place.history_reader(DATA_LAYER)
             stack.callback(self.query_history.close)
+            self.view_history: HistoryReader = place.history_reader(DATA_LAYER)
+            stack.callback(self.view_history.close)
             self._stack = stack.pop_all()
 
     def market_again(self) -> MarketReader:

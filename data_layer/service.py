@@ -66,8 +66,9 @@ class Service:
         Write.
     market_reader : MarketReader
     history_reader : HistoryReader
+        Used by one thread of the service only, for what is answered at once, so that no query delays a price.
     history : HistoryView
-        Used by one thread of the service only, so that a long query delays no price.
+        Used by another one, with a reader of its own: years of history hold up nobody else.
     now_ns : callable
         Time of the market, for the age of prices.
     is_replay : bool
@@ -101,6 +102,7 @@ class Service:
         self._is_replay = is_replay
         self._epoch = epoch
         self._readers = ThreadPoolExecutor(1, thread_name_prefix="queries")
+        self._long_readers = ThreadPoolExecutor(1, thread_name_prefix="long-queries")
 
     def handlers(self) -> Mapping[type[Request], Handler]:
         """Return what answers which request."""
@@ -125,8 +127,9 @@ class Service:
         return {kind: handler for kind, handler in self.handlers().items() if kind not in local}
 
     def close(self) -> None:
-        """End the thread that queries."""
+        """End the threads that query."""
         self._readers.shutdown()
+        self._long_readers.shutdown()
 
     async def open_trades(self) -> set[str]:
         """Return the instruments of which trades are open, by the history."""
@@ -184,10 +187,10 @@ class Service:
         return Appended(last_seq=await self._history_writer.append(request.source, rows))
 
     async def _query(self, request: QueryHistory, caller: Caller) -> HistoryAnswer:
-        return HistoryAnswer(rows=tuple(await self._read(self._history.query, request)))
+        return HistoryAnswer(rows=tuple(await self._read_long(self._history.query, request)))
 
     async def _statistics(self, request: GetStatistics, caller: Caller) -> StatisticsAnswer:
-        return StatisticsAnswer(rows=tuple(await self._read(self._history.statistics, request, self._now_ns())))
+        return StatisticsAnswer(rows=tuple(await self._read_long(self._history.statistics, request, self._now_ns())))
 
     async def _last_seq(self, request: LastSeq, caller: Caller) -> Appended:
         return Appended(last_seq=await self._read(self._history_reader.last_seq, request.source))
@@ -197,6 +200,9 @@ class Service:
 
     async def _read(self, work: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, work, *arguments)
+
+    async def _read_long(self, work: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._long_readers, work, *arguments)
 
 
 class Receiver:
