@@ -143,15 +143,6 @@ class Calendar:
         """Return the beginning of the calendar's day that holds `ts_ns` (closed days count)."""
         return self._day_of(ts_ns).start_ns
 
-    def week_start(self, ts_ns: int) -> int:
-        """Return the beginning of the week that holds `ts_ns`; closed days belong to the week before them."""
-        ordinal = self._day_of(ts_ns).ordinal
-        return self._start_ns(ordinal - self._day_in_week(ordinal))
-
-    def month_start(self, ts_ns: int) -> int:
-        """Return the beginning of the month's first day that is no weekend; days before belong to the month before."""
-        return self._month_of(ts_ns)[0]
-
     def bar_open(self, ts_ns: int, timeframe: Timeframe) -> int:
         """Return the open time of the bar that covers `ts_ns`, whether or not the market is open then.
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import count
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -79,14 +78,6 @@ class Session:
         """Return whether the instant `ts_ns` (UTC nanoseconds) lies in a window."""
         today = self._local_ordinal(ts_ns)
         return any(start_ns <= ts_ns < end_ns for start_ns, end_ns in map(self._window, (today - 1, today)))
-
-    def next_end(self, ts_ns: int) -> int:
-        """Return when the window that holds `ts_ns` ends, or else the next window (UTC nanoseconds, after `ts_ns`)."""
-        for ordinal in count(self._local_ordinal(ts_ns) - 1):
-            start_ns, end_ns = self._window(ordinal)
-            if start_ns < end_ns and ts_ns < end_ns:
-                return end_ns
-        raise AssertionError("some weekday comes every week")
 
     def _window(self, ordinal: int) -> tuple[int, int]:
         """Return start and end of the window that starts on a local date; (0, 0) if none does."""

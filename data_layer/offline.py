@@ -13,12 +13,13 @@ from atrader.clock import NS_PER_S, SystemClock
 from atrader.configuration.fleet import FleetConfig
 from atrader.configuration.home import Home
 from atrader.configuration.loader import load_fleet
-from atrader.errors import ConfigError, StoreError, StoreUnavailable
+from atrader.errors import StoreError, StoreUnavailable
 from atrader.market import Bars, Quotes, Tick
 from atrader.messages.data import BackfillJob, CoverageAnswer, GetCoverage, RequestBars, SeriesInfo, Stored, Watched
 from atrader.messages.history import GetStatistics, QueryHistory
 from atrader.timeframes import Timeframe
 from data_layer.archive import HistoryView
+from data_layer.backfill.offline import OfflineBackfill
 from data_layer.bars import BarLibrary, coverage_of
 from data_layer.client import DataClient
 from data_layer.disk_guard import DiskGuard
@@ -53,7 +54,14 @@ class Market(ABC):
     """Bars and quotes for a command.
 
     All methods may raise `StoreError`, and with a running data layer `DeadlineExceeded`.
+
+    Attributes
+    ----------
+    is_running : bool
+        Whether the data layer does the work.
     """
+
+    is_running = False
 
     @abstractmethod
     def series(self) -> Sequence[SeriesInfo]:
@@ -95,27 +103,32 @@ class Market(ABC):
         return self.coverage(GetCoverage(instrument=instrument, timeframe=timeframe, start_ns=start_ns, end_ns=end_ns))
 
     def backfill(self) -> Sequence[BackfillJob]:
-        """Return what history is being fetched: nothing while the fleet is stopped."""
+        """Return what history is being fetched: while the fleet is stopped what this one asked for."""
         return ()
 
     def watched(self) -> Sequence[Watched]:
         """Return the instruments whose bars are kept up to date, and why: none while the fleet is stopped."""
         return ()
 
+    @abstractmethod
     def request_bars(self, request: RequestBars) -> BackfillJob:
         """Ask that missing bars be fetched.
+
+        The running data layer goes on with it by itself. While the fleet is stopped it is fetched from here, under the
+        lock of the store and until this is closed; what is left then is fetched when the fleet starts.
 
         Raises
         ------
         ConfigError
-            When the fleet is stopped: the data layer fetches.
+            When the fleet is stopped and only its gateways could ask somebody.
         Rejected
             When no source has such bars, or nothing of the range is past.
         """
-        raise ConfigError("the data layer fetches history, and it does not run: start the fleet first")
 
 
 class _RunningMarket(Market):
+    is_running = True
+
     def __init__(self, client: DataClient) -> None:
         self._client = client
 
@@ -169,6 +182,7 @@ class _StoredMarket(Market):
         self._fleet = fleet
         self._guard = DiskGuard(place.directory, fleet.data)
         self._store: MarketStore | None = None
+        self._backfill: OfflineBackfill | None = None
 
     def series(self) -> Sequence[SeriesInfo]:
         nothing: list[SeriesInfo] = []
@@ -222,7 +236,17 @@ class _StoredMarket(Market):
         self._guard.check("an import")
         return work(self._store)
 
+    def request_bars(self, request: RequestBars) -> BackfillJob:
+        if self._backfill is None:
+            self._backfill = OfflineBackfill(self._place, self._fleet)
+        return self._backfill.request(request)
+
+    def backfill(self) -> Sequence[BackfillJob]:
+        return self._backfill.jobs() if self._backfill is not None else ()
+
     def close(self) -> None:
+        if self._backfill is not None:
+            self._backfill.close()
         if self._store is not None:
             self._store.close()
 

@@ -15,8 +15,6 @@ from atrader.configuration.fleet import Installation
 from atrader.errors import Rejected
 from atrader.messages.data import (
     BackfillAnswer,
-    BackfillJob,
-    BackfillPriority,
     GetBackfill,
     GetWatched,
     RequestBars,
@@ -26,9 +24,9 @@ from atrader.messages.data import (
 )
 from atrader.timeframes import Timeframe
 from atrader.wire import Request
-from data_layer.backfill.jobs import Job, Priority
 from data_layer.backfill.keeper import Keeper
 from data_layer.backfill.scheduler import Scheduler
+from data_layer.backfill.shown import PRIORITIES, WORDS, shown
 from data_layer.backfill.watch import Reason, WatchList
 from data_layer.bulk import timeframe_of
 from data_layer.live_market import LiveMarket
@@ -37,14 +35,7 @@ from data_layer.open_stores import OpenStores
 from data_layer.sources import BarPage
 from data_layer.sources.choice import make_sources
 
-_PRIORITIES: Final[dict[BackfillPriority, Priority]] = {
-    "live": Priority.LIVE,
-    "warm-up": Priority.WARM_UP,
-    "requested": Priority.REQUESTED,
-    "history": Priority.HISTORY,
-}
 _LINES: Final = 5
-_WORDS: Final[dict[Priority, BackfillPriority]] = {priority: word for word, priority in _PRIORITIES.items()}
 
 
 class Backfill:
@@ -118,7 +109,7 @@ class Backfill:
         """Return what is being fetched, as lines for people, the most urgent first."""
         jobs = [job for job in self.scheduler.jobs() if job.is_open and (job.pages or job.reason)]
         return [
-            f"{job.instrument} {job.timeframe} from {job.source} ({_WORDS[job.priority]}), {job.done_frac:.0%}"
+            f"{job.instrument} {job.timeframe} from {job.source} ({WORDS[job.priority]}), {job.done_frac:.0%}"
             + (f", waits: {job.reason}" if job.reason else "")
             for job in jobs[:_LINES]
         ]
@@ -132,7 +123,7 @@ class Backfill:
         return {GetBackfill: self._jobs, RequestBars: self._request, GetWatched: self._watched}
 
     def _jobs(self, request: GetBackfill, caller: Caller) -> BackfillAnswer:
-        return BackfillAnswer(jobs=tuple(map(_shown, self.scheduler.jobs())))
+        return BackfillAnswer(jobs=tuple(map(shown, self.scheduler.jobs())))
 
     async def _request(self, request: RequestBars, caller: Caller) -> BackfillAnswer:
         timeframe = self._market.base if request.timeframe is None else timeframe_of(request.timeframe)
@@ -141,12 +132,12 @@ class Backfill:
             timeframe,
             request.start_ns,
             request.end_ns,
-            _PRIORITIES[request.priority],
+            PRIORITIES[request.priority],
             replace=request.replace,
             source=request.source,
         )
         await self.scheduler.keep(job)
-        return BackfillAnswer(jobs=(_shown(job),))
+        return BackfillAnswer(jobs=(shown(job),))
 
     def _watched(self, request: GetWatched, caller: Caller) -> WatchedAnswer:
         kept = sorted(self._watch.all().items())
@@ -182,21 +173,3 @@ def _fixed(installation: Installation) -> Iterator[tuple[str, Reason]]:
         yield symbol, "feed"
     for symbol in installation.fleet.data.backfill.keep:
         yield symbol, "configured"
-
-
-def _shown(job: Job) -> BackfillJob:
-    return BackfillJob(
-        id=job.id,
-        instrument=job.instrument,
-        timeframe=job.timeframe.name,
-        start_ns=job.start_ns,
-        end_ns=job.end_ns,
-        source=job.source,
-        priority=_WORDS[job.priority],
-        replace=job.replace,
-        state=job.state,
-        done_frac=round(job.done_frac, 4),
-        pages=job.pages,
-        bars=job.bars,
-        reason=job.reason,
-    )

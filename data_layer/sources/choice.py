@@ -42,7 +42,7 @@ def make_sources(installation: Installation, owner: Callable[[str], str | None],
     owner : callable
         Returns the process name of the gateway that brings the prices of an instrument now, if one does.
     """
-    services, screener = _services(installation.fleet, clock)
+    services, screener = services_of(installation.fleet, clock)
     live = frozenset(name for name, one in installation.fleet.sources.items() if one.live)
     return Sources((*services, *_brokers(installation, owner)), live, screener)
 
@@ -62,7 +62,8 @@ def _brokers(installation: Installation, owner: Callable[[str], str | None]) -> 
             yield GatewayCandleSource(home, account, timeframes, brings(name))
 
 
-def _services(fleet: FleetConfig, clock: Clock) -> tuple[list[BarSource], Screener | None]:
+def services_of(fleet: FleetConfig, clock: Clock) -> tuple[list[BarSource], Screener | None]:
+    """Make the sources that need no gateway, and the screener."""
     bars: list[BarSource] = []
     screener: Screener | None = None
     if not fleet.sources:

@@ -11,11 +11,12 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from atrader.calendars import Calendar
 from atrader.clock import SystemClock, iso_from_ns
 from atrader.configuration.loader import load_installation
-from atrader.errors import Rejected
+from atrader.errors import ConfigError, Rejected
 from atrader.instruments import known_instrument
-from atrader.messages.data import BackfillJob, RequestBars
+from atrader.messages.data import BackfillJob, RequestBars, Watched
 from atrader.timeframes import Timeframe
 from data_layer.offline import Market, open_market
 from manager.commands.installed import home_of
@@ -62,7 +63,7 @@ def backfill(
     """Fetch missing history of INSTRUMENT from a source; without INSTRUMENT show what is being fetched.
 
     TIMEFRAME is that of the bars that are stored (default: data.base_timeframe); longer ones are built from them.
-    Only gaps are asked for. The fleet must run.
+    Only gaps are asked for. While the fleet is stopped the services under [sources] are asked from here.
     """
     home = home_of(directory)
     fleet = load_installation(home.root).fleet
@@ -81,6 +82,10 @@ def backfill(
             replace=replace,
             source=source,
         )
+        if no_wait and not market.is_running:
+            raise ConfigError(
+                "--no-wait leaves the work to the data layer, and it does not run: leave it out, or start the fleet"
+            )
         job = market.request_bars(request)
         if not no_wait:
             job = _followed(market, job, as_json)
@@ -93,7 +98,7 @@ def backfill(
 
 
 def _followed(market: Market, job: BackfillJob, as_json: bool) -> BackfillJob:
-    """Show how far a job is until it is over; Ctrl-C stops the showing only.
+    """Show how far a job is until it is over; Ctrl-C stops the showing only, unless the fleet is stopped.
 
     Raises
     ------
@@ -104,7 +109,11 @@ def _followed(market: Market, job: BackfillJob, as_json: bool) -> BackfillJob:
     silent = as_json or not sys.stderr.isatty()
     with Progress(*columns, console=Console(stderr=True), disable=silent, transient=True) as progress:
         task = progress.add_task(job.instrument, total=1.0)
+        told = ""
         while job.state in ("waiting", "fetching"):
+            if silent and job.reason not in ("", told):
+                click.echo(f"waits: {job.reason}", err=True)
+            told = job.reason
             progress.update(task, completed=job.done_frac, description=f"{job.instrument} {job.reason}".rstrip())
             time.sleep(_LOOK_S)
             job = next((one for one in market.backfill() if one.id == job.id), job)
@@ -117,14 +126,29 @@ def _followed(market: Market, job: BackfillJob, as_json: bool) -> BackfillJob:
 @json_option
 @click.pass_obj
 def watched(directory: Path, as_json: bool) -> None:
-    """Show the instruments whose bars the running data layer keeps up to date, and why."""
+    """Show the instruments whose bars the running data layer keeps up to date, why, and until when they trade."""
     home = home_of(directory)
-    with open_market(home, load_installation(home.root).fleet) as market:
-        rows = [{"instrument": one.instrument, "reason": one.reason} for one in market.watched()]
+    fleet = load_installation(home.root).fleet
+    now_ns = SystemClock().now_ns()
+    with open_market(home, fleet) as market:
+        rows = [_watched_row(one, fleet.calendar_of(one.instrument), now_ns) for one in market.watched()]
     if as_json:
         print_json(rows)
         return
-    print_rows([Column("instrument", "instrument"), Column("reason", "why")], rows, empty="none")
+    columns = (Column("instrument", "instrument"), Column("reason", "why"), Column("market", "market"))
+    print_rows([*columns, Column("until", "until", cell=time_cell)], rows, empty="none")
+
+
+def _watched_row(watched: Watched, calendar: Calendar, now_ns: int) -> dict[str, object]:
+    """Return an instrument and whether its market is open; ``until`` is when that changes, if it ever does."""
+    is_open = calendar.is_open(now_ns)
+    until_ns = calendar.next_close(now_ns) if is_open else calendar.next_open(now_ns)
+    return {
+        "instrument": watched.instrument,
+        "reason": watched.reason,
+        "market": "open" if is_open else "closed",
+        "until": None if until_ns is None else iso_from_ns(until_ns),
+    }
 
 
 def _show(jobs: list[BackfillJob], as_json: bool) -> None:

@@ -100,7 +100,7 @@ def test_fx_days_begin_at_17_new_york(moment, day):
     ],
 )
 def test_fx_weeks_begin_on_sunday_17_new_york(moment, week):
-    assert iso(FX.week_start(parse_time(moment))) == week
+    assert iso(FX.bar_open(parse_time(moment), tf("1w"))) == week
 
 
 @pytest.mark.parametrize(
@@ -116,14 +116,14 @@ def test_fx_weeks_begin_on_sunday_17_new_york(moment, week):
     ],
 )
 def test_fx_months_begin_with_their_first_open_day(moment, month):
-    assert iso(FX.month_start(parse_time(moment))) == month
+    assert iso(FX.bar_open(parse_time(moment), tf("1M"))) == month
 
 
 def test_the_calendar_without_closing_follows_utc():
     moment = parse_time("2024-03-10T07:30Z")  # a Sunday
     assert iso(ALWAYS.day_start(moment)) == "2024-03-10T00:00Z"
-    assert iso(ALWAYS.week_start(moment)) == "2024-03-04T00:00Z"
-    assert iso(ALWAYS.month_start(moment)) == "2024-03-01T00:00Z"
+    assert iso(ALWAYS.bar_open(moment, tf("1w"))) == "2024-03-04T00:00Z"
+    assert iso(ALWAYS.bar_open(moment, tf("1M"))) == "2024-03-01T00:00Z"
     assert iso(ALWAYS.next_bar_open(parse_time("2024-02-29T23:59Z"), tf("1M"))) == "2024-03-01T00:00Z"
 
 
@@ -257,9 +257,9 @@ def test_a_holiday_is_no_gap_and_no_weekend():
 
 def test_holidays_move_no_boundary():
     new_year = parse_time("2014-01-01T12:00Z")
-    assert iso(FX.month_start(new_year)) == iso(FX.day_start(new_year)) == "2013-12-31T22:00Z"
+    assert iso(FX.bar_open(new_year, tf("1M"))) == iso(FX.day_start(new_year)) == "2013-12-31T22:00Z"
     christmas_monday = parse_time("2023-12-25T12:00Z")
-    assert iso(FX.week_start(christmas_monday)) == "2023-12-24T22:00Z"
+    assert iso(FX.bar_open(christmas_monday, tf("1w"))) == "2023-12-24T22:00Z"
     weeks = FX.expected_bars(christmas_monday - 7 * 86_400 * 10**9, christmas_monday, tf("1w"))
     assert [iso(int(week)) for week in weeks] == ["2023-12-24T22:00Z"]  # it begins closed, and has bars all the same
 

@@ -43,8 +43,10 @@ class Quick:
 def test_long_queries_of_the_history_hold_up_neither_outboxes_nor_lists() -> None:
     view, quick = SlowView(), cast(Any, Quick())
 
+    nobody: tuple[Any, Any, Any, Any] = (None, None, None, None)
+
     async def ask() -> None:
-        service = Service(*[NOBODY] * 4, quick, quick, cast(Any, view), lambda: 0, is_replay=False, epoch=1)
+        service = Service(*nobody, quick, quick, cast(Any, view), lambda: 0, is_replay=False, epoch=1)
         handlers = cast(Any, service.handlers())
         try:
             slow = [
