@@ -293,9 +293,12 @@ class Gateway:
         self.journal.stage(batch)
 
     async def idle(self, timeout_s: float) -> None:
-        """Wait until no order is being carried out or looked up, for a time."""
+        """Wait until no order is being carried out or looked up, for a time.
+
+        An order whose instrument was never quoted in this life waits for that: it is no reason to wait for it.
+        """
         await self.lookups.idle(timeout_s)  # first: what was proved absent is carried out after it
-        await self.submitter.idle(timeout_s)
+        await self.submitter.settle(timeout_s)
 
     # -- the end
 

@@ -177,9 +177,16 @@ class Submitter:
 
     async def idle(self, timeout_s: float) -> None:
         """Wait until nothing is being carried out, for a time."""
-        tasks = [*self._resumed, *(running.task for running in self._running.values())]
-        if tasks:
+        if tasks := self._under_way():
             await asyncio.wait(tasks, timeout=timeout_s)
+
+    async def settle(self, timeout_s: float) -> None:
+        """Wait until nothing is being carried out but what waits for an instrument to be quoted, for a time."""
+        if tasks := self._under_way():
+            await self._valuation.first_quotes.settle(tasks, timeout_s)
+
+    def _under_way(self) -> list[asyncio.Task[Any]]:
+        return [*self._resumed, *(running.task for running in self._running.values())]
 
     async def stop(self) -> None:
         """Give up what is being carried out; what is not finished stays in the journal as it is."""

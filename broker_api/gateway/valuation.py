@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Final, NamedTuple
@@ -12,6 +11,7 @@ from atrader.ledger import profit_of
 from atrader.market import Tick
 from atrader.orders.model import Trade
 from atrader.risk import Quote
+from broker_api.gateway.first_quotes import FirstQuotes
 from broker_api.protection import closing_price
 
 _ZERO: Final = Decimal(0)
@@ -57,7 +57,7 @@ class Valuation:
         self.balance = _ZERO
         self.carried = _ZERO
         self._known: tuple[object, Worth] | None = None  # asked for again and again between two quotes
-        self._awaited: dict[str, asyncio.Event] = {}
+        self.first_quotes = FirstQuotes()
 
     def take_ticks(self, ticks: Sequence[Tick]) -> None:
         """Keep the newest quote of each instrument; crossed or empty ones are passed over."""
@@ -65,13 +65,12 @@ class Valuation:
         for tick in ticks:
             if 0.0 < tick.bid <= tick.ask:
                 self.ticks[tick.instrument] = tick
-                if self._awaited and tick.instrument in self._awaited:
-                    self._awaited.pop(tick.instrument).set()
+                self.first_quotes.came(tick.instrument)
 
     async def first_quote(self, symbol: str) -> None:
         """Wait until an instrument was quoted since the start."""
         if symbol not in self.ticks:
-            await self._awaited.setdefault(symbol, asyncio.Event()).wait()
+            await self.first_quotes.wait(symbol)
 
     @property
     def newest_ns(self) -> int | None:

@@ -238,6 +238,36 @@ def test_pages_go_on_by_cursor(server: CandleServer) -> None:
     assert [path.partition("cursor=")[2] for path in server.seen] == ["", "160", "260"]
 
 
+def test_the_cursor_is_sent_under_the_name_of_the_service(server: CandleServer) -> None:
+    server.page, server.cursor_name = 100, "page_token"
+    candles = {**server.configuration()["candles"], "cursor": "next", "cursor_sent": "page_token"}
+    assert same(Service(server, candles=candles).page().bars, ASKED)
+    assert [path.partition("page_token=")[2] for path in server.seen] == ["", "160", "260"]
+
+
+@pytest.mark.parametrize(("time_sent", "scale"), [("s", 1), ("ms", 10**3), ("us", 10**6), ("ns", 10**9)])
+def test_times_are_sent_as_the_service_counts_them(server: CandleServer, time_sent: str, scale: int) -> None:
+    server.time_of = lambda text: int(text) * (10**9 // scale)
+    candles = {**server.configuration()["candles"], "time_sent": time_sent}
+    assert same(Service(server, candles=candles).page().bars, ASKED)
+    assert f"from={START * scale // 10**9}&" in server.seen[0]
+
+
+def test_user_and_password_are_sent_under_the_names_of_the_service(server: CandleServer) -> None:
+    server.login_fields = ("email", "pass")
+    assert same(Service(server, auth=login(server, user_field="email", password_field="pass")).page().bars, ASKED)
+    with pytest.raises(ConfigError, match="does not let us in"):
+        Service(server, auth=login(server)).page()
+
+
+def test_credentials_travel_unencrypted_only_where_it_is_allowed(server: CandleServer) -> None:
+    far = {"url": "http://example.com", "auth": {"kind": "bearer", "token": "env:TEST_TOKEN"}}
+    with pytest.raises(ValidationError, match="allow_http = true"):
+        Service(server, **far)
+    Service(server, **far, allow_http=True)
+    Service(server, url="http://example.com")  # none to travel
+
+
 def test_candles_that_are_not_over_are_not_answered(server: CandleServer) -> None:
     now_ns = SystemClock().now_ns()
     begun_ns = now_ns - now_ns % MINUTE

@@ -45,6 +45,12 @@ class CandleServer:
         nowhere deep shuffled html`` and ``for ever``; nothing is left out in between by an empty text.
     page : int, optional
         Candles of one answer; the rest comes by cursor.
+    login_fields : (str, str)
+        What user and password are called in a log-in.
+    time_of : callable
+        Reads the times of a request.
+    cursor_name : str
+        What the parameter for the cursor is called.
     """
 
     def __init__(self) -> None:
@@ -55,6 +61,9 @@ class CandleServer:
         self.raw: list[Any] | None = None
         self.faults: list[str] = []
         self.page: int | None = None
+        self.login_fields = ("username", "password")
+        self.time_of: Callable[[str], int] = parse_time
+        self.cursor_name = "cursor"
         self.seen: list[str] = []
         self.authorisations: list[str | None] = []
         self.logins = 0
@@ -141,7 +150,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.owner.seen.append(self.path)
         if self.path == LOGIN:
-            if body != {"username": USER, "password": PASSWORD}:
+            if body != dict(zip(self.owner.login_fields, (USER, PASSWORD), strict=True)):
                 self._answer(401, {"error": "who are you?"})
                 return
             self.owner.logins += 1
@@ -211,9 +220,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _candles(self, bars: Bars, query: dict[str, list[str]]) -> dict[str, Any]:
         if self.owner.raw is not None:
             return {"data": {"candles": self.owner.raw}}
-        first = int(np.searchsorted(bars.open_time_ns, parse_time(query["from"][0]))) if "from" in query else 0
-        last = int(np.searchsorted(bars.open_time_ns, parse_time(query["to"][0]))) if "to" in query else len(bars)
-        first = max(first, int(query.get("cursor", ["0"])[0]))
+        first, last = (
+            int(np.searchsorted(bars.open_time_ns, self.owner.time_of(query[name][0]))) if name in query else default
+            for name, default in (("from", 0), ("to", len(bars)))
+        )
+        first = max(first, int(query.get(self.owner.cursor_name, ["0"])[0]))
         stop = last if self.owner.page is None else min(last, first + self.owner.page)
         found = [_candle(bars.row(index)) for index in range(first, stop)]
         return {"data": {"candles": found}, "next": stop if stop < last else None}
