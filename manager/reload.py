@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from atrader.configuration.fleet import Installation
 from atrader.configuration.instance import InstanceConfig
 from atrader.messages.gateway import LIVE_ACCOUNT_KEYS
-from atrader.price_accounts import PriceAccounts
+from atrader.price_accounts import PriceAccounts, has_prices
 from manager.plan import account_held, holder_of, plan
 
 LIVE_FLEET_KEYS: Final = frozenset({"max_workers", "stop_grace"})
@@ -121,6 +121,8 @@ def _needs_new_gateway(old: Installation, new: Installation, account: str) -> bo
     """Tell whether the account changed beyond what a gateway takes over, or trades an instrument it never asked for."""
     if _differ(old.accounts[account], new.accounts[account], LIVE_ACCOUNT_KEYS):
         return True
+    if has_prices(new.accounts[account]):
+        return False  # its broker has told all that it has
     known = {*old.fleet.market.instruments, *(instance.instrument for instance in _on(old, account))}
     return any(instance.instrument not in known for instance in _on(new, account))
 

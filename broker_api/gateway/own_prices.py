@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from atrader.clock import Clock
 from atrader.configuration.fleet import Installation
+from atrader.errors import ConfigError
 from atrader.price_accounts import PriceAccounts
 from broker_api.gateway.core import Gateway
 from broker_api.gateway.market import Market
@@ -88,4 +89,8 @@ class OwnPrices:
         return (wanted | set(self._installation.fleet.market.instruments)) & self._given
 
     def _is_open(self, symbol: str) -> bool:
-        return self._installation.fleet.calendar_of(symbol).is_open(self._clock.now_ns())
+        try:
+            calendar = self._installation.fleet.calendar_of(symbol)
+        except ConfigError:
+            return False  # held by hand, and known to the broker only
+        return calendar.is_open(self._clock.now_ns())

@@ -58,7 +58,7 @@ def age_s(client: DataClient) -> float:
     return 1e9 if price is None else price.age_s
 
 
-def test_quotes_go_on_after_a_silent_stream_and_after_kills_and_bars_come_by_backfill(
+def test_quotes_go_on_after_a_silent_stream_after_kills_and_a_reload_and_bars_come_by_backfill(
     fleet: OandaFleet, venue: RemoteSimulator
 ) -> None:
     fleet.start()
@@ -82,4 +82,10 @@ def test_quotes_go_on_after_a_silent_stream_and_after_kills_and_bars_come_by_bac
             fleet.kill(name)
             sees_quotes_after(fleet, CLOCK.now_ns())
             assert wait_for(lambda: age_s(client) < 1.0, "a fresh last price")
+    gateway = fleet.pid("gateway-oanda")
+    fleet.write_watcher("yen", 3, "oanda", warm_up=0, instrument="USD/JPY")
+    done = fleet.command("reload")
+    assert done.returncode == 0, done.stderr
+    wait_for(lambda: fleet.newest_ns("yen"), "a quote of an instrument that a reload brought")
+    assert fleet.pid("gateway-oanda") == gateway
     assert fleet.stop() == 0

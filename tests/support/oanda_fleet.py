@@ -84,12 +84,14 @@ class OandaFleet(Fleet):
             f"rest_url = '{self.venue.rest_url}'\nstream_url = '{self.venue.stream_url}'\n{more}"
         )
 
-    def write_watcher(self, name: str, magic: int, account: str, warm_up: int = 50) -> None:
+    def write_watcher(
+        self, name: str, magic: int, account: str, warm_up: int = 50, instrument: str = "EUR/USD"
+    ) -> None:
         """Write a strategy that writes down what it sees."""
         (self.home.etc / "strategies" / f"{name}.toml").write_text(
             f"strategy = 'strategies/watcher.py:Watcher'\naccount = '{account}'\nmagic = {magic}\n"
-            f"instrument = 'EUR/USD'\ntimeframe = '1m'\nwarmup_bars = {warm_up}\nparameters = {{ name = '{name}' }}\n"
-            f"{RESTARTS}"
+            f"instrument = '{instrument}'\ntimeframe = '1m'\nwarmup_bars = {warm_up}\n"
+            f"parameters = {{ name = '{name}' }}\n{RESTARTS}"
         )
 
     def newest_ns(self, name: str) -> int:

@@ -179,6 +179,14 @@ def test_an_account_hears_of_it_when_it_shall_bring_other_prices() -> None:
     )
 
 
+def test_an_account_whose_broker_told_all_its_instruments_takes_another_one_while_it_runs() -> None:
+    oanda = {"account_id": "1-2-3-4", "token": "env:T"}
+    account = {"accounts__a": {"name": "a", "broker": "oanda", "oanda": oanda}, "instances__j__enabled": False}
+    before = installation(**account)
+    after = installation(**account, instances__i__instrument="EUR/GBP")
+    assert compare(before, after) == Changes(replace=("worker-i",), configure=("a",))
+
+
 def test_new_accounts_start_before_the_workers_on_them() -> None:
     new = installation(
         accounts__c={"name": "c", "broker": "paper"},
