@@ -26,6 +26,7 @@ from data_layer.bulk import BulkServer
 from data_layer.disk_guard import DiskGuard
 from data_layer.feeds import make_feed
 from data_layer.history_writer import HistoryWriter
+from data_layer.left_behind import tell_what_is_left
 from data_layer.live_market import Completed, LiveMarket
 from data_layer.market_writer import MarketWriter
 from data_layer.open_stores import OpenStores
@@ -281,6 +282,8 @@ class DataLayer:
         if self._backfill is not None:
             work.append(self._backfill.run())
         work.append(self._upkeep.run())
+        working = [instance.name for instance in self._installation.instances.values() if instance.enabled]
+        work.append(tell_what_is_left(self._home, working, self._history_writer, self._log))
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one) for one in work]
             await stop_requested()

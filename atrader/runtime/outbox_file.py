@@ -129,6 +129,11 @@ class OutboxFile:
             self._unsynced = True
 
 
+def read_outbox(path: Path) -> list[OutboxRow]:
+    """Return the rows in the file of somebody else, oldest first, without touching it."""
+    return _load(path)[1]
+
+
 def _load(path: Path) -> tuple[int, list[OutboxRow]]:
     """Read the file as far as it is whole; the last line may be torn."""
     try:

@@ -59,6 +59,38 @@ def signals(layer: DataLayerProcess) -> list[float]:
         return [row["indicators"]["fast"] for row in client.history(QueryHistory(table="signals"))]
 
 
+def test_what_an_instance_had_no_time_to_tell_is_told_when_it_is_gone_and_again_changes_nothing(tmp_path: Path) -> None:
+    layer = DataLayerProcess(tmp_path)  # no instance is configured
+    worker = Worker(layer)
+    for bar in range(1, 701):
+        worker.recorder.signal("cross", 1.0, {"fast": float(bar)}, f"1m|{bar}", 1)
+    worker.die()
+    left = worker.outbox.path.read_bytes()
+    with layer:
+        wait_until(lambda: len(signals(layer)) == 700, "what was left")
+        layer.stop()
+        layer.start()
+        worker = Worker(layer)  # it comes back
+        worker.signal(701)
+        worker.sender.flush(20)
+        assert worker.outbox.rows == []
+        assert signals(layer) == [float(bar) for bar in range(1, 702)]
+        worker.die()
+    assert left.count(b"\n") == 701
+
+
+def test_an_instance_that_works_tells_its_rows_itself(tmp_path: Path) -> None:
+    instances = {"demo": CONFIG.model_dump(mode="json")}
+    layer = DataLayerProcess(tmp_path, instances=instances)
+    worker = Worker(layer)
+    worker.recorder.signal("cross", 1.0, {"fast": 1.0}, "1m|1", 1)
+    worker.die()
+    worker.outbox.path.with_name("worker-gone.jsonl").write_bytes(worker.outbox.path.read_bytes())
+    with layer, DataClient(layer.home) as client:
+        wait_until(lambda: client.last_seq("worker:gone"), "the one that is gone")
+        assert client.last_seq("worker:demo") == 0
+
+
 def test_signals_survive_kills_of_data_layer_and_worker_and_are_there_once(tmp_path: Path) -> None:
     with DataLayerProcess(tmp_path) as layer:
         worker = Worker(layer)
