@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,7 +13,9 @@ import click
 from atrader.clock import parse_time
 from tests.oanda_simulator.account import AccountSettings
 from tests.oanda_simulator.hours import Hours
+from tests.oanda_simulator.instruments import SPECS
 from tests.oanda_simulator.limits import Limits
+from tests.oanda_simulator.recorded import RecordedPrices
 from tests.oanda_simulator.simulator import HEDGING_ACCOUNT, NETTING_ACCOUNT, OandaSimulator
 from tests.oanda_simulator.synthetic import MovingPrices, load_history
 
@@ -76,17 +79,33 @@ Ctrl-C ends it."""
 async def serve(simulator: OandaSimulator, options: dict[str, Any]) -> None:
     """Run until a signal asks for the end."""
     stop = asyncio.Event()
+    playing: asyncio.Task[None] | None = None
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with simulator:
         control_url = await simulator.start_control(options["control_port"])
         if options["history_days"]:
             load_history(simulator, options["seed"], options["history_days"], options["hours"])
-        if options["every"]:
+        if options["recorded"]:
+            prices = RecordedPrices(simulator, options["recorded"], options["speed"])
+            playing = simulator.spawn(prices.run())
+            playing.add_done_callback(lambda task: stop.set() if not task.cancelled() and task.exception() else None)
+        elif options["every"]:
             simulator.spawn(MovingPrices(simulator, options["seed"], options["every"]).run())
         text = json.dumps(told(simulator, control_url)) if options["as_json"] else welcome(simulator, control_url)
         click.echo(text)
         await stop.wait()
+        if playing and playing.done():
+            playing.result()
+
+
+def _files(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, Path]:
+    """Read ``INSTRUMENT=FILE``, several times."""
+    found = dict(text.split("=", 1) for text in given if "=" in text)
+    unknown = [text for text in given if text.partition("=")[0] not in SPECS]
+    if unknown or len(found) < len(given):
+        raise click.BadParameter(f"expected INSTRUMENT=FILE with one of {', '.join(SPECS)}")
+    return {name: Path(path) for name, path in found.items()}
 
 
 @click.command(context_settings={"show_default": True, "help_option_names": ["-h", "--help"]})
@@ -95,6 +114,8 @@ async def serve(simulator: OandaSimulator, options: dict[str, Any]) -> None:
 @click.option("--control-port", default=20_122, help="Port of the control endpoint; 0: any.")
 @click.option("--seed", default=1, help="Decides how prices move.")
 @click.option("--every", default=0.5, help="Seconds between two prices of an instrument; 0: only commanded ones.")
+@click.option("--recorded", multiple=True, callback=_files, help="INSTRUMENT=FILE of timestamp,bid,ask to play.")
+@click.option("--speed", default=1.0, help="How much faster than they were recorded prices are played.")
 @click.option("--history-days", default=30.0, help="Days of minutes before the start; 0: none.")
 @click.option("--hours", type=click.Choice(["always", "fx"]), default="always", help="When the market trades.")
 @click.option("--start", help="A virtual clock that begins here (UTC) and moves by command only.")
@@ -117,9 +138,12 @@ def main(**options: Any) -> None:
     )
     try:
         asyncio.run(serve(simulator, options))
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
     except OSError as error:
         remedy = "name other ports with --port, --stream-port and --control-port"
-        raise click.ClickException(f"{error.strerror}: {remedy}") from None
+        what = f"{error.filename}: {error.strerror}" if error.filename else f"{error.strerror}: {remedy}"
+        raise click.ClickException(what) from None
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ class Commands:
         return self._simulator.quote(instrument, bid, ask, bids=ladders[0], asks=ladders[1]).fields()
 
     def moving(self, on: bool) -> bool:
-        """Let the synthetic prices move or stand still."""
+        """Let synthetic or recorded prices go on, or stand still."""
         self._simulator.prices_move = on
         return on
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import inspect
 import json
 import os
@@ -10,15 +11,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
-
-import httpx
+from urllib.parse import urlsplit
 
 from tests.oanda_simulator.simulator import OandaSimulator
 
 _START_S: Final = 30.0
+_ANSWER_S: Final = 30.0
 _ANY_PORTS: Final = ("--port", "0", "--stream-port", "0", "--control-port", "0")
 _ROOT: Final = Path(__file__).resolve().parents[2]
 
@@ -95,10 +96,13 @@ class RemoteSimulator:
 
     def do(self, command: str, **arguments: Any) -> Any:
         """Run a command of the control endpoint. Raises ValueError with its words when it refuses."""
-        answer = httpx.post(f"{self.control_url}/{command}", json=arguments, timeout=30.0, trust_env=False)
-        if answer.status_code != httpx.codes.OK:
-            raise ValueError(answer.json()["error"])
-        return answer.json().get("result")
+        parts = urlsplit(self.control_url)
+        with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_ANSWER_S)) as connection:
+            connection.request("POST", f"/{command}", json.dumps(arguments))
+            answer = json.load(connection.getresponse())
+        if "error" in answer:
+            raise ValueError(answer["error"])
+        return answer.get("result")
 
 
 @contextmanager

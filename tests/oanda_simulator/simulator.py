@@ -67,7 +67,7 @@ class OandaSimulator:
     faults : Faults
         What goes wrong.
     prices_move : bool
-        Whether synthetic prices, if there are any, move.
+        Whether synthetic or recorded prices, if there are any, go on.
     commands : Commands
         What other processes may command (trades by hand, transfers, dividends, ...), for this one.
     requests : deque of (str, str)

@@ -10,8 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from atrader.clock import parse_time
 from atrader.configuration.account import AccountConfig
 from tests.oanda_simulator.hosting import in_process, in_thread
+from tests.oanda_simulator.recorded import RecordedPrices
 
 ROOT = Path(__file__).resolve().parents[2]
 ACCOUNT = "101-004-1234567-002"
@@ -130,3 +132,33 @@ def test_a_simulator_in_a_thread_is_called_from_here():
 def test_a_simulator_in_a_thread_that_cannot_start_says_why():
     with pytest.raises(TypeError, match="colour"), in_thread(colour="red"):
         pass
+
+
+RECORDING = """\
+timestamp,bid,ask
+2026-11-18 15:00:01.500000+00:00,1.20000,1.20010
+2026-11-18 15:00:03.000000+00:00,1.20100,1.20110
+"""
+
+
+def test_recorded_prices_move_a_virtual_clock_to_their_times(tmp_path):
+    for name in ("EUR_USD", "GBP_USD"):
+        (tmp_path / name).write_text(RECORDING.replace("01.500000", "01.750000" if name == "GBP_USD" else "01.500000"))
+    files = {name: tmp_path / name for name in ("EUR_USD", "GBP_USD")}
+    with in_thread(start_ns=parse_time("2026-11-18T15:00:00Z")) as host:
+        first = host.call(lambda sim: RecordedPrices(sim, files).step())
+        assert first.instrument == "EUR_USD"
+        host.call(lambda sim: RecordedPrices(sim, files, speed=1e6).run())
+        assert host.call(lambda sim: sim.clock.now()) == parse_time("2026-11-18T15:00:03Z")
+        assert str(host.call(lambda sim: sim.venue.market.get("GBP_USD")).bid) == "1.20100"
+
+
+def test_a_recording_that_is_none_ends_the_simulator_with_file_and_line(tmp_path):
+    wrong = tmp_path / "prices.csv"
+    wrong.write_text(RECORDING + "yesterday,1,2\n")
+    with started(*ANY_PORTS, "--recorded", f"EUR_USD={wrong}", "--speed", "1000") as process:
+        assert process.wait(10) == 1
+        assert f"{wrong}, line 4" in process.stderr.read()
+    with started("--recorded", "EUR_XXX=nowhere") as process:
+        assert process.wait(10) == 2
+        assert "INSTRUMENT=FILE" in process.stderr.read()
