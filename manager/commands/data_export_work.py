@@ -16,7 +16,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from atrader.configuration.fleet import FleetConfig
 from atrader.configuration.home import Home
 from atrader.configuration.loader import load_installation
-from atrader.errors import ConfigError
+from atrader.errors import ConfigError, Rejected
 from atrader.instruments import known_instrument
 from atrader.messages.history import QueryHistory
 from atrader.timeframes import Timeframe
@@ -24,9 +24,10 @@ from data_layer.files.exporting import FileFormat, Target, write_bars, write_his
 from data_layer.files.importing import QUOTES
 from data_layer.files.output import new_file
 from data_layer.files.zones import LocalClock
-from data_layer.offline import open_history, open_market
+from data_layer.offline import Market, open_history, open_market
 from manager.commands.history_tables import KEYS
 
+_LISTED = "'atrader data list' shows what is, 'data import' and 'data backfill' bring more"
 _SUFFIXES: dict[str, FileFormat] = {".csv": "csv", ".parquet": "parquet", ".feather": "feather"}
 
 
@@ -77,12 +78,32 @@ def run_export(home: Home, wish: Wish) -> None:
                 count = write_history(source.query(query), KEYS[wish.what], target)
         else:
             with open_market(home, fleet) as market:
+                _require_stored(market, name, series)
                 if series == QUOTES:
                     count = write_quotes(market.tick_parts(name, wish.start_ns, wish.end_ns), target)
                 else:
                     count = write_bars(market.bars(name, series, start_ns=wish.start_ns, end_ns=wish.end_ns), target)
     if wish.out is not None:
-        click.echo(f"wrote {count} {series and f'{series} of '}{name} to {wish.out}")
+        what = name if not series else f"{'quotes' if series == QUOTES else f'{series} bars'} of {name}"
+        click.echo(f"wrote {count} {what} to {wish.out}")
+
+
+def _require_stored(market: Market, name: str, series: str) -> None:
+    """Refuse what could only give an empty file, whatever the period.
+
+    Raises
+    ------
+    Rejected
+        When nothing is stored that it could be made of.
+    """
+    stored = [one.timeframe for one in market.series() if one.instrument == name]
+    bars = [timeframe for timeframe in stored if timeframe != QUOTES]
+    if series == QUOTES and QUOTES not in stored:
+        raise Rejected(f"no quotes of {name} are stored; {_LISTED}")
+    if series != QUOTES and not bars:
+        raise Rejected(f"no bars of {name} are stored; {_LISTED}")
+    if series != QUOTES and all(Timeframe.parse(series).seconds % Timeframe.parse(one).seconds for one in bars):
+        raise Rejected(f"no {series} bars of {name} can be built: stored are {', '.join(bars)}")
 
 
 def _format_of(out: Path | None) -> FileFormat:

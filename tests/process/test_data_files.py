@@ -102,7 +102,7 @@ def test_an_export_never_replaces_a_file_and_leaves_no_half(home: Path, tmp_path
     refused = type_command("atrader data export EUR/USD 1m -o", out, cwd=home)
     assert refused.code == ExitCode.CONFIG  # no folder
     out.parent.mkdir()
-    assert "wrote 4 1m of EUR/USD" in type_command("atrader data export EUR/USD 1m -o", out, cwd=home).out
+    assert "wrote 4 1m bars of EUR/USD" in type_command("atrader data export EUR/USD 1m -o", out, cwd=home).out
     assert len(gzip.decompress(out.read_bytes()).splitlines()) == 5
     before = out.read_bytes()
     again = type_command("atrader data export EUR/USD 1m --end 2023-02-01T10:01:00Z -o", out, cwd=home)
@@ -114,6 +114,14 @@ def test_an_export_never_replaces_a_file_and_leaves_no_half(home: Path, tmp_path
     assert list(out.parent.iterdir()) == [out]
     assert "what format" in type_command("atrader data export EUR/USD 1m -o", tmp_path / "x.xls", cwd=home).err
     assert "timeframe" in type_command("atrader data export EUR/USD", cwd=home).err
+    for words, reason in (
+        ("GBP/USD 1m", "no bars of GBP/USD are stored"),
+        ("EUR/USD ticks", "no quotes of EUR/USD are stored"),
+        ("EUR/USD 30s", "no 30s bars of EUR/USD can be built: stored are 1m"),
+    ):
+        done = type_command(f"atrader data export {words}", cwd=home)
+        assert (done.code, done.out) == (ExitCode.FAILURE, "")
+        assert reason in done.err
 
 
 def test_local_times_and_tables_come_back_alike(home: Path, tmp_path: Path) -> None:
