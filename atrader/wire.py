@@ -7,15 +7,22 @@ digit is lost. Whatever bytes come in, reading them gives a message or a `WireEr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from decimal import Decimal
-from enum import Enum
 from typing import Any, ClassVar, Final, TypeVar
 
-import msgpack
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from atrader.errors import AtraderError, WireError, error_class
+from atrader.errors import AtraderError, WireError
+from atrader.wire_frame import (
+    ANSWER,
+    ERROR,
+    PROTOCOL_VERSION,
+    body_of_answer,
+    pack,
+    pack_map,
+    plain,
+    unpack,
+    unpack_map,
+)
 from atrader.wire_stream import StreamSchema, find_stream_schema, stream_schema
 
 __all__ = [
@@ -34,9 +41,6 @@ __all__ = [
     "unpack_request",
 ]
 
-PROTOCOL_VERSION: Final = 1
-_ANSWER: Final = "answer"
-_ERROR: Final = "error"
 _MAX_DEADLINE_NS: Final = 2**63
 
 # What a model may raise while it checks hostile values: its own error, and what a careless validator lets through.
@@ -80,6 +84,14 @@ class Request(BaseModel):
     answer: ClassVar[type[Answer]]
     acts: ClassVar[bool] = False
 
+    def packed(self, deadline_ns: int) -> bytes:
+        """Return its bytes, see `pack_request`."""
+        return pack_request(self, deadline_ns)
+
+    def answered(self, data: bytes | memoryview) -> Any:
+        """Read the answer, see `unpack_answer`."""
+        return unpack_answer(data, self.answer)
+
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: object) -> None:
         """Enter the class into the registry of kinds."""
@@ -109,7 +121,7 @@ def pack_request(request: Request, deadline_ns: int) -> bytes:
     WireError
         When a value has no form on the wire (an int beyond 64 bits, an object of no known type).
     """
-    return _pack(_kind_of(type(request)), _body(request), {"deadline_ns": deadline_ns})
+    return pack(_kind_of(type(request)), _body(request), {"deadline_ns": deadline_ns}, _plain)
 
 
 def unpack_request(data: bytes | memoryview) -> tuple[Request, int]:
@@ -120,7 +132,7 @@ def unpack_request(data: bytes | memoryview) -> tuple[Request, int]:
     WireError
         When the bytes are no request of a kind and version known here.
     """
-    kind, body, rest = _unpack(data)
+    kind, body, rest = unpack(data)
     request_type = _requests.get(kind)
     if request_type is None:
         raise WireError(f"request kind {kind!r} is not known here", details={"kind": kind})
@@ -138,18 +150,18 @@ def pack_answer(answer: Answer) -> bytes:
     WireError
         When a value has no form on the wire.
     """
-    return _pack(_ANSWER, _body(answer), {})
+    return pack(ANSWER, _body(answer), {}, _plain)
 
 
 def pack_error(error: AtraderError) -> bytes:
     """Make the bytes of an error: its code, message and details (values that have no form on the wire go as text)."""
     body = {"code": error.code, "message": error.message, "details": error.details}
     try:
-        return _pack(_ERROR, body, {})
+        return pack(ERROR, body, {}, _plain)
     except WireError:
         body["details"] = {str(key): repr(value) for key, value in error.details.items()}
         body["message"] = error.message.encode("utf-8", "replace").decode()
-        return _pack(_ERROR, body, {})
+        return pack(ERROR, body, {}, _plain)
 
 
 def unpack_answer(data: bytes | memoryview, answer_type: type[AnswerT]) -> AnswerT:
@@ -162,39 +174,7 @@ def unpack_answer(data: bytes | memoryview, answer_type: type[AnswerT]) -> Answe
     WireError
         When the bytes are no such answer.
     """
-    kind, body, rest = _unpack(data)
-    if rest:
-        raise WireError(f"answer: unexpected entries {sorted(map(repr, rest))}")
-    if kind == _ERROR:
-        raise _error_of(body)
-    if kind != _ANSWER:
-        raise WireError(f"answer: expected an answer or an error, was {kind!r}")
-    return _checked(answer_type, body)
-
-
-def pack_map(kind: str, body: Mapping[str, object]) -> bytes:
-    """Make the bytes of a free map, as beats carry them.
-
-    Raises
-    ------
-    WireError
-        When a value has no form on the wire.
-    """
-    return _pack(kind, dict(body), {})
-
-
-def unpack_map(data: bytes | memoryview) -> tuple[str, dict[str, Any]]:
-    """Read kind and body of a free map.
-
-    Raises
-    ------
-    WireError
-        When the bytes are no such message.
-    """
-    kind, body, rest = _unpack(data)
-    if rest:
-        raise WireError(f"{kind!r}: unexpected entries {sorted(map(repr, rest))}")
-    return kind, body
+    return _checked(answer_type, body_of_answer(data))
 
 
 def _kind_of(request_type: type[Request]) -> str:
@@ -208,46 +188,9 @@ def _body(model: BaseModel) -> dict[str, Any]:
     return model.model_dump(mode="python")
 
 
-def _pack(kind: str, body: dict[str, Any], rest: dict[str, object]) -> bytes:
-    try:
-        packed: bytes = msgpack.packb({"v": PROTOCOL_VERSION, "kind": kind, **rest, "body": body}, default=_plain)
-    except (ValueError, TypeError, OverflowError) as error:  # UnicodeEncodeError is a ValueError
-        raise WireError(f"{kind}: a value has no form on the wire: {error}", details={"kind": kind}) from error
-    return packed
-
-
 def _plain(value: object) -> object:
     """Give MessagePack a plain form of what models hold."""
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, (set, frozenset)):
-        return list(value)
-    if isinstance(value, BaseModel):
-        return _body(value)
-    raise TypeError(f"{type(value).__qualname__} is no type of the wire")
-
-
-def _unpack(data: bytes | memoryview) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    try:
-        # Maps keyed by magic number exist, so keys need not be strings; a map as a key is a TypeError.
-        message = msgpack.unpackb(data, strict_map_key=False)
-    except (ValueError, TypeError, OverflowError, RecursionError, MemoryError) as error:
-        raise WireError(f"{len(data)} bytes are no MessagePack: {error}") from error
-    if not isinstance(message, dict):
-        raise WireError(f"expected a map, was {type(message).__name__}")
-    version = message.pop("v", None)
-    if type(version) is not int or version != PROTOCOL_VERSION:
-        raise WireError(
-            f"protocol version {version!r:.40} is not spoken here, only {PROTOCOL_VERSION}: run the same release of"
-            " atrader on both sides"
-        )
-    kind = message.pop("kind", None)
-    body = message.pop("body", None)
-    if not isinstance(kind, str) or not isinstance(body, dict):
-        raise WireError("expected a kind (text) and a body (map)")
-    return kind, body, message
+    return _body(value) if isinstance(value, BaseModel) else plain(value)
 
 
 def _checked(model: type[ModelT], body: dict[str, Any]) -> ModelT:
@@ -259,13 +202,3 @@ def _checked(model: type[ModelT], body: dict[str, Any]) -> ModelT:
         raise WireError(f"{model.__name__}: {where}: {first['msg']}", details={"field": where}) from error
     except _BAD_VALUE as error:
         raise WireError(f"{model.__name__}: {type(error).__name__}: {error}") from error
-
-
-def _error_of(body: dict[str, Any]) -> AtraderError:
-    code, message, details = body.get("code"), body.get("message"), body.get("details")
-    if not isinstance(code, str) or not isinstance(message, str) or not isinstance(details, dict):
-        return WireError("error: expected code, message and details")
-    kind = error_class(code)
-    if kind.code != code:  # newer than this program
-        details = {**details, "code": code}
-    return kind(message, details={str(key): value for key, value in details.items()})

@@ -17,7 +17,7 @@ from atrader.bus.endpoints import Endpoint
 from atrader.bus.pump import Pump
 from atrader.bus.sockets import Socket, SocketOptions
 from atrader.clock import Clock
-from atrader.wire import Request, unpack_answer
+from atrader.wire_frame import Askable
 
 
 class CallClient(CallerBase):
@@ -50,14 +50,14 @@ class CallClient(CallerBase):
         clock: Clock | None = None,
     ) -> None:
         super().__init__(endpoint, curve=curve, options=options, clock=clock)
-        self._waiting: dict[bytes, tuple[asyncio.Future[tuple[memoryview, list[memoryview]]], Request]] = {}
+        self._waiting: dict[bytes, tuple[asyncio.Future[tuple[memoryview, list[memoryview]]], Askable]] = {}
 
-    async def call(self, request: Request, timeout_s: float) -> Any:
+    async def call(self, request: Askable, timeout_s: float) -> Any:
         """Ask, and wait for the answer.
 
         Parameters
         ----------
-        request : Request
+        request : Askable
             What is asked.
         timeout_s : float
             How long to wait, seconds; the server does not begin the work after that.
@@ -83,7 +83,7 @@ class CallClient(CallerBase):
         return (await self.call_frames(request, timeout_s))[0]
 
     async def call_frames(
-        self, request: Request, timeout_s: float, frames: Frames = ()
+        self, request: Askable, timeout_s: float, frames: Frames = ()
     ) -> tuple[Any, list[memoryview]]:
         """Ask with raw frames (contiguous buffers, sent without copying), and return those of the answer beside it.
 
@@ -105,7 +105,7 @@ class CallClient(CallerBase):
             timer.cancel()
             del self._waiting[message[0]]
         self.counters["answered"] += 1
-        return unpack_answer(payload, request.answer), extra
+        return request.answered(payload), extra
 
     async def close(self) -> None:
         """Close the socket; calls in flight end as if their time were over. The client may be used again afterwards."""
@@ -135,7 +135,7 @@ class CallClient(CallerBase):
         else:
             waiting[0].set_result((payload, extra))
 
-    def _give_up(self, answer: asyncio.Future[Any], request: Request, timeout_s: float) -> None:
+    def _give_up(self, answer: asyncio.Future[Any], request: Askable, timeout_s: float) -> None:
         if not answer.done():
             self.counters["timeouts"] += 1
             answer.set_exception(self._silence(request, f"no answer within {timeout_s:g} s"))

@@ -15,7 +15,7 @@ from atrader.bus.endpoints import Endpoint
 from atrader.bus.sockets import Socket, SocketOptions, as_buffers, client_socket
 from atrader.clock import NS_PER_S, Clock, SystemClock
 from atrader.errors import AtraderError, DeadlineExceeded, Retryable, UnknownOutcome
-from atrader.wire import Request, pack_request
+from atrader.wire_frame import Askable
 
 ID_BYTES: Final = 8
 """Length of the frame that says to which request an answer belongs."""
@@ -46,15 +46,15 @@ class CallerBase:
     def _connect(self) -> Socket:
         return client_socket(zmq.DEALER, self.endpoint, self._curve, self._options)
 
-    def _message(self, request: Request, timeout_s: float, frames: Frames) -> list[Any]:
-        payload = pack_request(request, self._clock.now_ns() + int(timeout_s * NS_PER_S))
+    def _message(self, request: Askable, timeout_s: float, frames: Frames) -> list[Any]:
+        payload = request.packed(self._clock.now_ns() + int(timeout_s * NS_PER_S))
         return [next(self._ids).to_bytes(ID_BYTES, "big"), payload, *as_buffers(frames)]
 
-    def _queue_is_full(self, request: Request) -> Retryable:
+    def _queue_is_full(self, request: Askable) -> Retryable:
         self.counters["refused"] += 1
         return Retryable(f"{request.kind}: nobody takes requests at {self.endpoint} and the queue is full; not sent")
 
-    def _silence(self, request: Request, why: str) -> AtraderError:
+    def _silence(self, request: Askable, why: str) -> AtraderError:
         kind = UnknownOutcome if request.acts else DeadlineExceeded
         return kind(f"{request.kind}: {why} from {self.endpoint}", details={"kind": request.kind})
 

@@ -11,7 +11,7 @@ from atrader.bus.curve import CurveKeys
 from atrader.bus.endpoints import Endpoint
 from atrader.bus.sockets import Socket, SocketOptions
 from atrader.clock import Clock
-from atrader.wire import Request, unpack_answer
+from atrader.wire_frame import Askable
 
 
 class SyncCallClient(CallerBase):
@@ -30,9 +30,9 @@ class SyncCallClient(CallerBase):
     ) -> None:
         super().__init__(endpoint, curve=curve, options=options, clock=clock)
         self._socket: Socket | None = None
-        self._begun: tuple[bytes, Request, float, float] | None = None
+        self._begun: tuple[bytes, Askable, float, float] | None = None
 
-    def begin(self, request: Request, timeout_s: float) -> None:
+    def begin(self, request: Askable, timeout_s: float) -> None:
         """Ask without waiting; `look` brings the answer. One such call at a time.
 
         Raises
@@ -62,11 +62,11 @@ class SyncCallClient(CallerBase):
         """Whether an answer to `begin` is waited for."""
         return self._begun is not None
 
-    def call(self, request: Request, timeout_s: float) -> Any:
+    def call(self, request: Askable, timeout_s: float) -> Any:
         """Ask, and block until the answer or the time-out; parameters, result and errors as of `CallClient.call`."""
         return self.call_frames(request, timeout_s)[0]
 
-    def call_frames(self, request: Request, timeout_s: float, frames: Frames = ()) -> tuple[Any, list[memoryview]]:
+    def call_frames(self, request: Askable, timeout_s: float, frames: Frames = ()) -> tuple[Any, list[memoryview]]:
         """Ask with raw frames, and return those of the answer beside it; as of `CallClient.call_frames`."""
         deadline_s = self._clock.monotonic_s() + timeout_s
         socket, call_id = self._send(request, timeout_s, frames)
@@ -78,7 +78,7 @@ class SyncCallClient(CallerBase):
             self._socket.close()
             self._socket = self._begun = None
 
-    def _send(self, request: Request, timeout_s: float, frames: Frames) -> tuple[Socket, bytes]:
+    def _send(self, request: Askable, timeout_s: float, frames: Frames) -> tuple[Socket, bytes]:
         message = self._message(request, timeout_s, frames)
         if self._socket is None:
             self._socket = self._connect()
@@ -90,12 +90,12 @@ class SyncCallClient(CallerBase):
         call_id: bytes = message[0]
         return self._socket, call_id
 
-    def _answer(self, parts: Parts | None, request: Request, timeout_s: float) -> tuple[Any, list[memoryview]]:
+    def _answer(self, parts: Parts | None, request: Askable, timeout_s: float) -> tuple[Any, list[memoryview]]:
         if parts is None:
             self.counters["timeouts"] += 1
             raise self._silence(request, f"no answer within {timeout_s:g} s")
         self.counters["answered"] += 1
-        return unpack_answer(parts[0], request.answer), parts[1]
+        return request.answered(parts[0]), parts[1]
 
     def _await_answer(self, socket: Socket, call_id: bytes, deadline_s: float) -> Parts | None:
         while (left_s := deadline_s - self._clock.monotonic_s()) > 0:

@@ -12,7 +12,7 @@ from atrader.errors import ConfigError, DeadlineExceeded
 from manager.lock import owner_of
 
 if TYPE_CHECKING:
-    from atrader.wire import Request
+    from atrader.wire_frame import Askable
 
 directory_option = click.option(
     "-C",
@@ -48,7 +48,7 @@ class NotRunning(DeadlineExceeded):
     code = "not-running"
 
 
-def ask_manager(home: Home, request: Request, timeout_s: float = 10.0) -> Any:
+def ask_manager(home: Home, request: Askable, timeout_s: float = 10.0) -> Any:
     """Call the manager of an installation.
 
     Raises
@@ -77,7 +77,7 @@ def ask_manager(home: Home, request: Request, timeout_s: float = 10.0) -> Any:
         client.close()
 
 
-def ask_gateway(home: Home, account: str, request: Request, timeout_s: float = 10.0) -> Any:
+def ask_gateway(home: Home, account: str, request: Askable, timeout_s: float = 10.0) -> Any:
     """Call the gateway of an account of a running installation.
 
     Raises

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from atrader.configuration.home import Home
-from atrader.messages.manager import GetStatus, StatusAnswer
+from atrader.wire_frame import PlainRequest
 from manager.commands.installed import ask_manager, home_of
 from manager.commands.output import json_option, print_json
 
@@ -23,11 +23,13 @@ _PROMISE: dict[str, tuple[str, ...]] = {
 """Keys of the rows of ``status --json``: a promise to other tools, no more and no less."""
 
 
+GET_STATUS = PlainRequest("manager.status")
+"""`GetStatus` of `atrader.messages.manager` without that import: scripts ask for the status all the time."""
+
+
 def fetch(home: Home) -> dict[str, Any]:
     """Ask the manager for the status map of the script contract."""
-    answer = ask_manager(home, GetStatus())
-    assert isinstance(answer, StatusAnswer)
-    return dict(answer.status)
+    return dict(ask_manager(home, GET_STATUS)["status"])
 
 
 @click.command()
