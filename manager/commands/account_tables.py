@@ -9,6 +9,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from atrader.instruments import Instrument
+from manager.commands.status_view import orphan_lines
 from manager.commands.tables import Column, console_for_people, price_cell, table_of, time_cell
 
 _UNKNOWN: Final = "-"
@@ -41,13 +42,13 @@ def _parts(
     for heading, columns, key in (
         ("exposure", _EXPOSURE, "exposures"),
         ("open trades", _trade_columns(price), "trades"),
-        ("foreign trades, never touched", _trade_columns(price), "foreign"),
+        ("foreign trades, never touched; 'adopt' gives one to an instance", _trade_columns(price), "foreign"),
         ("orders without an outcome", _ORDERS, "orders"),
     ):
         if row[key]:
             yield Text(f"\n{heading}", style="bold")
             yield table_of(columns, row[key], width)[0]
-    yield from map(_orphan, row["orphans"])
+    yield from orphan_lines([row])
     if row["source"] == "gateway":
         yield from _connection(row, width)
 
@@ -85,15 +86,6 @@ def _connection(row: Mapping[str, Any], width: int | None) -> Iterator[Renderabl
         yield Text(f"newest answer took {trip * 1000:.0f} ms")
     if health["streams"]:
         yield table_of(_STREAMS, health["streams"], width)[0]
-
-
-def _orphan(orphan: Mapping[str, Any]) -> Text:
-    return Text(
-        f"orphan: {orphan['instance']} (magic {orphan['magic']}) is in no strategy file; open trades:"
-        f" {orphan['open_trades']}, working orders: {orphan['live_orders']};"
-        f" 'flatten instance:{orphan['instance']}' closes them",
-        style="yellow",
-    )
 
 
 def _unvalued(row: Mapping[str, Any]) -> list[str]:

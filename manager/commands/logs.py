@@ -69,7 +69,8 @@ def _process_behind(home: Home, name: str) -> str:
     """
     installation = load_installation(home.root)
     names = [MANAGER, *plan(installation)]
-    known = (name, worker_name(name), gateway_name(name), holder_of(installation, name))
+    account = name.removeprefix(gateway_name(""))
+    known = (name, worker_name(name), gateway_name(name), holder_of(installation, account))
     found = next((process for process in known if process in names), None)
     if found is None:
         raise ConfigError(f"no process {name!r}; there are: {', '.join(names)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from rich.console import Group
@@ -65,11 +65,11 @@ def render(status: dict[str, Any], width: int | None) -> Group:
         for row in status["accounts"]
         if row.get("breaks")
     ]
-    ownerless = (*_orphans(status["accounts"]), *_foreign(status["accounts"]))
+    ownerless = (*orphan_lines(status["accounts"]), *_foreign(status["accounts"]))
     return Group(head, Text(), processes, *reasons, Text(), accounts, *breaks, *ownerless)
 
 
-def _orphans(accounts: list[dict[str, Any]]) -> list[Text]:
+def orphan_lines(accounts: Iterable[Mapping[str, Any]]) -> list[Text]:
     """Tell of trades and orders whose instance is gone from the configuration."""
     return [
         Text(

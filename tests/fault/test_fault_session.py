@@ -125,7 +125,8 @@ def test_everything_that_is_asked_of_a_gateway_is_asked_of_a_session_in_the_work
     wait_for(lambda: "DENIED" in {row["state"] for row in fleet.history("orders")}, "an order over the new limit")
     assert fleet.pid("worker-busy1") == pid
     # Names and logs: the account is found in the worker.
-    assert "worker-busy1" in fleet.command("logs", "paper").stdout
+    for name in ("paper", "gateway-paper"):
+        assert "worker-busy1" in fleet.command("logs", name).stdout
     assert fleet.command("restart", "paper").returncode == 0
     assert fleet.pid("worker-busy1") != pid
     assert fleet.stop() == 0
@@ -149,6 +150,11 @@ def test_a_reload_moves_the_session_there_and_back_while_orders_flow(fleet: Flee
         assert {row["name"] for row in (fleet.try_status() or {})["processes"]} == processes
         trades_on(fleet)
         assert account_row(fleet)["proof"] == "holds"
+        # A changed strategy is replaced by one that waits until the old one is gone, with its session where it has it.
+        fleet.write_instance("busy1", 1, text=f"time_budget = '{len(processes)}s'\n{fleet.unlimited()}")
+        done = fleet.command("reload")
+        assert "worker-busy1: replaced" in done.stdout, done.stdout + done.stderr
+        trades_on(fleet)
     assert all(row["restarts"] == 0 for row in (fleet.try_status() or {})["processes"])
     wait_until_decided(fleet)
     assert fleet.stop() == 0
