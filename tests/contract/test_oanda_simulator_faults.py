@@ -6,6 +6,7 @@ import json
 import pytest
 
 from tests.oanda_simulator.faults import AFTER, BEFORE
+from tests.oanda_simulator.simulator import OandaSimulator
 from tests.support.oanda_desk import at_the_venue
 
 ORDER = b'{"order":{"instrument":"EUR_USD","units":"1000"}}'
@@ -171,6 +172,42 @@ async def test_random_faults_repeat_by_their_seed(desk):
     assert first == again != other
     assert set(first) == {201, 429, 503, 502}
     assert len(desk.sim.faults.drawn) == sum(status != 201 for status in first + again + other)
+
+
+@at_the_venue()
+async def test_random_faults_of_lines_repeat_by_their_seed(desk):
+    async def fates(seed):
+        desk.sim.faults.randomly_in_lines(seed, 0.5, ("lose", "duplicate"))
+        before = desk.account.log.last_id
+        async with desk.stream("transactions") as wire:
+            for _ in range(30):
+                desk.account.transfer(1)
+            desk.sim.faults.randomly_in_lines(seed, 0)
+            last = desk.account.transfer(1)["id"]
+            ids = [(await wire.line())["id"]]
+            while ids[-1] != last:
+                ids.append((await wire.line())["id"])
+        return [int(number) - before for number in ids]
+
+    first, again, other = [await fates(seed) for seed in (5, 5, 6)]
+    assert first == again != other
+    assert len(set(first)) < 31 or len(first) > len(set(first))
+    assert {kind for _, _, kind in desk.sim.faults.drawn} == {"lose", "duplicate"}
+
+
+@at_the_venue()
+async def test_a_defect_of_the_simulator_is_raised_where_it_ends(desk):
+    def broken():
+        raise LookupError("defect")
+
+    async def use():
+        async with OandaSimulator() as other:
+            other.clock.after(0, broken)
+            while not other._failed:
+                await asyncio.sleep(0.001)
+
+    with pytest.raises(ExceptionGroup, match="defects of the simulator"):
+        await use()
 
 
 @at_the_venue()

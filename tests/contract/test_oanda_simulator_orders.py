@@ -78,7 +78,7 @@ REJECTS = [
     ({"units": "1.5"}, "UNITS_PRECISION_EXCEEDED"),
     ({"units": "0"}, "UNITS_INVALID"),
     ({"units": "100000001"}, "UNITS_LIMIT_EXCEEDED"),
-    ({"instrument": "SPX500_USD", "units": "0.0"}, "UNITS_INVALID"),
+    ({"instrument": "DE30_EUR", "units": "0.4"}, "UNITS_MINIMUM_NOT_MET"),
     ({"instrument": "XAU_USD", "units": "0.5"}, "UNITS_PRECISION_EXCEEDED"),
     ({"instrument": "EUR_XXX"}, "INSTRUMENT_UNKNOWN"),
     ({"type": "LIMIT", "price": "1.123456"}, "PRICE_PRECISION_EXCEEDED"),

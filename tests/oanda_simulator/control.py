@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tests.oanda_simulator import closeout, financing, views
-from tests.oanda_simulator.faults import AFTER, BEFORE
+from tests.oanda_simulator.faults import AFTER, BEFORE, LINE
 from tests.oanda_simulator.http_server import Connection, head
 from tests.oanda_simulator.market import Halt, Level
 from tests.oanda_simulator.order_requests import order_request
@@ -78,6 +78,10 @@ class Commands:
     ) -> None:
         """Let a fraction of all requests go wrong; a rate of 0 ends it."""
         self._simulator.faults.randomly(seed, rate, tuple(kinds), tuple(methods))
+
+    def random_line_faults(self, seed: int, rate: float, kinds: tuple[str, ...] = LINE) -> None:
+        """Let a fraction of all lines of the streams go wrong; a rate of 0 ends it."""
+        self._simulator.faults.randomly_in_lines(seed, rate, tuple(kinds))
 
     def clear_faults(self) -> None:
         """Nothing goes wrong any more."""
@@ -172,7 +176,7 @@ class ControlServer:
 
     def _listed(self) -> dict[str, str]:
         return {
-            name: f"{inspect.signature(method)} {(method.__doc__ or '').strip()}"
+            name: f"{inspect.signature(method)}".replace("'", "") + f" {(method.__doc__ or '').strip()}"
             for name, method in self._table.items()
         }
 

@@ -73,6 +73,9 @@ STREAM: Final = (
     "garbage",
 )
 
+LINE: Final = ("cut", "split", "glue", "lose", "duplicate", "swap", "delay", "reset", "stall")
+"""Stream faults that may befall any line by chance."""
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -99,6 +102,12 @@ class _Dice:
     delay_s: float
 
 
+def _rolled(dice: _Dice | None, method: str) -> Fault | None:
+    if dice is None or method not in dice.methods or dice.random.random() >= dice.rate:
+        return None
+    return Fault(dice.random.choice(dice.kinds), dice.delay_s)
+
+
 class Faults:
     """The script of what goes wrong.
 
@@ -113,8 +122,8 @@ class Faults:
         The same for the lists of transactions.
     unknown_fields : bool
         Every object carries fields that no specification knows.
-    drawn : list of (str, str, str)
-        Method, path and kind of every fault that happened.
+    drawn : deque of (str, str, str)
+        Method, path and kind of the newest faults that happened (``LINE`` and the stream for those of a line).
     """
 
     def __init__(self) -> None:
@@ -122,9 +131,10 @@ class Faults:
         self.hide_s = 0.0
         self.hide_log_s = 0.0
         self.unknown_fields = False
-        self.drawn: list[tuple[str, str, str]] = []
+        self.drawn: deque[tuple[str, str, str]] = deque(maxlen=10_000)
         self._rules: list[_Rule] = []
         self._dice: _Dice | None = None
+        self._line_dice: _Dice | None = None
         self._stream: dict[str, deque[Fault]] = {"pricing": deque(), "transactions": deque()}
 
     def next(self, method: str, path: str, kind: str, times: int = 1, delay_s: float = 0.2) -> None:
@@ -150,7 +160,7 @@ class Faults:
 
     def draw(self, method: str, path: str) -> Fault | None:
         """Return what goes wrong with a request."""
-        fault = self._scripted(method, path) or self._rolled(method)
+        fault = self._scripted(method, path) or _rolled(self._dice, method)
         if fault:
             self.drawn.append((method, path, fault.kind))
         return fault
@@ -164,12 +174,6 @@ class Faults:
                 return rule.fault
         return None
 
-    def _rolled(self, method: str) -> Fault | None:
-        dice = self._dice
-        if dice is None or method not in dice.methods or dice.random.random() >= dice.rate:
-            return None
-        return Fault(dice.random.choice(dice.kinds), dice.delay_s)
-
     def stream(self, stream: str, kind: str, times: int = 1, delay_s: float = 0.05) -> None:
         """Let streams of a sort (``pricing``, ``transactions``) go wrong: those open now, else the next one.
 
@@ -178,6 +182,18 @@ class Faults:
         if kind not in STREAM:
             raise ValueError(f"unknown fault {kind!r}: one of {', '.join(STREAM)}")
         self._stream[stream].extend([Fault(kind, delay_s)] * times)
+
+    def randomly_in_lines(self, seed: int, rate: float, kinds: tuple[str, ...] = LINE, delay_s: float = 0.05) -> None:
+        """Let a fraction of all lines of the streams go wrong, in a way that the seed decides. A rate of 0 ends it."""
+        dice = _Dice(random.Random(seed), rate, tuple(kinds), frozenset({"LINE"}), delay_s)
+        self._line_dice = dice if rate else None
+
+    def draw_line(self, stream: str) -> Fault | None:
+        """Return what goes wrong with the next line of a stream."""
+        fault = _rolled(self._line_dice, "LINE")
+        if fault:
+            self.drawn.append(("LINE", stream, fault.kind))
+        return fault
 
     def take_stream(self, stream: str) -> list[Fault]:
         """Return the stream faults that wait, and forget them."""
@@ -188,7 +204,7 @@ class Faults:
     def clear(self) -> None:
         """Nothing goes wrong any more."""
         self._rules.clear()
-        self._dice = None
+        self._dice = self._line_dice = None
         self.maintenance = False
         self.hide_s = self.hide_log_s = 0.0
         self.unknown_fields = False

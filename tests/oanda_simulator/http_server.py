@@ -100,13 +100,20 @@ def chunk(data: bytes) -> bytes:
 
 
 class HttpServer:
-    """A listening socket on 127.0.0.1 whose connections are served by one function each."""
+    """A listening socket on 127.0.0.1 whose connections are served by one function each.
+
+    Attributes
+    ----------
+    failures : list of Exception
+        What went wrong in it; each ended the connection that it happened on.
+    """
 
     def __init__(self, serve: Callable[[Connection], Awaitable[None]]) -> None:
         self._serve = serve
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._connections: set[Connection] = set()
+        self.failures: list[Exception] = []
 
     async def start(self, port: int = 0) -> int:
         """Listen. Returns the port."""
@@ -124,6 +131,8 @@ class HttpServer:
             await self._serve(connection)
         except (OSError, asyncio.CancelledError):
             pass  # the client went away, or the server is stopping: nobody is left to tell
+        except Exception as error:  # noqa: BLE001 - a defect of the simulator: raised where it ends
+            self.failures.append(error)
         finally:
             self._connections.discard(connection)
             if task:

@@ -116,6 +116,7 @@ class OandaSimulator:
         self._control_server = HttpServer(ControlServer(self.commands).serve)
         self._request_number = 42_000_000_000_000_000
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._failed: list[BaseException] = []
 
     @property
     def token(self) -> str:
@@ -138,7 +139,12 @@ class OandaSimulator:
         await self._control_server.stop()
         for task in list(self._tasks):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        ended = await asyncio.gather(*self._tasks, return_exceptions=True)
+        failures = [each for each in (*self._failed, *ended) if isinstance(each, Exception)]
+        for server in (self._rest_server, self._stream_server, self._control_server):
+            failures += server.failures
+        if failures and error is None:
+            raise ExceptionGroup("defects of the simulator", failures)
 
     async def start_control(self, port: int = 0) -> str:
         """Let other processes command this simulator. Returns the address."""
@@ -148,8 +154,13 @@ class OandaSimulator:
         """Run a coroutine until the simulator ends."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._task_done)
         return task
+
+    def _task_done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            self._failed.append(error)
 
     # What the servers ask.
 

@@ -86,7 +86,7 @@ class StreamServer:
         }
         connection.write(head(200, headers))
         extra = UNKNOWN if simulator.faults.unknown_fields else {}
-        stream = LineStream(kind, account, connection, wants_unix(request), extra)
+        stream = LineStream(kind, account, connection, wants_unix(request), extra, simulator.faults.draw_line)
         self.open.append(stream)
         stream.on_end(lambda: self.open.remove(stream))
         if kind == "transactions":

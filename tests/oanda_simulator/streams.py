@@ -23,7 +23,15 @@ _LARGEST_BACKLOG: Final = 8 << 20
 class LineStream:
     """One client's stream: sends objects as lines, one chunk each unless a fault says otherwise."""
 
-    def __init__(self, kind: str, account: Account, connection: Connection, in_unix: bool, extra: Fields) -> None:
+    def __init__(
+        self,
+        kind: str,
+        account: Account,
+        connection: Connection,
+        in_unix: bool,
+        extra: Fields,
+        draw: Callable[[str], Fault | None],
+    ) -> None:
         self.kind = kind
         self.account = account
         self.clock: VenueClock = account.clock
@@ -31,6 +39,7 @@ class LineStream:
         self._in_unix = in_unix
         self._extra = extra
         self._faults: deque[Fault] = deque()
+        self._draw = draw
         self._held: bytes | None = None
         self._behind: list[bytes] | None = None  # what waits until the second half of a line is out
         self._stalled = False
@@ -76,6 +85,8 @@ class LineStream:
     def send(self, fields: Fields) -> None:
         """Send one object."""
         line = self._line(fields)
+        if chance := self._draw(self.kind):
+            self.inject(chance)
         if not self._faults:
             self._write(line)
             if self._held:

@@ -57,7 +57,7 @@ def test_a_wrong_command_is_refused_with_its_reason(remote):
     with pytest.raises(ValueError, match="unexpected keyword"):
         remote.do("halt", instrument="EUR_USD", colour="red")
     listed = httpx.get(remote.control_url, trust_env=False).json()["result"]
-    assert listed["maintain"].startswith("(on: 'bool' = True) -> 'None' Begin or end maintenance")
+    assert listed["maintain"].startswith("(on: bool = True) -> None Begin or end maintenance")
 
 
 def test_it_has_history_before_its_start(remote):
