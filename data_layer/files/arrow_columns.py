@@ -49,6 +49,7 @@ class ArrowColumns:
                     null_values=[""] if layout.carries else [],
                     strings_can_be_null=False,
                     check_utf8=False,
+                    decimal_point=layout.decimal,
                 ),
             )
         except pa.ArrowInvalid:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +86,17 @@ class Judge:
         ask = [rows.values[name] for name in ASK_PRICES] if ASK_PRICES[0] in rows.values else bid
         volume = rows.values.get("volume", np.zeros(len(rows), np.float64))
         return Bars(rows.time_ns, *bid, *ask, volume)
+
+    def with_asks(self, rows: Numbers, point: Decimal) -> Numbers:
+        """Return bars whose ask prices are the bid prices and the bar's spread, which is counted in points."""
+        spread = rows.values["spread"].astype(np.float64, copy=False)
+        wrong = ~(np.isfinite(spread) & (spread >= 0))
+        self._refuse(rows, wrong, "price", lambda index: f"spread {spread[index]!s} is no spread")
+        digits = max(0, -int(point.as_tuple().exponent))
+        sides = zip(ASK_PRICES, BID_PRICES, strict=True)
+        asks = {ask: np.round(rows.values[bid] + spread * float(point), digits) for ask, bid in sides}
+        bids = {name: column for name, column in rows.values.items() if name != "spread"}
+        return Numbers(rows.line, rows.time_ns, rows.is_utc, {**bids, **asks}).take(~wrong)
 
     def quotes(self, rows: Numbers) -> Quotes:
         """Return the quotes; times may repeat."""

@@ -40,6 +40,8 @@ def read_with_arrow(block: bytes, layout: Layout, first_line: int, symbol: str |
 
 def read_with_numpy(block: bytes, layout: Layout, first_line: int, symbol: str | None) -> Numbers | None:
     """Read a block with numpy alone; None when it is not plain."""
+    if layout.decimal != ".":
+        return None
     columns = _SplitColumns.of(block, layout.delimiter)
     return None if columns is None else _numbers(columns, layout, first_line, symbol)
 

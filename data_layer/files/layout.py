@@ -16,8 +16,11 @@ from data_layer.files.times import TimeForm
 BID_PRICES: Final[tuple[str, ...]] = ("open", "high", "low", "close")
 ASK_PRICES: Final[tuple[str, ...]] = ("ask_open", "ask_high", "ask_low", "ask_close")
 QUOTE_PRICES: Final[tuple[str, ...]] = ("bid", "ask")
-VALUES: Final[tuple[str, ...]] = (*BAR_COLUMNS[1:], *QUOTE_PRICES, "received")
+VALUES: Final[tuple[str, ...]] = (*BAR_COLUMNS[1:], "spread", *QUOTE_PRICES, "received")
 """What a column other than the time can be."""
+
+MARKS: Final = ",;\t"
+"""What is between cells, as a rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,8 @@ class Layout:
         Column that names the instrument.
     timeframe : str, optional
         Of the bars, where format or name say it.
+    decimal : str
+        What stands before the decimals of a number: a point, or a comma where a person says so.
     """
 
     format: str
@@ -61,11 +66,7 @@ class Layout:
     carries: bool = False
     symbol: int | None = None
     timeframe: str | None = None
-
-    @property
-    def prices(self) -> dict[str, int]:
-        """Columns that must hold a number."""
-        return {name: column for name, column in self.values.items() if name not in ("volume", "received")}
+    decimal: str = "."
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +79,19 @@ class Sample:
         Of the file, without folders.
     lines : sequence of str
         The first lines, whole.
+    marks : str
+        What may be between cells.
     """
 
     name: str
     lines: tuple[str, ...]
+    marks: str = MARKS
     _tables: dict[str, Table] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def table(self, delimiter: str | None = None) -> Table:
         """Take the lines apart; once for each delimiter, as every format looks at them."""
         first = self.lines[0] if self.lines else ""
-        mark = delimiter or max(",;\t", key=first.count)
+        mark = delimiter or max(self.marks, key=first.count)
         if mark not in self._tables:
             rows = [cells_of(line, mark) for line in self.lines if line.strip()]
             self._tables[mark] = Table(mark, [cell.lower().strip("<>") for cell in rows[0]] if rows else [], rows)

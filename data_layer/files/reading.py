@@ -6,8 +6,9 @@ import io
 from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from data_layer.files.checks import Judge
 from data_layer.files.column_reader import ColumnReader
 from data_layer.files.formats import candles, layout_for
 from data_layer.files.formats.mapped import layout_of
-from data_layer.files.layout import Layout, Sample
+from data_layer.files.layout import MARKS, Layout, Sample
 from data_layer.files.rows import BadRow, Kind, Numbers
 from data_layer.files.sources import DAMAGE, Source, sample_of, sources_of, text_of
 from data_layer.files.tables import FEATHER, PARQUET, Typed, table_of_file, table_of_frame
@@ -42,6 +43,11 @@ class ReadOptions:
         Names or numbers of columns by ours, see `data_layer.files.formats.mapped`.
     delimiter, time_format : str, optional
         Only with `columns`.
+    decimal : {"point", "comma"}
+        What stands before the decimals of the numbers in a text.
+    point : Decimal, optional
+        What a point of the broker is, for a column that counts the spread of bars in them. Without it such a column is
+        not taken.
     """
 
     format: str | None = None
@@ -49,6 +55,8 @@ class ReadOptions:
     columns: Mapping[str, str] | None = None
     delimiter: str | None = None
     time_format: str | None = None
+    decimal: Literal["point", "comma"] = "point"
+    point: Decimal | None = None
 
     def __post_init__(self) -> None:
         if self.columns is None and (self.delimiter or self.time_format):
@@ -136,6 +144,8 @@ def read_source(
     with source.open(progress) as handle:
         for magic, name in ((PARQUET, "parquet"), (FEATHER, "feather")):
             if sample.startswith(magic):
+                if wanted.decimal == "comma" or wanted.point is not None:
+                    raise ConfigError(f"{source}: --decimal and --point are for text files, and this is {name}")
                 table = table_of_file(handle, str(source), magic)
                 return replace(_of_table(table, wanted, str(source), name), timeframe=candles.timeframe_in(source.name))
         return _of_text(handle, sample, source, wanted, columns)
@@ -172,7 +182,8 @@ def _of_text(
     handle: IO[bytes], sample: bytes, source: Source, options: ReadOptions, columns: ColumnReader | None
 ) -> FileRows:
     file = str(source)
-    begin = Sample(source.name, tuple(text_of(sample)))
+    marks = MARKS if options.decimal == "point" else MARKS.replace(",", "")
+    begin = Sample(source.name, tuple(text_of(sample)), marks)
     content: IO[bytes] = handle
     if sample.removeprefix(BOM_UTF8).lstrip()[:1] in (b"[", b"{"):
         try:
@@ -187,9 +198,25 @@ def _of_text(
         layout = layout_of(begin, options.columns, options.delimiter, options.time_format)
     else:
         layout = layout_for(begin, file, options.format)
+    layout = _as_said(layout, options, file)
     clock = _clock(file, layout, options, needed=_is_local(begin, layout))
     rows, bad, symbol = read_text(content, layout, file, columns)
-    return replace(_judged(rows, layout, bad, file, clock), symbol=symbol)
+    return replace(_judged(rows, layout, bad, file, clock, options.point), symbol=symbol)
+
+
+def _as_said(layout: Layout, options: ReadOptions, file: str) -> Layout:
+    """Return a layout with what a person says of its numbers."""
+    if options.decimal == "comma":
+        if layout.delimiter == ",":
+            raise ConfigError(f"{file}: commas are between its cells, so there are no decimal commas in it")
+        layout = replace(layout, decimal=",")
+    if options.point is not None and "spread" not in layout.values:
+        raise ConfigError(f"{file}: --point is for a column with the spread, and there is none")
+    if options.point is None and "spread" in layout.values:
+        if layout.format == "columns":
+            raise ConfigError(f"{file}: what is a point of the spread? Say it with --point, e.g. --point 0.00001")
+        layout = replace(layout, values={name: at for name, at in layout.values.items() if name != "spread"})
+    return layout
 
 
 def _is_local(sample: Sample, layout: Layout) -> bool:
@@ -215,8 +242,17 @@ def _clock(file: str, layout: Layout, options: ReadOptions, *, needed: bool) -> 
     return None
 
 
-def _judged(rows: Numbers, layout: Layout, bad: list[BadRow], file: str, clock: LocalClock | None) -> FileRows:
+def _judged(
+    rows: Numbers,
+    layout: Layout,
+    bad: list[BadRow],
+    file: str,
+    clock: LocalClock | None,
+    point: Decimal | None = None,
+) -> FileRows:
     judge = Judge(file, bad)
+    if point is not None:
+        rows = judge.with_asks(rows, point)
     rows = judge.to_utc(rows, clock, in_order=layout.in_order, kind=layout.kind)
     if layout.carries:
         rows = judge.carried(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from data_layer.files.rows import BadRow, Numbers, RowError
 from data_layer.files.times import ISO
 
 _NO_VOLUME = ("", "null", "None")
+_COMMA = re.compile(r"-?\d*,\d+")
 
 
 def read_rows(
@@ -95,6 +97,15 @@ def _value(cells: Sequence[str], column: int, name: str, layout: Layout) -> floa
     try:
         if "_" in cell:
             raise ValueError
-        return float(cell)
+        return float(cell if layout.decimal == "." else _with_a_point(cell))
     except ValueError:
-        raise RowError(f"{name} {cell!r} is no number", "number") from None
+        commas = layout.decimal == "." and _COMMA.fullmatch(cell)
+        hint = "; are there decimal commas? Say --decimal comma" if commas else ""
+        raise RowError(f"{name} {cell!r} is no number{hint}", "number") from None
+
+
+def _with_a_point(cell: str) -> str:
+    """Turn a decimal comma into a point; a point marks thousands then, and is not guessed at."""
+    if "." in cell:
+        raise ValueError
+    return cell.replace(",", ".")

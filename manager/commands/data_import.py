@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -22,6 +23,8 @@ FORMAT_NAMES = "own, fxcm, truefx, dukascopy, histdata, mt4, mt5, candles, old-t
 @click.option("--columns", help="Columns by name or number, e.g. time=Date,open=O,high=H,low=L,close=C.")
 @click.option("--delimiter", help="With --columns: a character, or tab, comma, semicolon, space.")
 @click.option("--time-format", help="With --columns: iso, s, ms, us, ns, or like '%d/%m/%Y %H:%M'.")
+@click.option("--decimal", type=click.Choice(["point", "comma"]), default="point", help="Before the decimals.")
+@click.option("--point", help="What a point of the spread is, e.g. 0.00001: a column of MetaTrader 5 counts them.")
 @click.option("--strict", is_flag=True, help="Store nothing when any row is bad.")
 @click.option("--dry-run", is_flag=True, help="Say what would be stored, and store nothing.")
 @json_option
@@ -36,6 +39,8 @@ def import_(
     columns: str | None,
     delimiter: str | None,
     time_format: str | None,
+    decimal: Literal["point", "comma"],
+    point: str | None,
     strict: bool,
     dry_run: bool,
     as_json: bool,
@@ -50,6 +55,6 @@ def import_(
     run_import(
         home_of(directory),
         files,
-        Wish(instrument, timeframe, zone, format_, columns, delimiter, time_format, strict, dry_run),
+        Wish(instrument, timeframe, zone, format_, columns, delimiter, time_format, decimal, point, strict, dry_run),
         as_json=as_json,
     )

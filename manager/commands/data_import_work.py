@@ -6,9 +6,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 from rich.console import Console
@@ -83,6 +84,8 @@ class Wish:
     columns: str | None
     delimiter: str | None
     time_format: str | None
+    decimal: Literal["point", "comma"]
+    point: str | None
     strict: bool
     dry_run: bool
 
@@ -97,7 +100,8 @@ def run_import(home: Home, files: tuple[Path, ...], wish: Wish, *, as_json: bool
     """
     fleet = load_installation(home.root).fleet
     named = None if wish.columns is None else columns_of(wish.columns)
-    options = ReadOptions(wish.format, wish.zone, named, wish.delimiter, wish.time_format)
+    point = None if wish.point is None else _point(wish.point)
+    options = ReadOptions(wish.format, wish.zone, named, wish.delimiter, wish.time_format, wish.decimal, point)
     groups = grouped(expanded(files))
     sizes = weights(groups)
     failures: list[str] = []
@@ -118,6 +122,16 @@ def run_import(home: Home, files: tuple[Path, ...], wish: Wish, *, as_json: bool
         _show(rows, dry_run=wish.dry_run)
     if failures:
         raise ConfigError(f"{len(failures)} of {len(groups)} could not be imported:\n" + "\n".join(failures))
+
+
+def _point(text: str) -> Decimal:
+    try:
+        point = Decimal(text)
+    except InvalidOperation:
+        point = Decimal(0)
+    if not point.is_finite() or point <= 0:
+        raise ConfigError(f"--point {text!r}: expected a size such as 0.00001")
+    return point
 
 
 def _read(

@@ -154,7 +154,8 @@ EXAMPLES = (
         "2013.02.01\t02:00:00\t91.715\t91.72\t91.653\t91.66\t120\t0\t2\n",
         (_TIME, _OHLC),
         {"zone": "EET"},
-        note="As above. The spread is in the broker's points and not taken: bid stands for bid and ask.",
+        note="As above. Say what one of the broker's points is, `--point 0.001`, and its spread makes the ask prices;"
+        " without it bid stands for bid and ask.",
     ),
     Example(
         "MetaTrader 5, quotes",

@@ -71,12 +71,14 @@ def layout_of(
 def _kind(columns: Mapping[str, str]) -> Kind:
     names = columns.keys()
     if "time" in names and set(BID_PRICES) <= names and not names & {*QUOTE_PRICES, "received"}:
-        if not names & set(ASK_PRICES) or set(ASK_PRICES) <= names:
+        asks = names & {*ASK_PRICES, "spread"}
+        if asks in (set(), {"spread"}, set(ASK_PRICES)):
             return "bars"
     elif "time" in names and set(QUOTE_PRICES) <= names <= {"time", *QUOTE_PRICES, "received"}:
         return "quotes"
     raise ConfigError(
-        "--columns: bars need time, open, high, low, close (all four ask prices or none); quotes need time, bid, ask"
+        "--columns: bars need time, open, high, low, close (all four ask prices, a spread, or none); quotes need time,"
+        " bid, ask"
     )
 
 

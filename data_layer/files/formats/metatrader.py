@@ -25,20 +25,23 @@ def recognise_mt4(sample: Sample) -> Layout | None:
 def recognise_mt5(sample: Sample) -> Layout | None:
     """Find ``<DATE> <TIME> <OPEN> ...`` or ``<DATE> <TIME> <BID> <ASK> ...``; days have no time.
 
-    The spread of a bar is in points of the broker and not taken. An empty bid or ask of a tick did not change.
+    The spread of a bar is in points of the broker: a person says what one is. An empty bid or ask of a tick did not
+    change.
     """
     first = sample.lines[0] if sample.lines else ""
     table = sample.table()
     if not first.lstrip().startswith("<") or "date" not in table.names:
         return None
-    found = table.find({name: (name,) for name in (*BID_PRICES, *QUOTE_PRICES)} | {"volume": ("tickvol",)})
+    found = table.find(
+        {name: (name,) for name in (*BID_PRICES, *QUOTE_PRICES)} | {"volume": ("tickvol",), "spread": ("spread",)}
+    )
     times: tuple[tuple[int, TimeForm], ...] = ((table.names.index("date"), _DAY),)
     if "time" in table.names:
         times += ((table.names.index("time"), _CLOCK),)
     if not table.reads(1, times):
         return None
     if set(BID_PRICES) <= found.keys():
-        values = {name: found[name] for name in (*BID_PRICES, "volume") if name in found}
+        values = {name: found[name] for name in (*BID_PRICES, "volume", "spread") if name in found}
         return Layout("mt5", "bars", table.delimiter, 1, times, values, in_order=True)
     if set(QUOTE_PRICES) <= found.keys():
         values = {name: found[name] for name in QUOTE_PRICES}
