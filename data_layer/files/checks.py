@@ -93,8 +93,9 @@ class Judge:
         wrong = ~(np.isfinite(spread) & (spread >= 0))
         self._refuse(rows, wrong, "price", lambda index: f"spread {spread[index]!s} is no spread")
         digits = max(0, -int(point.as_tuple().exponent))
-        sides = zip(ASK_PRICES, BID_PRICES, strict=True)
-        asks = {ask: np.round(rows.values[bid] + spread * float(point), digits) for ask, bid in sides}
+        asks: dict[str, NDArray[np.generic]] = {}
+        for ask, bid in zip(ASK_PRICES, BID_PRICES, strict=True):
+            asks[ask] = np.round(rows.values[bid].astype(np.float64, copy=False) + spread * float(point), digits)
         bids = {name: column for name, column in rows.values.items() if name != "spread"}
         return Numbers(rows.line, rows.time_ns, rows.is_utc, {**bids, **asks}).take(~wrong)
 

@@ -126,12 +126,15 @@ def _followed(market: Market, job: BackfillJob, as_json: bool) -> BackfillJob:
 @json_option
 @click.pass_obj
 def watched(directory: Path, as_json: bool) -> None:
-    """Show the instruments whose bars the running data layer keeps up to date, why, and until when they trade."""
+    """Show the instruments whose bars the running data layer keeps up to date, and why.
+
+    And until when their market is open, or closed.
+    """
     home = home_of(directory)
     fleet = load_installation(home.root).fleet
     now_ns = SystemClock().now_ns()
     with open_market(home, fleet) as market:
-        rows = [_watched_row(one, fleet.calendar_of(one.instrument), now_ns) for one in market.watched()]
+        rows = [watched_row(one, fleet.calendar_of(one.instrument), now_ns) for one in market.watched()]
     if as_json:
         print_json(rows)
         return
@@ -139,7 +142,7 @@ def watched(directory: Path, as_json: bool) -> None:
     print_rows([*columns, Column("until", "until", cell=time_cell)], rows, empty="none")
 
 
-def _watched_row(watched: Watched, calendar: Calendar, now_ns: int) -> dict[str, object]:
+def watched_row(watched: Watched, calendar: Calendar, now_ns: int) -> dict[str, object]:
     """Return an instrument and whether its market is open; ``until`` is when that changes, if it ever does."""
     is_open = calendar.is_open(now_ns)
     until_ns = calendar.next_close(now_ns) if is_open else calendar.next_open(now_ns)

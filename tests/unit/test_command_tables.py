@@ -6,6 +6,10 @@ from typing import Any
 
 import click
 
+from atrader.calendars import Calendar
+from atrader.clock import parse_time
+from atrader.messages.data import Watched
+from manager.commands.data_backfill import watched_row
 from manager.commands.tables import Column, fitting, price_cell, time_cell
 from manager.demo_news import News
 
@@ -67,3 +71,15 @@ def test_trades_of_an_earlier_run_are_only_counted():
     (line,) = news.of_trades([trade(), trade(trade_id="t0", units_open="0")])
     assert line.startswith("1 open trade")
     assert news.of_trades([trade()]) == []
+
+
+def test_watched_instruments_say_until_when_their_market_is_open_or_closed() -> None:
+    watched = Watched(instrument="EUR/USD", reason="feed")
+    friday, saturday = parse_time("2024-03-15T20:00Z"), parse_time("2024-03-16T12:00Z")
+    fx, always = Calendar.get("fx"), Calendar.get("24/7")
+    rows = [watched_row(watched, calendar, at) for calendar, at in ((fx, friday), (fx, saturday), (always, friday))]
+    assert [(row["market"], row["until"]) for row in rows] == [
+        ("open", "2024-03-15T21:00:00Z"),
+        ("closed", "2024-03-17T21:00:00Z"),
+        ("open", None),
+    ]

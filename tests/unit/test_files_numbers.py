@@ -99,7 +99,7 @@ def test_a_spread_of_a_named_column_needs_its_point_and_a_point_a_spread(tmp_pat
     path = tmp_path / "USDJPY.csv"
     path.write_text("t;o;h;l;c;s\n2013-02-01T00:00:00Z;91.715;91.72;91.653;91.66;2\n")
     columns = {"time": "t", "open": "o", "high": "h", "low": "l", "close": "c"}
-    with pytest.raises(ConfigError, match="--point 0.00001"):
+    with pytest.raises(ConfigError, match=r"--point 0\.00001"):
         read_file(path, ReadOptions(columns={**columns, "spread": "s"}))
     with pytest.raises(ConfigError, match="there is none"):
         read_file(path, ReadOptions(columns=columns, point=Decimal("0.001")))

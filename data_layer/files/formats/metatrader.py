@@ -32,9 +32,8 @@ def recognise_mt5(sample: Sample) -> Layout | None:
     table = sample.table()
     if not first.lstrip().startswith("<") or "date" not in table.names:
         return None
-    found = table.find(
-        {name: (name,) for name in (*BID_PRICES, *QUOTE_PRICES)} | {"volume": ("tickvol",), "spread": ("spread",)}
-    )
+    prices = (*BID_PRICES, "spread", *QUOTE_PRICES)
+    found = table.find({name: (name,) for name in prices} | {"volume": ("tickvol",)})
     times: tuple[tuple[int, TimeForm], ...] = ((table.names.index("date"), _DAY),)
     if "time" in table.names:
         times += ((table.names.index("time"), _CLOCK),)
