@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from atrader.calendars import Calendar
@@ -43,11 +43,11 @@ class CandlePage(NamedTuple):
 class PriceSource(Protocol):
     """Prices of one account at one broker. Symbols are canonical; all calls come from one asyncio loop."""
 
-    def prices(self, instruments: Collection[str]) -> AsyncIterator[Sequence[VenuePrice]]:
+    def prices(self, instruments: Collection[str]) -> AsyncGenerator[Sequence[VenuePrice], None]:
         """Yield what is quoted from now on, at first the last price of each instrument.
 
         An empty batch says that the connection lives. Prices may come twice and out of order. It ends, or raises
-        `Retryable`, when the connection breaks; whoever wants more calls again, after a pause.
+        `Retryable`, when the connection breaks; whoever wants more calls again, after a pause. Closing it hangs up.
 
         Raises
         ------

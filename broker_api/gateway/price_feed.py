@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
+from contextlib import aclosing
 from typing import Final, Protocol
 
 from atrader.clock import Clock
@@ -154,10 +155,11 @@ class PriceFeed:
     async def _stream(self) -> None:
         """Take prices until the connection breaks."""
         try:
-            async for prices in self._source.prices(self._wanted):
-                if not self._since_ns:
-                    self._connected()
-                self._take(prices)
+            async with aclosing(self._source.prices(self._wanted)) as stream:
+                async for prices in stream:
+                    if not self._since_ns:
+                        self._connected()
+                    self._take(prices)
             reason = "the broker ended it"
         except (Retryable, Rejected) as error:
             reason = error.message

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any, Final
 
 from atrader.calendars import Calendar
@@ -75,12 +76,13 @@ class OandaPrices:
         self._behind_ns = 0
         self.counters: Counter[str] = Counter()
 
-    async def prices(self, instruments: Collection[str]) -> AsyncIterator[Sequence[VenuePrice]]:
+    async def prices(self, instruments: Collection[str]) -> AsyncGenerator[Sequence[VenuePrice], None]:
         """Yield what is quoted from now on; see `PriceSource.prices`."""
         names = ",".join(sorted(map(name_of, instruments)))
         try:
-            async for prices in self._stream(names):
-                yield prices
+            async with aclosing(self._stream(names)) as stream:
+                async for prices in stream:
+                    yield prices
         except (Rejected, Retryable):
             self._failed += 1
             if self._failed < _FAILED_STREAMS:
@@ -88,8 +90,9 @@ class OandaPrices:
         finally:
             self._connected = False
         self.counters["refused"] += 1
-        async for prices in self._poll(names):
-            yield prices
+        async with aclosing(self._poll(names)) as polled:
+            async for prices in polled:
+                yield prices
 
     async def candles(
         self, instrument: str, timeframe: Timeframe, calendar: Calendar, start_ns: int, end_ns: int
@@ -117,7 +120,7 @@ class OandaPrices:
             reconnects=max(0, self.counters["streams"] - 1),
         )
 
-    async def _stream(self, names: str) -> AsyncIterator[Sequence[VenuePrice]]:
+    async def _stream(self, names: str) -> AsyncGenerator[Sequence[VenuePrice], None]:
         async with self._transport.stream(self._path, {"instruments": names}, silence_s=self._silence_s) as opened:
             if isinstance(opened, Answer):
                 if opened.status == _UNAUTHORISED:
@@ -129,7 +132,7 @@ class OandaPrices:
                 self._heard_s = self._clock.monotonic_s()
                 yield self._read(line, self._clock.now_ns())
 
-    async def _poll(self, names: str) -> AsyncIterator[Sequence[VenuePrice]]:
+    async def _poll(self, names: str) -> AsyncGenerator[Sequence[VenuePrice], None]:
         """Ask again and again, for a while."""
         for _ in range(_POLLS):
             await self._budget.take(Priority.QUERY)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Collection, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ class Venue:
         self.lines: asyncio.Queue[Sequence[VenuePrice] | Exception | None] = asyncio.Queue()
         self.asked: list[set[str]] = []
 
-    async def prices(self, instruments: Collection[str]) -> AsyncIterator[Sequence[VenuePrice]]:
+    async def prices(self, instruments: Collection[str]) -> AsyncGenerator[Sequence[VenuePrice], None]:
         self.asked.append(set(instruments))
         while (line := await self.lines.get()) is not None:
             if isinstance(line, Exception):
