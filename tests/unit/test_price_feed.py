@@ -211,6 +211,18 @@ def test_other_instruments_are_asked_for_at_once_and_those_that_left_are_let_go(
     bench.run(work())
 
 
+def test_an_account_that_brings_nothing_asks_for_nothing_until_it_does(bench: Bench) -> None:
+    async def work() -> None:
+        await asyncio.sleep(0.01)
+        bench.feed.remind()
+        assert (bench.venue.asked, bench.pushes) == ([], [])
+        bench.feed.bring({EUR})
+        bench.venue.lines.put_nowait([price(EUR, 1, 1.1)])
+        await bench.until(lambda: bench.worked)
+
+    bench.run(work())
+
+
 def test_a_person_hears_once_of_prices_that_stay_away_and_that_they_are_back(bench: Bench) -> None:
     async def work() -> None:
         bench.feed.bring({EUR})
