@@ -35,7 +35,7 @@ def load_history(simulator: OandaSimulator, seed: int, days: float, hours: Hours
         starts = starts[_open_minutes(starts)]
     walks: dict[str, NDArray[np.float64]] = {}
     for number, spec in enumerate(simulator.venue.specs.values()):
-        if _USD in {spec.base, spec.quote}:
+        if not _is_cross(spec, simulator.venue.specs):
             noise = np.random.default_rng([seed, number]).normal(0.0, _STEP, len(starts) * _PER_MINUTE)
             path = np.cumsum(noise)
             walks[spec.name] = path - path[-1] if len(path) else path
@@ -45,6 +45,12 @@ def load_history(simulator: OandaSimulator, seed: int, days: float, hours: Hours
             walk = _leg(walks, spec.base) - _leg(walks, spec.quote)
         volumes = np.random.default_rng([seed, number, 1]).integers(20, 200, len(starts))
         simulator.venue.market.candles.load(spec.name, _minutes(spec, starts, walk, volumes))
+
+
+def _is_cross(spec: Spec, specs: dict[str, Spec]) -> bool:
+    """Return whether the price follows from those of its two currencies against the dollar."""
+    pairs = ({f"{each}_{_USD}", f"{_USD}_{each}"} for each in (spec.base, spec.quote))
+    return _USD not in {spec.base, spec.quote} and all(pair & specs.keys() for pair in pairs)
 
 
 def _open_minutes(starts: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -82,7 +88,9 @@ class MovingPrices:
         self._simulator = simulator
         self._random = random.Random(seed)
         self._every_s = every_s
-        self._logs = {name: 0.0 for name, spec in simulator.venue.specs.items() if _USD in {spec.base, spec.quote}}
+        self._logs = {
+            name: 0.0 for name, spec in simulator.venue.specs.items() if not _is_cross(spec, simulator.venue.specs)
+        }
 
     async def run(self) -> None:
         """Move until cancelled, while the market is open."""
