@@ -82,7 +82,8 @@ cli.add_command(
             Entry(
                 "watched",
                 f"{_HERE}.data_backfill:watched",
-                "Show the instruments whose bars the running data layer keeps up to date, why, and until when they trade.",
+                "Show the instruments whose bars the running data layer keeps up to date, why, and until when"
+                " they trade.",
             ),
             Entry("export", f"{_HERE}.data_export:export", "Write bars or quotes of an instrument, or history."),
         ),
