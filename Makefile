@@ -8,6 +8,8 @@ MAKEFLAGS += --no-print-directory
 PY := .venv/bin/python -P
 # The tests start hundreds of interpreters: where bytecode is forbidden, each would compile all it imports.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE TZ=Pacific/Chatham $(PY) -m pytest
+# One more than there are cores: many tests wait for processes of theirs.
+TEST_PROCESSES := $(shell echo $$(($$(nproc) + 1)))
 UV := $(or $(shell command -v uv),.uv/bin/uv)
 
 # Prints the path of a Python >= 3.11 (3.11 itself first: it is what we test), or says what is missing.
@@ -46,7 +48,7 @@ oanda-sim: setup ## a simulator of OANDA v20 to try atrader without an account (
 	@PYTHONPATH="$(CURDIR)" exec $(PY) -m tests.oanda_simulator $(SIM_ARGS)
 
 test: setup ## all tests but the long ones (TEST_ARGS=...)
-	@$(PYTEST) -n 2 --dist loadscope $(TEST_ARGS)
+	@$(PYTEST) -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder $(TEST_ARGS)
 
 check: setup ## lint, formatting, imports between the folders, types
 	@.venv/bin/ruff check

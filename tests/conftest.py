@@ -31,6 +31,8 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 KINDS = ("unit", "contract", "property", "process", "fault", "docs")
 RUN_COMMANDS = {"process", "fault"}
+LONGEST = ("test_replay", "test_wheel", "test_supervision", "test_data_layer_process")
+TURNS = ("process", "fault", "contract", "property", "unit", "docs")
 LEAK_CHECKED = {"contract", "process", "fault"}
 
 
@@ -41,10 +43,17 @@ def kind_of(path: Path) -> str | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test by its kind, which is its folder."""
+    """Mark each test by its kind, which is its folder; let files that take long begin first, so that none ends last."""
     for item in items:
         if kind := kind_of(item.path):
             item.add_marker(kind)
+    items.sort(key=lambda item: _turn(item.path))  # stable: the order within a file stays
+
+
+def _turn(path: Path) -> tuple[int, int]:
+    longest = LONGEST.index(path.stem) if path.stem in LONGEST else len(LONGEST)
+    kind = kind_of(path)
+    return longest, TURNS.index(kind) if kind in TURNS else len(TURNS)
 
 
 @pytest.fixture(autouse=True)

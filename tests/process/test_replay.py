@@ -14,6 +14,7 @@ from tests.support.fleet import Fleet, wait_for
 from tests.support.replays import (
     BRACKET,
     CROSS,
+    STEPS,
     finish,
     steps_done,
     trades_of,
@@ -43,15 +44,15 @@ def make_fleet(tmp_path: Path) -> Iterator[MakeFleet]:
 
 @pytest.fixture(scope="module")
 def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give two weeks of half-hour bars."""
+    """Give the half-hour bars that all tests play."""
     path = tmp_path_factory.mktemp("market") / "usdjpy.csv"
-    assert write_bars(path) > 480
+    assert write_bars(path) == STEPS
     return path
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, market: Path) -> list[dict[str, Any]]:
-    """Give the trades of two workers over two weeks when nothing happens to anybody."""
+    """Give the trades of two workers over all bars when nothing happens to anybody."""
     fleet = Fleet(tmp_path_factory.mktemp("undisturbed") / "home")
     try:
         write_replay(fleet, BOTH, files=[market])
@@ -111,10 +112,10 @@ def test_a_replay_goes_on_to_the_same_trades_when_a_process_is_killed(
     fleet = make_fleet("killed")
     write_replay(fleet, BOTH, files=[market])
     fleet.start()
-    for step in (60, 160, 260):
+    for step in (40, 100, 160):
         wait_step(fleet, step)
         fleet.wait_replaced(name, fleet.kill(name))
-    assert steps_done(fleet) < 480, "the kills came too late to show anything"
+    assert steps_done(fleet) < STEPS, "the kills came too late to show anything"
     finish(fleet)
     check_books(fleet)
     assert trades_of(fleet) == undisturbed
@@ -129,7 +130,7 @@ def test_a_replay_goes_on_to_the_same_trades_when_the_gateway_dies_at_every_step
     fleet.environment[VARIABLE] = ",".join(f"{marker.name}@{marker}" for marker in markers)
     write_replay(fleet, BOTH, files=[market])
     fleet.launch()
-    for step in (80, 160, 240):
+    for step in (50, 100, 150):
         wait_for(lambda: all(marker.exists() for marker in markers), "a death at every step", deadline_s=60.0)
         wait_step(fleet, step)
         for marker in markers:
@@ -147,9 +148,9 @@ def test_a_replay_goes_on_to_the_same_trades_when_the_manager_is_killed(
     fleet = make_fleet("killed")
     write_replay(fleet, BOTH, files=[market])
     fleet.start()
-    wait_step(fleet, 160)
+    wait_step(fleet, 100)
     fleet.end()
-    assert 160 <= steps_done(fleet) < 480
+    assert 100 <= steps_done(fleet) < STEPS
     fleet.launch()
     finish(fleet)
     check_books(fleet)

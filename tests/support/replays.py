@@ -15,7 +15,9 @@ from atrader.clock import NS_PER_S, parse_time
 from tests.support.fleet import Fleet, wait_for
 
 TOOLS = "manager.commands.tools"
-FIRST, END = "2013-02-01", "2013-02-16"
+FIRST, END = "2013-02-01", "2013-02-09"
+STEPS = 284
+"""Half hours in which the market is open in that time."""
 BAR_NS = 1800 * NS_PER_S
 
 CROSS = (
@@ -29,7 +31,7 @@ BRACKET = (
 
 
 def write_bars(path: Path, seed: int = 7) -> int:
-    """Write two weeks of half-hour bars of USD/JPY, no weekends, as CSV with bid and ask; return how many."""
+    """Write half-hour bars of USD/JPY from a Friday over a weekend to the next, as CSV with bid and ask; return how many."""
     chance = np.random.default_rng(seed)
     calendar = Calendar.get("fx")
     times = [
