@@ -8,10 +8,15 @@ from typing import Any
 
 import pytest
 
+from atrader.configuration.loader import load_installation
+from atrader.strategy import SignalStrategy
 from broker_api.gateway.crash_points import CRASH_POINTS, VARIABLE
+from data_layer.offline import open_market
 from tests.support.books import check_books
+from tests.support.direct_run import gist, gist_of_row, run_directly
 from tests.support.fleet import Fleet, wait_for
 from tests.support.replays import (
+    BAR_NS,
     BRACKET,
     CROSS,
     STEPS,
@@ -22,6 +27,7 @@ from tests.support.replays import (
     write_bars,
     write_replay,
 )
+from worker.loading import load_strategy, make_strategy
 
 MakeFleet = Callable[[str], Fleet]
 BOTH = {"cross": CROSS, "bracket": BRACKET}
@@ -64,32 +70,39 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, market: Path) -> list[
         fleet.end()
 
 
-@pytest.mark.timeout(180)
-def test_one_worker_trades_alike_in_two_homes(make_fleet: MakeFleet, market: Path) -> None:
-    seen = []
-    for name in ("first", "second"):
-        fleet = make_fleet(name)
-        write_replay(fleet, {"cross": CROSS}, files=[market], settings="end = '2013-02-06'\n")
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory, market: Path) -> Fleet:
+    """Give the installation in which one worker, of a signal strategy, traded over all bars; it is stopped."""
+    fleet = Fleet(tmp_path_factory.mktemp("alone") / "home")
+    try:
+        write_replay(fleet, {"cross": CROSS}, files=[market])
         fleet.launch()
         finish(fleet)
-        seen.append(trades_of(fleet))
-    assert seen[0] == seen[1]
+        return fleet
+    finally:
+        fleet.end()
 
 
 @pytest.mark.timeout(180)
-def test_a_session_in_a_worker_that_is_killed_trades_as_one_in_a_gateway(make_fleet: MakeFleet, market: Path) -> None:
-    seen = []
-    for name, session, deaths in (("apart", "gateway", ()), ("inside", "worker", (60, 120))):
-        fleet = make_fleet(name)
-        write_replay(fleet, {"cross": CROSS}, files=[market], settings="end = '2013-02-06'\n", session=session)
-        fleet.launch()
-        for step in deaths:
-            wait_step(fleet, step)
-            fleet.wait_replaced("worker-cross", fleet.kill("worker-cross"))
-        finish(fleet)
-        check_books(fleet)
-        seen.append(trades_of(fleet))
-    assert seen[0] == seen[1]
+def test_one_worker_trades_alike_in_two_homes(make_fleet: MakeFleet, market: Path, alone: Fleet) -> None:
+    fleet = make_fleet("second")
+    write_replay(fleet, {"cross": CROSS}, files=[market])
+    fleet.launch()
+    finish(fleet)
+    assert trades_of(fleet) == trades_of(alone)
+
+
+def test_a_replay_trades_as_the_driver_and_the_paper_engine_do_without_bus_gate_and_journal(alone: Fleet) -> None:
+    installation = load_installation(alone.home.root)
+    config = installation.instances["cross"]
+    strategy = make_strategy(load_strategy(config.strategy, alone.home.root), config.parameters, "cross.toml")
+    assert isinstance(strategy, SignalStrategy)
+    with open_market(alone.home) as stored:
+        bars = stored.bars(config.instrument, config.timeframe)
+    trades = run_directly(strategy, config, installation.accounts["paper"], bars, BAR_NS)
+    rows = trades_of(alone)
+    assert {"signal exit", "stop-loss"} <= {row["close_reason"] for row in rows}, "too little happened"
+    assert [gist(trade) for trade in trades] == [gist_of_row(row) for row in rows]
 
 
 @pytest.mark.timeout(180)

@@ -22,7 +22,7 @@ BAR_NS = 1800 * NS_PER_S
 
 CROSS = (
     "strategy = 'sma-cross'\naccount = 'paper'\nmagic = 1\ninstrument = 'USD/JPY'\ntimeframe = '30m'\n"
-    "[parameters]\nfast = 3\nslow = 8\natr_period = 5\nrisk_frac = 0.002\n"
+    "[parameters]\nfast = 3\nslow = 8\natr_period = 5\nstop_atr = 1.0\nrisk_frac = 0.0005\n"
 )
 BRACKET = (
     "strategy = 'bracket'\naccount = 'paper'\nmagic = 2\ninstrument = 'USD/JPY'\ntimeframe = '1h'\n"
@@ -31,7 +31,7 @@ BRACKET = (
 
 
 def write_bars(path: Path, seed: int = 7) -> int:
-    """Write half-hour bars of USD/JPY from a Friday over a weekend to the next, as CSV with bid and ask; return how many."""
+    """Write half-hour bars of USD/JPY, a Friday and the week after it, as CSV with bid and ask; return how many."""
     chance = np.random.default_rng(seed)
     calendar = Calendar.get("fx")
     times = [
