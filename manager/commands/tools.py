@@ -82,8 +82,7 @@ cli.add_command(
             Entry(
                 "watched",
                 f"{_HERE}.data_backfill:watched",
-                "Show the instruments whose bars the running data layer keeps up to date, why, and until when"
-                " they trade.",
+                "Show the instruments whose bars the running data layer keeps up to date, and why.",
             ),
             Entry("export", f"{_HERE}.data_export:export", "Write bars or quotes of an instrument, or history."),
         ),
