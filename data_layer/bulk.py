@@ -18,7 +18,8 @@ from atrader.messages.data import BarsAnswer, CoverageAnswer, GetBars, GetCovera
 from atrader.timeframes import Timeframe
 from atrader.wire import Request
 from data_layer.bars import BarLibrary, Overlay, coverage_of
-from data_layer.live_market import LiveMarket, Snapshot
+from data_layer.live_market import LiveMarket
+from data_layer.market_values import Snapshot
 from data_layer.sharing import BarSharing
 from data_layer.store import MarketReader
 

@@ -27,7 +27,8 @@ from data_layer.disk_guard import DiskGuard
 from data_layer.feeds import make_feed
 from data_layer.history_writer import HistoryWriter
 from data_layer.left_behind import tell_what_is_left
-from data_layer.live_market import Completed, LiveMarket
+from data_layer.live_market import LiveMarket
+from data_layer.market_values import Completed
 from data_layer.market_writer import MarketWriter
 from data_layer.open_stores import OpenStores
 from data_layer.operations.runner import RunningAccess

@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
@@ -16,8 +16,9 @@ from atrader.clock import NS_PER_S
 from atrader.errors import ConfigError, StoreUnavailable
 from atrader.market import BAR, REVISION, TICK, Bar, Bars, Tick, bar_topic, revision_topic, tick_topic
 from atrader.timeframes import Timeframe
-from data_layer.bars import BarBuilder
+from data_layer.bars import BarBuilder, newest_of
 from data_layer.longer_bars import LongerBars
+from data_layer.market_values import Completed, Snapshot
 from data_layer.prices import LastPrices, is_sound
 from data_layer.prompt_bars import PromptBars
 from data_layer.shared import BarShare, PriceTable
@@ -31,36 +32,6 @@ _NEVER_NS: Final = 2**62  # the year 2116
 _FUTURE_NS: Final = 60 * NS_PER_S  # a quote farther ahead of its arrival has a wrong time
 
 
-class Completed(NamedTuple):
-    """Base bars of one instrument that are complete, and the time up to which all are."""
-
-    instrument: str
-    bars: tuple[Bar, ...]
-    horizon_ns: int
-
-
-class Snapshot(NamedTuple):
-    """What a query for bars has to know, taken in one moment.
-
-    Attributes
-    ----------
-    epoch, seq : int
-        Place in the stream of the topic: everything up to there is in the answer.
-    horizon_ns : int
-        Bars that ended by then are complete and published.
-    waiting : Bars
-        Published base bars that are in no store.
-    revision : int
-        Grows when stored bars are replaced.
-    """
-
-    epoch: int
-    seq: int
-    horizon_ns: int
-    waiting: Bars
-    revision: int
-
-
 @dataclass(slots=True)
 class _Fed:
     """One instrument that gets quotes or bars."""
@@ -70,6 +41,7 @@ class _Fed:
     ready_made: list[Bar] = field(default_factory=list)
     horizon_ns: int = 0  # published up to here
     emitted_ns: int = 0  # handed to the writer up to here
+    unpublished: list[Bar] = field(default_factory=list)  # handed over, and not yet published
     follows: bool = False  # its bars come from a bar source: complete when that has told them, not by the clock
 
 
@@ -254,6 +226,21 @@ class LiveMarket:
         """Return the bars that form now, by instrument."""
         return {symbol: fed.builder.forming for symbol, fed in self._fed.items() if fed.builder.forming is not None}
 
+    def forming_bar(self, instrument: str, timeframe: Timeframe) -> Bar | None:
+        """Return the bar of a timeframe that forms now: what is complete later, so far; None when none does.
+
+        A longer timeframe is built from here on; raises as `subscribe`.
+        """
+        self.subscribe(instrument, timeframe)
+        fed = self._fed.get(instrument)
+        forming = None if fed is None else fed.builder.forming
+        if timeframe == self.base:
+            return forming
+        parts = [] if fed is None else fed.unpublished
+        begun = self._longer.forming(instrument, timeframe)
+        pieces = [piece for piece in (begun, *parts, forming) if piece is not None]
+        return newest_of(pieces, timeframe, self._calendar_of(instrument))
+
     def subscribe(self, instrument: str, timeframe: Timeframe) -> None:
         """Build and publish the bars of a longer timeframe from now on; a second time changes nothing.
 
@@ -293,6 +280,7 @@ class LiveMarket:
             fed = self._fed.get(instrument)
             if fed is not None:
                 fed.horizon_ns = max(fed.horizon_ns, horizon_ns)
+                del fed.unpublished[: len(bars)]
 
     def is_fed(self, instrument: str) -> bool:
         """Tell whether an instrument has had quotes or bars in this life; from any thread."""
@@ -398,6 +386,7 @@ class LiveMarket:
 
     def _emit(self, instrument: str, fed: _Fed, bars: tuple[Bar, ...], horizon_ns: int) -> None:
         fed.emitted_ns = max(fed.emitted_ns, horizon_ns)
+        fed.unpublished.extend(bars)
         self.hand_over(Completed(instrument, bars, horizon_ns))
 
     def _publish_at_once(self, completed: Completed) -> None:

@@ -66,6 +66,10 @@ class LongerBars:
         """Return the timeframes that are built of an instrument."""
         return [Timeframe.parse(name) for name in self._aggregators.get(instrument, {})]
 
+    def forming(self, instrument: str, timeframe: Timeframe) -> Bar | None:
+        """Return what published base bars make of the bar of a timeframe that is not complete; None when nothing."""
+        return self._aggregators[instrument][timeframe.name].forming
+
     def add(self, instrument: str, bars: Sequence[Bar], horizon_ns: int) -> Iterator[tuple[str, Bar]]:
         """Take published base bars; yield the longer ones that are complete, each with its timeframe."""
         for timeframe, aggregator in self._aggregators.get(instrument, {}).items():

@@ -15,7 +15,8 @@ from atrader.configuration.fleet import DataConfig
 from atrader.errors import StoreError
 from atrader.market import Bar, Tick
 from data_layer.disk_guard import DiskGuard
-from data_layer.live_market import Completed, LiveMarket
+from data_layer.live_market import LiveMarket
+from data_layer.market_values import Completed
 from data_layer.store import MarketBatch, MarketStore
 from data_layer.store.interface import StoreState, state_after
 

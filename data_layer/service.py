@@ -144,11 +144,11 @@ class Service:
         return SharedPrices(pid=0, descriptor=-1, epoch=self._epoch) if table is None else table.where()
 
     def _forming(self, request: GetForming, caller: Caller) -> FormingBar:
-        bar = self._market.forming().get(request.instrument)
-        timeframe = self._market.base.name
+        timeframe = self._market.base if request.timeframe is None else timeframe_of(request.timeframe)
+        bar = self._market.forming_bar(request.instrument, timeframe)
         if bar is None:
-            return FormingBar(timeframe=timeframe)
-        return FormingBar(timeframe=timeframe, open_time_ns=bar.open_time_ns, values=bar[1:])
+            return FormingBar(timeframe=timeframe.name)
+        return FormingBar(timeframe=timeframe.name, open_time_ns=bar.open_time_ns, values=bar[1:])
 
     def _subscribe(self, request: SubscribeBars, caller: Caller) -> Subscribed:
         self._market.subscribe(request.instrument, timeframe_of(request.timeframe))

@@ -9,7 +9,8 @@ from atrader.calendars import Calendar
 from atrader.market import Bars
 from atrader.messages.data import GetBars, SeriesInfo, SharedBars
 from atrader.timeframes import Timeframe
-from data_layer.live_market import LiveMarket, Snapshot
+from data_layer.live_market import LiveMarket
+from data_layer.market_values import Snapshot
 from data_layer.shared import BarShare, Begun
 from data_layer.shared.layout import WHOLE_NS
 

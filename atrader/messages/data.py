@@ -92,7 +92,7 @@ class GetBars(Request):
 
 
 class FormingBar(Answer):
-    """The base bar of an instrument that forms now; without values none does."""
+    """The bar of an instrument that forms now; without values none does."""
 
     timeframe: str
     open_time_ns: int = 0
@@ -100,11 +100,12 @@ class FormingBar(Answer):
 
 
 class GetForming(Request):
-    """Ask for the bar that forms now."""
+    """Ask for the bar that forms now: of the base timeframe, or of a longer one, which is built from here on."""
 
     kind: ClassVar[str] = "data.forming"
     answer: ClassVar[type[Answer]] = FormingBar
     instrument: str
+    timeframe: str | None = None
 
 
 class TicksAnswer(Answer):

@@ -1,6 +1,6 @@
 """Bars: built from quotes, and longer ones from shorter ones."""
 
-from data_layer.bars.aggregation import IncrementalAggregator, aggregate, complete, divides
+from data_layer.bars.aggregation import IncrementalAggregator, aggregate, complete, divides, newest_of
 from data_layer.bars.builder import BarBuilder
 from data_layer.bars.coverage import coverage_of
 from data_layer.bars.gaps import Gap, find_gaps
@@ -20,4 +20,5 @@ __all__ = [
     "coverage_of",
     "divides",
     "find_gaps",
+    "newest_of",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -112,6 +113,16 @@ def joined(earlier: Bar, later: Bar) -> Bar:
     )
 
 
+def newest_of(pieces: Sequence[Bar], timeframe: Timeframe, calendar: Calendar) -> Bar | None:
+    """Return the newest bar of a timeframe that pieces of it make, oldest piece first; None without any."""
+    newest: Bar | None = None
+    for piece in pieces:
+        whole = piece._replace(open_time_ns=calendar.bar_open(piece.open_time_ns, timeframe))
+        same = newest is not None and newest.open_time_ns == whole.open_time_ns
+        newest = joined(newest, whole) if newest is not None and same else whole
+    return newest
+
+
 class IncrementalAggregator:
     """Builds bars of one longer timeframe from base bars as they complete.
 
@@ -133,6 +144,11 @@ class IncrementalAggregator:
         self._forming: Bar | None = None
         self._end_ns = 0
         self.late = 0
+
+    @property
+    def forming(self) -> Bar | None:
+        """The bar that is not complete, as far as base bars have come."""
+        return self._forming
 
     def add(self, bar: Bar) -> list[Bar]:
         """Add a complete base bar, newer than those before; return the bars that are complete now, oldest first.

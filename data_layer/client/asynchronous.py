@@ -117,9 +117,16 @@ class AsyncDataClient:
         )
         return await self._talk(self._memory.ask_bars(request))
 
-    async def forming_bar(self, instrument: str) -> Bar | None:
-        """Return the bar of the base timeframe that forms now, as it was at one moment; None when none does."""
-        return await self._talk(self._memory.ask_forming_bar(instrument))
+    async def forming_bar(self, instrument: str, timeframe: str | None = None) -> Bar | None:
+        """Return the bar that forms now, as it was at one moment; None when none does.
+
+        Parameters
+        ----------
+        timeframe : str, optional
+            Default: the base timeframe, which is read from shared memory on the data layer's host. A longer one is a
+            call, and is built and published from then on; its complete bar is this one with its last quote in it.
+        """
+        return await self._talk(self._memory.ask_forming_bar(instrument, timeframe))
 
     async def _talk(self, talk: Talk[T]) -> T:
         """Ask what a talk asks; return what comes of it."""

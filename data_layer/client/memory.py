@@ -60,13 +60,14 @@ class Memory:
         """Return bars that are mapped, or raise `NotShared`."""
         return self.bars.read(request.instrument, request.timeframe, request.start_ns, request.end_ns, request.count)
 
-    def ask_forming_bar(self, instrument: str) -> Talk[Bar | None]:
-        """Read the bar that forms now, or ask for it."""
-        if self._base:
+    def ask_forming_bar(self, instrument: str, timeframe: str | None) -> Talk[Bar | None]:
+        """Read the bar that forms now, or ask for it; those of longer timeframes are not in memory."""
+        if self._base and timeframe in (None, self._base):
             with suppress(NotShared):
                 return self.bars.forming(instrument, self._base)
-        answer = yield questions.forming_bar(instrument)
-        self._base = answer.timeframe
+        answer = yield questions.forming_bar(instrument, timeframe)
+        if timeframe is None:
+            self._base = answer.timeframe
         return Bar(answer.open_time_ns, *answer.values) if answer.values else None
 
     def close(self) -> None:

@@ -50,9 +50,9 @@ def shared_prices() -> Question[SharedPrices]:
     return Question(FindSharedPrices(), _whole_answer)
 
 
-def forming_bar(instrument: str) -> Question[FormingBar]:
-    """Return the bar of the base timeframe that forms now."""
-    return Question(GetForming(instrument=instrument), _whole_answer)
+def forming_bar(instrument: str, timeframe: str | None = None) -> Question[FormingBar]:
+    """Return the bar that forms now, of the base timeframe or of a longer one."""
+    return Question(GetForming(instrument=instrument, timeframe=timeframe), _whole_answer)
 
 
 def bars(request: GetBars) -> Question[tuple[BarsAnswer, list[memoryview]]]:

@@ -15,8 +15,9 @@ from atrader.errors import StoreUnavailable
 from atrader.market import Bar, Bars, Tick
 from atrader.timeframes import Timeframe
 from data_layer.bars import BarLibrary
-from data_layer.live_market import Completed, LiveMarket
+from data_layer.live_market import LiveMarket
 from data_layer.longer_bars import LongerBars
+from data_layer.market_values import Completed
 from data_layer.prompt_bars import PromptBars
 from data_layer.store.market_sqlite import SqliteMarketStore
 

@@ -18,7 +18,8 @@ from atrader.timeframes import Timeframe
 from data_layer import market_writer
 from data_layer.bars import BarLibrary
 from data_layer.disk_guard import DiskGuard
-from data_layer.live_market import Completed, LiveMarket
+from data_layer.live_market import LiveMarket
+from data_layer.market_values import Completed
 from data_layer.market_writer import MarketWriter
 from data_layer.prompt_bars import PromptBars
 from data_layer.store import MarketBatch

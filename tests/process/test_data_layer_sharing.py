@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from atrader.bus import close_context
-from atrader.clock import parse_time
+from atrader.clock import NS_PER_S, parse_time
 from atrader.market import Bar, Bars
 from data_layer.client import AsyncDataClient, DataClient, to_frame
 from data_layer.shared import NotShared
@@ -100,6 +100,10 @@ def test_bars_of_the_live_market_grow_in_memory_and_are_never_half_there(layer: 
     first, _, first_seq = client.bars(PAIR, "1s")
     quotes.until(lambda: client.bars(PAIR, "1s")[2] >= first_seq + 2, "two more bars")
     quotes.until(lambda: client.forming_bar(PAIR) is not None, "the bar that forms")
+    hour = client.forming_bar(PAIR, "1h")
+    assert hour is not None
+    assert hour.open_time_ns % (3600 * NS_PER_S) == 0
+    assert hour.volume > 2.0
     assert client._bulk.counters["sent"] == calls, "they were read from memory"
     for timeframe in ("1s", "2s"):
         mapped, _, seq = client.bars(PAIR, timeframe)
