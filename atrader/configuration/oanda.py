@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from atrader.configuration.base import DurationS, Section
+from atrader.configuration.limits import Positive
 from atrader.configuration.secrets import SecretRef
 from atrader.configuration.web_url import checked_web_url
 
@@ -22,6 +23,7 @@ class OandaSettings(Section):
     token: SecretRef  # reference to the personal access token
     rest_url: str | None = None  # not set: that of the environment; http:// only on this host (the simulator)
     stream_url: str | None = None  # the same for the streams
+    market_bound_pips: Positive | None = None  # a market order that opens fills no farther off, or not at all
     connect_timeout: Annotated[DurationS, Field(gt=0)] = 5.0  # of a new connection; nothing was sent by then
     read_timeout: Annotated[DurationS, Field(gt=0)] = 10.0  # of an answer; an order's outcome is then unknown
     stream_silence: Annotated[DurationS, Field(gt=0)] = 12.0  # without a line: dead; it sends one each 5 s

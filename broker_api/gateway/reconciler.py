@@ -111,12 +111,26 @@ class Reconciler:
         return False
 
     async def _reports(self, snapshot: Snapshot) -> Sequence[AnyReport]:
+        if self._is_new_account:
+            # Its log may be years long, and all that is left of it are the tickets.
+            self._bookkeeper.advance(snapshot.watermark)
         try:
             return await self._adapter.reports_since(self._bookkeeper.watermark)
         except StoreError as error:  # the broker no longer has them: its snapshot is what we go by
             self._alerts.alert("reports-missing", f"{error.message}; fills may be missing, see the breaks")
             self._bookkeeper.advance(snapshot.watermark)
             return ()
+
+    @property
+    def _is_new_account(self) -> bool:
+        """Whether this is our first life on an account whose snapshot holds tickets."""
+        capabilities = self._adapter.capabilities
+        return (
+            not self._bookkeeper.watermark
+            and capabilities.hedging
+            and not capabilities.price_driven
+            and not self._journal.read.recent_intents(0, 1)
+        )
 
     def _state(self, snapshot: Snapshot, reports: Sequence[AnyReport]) -> JournalState:
         orders = {order.client_id: order for order in self._book.open_orders()}

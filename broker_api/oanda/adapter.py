@@ -82,6 +82,7 @@ class OandaAdapter:
         )
         self._account = account
         self._account_id = settings.account_id
+        self._bound_pips = settings.market_bound_pips
         self._defined = defined
         self._clock = clock
         self._budget = budget
@@ -214,5 +215,8 @@ class OandaAdapter:
 
     def _make(self, terms: AccountTerms) -> _Parts:
         translator = Translator(self._ids, hedging=terms.hedging, anonymous=terms.anonymous)
-        desk = Desk(self._rest, terms, translator, self._ids, lambda: self._instruments, self._budget, self._clock)
+        desk = Desk(
+            self._rest, terms, translator, self._ids, lambda: self._instruments, self._prices.newest,
+            self._bound_pips, self._budget, self._clock,
+        )  # fmt: skip
         return _Parts(terms, translator, desk, Search(self._rest, self._log, translator, self._budget))

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from atrader.clock import Clock
 from atrader.errors import Rejected
 from atrader.instruments import Instrument
+from atrader.market import Tick, decimal_price
 from atrader.orders.model import Side
 from atrader.orders.states import OrderState
 from broker_api.adapter import AnyReport, BrokerOrder, Modification, OrderReport
@@ -24,7 +25,7 @@ from broker_api.oanda.requests import close_body, order_body, replacement_body, 
 from broker_api.oanda.rest import OandaRest
 from broker_api.oanda.terms import AccountTerms
 from broker_api.oanda.translate import Translator
-from broker_api.oanda.values import symbol_of
+from broker_api.oanda.values import name_of, symbol_of
 from broker_api.order_form import are_precise, form_refusal
 from broker_api.protection import closing_price, wrong_side
 
@@ -44,6 +45,10 @@ class Desk:
         Whose orders are.
     instruments : callable
         Returns what the account trades.
+    newest : Mapping of str to Tick
+        The last prices of the stream; what is not in there is asked for.
+    bound_pips : Decimal or None
+        How far from the last price a market order that opens may fill.
     budget : Budget
         The first request of a call is paid by the core; what is asked beside it is paid here.
     clock : Clock
@@ -57,6 +62,8 @@ class Desk:
         translator: Translator,
         ids: OrderIds,
         instruments: Callable[[], Mapping[str, Instrument]],
+        newest: Mapping[str, Tick],
+        bound_pips: Decimal | None,
         budget: Budget,
         clock: Clock,
     ) -> None:
@@ -65,6 +72,8 @@ class Desk:
         self._translator = translator
         self._ids = ids
         self._instruments = instruments
+        self._newest = newest
+        self._bound_pips = bound_pips
         self._budget = budget
         self._clock = clock
         self._under_way = 0
@@ -84,7 +93,8 @@ class Desk:
             ticket = quote(order.close_broker_trade_id, safe="")
             reports = await self._act("PUT", f"/trades/{ticket}/close", close_body(order.units), order.client_id)
         else:
-            reports = await self._act("POST", "/orders", order_body(order, self._terms), order.client_id)
+            body = order_body(order, self._terms, await self._bound(order))
+            reports = await self._act("POST", "/orders", body, order.client_id)
         reason = refused_in(reports, order.client_id)
         if reason is not None:
             raise rejected(reason)
@@ -133,16 +143,36 @@ class Desk:
 
     async def _check_sides(self, trade: Fields, change: Modification) -> None:
         """Refuse what would fire at once: the broker would take it, and close the trade."""
-        name = trade.text("instrument")
+        quote = await self._quote(trade.text("instrument"))
+        if quote is None:
+            return
+        side: Side = "buy" if (trade.amount("currentUnits") or Decimal(0)) >= 0 else "sell"
+        wrong = wrong_side(side, change.stop_loss, change.take_profit, closing_price(side, *quote))
+        if wrong is not None:
+            raise rejected(wrong)
+
+    async def _bound(self, order: BrokerOrder) -> Decimal | None:
+        """Return the worst price for a market order that opens; exits always go."""
+        if self._bound_pips is None or order.order_type != "market" or order.exit:
+            return None
+        instrument = self._instruments()[order.instrument]
+        tick = self._newest.get(order.instrument)
+        quote = (
+            await self._quote(name_of(order.instrument))
+            if tick is None
+            else (decimal_price(tick.bid, instrument.price_tick), decimal_price(tick.ask, instrument.price_tick))
+        )
+        if quote is None:
+            raise rejected("market-halted")
+        away = self._bound_pips * instrument.pip
+        return instrument.round_price(quote[1] + away if order.side == "buy" else quote[0] - away)
+
+    async def _quote(self, name: str) -> tuple[Decimal, Decimal] | None:
+        """Ask for bid and ask; None while a side is empty."""
         prices = (await self._ask("/pricing", "unknown-instrument", {"instruments": name})).each("prices")
         price = next(prices, Fields({}))
         bid, ask = (next(price.each(side), Fields({})).amount("price") for side in ("bids", "asks"))
-        if bid is None or ask is None:
-            return
-        side: Side = "buy" if (trade.amount("currentUnits") or Decimal(0)) >= 0 else "sell"
-        wrong = wrong_side(side, change.stop_loss, change.take_profit, closing_price(side, bid, ask))
-        if wrong is not None:
-            raise rejected(wrong)
+        return None if bid is None or ask is None else (bid, ask)
 
     def _form_refusal(self, order: BrokerOrder) -> str | None:
         instrument = self._instruments().get(order.instrument)
@@ -153,6 +183,8 @@ class Desk:
                 return "no-tickets"
             if any((order.stop_loss, order.take_profit, order.trailing_distance)):
                 return "no-native-protection"
+        if self._terms.guaranteed_stops and not order.exit and not order.stop_loss:
+            return "guaranteed-stop-required"
         return form_refusal(order, instrument, self._clock.now_ns())
 
     def _is_precise(self, held: Fields, change: Modification) -> bool:

@@ -54,6 +54,8 @@ class OandaPrices:
     ----------
     counters : Counter of str
         ``lines heartbeats unreadable streams refused polls``.
+    newest : dict of str to Tick
+        The last price of each instrument that was quoted.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class OandaPrices:
         self._failed = 0
         self._behind_ns = 0
         self.counters: Counter[str] = Counter()
+        self.newest: dict[str, Tick] = {}
 
     async def prices(self, instruments: Collection[str]) -> AsyncGenerator[Sequence[VenuePrice], None]:
         """Yield what is quoted from now on; see `PriceSource.prices`."""
@@ -167,10 +170,12 @@ class OandaPrices:
 
     def _price(self, message: Mapping[str, Any], received_ns: int) -> VenuePrice | None:
         try:
-            return price_of(message, received_ns)
+            price = price_of(message, received_ns)
         except (KeyError, ValueError, TypeError, IndexError, AttributeError):
             self.counters["unreadable"] += 1
             return None
+        self.newest[price.tick.instrument] = price.tick
+        return price
 
 
 def price_of(message: Mapping[str, Any], received_ns: int) -> VenuePrice:

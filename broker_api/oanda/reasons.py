@@ -18,6 +18,7 @@ _SAME: Final[Mapping[str, str]] = {
     "PRICE_MISSING": "price-missing",
     "PRICE_PRECISION_EXCEEDED": "price-precision",
     "TIME_IN_FORCE_GTD_TIMESTAMP_IN_PAST": "expiry-passed",
+    "BOUNDS_VIOLATION": "price-bound",
     "INSUFFICIENT_MARGIN": "insufficient-margin",
     "CLIENT_ORDER_ID_ALREADY_EXISTS": "duplicate-client-id",
     "CLIENT_TRADE_ID_ALREADY_EXISTS": "duplicate-client-id",
@@ -46,6 +47,8 @@ EXPIRED: Final = "TIME_IN_FORCE_EXPIRED"
 MEANINGS: Final[Mapping[str, str]] = {
     "market-halted": "the market is closed, or this instrument is halted",
     "insufficient-margin": "the account has not enough margin for it",
+    "price-bound": "it would have filled farther from the last price than oanda.market_bound_pips allows",
+    "guaranteed-stop-required": "the account takes no trade without a guaranteed stop: give it a stop-loss",
     "duplicate-client-id": "an order or trade with this id is there already",
     "order-not-working": "the order is filled, ended or was never known",
     "unknown-ticket": "no open trade has this id (it may have been closed already)",

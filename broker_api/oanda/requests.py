@@ -31,8 +31,11 @@ _KEPT: Final = (
 """What a replacement repeats of the order that it replaces."""
 
 
-def order_body(order: BrokerOrder, terms: AccountTerms) -> dict[str, Any]:
-    """Return the request that sends an order (not one that closes a ticket, see `close_body`)."""
+def order_body(order: BrokerOrder, terms: AccountTerms, bound: Decimal | None = None) -> dict[str, Any]:
+    """Return the request that sends an order (not one that closes a ticket, see `close_body`).
+
+    ``bound`` is the worst price at which a market order may fill.
+    """
     units = order.units if order.side == "buy" else -order.units
     body: dict[str, Any] = {
         "type": _TYPES[order.order_type],
@@ -44,6 +47,8 @@ def order_body(order: BrokerOrder, terms: AccountTerms) -> dict[str, Any]:
     }
     if order.price is not None:
         body["price"] = _text(order.price)
+    if bound is not None:
+        body["priceBound"] = _text(bound)
     for name, detail in _protection(order, terms.guaranteed_stops).items():
         if detail is not None:
             body[f"{name}OnFill"] = detail

@@ -101,7 +101,7 @@ def terms_of_order(item: Fields, client_id: str) -> BrokerOrder | None:
         price=price,
         expires_ns=item.time_ns("gtdTime") or None,
         reduce_only=item.text("positionFill") == "REDUCE_ONLY",
-        stop_loss=item.within("stopLossOnFill").amount("price"),
+        stop_loss=(item.within("stopLossOnFill") or item.within("guaranteedStopLossOnFill")).amount("price"),
         take_profit=item.within("takeProfitOnFill").amount("price"),
         trailing_distance=item.within("trailingStopLossOnFill").amount("distance"),
     )

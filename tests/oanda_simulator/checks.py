@@ -163,9 +163,7 @@ def _guaranteed(account: Account, spec: Spec, given: Fields, prefix: str) -> Ite
     if "DISABLED" in {spec.guaranteed_mode, account.settings.guaranteed_mode}:
         yield f"{prefix}_GUARANTEED_NOT_ALLOWED"
         return
-    if account.settings.hedging and any(trade.units > 0 for trade in account.open_trades(spec.name)) != all(
-        trade.units > 0 for trade in account.open_trades(spec.name)
-    ):
+    if account.settings.hedging and len({trade.units > 0 for trade in account.open_trades(spec.name)}) > 1:
         yield f"{prefix}_GUARANTEED_HEDGING_NOT_ALLOWED"
     if given.get("triggerCondition", "DEFAULT") != "DEFAULT":
         yield f"{prefix}_TRIGGER_CONDITION_INVALID"

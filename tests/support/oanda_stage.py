@@ -33,6 +33,8 @@ class OandaStage:
         Kind of the account.
     mt4 : bool
         Linked to MT4: the broker carries no ids of ours.
+    guaranteed_mode : str
+        Whether stops may, or must, be guaranteed ones.
     account : dict, optional
         Settings of our account file that differ; ``oanda`` is a table of its own.
     **simulator
@@ -45,12 +47,15 @@ class OandaStage:
         positions: str = "hedging",
         *,
         mt4: bool = False,
+        guaranteed_mode: str = "ALLOWED",
         account: dict[str, Any] | None = None,
         **simulator: Any,
     ) -> None:
         hedging = positions == "hedging"
         self.account_id = HEDGING_ACCOUNT if hedging else NETTING_ACCOUNT
-        self.settings = AccountSettings(self.account_id, hedging=hedging, mt4_id=123 if mt4 else None)
+        self.settings = AccountSettings(
+            self.account_id, hedging=hedging, mt4_id=123 if mt4 else None, guaranteed_mode=guaranteed_mode
+        )
         self.sim = OandaSimulator(
             [self.settings],
             **{"start_ns": parse_time(START), "limits": Limits.loose(), "price_window_s": 0.0, **simulator},
@@ -72,7 +77,7 @@ class OandaStage:
         config = oanda_config(self.sim, self._positions, oanda=oanda, **values)
         settings = config.oanda
         assert settings is not None
-        self.bench = GatewayBench(self._root, self._adapter)
+        self.bench = GatewayBench(self._root, self.adapter_of)
         self.bench.config = config.model_copy(update={"name": "paper"})  # the name of the bench's account
         self.bench.installation = self.bench.installation.model_copy(update={"accounts": {"paper": self.bench.config}})
         self._hand = HttpTransport(settings, SystemClock())
@@ -112,6 +117,12 @@ class OandaStage:
         assert entry is not None
         return entry.order.state
 
+    def reason_of(self, order: Order) -> str:
+        """Return why an order is in the state that it is in."""
+        entry = self.bench.gateway.book.entry(order.client_id)
+        assert entry is not None
+        return entry.order.reason
+
     async def decided(self, order: Order, deadline_s: float = 10.0) -> OrderState:
         """Wait for an order's outcome, or until it works."""
         await self.bench.until(lambda: self.state_of(order.client_id) not in IN_FLIGHT, "an outcome", deadline_s)
@@ -120,7 +131,7 @@ class OandaStage:
     async def opened(self, **values: Any) -> Order:
         """Open a trade."""
         order = await self.bench.submit(**values)
-        assert await self.decided(order) is OrderState.FILLED
+        assert (await self.decided(order), self.reason_of(order)) == (OrderState.FILLED, "")
         return order
 
     def trade(self, order: Order) -> Any:
@@ -155,7 +166,8 @@ class OandaStage:
         assert gateway.book.ledger.net_units().get("EUR/USD", D(0)) == real
         assert not self.bench.failures
 
-    def _adapter(self, bench: GatewayBench) -> OandaAdapter:
+    def adapter_of(self, bench: GatewayBench) -> OandaAdapter:
+        """Make the adapter of a life."""
         host = SystemClock()
         return OandaAdapter(bench.config, KNOWN, bench.clock, host, Budget(None, host), Attribution(bench.journal.read))
 

@@ -83,7 +83,7 @@ CANCELS = [
     ("CLIENT_REQUEST", OrderState.CANCELLED, "by-request"),
     ("TIME_IN_FORCE_EXPIRED", OrderState.EXPIRED, "time-in-force"),
     ("INSUFFICIENT_MARGIN", OrderState.CANCELLED, "insufficient-margin"),
-    ("BOUNDS_VIOLATION", OrderState.CANCELLED, "bounds-violation"),
+    ("BOUNDS_VIOLATION", OrderState.CANCELLED, "price-bound"),
     ("SOMETHING_NEW", OrderState.CANCELLED, "something-new"),
 ]
 
