@@ -40,6 +40,15 @@ class TradeView(_Row):
     floating: Decimal | None  # account currency; None: nobody quotes it
 
 
+class BrokerMoney(_Row):
+    """The account's money as the broker itself reckons it, account currency."""
+
+    balance: Decimal
+    equity: Decimal
+    margin_used: Decimal
+    age_s: float  # since it was told
+
+
 class AccountView(Answer):
     """Everything about an account at one moment.
 
@@ -59,6 +68,7 @@ class AccountView(Answer):
     equity: Decimal | None = None
     margin_used: Decimal | None = None
     margin_free: Decimal | None = None
+    broker_says: BrokerMoney | None = None  # by its own prices and margins; equity and margin above are by ours
     unvalued: tuple[str, ...] = ()  # instruments of own trades that nobody quotes: equity is not the whole truth
     proof: Literal["holds", "broken"] | None = None
     breaks: tuple[str, ...] = ()

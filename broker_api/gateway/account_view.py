@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 
 from atrader.broker_health import BrokerHealth
 from atrader.bus import Caller, Handler
-from atrader.clock import Clock
+from atrader.clock import NS_PER_S, Clock
 from atrader.ledger import FOREIGN_MAGIC
-from atrader.messages.account import AccountView, GetAccountView, TradeView
+from atrader.messages.account import AccountView, BrokerMoney, GetAccountView, TradeView
 from atrader.wire import Request
 from broker_api.gateway.core import Gateway
 from broker_api.gateway.holdings import exposures
@@ -63,6 +63,7 @@ class AccountViews:
             equity=worth.equity if known else None,
             margin_used=worth.margin_used if known else None,
             margin_free=worth.equity - worth.margin_used if known else None,
+            broker_says=_broker_says(gateway),
             unvalued=worth.unvalued,
             proof=("broken" if breaks else "holds") if known else None,
             breaks=tuple(f"{instrument}: {reason}" for instrument, reason in breaks.items()),
@@ -76,6 +77,18 @@ class AccountViews:
             budget=gateway.budget.state(),
             health=health_of(gateway),
         )
+
+
+def _broker_says(gateway: Gateway) -> BrokerMoney | None:
+    told = gateway.reconciler.told
+    if told is None:
+        return None
+    return BrokerMoney(
+        balance=told.account.balance,
+        equity=told.account.equity,
+        margin_used=told.account.margin_used,
+        age_s=max(0.0, (gateway.clock.now_ns() - gateway.reconciler.told_ns) / NS_PER_S),
+    )
 
 
 def health_of(gateway: Gateway) -> BrokerHealth | None:

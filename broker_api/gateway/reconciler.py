@@ -49,6 +49,8 @@ class Reconciler:
     ----------
     breaks : dict of str to str
         Instruments that do not add up, and why. They are locked for opens until they do.
+    told : Snapshot or None
+        The broker's truth that was compared last, and ``told_ns`` when (market time, UTC ns).
     """
 
     def __init__(
@@ -81,6 +83,8 @@ class Reconciler:
         self._alerts = alerts
         self._clock = clock
         self.breaks: dict[str, str] = {}
+        self.told: Snapshot | None = None
+        self.told_ns = 0
 
     async def run(self) -> bool:
         """Compare and carry out until only what cannot be settled now is left.
@@ -267,6 +271,7 @@ class Reconciler:
     def _conclude(self, snapshot: Snapshot, actions: list[Action]) -> None:
         self._bookkeeper.advance(snapshot.watermark)
         self._valuation.balance = snapshot.account.balance
+        self.told, self.told_ns = snapshot, self._clock.now_ns()
         breaks = {action.instrument: action.reason for action in actions if isinstance(action, AccountBreak)}
         for instrument in breaks.keys() - self.breaks.keys():
             self._alerts.alert("break", breaks[instrument], instrument=instrument)

@@ -35,7 +35,7 @@ def _parts(
     if row["source"] == "journal":
         yield Text(f"{row['note']}: this is what its journal had {_age(row['age_s'])} ago", style="bold yellow")
     else:
-        yield table_of(_MONEY, [row], width)[0]
+        yield table_of(_MONEY, list(_money(row)), width)[0]
     for line in (*row["breaks"], *_unvalued(row)):
         yield Text(f"break: {line}", style="bold red")
     price = price_cell(instruments)
@@ -66,6 +66,13 @@ def _head(row: Mapping[str, Any]) -> Text:
         text.append(f"  proof {row['proof']}", style=_style(str(row["proof"])))
     text.append(f"  session in the {row['session']}", style="default")
     return text
+
+
+def _money(row: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Give our figures and, below them, those of the broker."""
+    yield {**row, "whose": "ours"}
+    if (told := row["broker_says"]) is not None:
+        yield {**told, "whose": f"the broker's, {_age(told['age_s'])} ago"}
 
 
 def _connection(row: Mapping[str, Any], width: int | None) -> Iterator[RenderableType]:
@@ -124,8 +131,10 @@ def _trade_columns(price: Any) -> Sequence[Column]:
     )
 
 
-_MONEY = tuple(
-    Column(key, key.replace("_", " "), 0, True, _known) for key in ("balance", "equity", "margin_used", "margin_free")
+_MONEY = (
+    *(Column("whose", "figures"), Column("balance", "balance", 0, True, _known)),
+    *(Column("equity", "equity", 0, True, _known), Column("margin_used", "margin used", 0, True, _known)),
+    Column("margin_free", "margin free", 0, True, _known),
 )
 _EXPOSURE = (
     *(Column("instrument", "instrument"), Column("long_units", "long", 1, True)),

@@ -65,6 +65,12 @@ def render(status: dict[str, Any], width: int | None) -> Group:
         for row in status["accounts"]
         if row.get("breaks")
     ]
+    breaks += [
+        Text(f"{row['name']}: the stream of {stream['name']} is down; 'account {row['name']}' has more", style="yellow")
+        for row in status["accounts"]
+        for stream in (row.get("health") or {}).get("streams", ())
+        if not stream["connected"]
+    ]
     ownerless = (*orphan_lines(status["accounts"]), *_foreign(status["accounts"]))
     return Group(head, Text(), processes, *reasons, Text(), accounts, *breaks, *ownerless)
 

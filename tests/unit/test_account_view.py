@@ -24,6 +24,7 @@ from broker_api.journal.looking import looking_into
 from manager.account_journal import account_from_journal
 from manager.commands.account import shaped
 from manager.commands.account_tables import print_account
+from manager.commands.status_view import print_status
 from tests.support.fault_broker import PRICE, FaultAdapter, Venue
 from tests.support.gateways import GatewayBench, account_config, instance_config
 
@@ -93,6 +94,12 @@ def test_a_gateway_shows_money_trades_strangers_orphans_and_its_connection(
     assert (exposure["long_units"], exposure["short_units"], exposure["net_units"]) == ("1000", "700", "300")
     assert D(exposure["value"]) == (300 * D("1.1003")).quantize(D("0.01"))
     assert sum(D(trade["floating"]) for trade in (*row["trades"], *row["foreign"])) == D(exposure["floating"])
+    assert {key: D(row["broker_says"][key]) for key in ("balance", "equity", "margin_used")} == {
+        "balance": D(1_000_000),
+        "equity": D(1_000_000),
+        "margin_used": D(0),
+    }
+    assert row["broker_says"]["age_s"] >= 1.0, "told before the last quote"
     assert D(row["margin_free"]) == D(row["equity"]) - D(row["margin_used"])
     assert row["health"]["streams"][0] == {
         "name": "transactions",
@@ -180,3 +187,12 @@ def test_the_state_of_a_budget_counts_who_waits_by_priority() -> None:
 
     asyncio.run(story())
     assert Budget(None, SystemClock()).state() is None
+
+
+def test_the_status_names_a_stream_that_is_down(capsys: pytest.CaptureFixture[str]) -> None:
+    account = {"name": "demo", "balance": "1", "equity": "1", "proof": "holds", "health": HEALTH.model_dump()}
+    manager = {"state": "RUNNING", "pid": 1, "uptime_s": 1.0}
+    print_status({"manager": manager, "processes": [], "accounts": [account]})
+    text = capsys.readouterr().out
+    assert "demo: the stream of prices is down; 'account demo' has more" in text
+    assert "stream of transactions" not in text
