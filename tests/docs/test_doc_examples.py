@@ -26,3 +26,13 @@ def test_the_sources_of_the_page_on_bars_are_valid(tmp_path: Path, monkeypatch: 
     assert source.auth.login.password.resolve() == "hush"
     assert source.screener is not None
     assert fleet.data.backfill.history == 90 * 86400
+
+
+def test_the_account_file_of_the_page_on_oanda_is_valid(tmp_path: Path) -> None:
+    (account,) = _BLOCK.findall((ROOT / "docs/oanda.md").read_text(encoding="utf-8"))
+    (tmp_path / "etc/accounts").mkdir(parents=True)
+    (tmp_path / "etc/atrader.toml").touch()
+    (tmp_path / "etc/accounts/mine.toml").write_text(account, encoding="utf-8")
+    settings = load_installation(tmp_path).accounts["mine"].oanda
+    assert settings is not None
+    assert settings.rest_base.startswith("https://api-fxpractice.")
