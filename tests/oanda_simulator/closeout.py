@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from tests.oanda_simulator import arithmetic
 from tests.oanda_simulator.account import Account
+from tests.oanda_simulator.closing import market_order
 from tests.oanda_simulator.market import Quote
 from tests.oanda_simulator.model import Trade
 from tests.oanda_simulator.netting import Plan, plan_of_trade
-from tests.oanda_simulator.trades import market_order
 from tests.oanda_simulator.values import Fields
 
 
@@ -53,7 +51,7 @@ def _close_all(account: Account) -> None:
                 plan = Plan([(trade, -trade.units) for trade in trades])
                 why: Fields = {"reason": "MARGIN_CLOSEOUT", "marginCloseout": {"reason": "MARGIN_CHECK_VIOLATION"}}
                 with account.log.batch():
-                    market_order(account, name, plan.units, why, plan)
+                    market_order(account, plan, why)
 
 
 def delay_close(account: Account, trade: Trade, reason: str = "MARKET_HALTED") -> Fields:
@@ -80,4 +78,4 @@ def trade_delayed(account: Account, quote: Quote) -> None:
                 },
             }
             with account.log.batch():
-                market_order(account, trade.instrument, Decimal(plan.units), why, plan)
+                market_order(account, plan, why)

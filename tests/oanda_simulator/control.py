@@ -13,12 +13,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tests.oanda_simulator import closeout, financing, views
+from tests.oanda_simulator.closing import close
 from tests.oanda_simulator.faults import AFTER, BEFORE, LINE
 from tests.oanda_simulator.http_server import Connection, head
 from tests.oanda_simulator.market import Halt, Level
 from tests.oanda_simulator.order_requests import order_request
-from tests.oanda_simulator.orders import place
-from tests.oanda_simulator.trades import close
+from tests.oanda_simulator.placing import place
 from tests.oanda_simulator.values import Fields, Malformed, dumps
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.oanda_simulator import changes, trades, views
+from tests.oanda_simulator import changes, closing, views
 from tests.oanda_simulator.calls import Call
 from tests.oanda_simulator.reply import Reply, acted, error, of_account, refused
 from tests.oanda_simulator.transactions import OutOfRange
@@ -94,4 +94,4 @@ def position(call: Call) -> Reply:
 
 def close_position(call: Call) -> Reply:
     """Close a position."""
-    return trades.close_position(call.account, _instrument(call), call.body())
+    return closing.close_position(call.account, _instrument(call), call.body())

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 from urllib.parse import urlencode
 
-from tests.oanda_simulator import orders, trades, views
+from tests.oanda_simulator import closing, orders, protecting, views
 from tests.oanda_simulator.calls import Call
 from tests.oanda_simulator.candles import whole_number
 from tests.oanda_simulator.model import Order, Trade
 from tests.oanda_simulator.order_requests import extensions, order_request
+from tests.oanda_simulator.placing import place
 from tests.oanda_simulator.reply import Reply, error, of_account
 from tests.oanda_simulator.values import Fields, csv_of, invalid
 
@@ -83,7 +84,7 @@ def _fields(reply: Reply) -> Fields:
 
 def create_order(call: Call) -> Reply:
     """Take a new order."""
-    return orders.place(call.account, order_request(call.body()))
+    return place(call.account, order_request(call.body()))
 
 
 def replace_order(call: Call) -> Reply:
@@ -145,15 +146,15 @@ def get_trade(call: Call) -> Reply:
 
 def close_trade(call: Call) -> Reply:
     """Close a trade."""
-    return trades.close(call.account, call.parts["trade"], call.body())
+    return closing.close(call.account, call.parts["trade"], call.body())
 
 
 def trade_orders(call: Call) -> Reply:
     """Set the dependent orders of a trade."""
-    return trades.set_orders(call.account, call.parts["trade"], call.body())
+    return protecting.set_orders(call.account, call.parts["trade"], call.body())
 
 
 def trade_extensions(call: Call) -> Reply:
     """Change the client extensions of a trade."""
     given = extensions(call.body().get("clientExtensions"), "clientExtensions")
-    return trades.set_extensions(call.account, call.parts["trade"], given)
+    return protecting.set_extensions(call.account, call.parts["trade"], given)
