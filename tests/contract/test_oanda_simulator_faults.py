@@ -157,6 +157,15 @@ async def test_the_venues_clock_may_be_ahead_of_the_clients(desk):
     assert answer["time"] == "2026-11-18T15:01:30.000000000Z"
 
 
+@at_the_venue()
+async def test_heartbeats_go_on_when_the_venues_clock_is_set_back(desk):
+    async with desk.stream("transactions") as wire:
+        await desk.sim.advance(2)
+        desk.sim.clock.skew(-3_600)
+        await desk.sim.advance(3)
+        assert (await wire.line())["time"] == "2026-11-18T14:00:05.000000000Z"
+
+
 async def mixed_fates(desk, seed):
     desk.sim.faults.randomly(seed, 0.5, ("429", "503", "accept-then-502"), ("POST",))
     statuses = [(await desk.order(units="1")).status for _ in range(40)]

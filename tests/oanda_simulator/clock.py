@@ -16,13 +16,13 @@ _LONGEST_SLEEP_S: Final = 0.5
 
 
 class Timer:
-    """An action that is due at an instant, unless it is cancelled before."""
+    """An action that is due at an instant or (``relative``) after a while, unless it is cancelled before."""
 
-    __slots__ = ("action", "cancelled", "due_ns")
+    __slots__ = ("action", "cancelled", "relative")
 
-    def __init__(self, due_ns: int, action: Action) -> None:
-        self.due_ns = due_ns
+    def __init__(self, action: Action, relative: bool) -> None:
         self.action = action
+        self.relative = relative
         self.cancelled = False
 
     def cancel(self) -> None:
@@ -59,22 +59,30 @@ class VenueClock:
         return Time(self._now_ns if self._now_ns is not None else host_now_ns() + self._skew_ns)
 
     def skew(self, seconds: float) -> None:
-        """Set the venue ahead (or, negative, behind) of where its clock is now; timers that fall due run."""
+        """Set the venue's clock ahead of where it is now, or behind when negative.
+
+        What is due at an instant follows the clock; what is due after a while (heartbeats) comes after that while.
+        """
+        shift_ns = int(seconds * NS_PER_S)
         if self._now_ns is not None:
-            self._now_ns += int(seconds * NS_PER_S)
-        self._skew_ns += int(seconds * NS_PER_S)
+            self._now_ns += shift_ns
+        self._skew_ns += shift_ns
+        self._timers = [(due + shift_ns * each.relative, order, each) for due, order, each in self._timers]
+        heapq.heapify(self._timers)
         self._wake.set()
 
     def at(self, due_ns: int, action: Action) -> Timer:
         """Run an action at an instant."""
-        timer = Timer(due_ns, action)
-        heapq.heappush(self._timers, (due_ns, next(self._order), timer))
-        self._wake.set()
-        return timer
+        return self._push(due_ns, Timer(action, relative=False))
 
     def after(self, seconds: float, action: Action) -> Timer:
         """Run an action after some seconds."""
-        return self.at(self.now() + int(seconds * NS_PER_S), action)
+        return self._push(self.now() + int(seconds * NS_PER_S), Timer(action, relative=True))
+
+    def _push(self, due_ns: int, timer: Timer) -> Timer:
+        heapq.heappush(self._timers, (due_ns, next(self._order), timer))
+        self._wake.set()
+        return timer
 
     def advance(self, seconds: float) -> None:
         """Move a virtual clock; each timer runs at its own instant."""

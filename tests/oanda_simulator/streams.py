@@ -188,7 +188,7 @@ class PriceSampler:
         if self._timer is None:
             now = self._stream.clock.now()
             passed = (now - self._begin_ns) % self._window_ns
-            self._timer = self._stream.clock.at(now - passed + self._window_ns, self._end_window)
+            self._timer = self._stream.clock.after((self._window_ns - passed) / NS_PER_S, self._end_window)
 
     def _end_window(self) -> None:
         self._timer = None
