@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -21,6 +22,9 @@ from worker.history_sender import HistorySender
 from worker.lockstep import Lockstep
 from worker.market_feed import MarketFeed
 from worker.strategy_call import StrategyCall
+
+_TOLD_IN_ONE_TURN = 50
+"""Orders and trades that a strategy is told of before the loop beats again, unless more are waiting at once."""
 
 
 class Loop:
@@ -64,6 +68,10 @@ class Loop:
         self._is_new = True
         self._is_full = False  # the disk of the checkpoint
         self._synchronised = desk.answered
+        self._untold: deque[tuple[str, Callable[[], None]]] = deque()  # callbacks that wait for their turn
+        self._telling = False
+        self._complained = False
+        self._allowance = _TOLD_IN_ONE_TURN
         self._progress = 0
         self._lag_s = 0.0
         self._poller = Poller()
@@ -133,6 +141,8 @@ class Loop:
             self._bar_ns = self._memory.bar_open_time_ns = newest
 
     def _turn(self, ready: list[Source]) -> None:
+        self._allowance = _TOLD_IN_ONE_TURN
+        self._tell([], [])
         if self._account.stream in ready or self._account.is_behind:
             self._drain_account()
         if self._market.stream in ready:
@@ -140,6 +150,7 @@ class Loop:
 
     def _turn_in_lockstep(self, lockstep: Lockstep) -> None:
         for turn in lockstep.turns(self._market.stream.drain()):
+            self._allowance = _TOLD_IN_ONE_TURN
             self._context.advance_clock(turn.market_ns)
             self._synchronise()
             if self._is_new:
@@ -201,10 +212,27 @@ class Loop:
         self._context.account_equity = self._account.equity
 
     def _tell(self, orders: list[Order], trades: list[Trade]) -> None:
-        for trade in trades:
-            self._callback("on_trade", partial(self._strategy.on_trade, trade))
-        for order in orders:
-            self._callback("on_order", partial(self._strategy.on_order, order))
+        """Tell the strategy, one after the other; what it causes by that comes after what is waiting already.
+
+        A strategy that answers each refusal by another order would never end: after some dozen the turn does, and the
+        rest waits for the next.
+        """
+        self._untold.extend(("on_trade", partial(self._strategy.on_trade, trade)) for trade in trades)
+        self._untold.extend(("on_order", partial(self._strategy.on_order, order)) for order in orders)
+        if self._telling:
+            return
+        self._telling = True
+        if orders or trades:
+            self._allowance = max(self._allowance, len(self._untold))
+        try:
+            while self._untold and self._allowance:
+                self._allowance -= 1
+                self._callback(*self._untold.popleft())
+        finally:
+            self._telling = False
+        if self._untold and not self._complained:
+            self._complained = True
+            self._child.log.warning("strategy-does-not-end", waiting=len(self._untold), setting="its on_order")
 
     def _callback(self, what: str, call: Callable[[], None]) -> None:
         if self._desk.gave_up:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from atrader.messages.gateway import Attach
+from manager.commands.installed import ask_gateway
 from tests.support.books import check_books, orders_so_far
 from tests.support.fleet import Fleet, wait_for
 
@@ -228,3 +230,43 @@ def test_a_worker_killed_between_its_orders_and_its_checkpoint_wants_nothing_twi
         ("close", "FILLED", "250"),
     ]
     check_books(fleet)
+
+
+STUBBORN = """
+from decimal import Decimal
+
+from atrader.strategy import EventStrategy
+
+
+class Stubborn(EventStrategy):
+    def on_bar(self, bar):
+        self.context.state["bars"] = self.context.state.get("bars", 0) + 1
+
+    def on_tick(self, tick):
+        if not self.context.state.get("asked"):
+            self.context.state["asked"] = True
+            self.context.order("buy", units=Decimal(1000), reason="first")
+
+    def on_order(self, order):
+        if order.state == "DENIED":
+            self.context.order("buy", units=Decimal(1000), reason="again")
+"""
+
+
+def test_a_strategy_that_answers_each_refusal_by_another_order_is_no_end_of_its_worker(fleet: Fleet) -> None:
+    fleet.write_fleet()
+    fleet.write_account(text="[trade]\nmax_units = 10\n")
+    (fleet.home.root / "strategies").mkdir(exist_ok=True)
+    (fleet.home.root / "strategies" / "stubborn.py").write_text(STUBBORN)
+    fleet.write_instance("stubborn", 7, strategy="strategies/stubborn.py:Stubborn", text=fleet.unlimited())
+    fleet.start()
+    pid = fleet.pid("worker-stubborn")
+
+    def answered() -> int:
+        trades = ask_gateway(fleet.home, "paper", Attach(instance="stubborn", magic=7, since_ns=0))
+        return int(trades.last_n)
+
+    wait_for(lambda: answered() > 300, "more refusals than a stack holds")
+    row = fleet.process("worker-stubborn")
+    assert (row["state"], row["pid"], row["restarts"]) == ("RUNNING", pid, 0)
+    assert fleet.stop() == 0
