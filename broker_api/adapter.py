@@ -198,6 +198,15 @@ class Adapter(Protocol):
 
 
 @runtime_checkable
+class Identified(Protocol):
+    """An adapter whose account at the broker has a name: a journal belongs to one such account for ever."""
+
+    @property
+    def identity(self) -> str:
+        """Name of the account at its broker, such as ``oanda live 001-004-1234567-001``."""
+
+
+@runtime_checkable
 class MarksTrades(Protocol):
     """An adapter whose broker carries a magic number on open tickets that can be changed."""
 

@@ -14,10 +14,10 @@ from atrader.configuration.account import AccountConfig
 from atrader.configuration.fleet import Installation
 from atrader.configuration.home import Home
 from atrader.configuration.instance import InstanceConfig
-from atrader.errors import AtraderError, Rejected, Retryable
+from atrader.errors import AtraderError, ConfigError, Rejected, Retryable
 from atrader.market import Tick
 from atrader.messages.gateway import AccountSettings, Orphan
-from broker_api.adapter import Adapter, AnyReport, PriceDriven
+from broker_api.adapter import Adapter, AnyReport, Identified, PriceDriven
 from broker_api.gateway.adoption import Adoption
 from broker_api.gateway.alerts import Alerts, Log
 from broker_api.gateway.apply import Bookkeeper
@@ -43,6 +43,8 @@ from broker_api.gateway.unvalued import UnvaluedWatch
 from broker_api.gateway.valuation import Valuation
 from broker_api.gateway.virtual import Watch
 from broker_api.journal import Batch, Journal
+
+_IDENTITY: Final = "broker-account"  # in the journal: whose it is
 
 RECONNECT_S: Final = 1.0
 """Pause between two attempts to reach the broker."""
@@ -168,6 +170,7 @@ class Gateway:
         ConfigError, StoreError
             It will not get better by itself.
         """
+        self._check_identity()
         await self.adapter.connect()
         self.valuation.instruments = dict(await self.adapter.instruments())
         if not await self.reconciler.run():
@@ -177,6 +180,21 @@ class Gateway:
         await self.journal.settle()
         self.online.set()
         self.net_stops.begin()
+
+    def _check_identity(self) -> None:
+        """Refuse to go on with the journal of another account at the broker: nothing in it would be true there."""
+        if not isinstance(self.adapter, Identified):
+            return
+        known, identity = self.journal.read.meta(_IDENTITY), self.adapter.identity
+        if known is None:
+            batch = Batch(self.account.name)
+            batch.meta(_IDENTITY, identity)
+            self.journal.stage(batch)
+        elif known != identity:
+            raise ConfigError(
+                f"etc/accounts/{self.account.name}.toml: the journal of this account is that of {known!r}, not of"
+                f" {identity!r}: give the other account a file of another name"
+            )
 
     async def stay_connected(self) -> None:
         """Take reports in as they come; when the connection breaks, reconnect and reconcile. Runs until cancelled."""

@@ -39,7 +39,9 @@ class _Parts(NamedTuple):
 
 
 class OandaAdapter:
-    """One account at OANDA (v20). Implements `Adapter`, `Quoting`, `Health` and `MarksTrades`; for one asyncio loop.
+    """One account at OANDA (v20). Implements `Adapter`, `Quoting`, `Health`, `Identified`, `MarksTrades`.
+
+    For one asyncio loop.
 
     Acting calls are sent once. Nothing of ours is on a disk here: what a call returns, and all that it may have missed,
     can be asked for again by `reports_since`. A call that is cancelled or runs out of time may have been carried out;
@@ -96,6 +98,13 @@ class OandaAdapter:
         self._instruments: dict[str, Instrument] = {}
         self._margin_frac: Decimal | None = None
         self._parts: _Parts | None = None
+
+    @property
+    def identity(self) -> str:
+        """Name of the account at OANDA, with its environment."""
+        settings = self._account.oanda
+        assert settings is not None
+        return f"oanda {settings.environment} {settings.account_id}"
 
     @property
     def prices(self) -> OandaPrices:

@@ -1,5 +1,6 @@
 """A gateway's core on an OANDA account: what the account does by itself, what people do to it, and its own rules."""
 
+import asyncio
 import json
 import sqlite3
 from dataclasses import replace
@@ -13,6 +14,7 @@ from atrader.clock import parse_time
 from atrader.errors import ConfigError
 from atrader.orders.states import OrderState
 from broker_api.oanda.adapter import OandaAdapter
+from tests.oanda_simulator import Limits
 from tests.oanda_simulator.instruments import SPECS
 from tests.support.oanda_stage import OandaStage, play
 
@@ -189,3 +191,51 @@ def test_a_working_order_keeps_its_identity_and_terms_over_changes(tmp_path: Pat
         assert (terms.stop_loss, terms.take_profit, terms.trailing_distance) == (D("1.05"), None, D("0.05"))
 
     play(OandaStage(tmp_path), story)
+
+
+def test_a_journal_goes_on_with_the_account_that_it_began_with_and_no_other(tmp_path: Path) -> None:
+    async def story(stage: OandaStage) -> None:
+        await stage.opened()
+        await stage.end_life()
+        right = stage.bench.config
+        assert right.oanda is not None
+        other = right.oanda.model_copy(update={"account_id": "101-004-1234567-009"})
+        stage.bench.config = right.model_copy(update={"oanda": other})
+        asked = len(stage.sim.requests)
+        with pytest.raises(ConfigError, match=r"etc/accounts/paper\.toml: the journal .* 101-004-1234567-002'"):
+            await stage.bench.connect()
+        assert len(stage.sim.requests) == asked
+        await stage.bench.stop()
+        stage.bench.config = right
+        await stage.connect()
+
+    play(OandaStage(tmp_path), story)
+
+
+def test_while_the_stream_is_refused_the_log_is_asked_and_everything_goes_on(tmp_path: Path) -> None:
+    async def story(stage: OandaStage) -> None:
+        opened = await stage.opened(stop_loss=D("1.095"))
+        stage.quote("1.09400", "1.09410")
+        await stage.bench.until(lambda: stage.trade(opened) is None, "the stop to be heard of")
+        await stage.opened()
+        assert stage.bench.gateway.online.is_set()
+        assert not stage.sim.open_streams
+
+    play(OandaStage(tmp_path, limits=Limits(10_000, 0, 10_000)), story)
+
+
+def test_a_gateway_stays_within_the_limits_of_the_venue(tmp_path: Path) -> None:
+    async def story(stage: OandaStage) -> None:
+        adapter = stage.bench.adapter
+        assert isinstance(adapter, OandaAdapter)
+        prices = adapter.prices.prices(["EUR/USD"])
+        first = asyncio.ensure_future(anext(prices))
+        snapshots = [asyncio.ensure_future(adapter.snapshot()) for _ in range(8)]
+        await asyncio.gather(first, *snapshots)  # both streams and four connections for requests: six, two a second
+        await stage.bench.until(lambda: sorted(stage.sim.open_streams) == ["pricing", "transactions"], "the streams")
+        assert adapter.prices.counters["refused"] == 0
+        assert adapter.health().streams[0].reconnects == 0
+        await prices.aclose()
+
+    quick = {"oanda": {"new_connections_per_s": 2, "connect_timeout": "5s", "stream_silence": "30s"}}
+    play(OandaStage(tmp_path, limits=Limits(), account={**quick, "order_timeout": "10s"}), story)

@@ -11,7 +11,7 @@ from atrader.errors import ConfigError
 from atrader.orders.states import OrderState
 from tests.oanda_simulator.faults import AFTER, BEFORE, STREAM
 from tests.oanda_simulator.transactions import OutOfRange
-from tests.support.oanda_stage import OandaStage, play
+from tests.support.oanda_stage import OandaStage, patience, play
 
 D = Decimal
 KINDS = ("hedging", "netting")
@@ -27,7 +27,7 @@ def test_an_open_has_one_outcome_and_at_most_one_order_whatever_its_request_suff
     tmp_path: Path, positions: str, fault: str
 ) -> None:
     async def story(stage: OandaStage) -> None:
-        stage.sim.faults.next("POST", "/orders", fault, delay_s=0.4)
+        stage.sim.faults.next("POST", "/orders", fault, delay_s=1.0 if fault == "late-accept" else 0.2)
         order = await stage.bench.submit()
         state = await stage.decided(order)
         lost = fault in BEFORE and fault != "429"
@@ -38,7 +38,7 @@ def test_an_open_has_one_outcome_and_at_most_one_order_whatever_its_request_suff
             await stage.bench.until(lambda: stage.state_of(order.client_id) is OrderState.FILLED, "adoption")
             assert stage.orders_of(order.client_id) == 1
 
-    play(OandaStage(tmp_path, positions), story)
+    play(OandaStage(tmp_path, positions, account=patience(fault)), story)
 
 
 @pytest.mark.parametrize("positions", KINDS)
@@ -52,7 +52,7 @@ def test_a_close_is_never_made_twice(tmp_path: Path, positions: str, fault: str)
         assert await stage.decided(close) is (OrderState.LOST if lost else OrderState.FILLED)
         assert stage.trade(opened).units == (1000 if lost else 600)
 
-    play(OandaStage(tmp_path, positions), story)
+    play(OandaStage(tmp_path, positions, account=patience(fault)), story)
 
 
 @pytest.mark.parametrize("fault", ["hang-before-accept", "accept-then-hang", "accept-then-reset"])
@@ -66,7 +66,7 @@ def test_a_cancellation_is_known_by_what_the_broker_says(tmp_path: Path, fault: 
         ended = OrderState.WORKING if lost else OrderState.CANCELLED
         await stage.bench.until(lambda: stage.state_of(working.client_id) is ended, "the order's end")
 
-    play(OandaStage(tmp_path), story)
+    play(OandaStage(tmp_path, account=patience(fault)), story)
 
 
 @pytest.mark.parametrize("fault", ["hang-before-accept", "accept-then-hang", "slow-body"])
@@ -83,7 +83,7 @@ def test_a_replacement_leaves_one_order_and_a_known_outcome(tmp_path: Path, faul
         stage.quote("1.08900", "1.08910")
         await stage.bench.until(lambda: stage.state_of(working.client_id) is OrderState.FILLED, "the fill")
 
-    play(OandaStage(tmp_path), story)
+    play(OandaStage(tmp_path, account=patience(fault)), story)
 
 
 @pytest.mark.parametrize("fault", ["hang-before-accept", "accept-then-hang", "accept-then-drop"])
@@ -97,7 +97,7 @@ def test_changed_protection_is_what_the_broker_has(tmp_path: Path, fault: str) -
         await stage.proven()
         assert stage.trade(opened).stop_loss == (D("1.09") if lost else D("1.095"))
 
-    play(OandaStage(tmp_path), story)
+    play(OandaStage(tmp_path, account=patience(fault)), story)
 
 
 @pytest.mark.parametrize("positions", KINDS)
@@ -119,7 +119,7 @@ def test_an_order_that_cannot_be_found_for_half_a_second_stays_unknown_until_it_
         await stage.bench.until(lambda: stage.state_of(order.client_id) is OrderState.FILLED, "the order to be found")
         assert stage.orders_of(order.client_id) == 1
 
-    play(OandaStage(tmp_path, positions, account={"lost_after": "60s"}), story)
+    play(OandaStage(tmp_path, positions, account={"lost_after": "60s", "order_timeout": "600ms"}), story)
 
 
 @pytest.mark.parametrize("fault", STREAM)

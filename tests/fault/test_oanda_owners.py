@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from atrader.orders.states import OrderState
-from tests.support.oanda_stage import OandaStage, play
+from tests.support.oanda_stage import OandaStage, patience, play
 
 D = Decimal
 LOW, LOWER = D("1.095"), D("1.09")
@@ -127,7 +127,7 @@ def test_an_exit_whose_stop_is_hard_to_take_back_closes_once(tmp_path: Path, fau
         assert closes(stage) == 1
         await covered(stage, (1000, LOWER))
 
-    play(OandaStage(tmp_path, "netting"), story)
+    play(OandaStage(tmp_path, "netting", account=patience(fault)), story)
 
 
 @pytest.mark.parametrize("fault", ["hang-before-accept", "accept-then-hang"])
@@ -144,7 +144,7 @@ def test_a_moved_stop_whose_answer_is_lost_ends_where_the_trade_has_it(tmp_path:
             await asyncio.sleep(0.02)
         await covered(stage, (1000, D("1.097")))
 
-    play(OandaStage(tmp_path, "netting"), story)
+    play(OandaStage(tmp_path, "netting", account=patience(fault)), story)
 
 
 def test_on_a_net_position_a_persons_trade_is_nobodys_until_it_is_adopted(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ class OandaStage:
         values = {
             "lookup_delays": ("10ms", "20ms", "40ms"),
             "lost_after": "150ms",
-            "order_timeout": "250ms",
+            "order_timeout": "8s",
             **self._account,
         }
         config = oanda_config(self.sim, self._positions, oanda=oanda, **values)
@@ -131,7 +131,8 @@ class OandaStage:
     async def opened(self, **values: Any) -> Order:
         """Open a trade."""
         order = await self.bench.submit(**values)
-        assert (await self.decided(order), self.reason_of(order)) == (OrderState.FILLED, "")
+        found = (await self.decided(order), self.reason_of(order))
+        assert found == (OrderState.FILLED, ""), found
         return order
 
     def trade(self, order: Order) -> Any:
@@ -184,3 +185,8 @@ def play(stage: OandaStage, story: Callable[[OandaStage], Coroutine[Any, Any, No
             await stage.stop()
 
     asyncio.run(whole())
+
+
+def patience(fault: str) -> dict[str, Any]:
+    """Return how long an answer is waited for: not long where none will come."""
+    return {"order_timeout": "600ms"} if fault == "late-accept" or "hang" in fault else {}
