@@ -77,10 +77,12 @@ class OandaFleet(Fleet):
             f"late_quotes = '100ms'\n[data.backfill]\ncheck = '200ms'\nlive_window = '10m'\n{text}\n{ALWAYS_OPEN}"
         )
 
-    def write_oanda(self, name: str = "oanda", account_id: str = HEDGING_ACCOUNT, more: str = "") -> None:
-        """Write an account at the simulator; ``more`` goes to its table [oanda]."""
+    def write_oanda(
+        self, name: str = "oanda", account_id: str = HEDGING_ACCOUNT, more: str = "", account: str = ""
+    ) -> None:
+        """Write an account at the simulator; ``more`` goes to its table [oanda], ``account`` before it."""
         (self.home.etc / "accounts" / f"{name}.toml").write_text(
-            f"broker = 'oanda'\n[oanda]\naccount_id = '{account_id}'\ntoken = 'env:OANDA_TOKEN'\n"
+            f"broker = 'oanda'\n{account}[oanda]\naccount_id = '{account_id}'\ntoken = 'env:OANDA_TOKEN'\n"
             f"rest_url = '{self.venue.rest_url}'\nstream_url = '{self.venue.stream_url}'\n{more}"
         )
 
