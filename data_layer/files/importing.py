@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import PurePath
 from typing import Final
 
 import numpy as np
@@ -19,6 +20,7 @@ from atrader.messages.data import Stored
 from atrader.timeframes import Timeframe
 from data_layer.bars.aggregation import open_times
 from data_layer.files.checks import step_ns
+from data_layer.files.names import timeframe_in
 from data_layer.files.reading import FileRows, ReadOptions, read_source
 from data_layer.files.rows import BadRow
 from data_layer.files.selection import instrument_of
@@ -227,8 +229,11 @@ def _timeframe_of(rows: FileRows) -> str:
     try:
         return Timeframe.of_ns(step_ns(rows.bars) or 0).name
     except ValueError:
-        text = f"{rows.file}: the timeframe cannot be told from the times; say it with --timeframe, e.g. 1m"
-        raise ConfigError(text) from None
+        named = timeframe_in(PurePath(rows.file).name)
+    if named is None:
+        text = f"{rows.file}: the timeframe cannot be told from times or name; say it with --timeframe, e.g. 1m"
+        raise ConfigError(text)
+    return named
 
 
 def weights(groups: Sequence[tuple[Source, ...]]) -> list[int]:

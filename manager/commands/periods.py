@@ -16,9 +16,12 @@ def period_ns(start: str | None, end: str | None) -> tuple[int | None, int | Non
     Raises
     ------
     click.BadParameter
-        When one is no time; names the option.
+        When one is no time, or nothing lies between them; names the option.
     """
-    return _moment_ns(start, "--start"), _moment_ns(end, "--end")
+    start_ns, end_ns = _moment_ns(start, "--start"), _moment_ns(end, "--end")
+    if start_ns is not None and end_ns is not None and start_ns >= end_ns:
+        raise click.BadParameter(f"{end} is not later than --start {start}", param_hint="--end")
+    return start_ns, end_ns
 
 
 def _moment_ns(text: str | None, option: str) -> int | None:

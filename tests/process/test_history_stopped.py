@@ -63,6 +63,14 @@ def test_an_export_of_the_history_holds_what_was_archived_when_it_is_asked_to(tm
     assert exported("--archived") == ["t1", "t3"]
 
 
+def test_a_period_that_ends_before_it_begins_is_refused(tmp_path: Path) -> None:
+    home = made(tmp_path / "demo", "empty")
+    for command in ("data export EUR/USD 1m", "history trades", "data gaps EUR/USD 1m"):
+        done = type_command("atrader -C", home.root, *command.split(), "--start", "2024-01-02", "--end", "2024-01-01")
+        assert done.code == 2, command
+        assert "not later than --start" in done.err
+
+
 @pytest.mark.parametrize("option", ["--archived", "--instance one", "--account paper"])
 def test_an_option_of_the_history_is_refused_for_bars(tmp_path: Path, option: str) -> None:
     home = made(tmp_path / "demo", "empty")
