@@ -48,6 +48,16 @@ async def test_profit_in_a_foreign_currency_converts_at_the_side_that_gains_or_l
     assert Decimal(fill["lossQuoteHomeConversionFactor"]) > Decimal(fill["gainQuoteHomeConversionFactor"])
 
 
+@at_the_venue(AccountSettings("101-004-1234567-006", conversion="mid"))
+async def test_profit_may_convert_in_the_middle(desk):
+    desk.sim.quote("USD_JPY", "152.000", "152.020")
+    await desk.order(instrument="USD_JPY", units="1000")
+    desk.sim.quote("USD_JPY", "153.000", "153.020")
+    fill = (await desk.order(instrument="USD_JPY", units="-1000"))["orderFillTransaction"]
+    assert Decimal(fill["pl"]) == (Decimal(980) / Decimal("153.010")).quantize(CENT)
+    assert fill["gainQuoteHomeConversionFactor"] == fill["lossQuoteHomeConversionFactor"]
+
+
 @at_the_venue(AccountSettings("101-004-1234567-008", currency="CHF"))
 async def test_a_currency_without_a_direct_price_converts_over_the_dollar(desk):
     await desk.order(instrument="AUD_USD", units="1000")

@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from tests.oanda_simulator.faults import AFTER, BEFORE
+from tests.oanda_simulator import faults
+from tests.oanda_simulator.faults import AFTER, BEFORE, LINE, STREAM
 from tests.oanda_simulator.simulator import OandaSimulator
 from tests.support.oanda_desk import at_the_venue
 
@@ -236,4 +237,10 @@ async def test_an_unknown_fault_is_refused_with_those_that_exist(desk):
         desk.sim.faults.next("POST", "/orders", "explode")
     with pytest.raises(ValueError, match="stall"):
         desk.sim.disturb("pricing", "explode")
+
+
+def test_every_fault_is_in_the_table_that_explains_them():
+    text = faults.__doc__
+    assert all(kind.removeprefix("accept-then-") in text for kind in (*BEFORE, *AFTER, *STREAM))
+    assert set(LINE) < set(STREAM)
     assert set(BEFORE).isdisjoint(AFTER)

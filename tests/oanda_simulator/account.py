@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Literal
 
 from tests.oanda_simulator.clock import VenueClock
 from tests.oanda_simulator.market import Market
@@ -31,6 +32,10 @@ class AccountSettings:
     balance : Decimal, default 100000
     margin_rate : Decimal, default 0.02
         The least margin; an instrument may ask for more.
+    guaranteed_mode : str, default "ALLOWED"
+        ``DISABLED``, ``ALLOWED`` or ``REQUIRED``: guaranteed stops.
+    conversion : {"sides", "mid"}, default "sides"
+        Profit in another currency converts at the bid when gained and the ask when lost, or always in the middle.
     maximum_trades, maximum_orders : int, default 1000
         How many trades and pending orders may exist.
     """
@@ -44,6 +49,7 @@ class AccountSettings:
     margin_rate: Decimal = Decimal("0.02")
     alias: str = "Primary"
     guaranteed_mode: str = "ALLOWED"
+    conversion: Literal["sides", "mid"] = "sides"
     maximum_trades: int = 1_000
     maximum_orders: int = 1_000
 

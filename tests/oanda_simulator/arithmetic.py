@@ -34,11 +34,14 @@ def _direct(market: Market, currency: str, home: str) -> Factors | None:
     return None
 
 
-def factors(market: Market, currency: str, home: str) -> Factors | None:
-    """Return how a currency converts, over US dollars if need be; None if no price says."""
+def factors(account: Account, currency: str) -> Factors | None:
+    """Return how a currency converts to the account's, over US dollars if need be; None if no price says."""
+    market, home = account.market, account.settings.currency
     known = market.conversions.get((currency, home))
     if known is None:
         known = market.conversions[currency, home] = _factors(market, currency, home)
+    if known is not None and account.settings.conversion == "mid":
+        return Factors(known.mid, known.mid, known.mid)
     return known
 
 
@@ -54,7 +57,7 @@ def _factors(market: Market, currency: str, home: str) -> Factors | None:
 
 def converted(account: Account, amount: Decimal, currency: str) -> Decimal:
     """Return an amount in account currency, gains at the rate of gains and losses at that of losses."""
-    rate = factors(account.market, currency, account.settings.currency)
+    rate = factors(account, currency)
     if rate is None:
         return ZERO
     return money(amount * (rate.gain if amount > 0 else rate.loss))
@@ -77,7 +80,7 @@ def position_value(account: Account, instrument: str, units: Decimal) -> Decimal
     """Return the worth of units in account currency, at the middle price."""
     quote = account.market.get(instrument)
     spec = account.market.specs[instrument]
-    rate = factors(account.market, spec.quote, account.settings.currency)
+    rate = factors(account, spec.quote)
     if quote is None or rate is None:
         return ZERO
     return money(abs(units) * quote.mid * rate.mid)
@@ -173,7 +176,7 @@ def money_of(account: Account) -> Money:
 def _unrealized_in(account: Account, instrument: str, trades: list[Trade]) -> tuple[Decimal, Decimal]:
     """Return what closing the trades of an instrument would bring, at the prices of now and at those of a close-out."""
     quote = account.market.get(instrument)
-    rate = factors(account.market, account.market.specs[instrument].quote, account.settings.currency)
+    rate = factors(account, account.market.specs[instrument].quote)
     if quote is None or rate is None:
         return ZERO, ZERO
     now = worst = ZERO

@@ -127,8 +127,8 @@ def _apply(
     account.balance = money(account.balance + realized - fee)
     account.pl = money(account.pl + realized)
     account.guaranteed_fees = money(account.guaranteed_fees + fee)
-    rate = arithmetic.factors(account.market, spec.quote, account.settings.currency)
-    base = arithmetic.factors(account.market, spec.base, account.settings.currency)
+    rate = arithmetic.factors(account, spec.quote)
+    base = arithmetic.factors(account, spec.base)
     entry = account.log.append(
         "ORDER_FILL",
         {

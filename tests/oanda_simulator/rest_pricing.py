@@ -24,7 +24,7 @@ def home_conversions(account: Account, names: list[str]) -> list[Fields]:
     currencies = sorted({currency for name in names for currency in (specs[name].quote, specs[name].base)})
     found = []
     for currency in currencies:
-        if rate := arithmetic.factors(account.market, currency, account.settings.currency):
+        if rate := arithmetic.factors(account, currency):
             found.append(
                 {
                     "currency": currency,
@@ -40,7 +40,7 @@ def price_fields(account: Account, quote: Quote, with_units: bool) -> Fields:
     """Return a price as an account sees it."""
     spec = account.market.specs[quote.instrument]
     fields = quote.fields()
-    if rate := arithmetic.factors(account.market, spec.quote, account.settings.currency):
+    if rate := arithmetic.factors(account, spec.quote):
         fields["quoteHomeConversionFactors"] = {"positiveUnits": rate.gain, "negativeUnits": rate.loss}
     if with_units:
         money = arithmetic.money_of(account)
