@@ -41,7 +41,7 @@ class Outbox:
 
     def __init__(self, account: str, journal: Journal, history: History, log: Log) -> None:
         self._account = account
-        self._source = f"gateway:{account}"
+        self._source = ":".join(part for part in ("gateway", account, journal.read.identity()) if part)
         self._journal = journal
         self._history = history
         self._log = log
@@ -109,7 +109,7 @@ class Outbox:
         return True
 
     async def _begin(self) -> int:
-        """Ask how far the history is; rows numbered lower than it knows (a journal begun anew) are raised above it."""
+        """Ask how far the history is; rows numbered lower (of an older copy that was put back) are raised above it."""
         stored = await self._history.last_seq(self._source)
         newest = self._journal.read.outbox_last()
         if stored > newest:

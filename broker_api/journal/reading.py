@@ -105,6 +105,10 @@ class Reading:
         row = self._connection.execute(sql, (transaction_id,)).fetchone()
         return None if row is None else str(row[0])
 
+    def identity(self) -> str:
+        """Return what tells this journal from another of the same account; empty for one from before there was any."""
+        return self.meta("identity") or ""
+
     def meta(self, key: str) -> str | None:
         """Return a named value."""
         row = self._connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()

@@ -9,7 +9,7 @@ from typing import Final
 from atrader.errors import StoreError
 from atrader.runtime.sqlite_schema import bring_to_version
 
-VERSION: Final = 2
+VERSION: Final = 3
 APPLICATION_ID: Final = 0x61747264  # "atrd": whoever looks at the file sees whose it is
 
 # Each index and each table of its own is a page more that every order writes. So orders are found by magic number and
@@ -69,6 +69,9 @@ _STEP_2: Final = (
     f"ALTER TABLE swaps RENAME TO swaps_1; {_SWAPS} INSERT INTO swaps SELECT transaction_id, 0, body FROM swaps_1;"
     f" DROP TABLE swaps_1; {_ANSWERS}"
 )
+# The history counts the rows of each outbox, and a journal that was begun anew is another one. Older ones: no name.
+_IDENTITY: Final = "INSERT INTO meta VALUES ('identity', lower(hex(randomblob(4))));"
+_STEP_3: Final = "INSERT INTO meta VALUES ('identity', '')"
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -85,7 +88,8 @@ def connect(path: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(path, isolation_level=None, timeout=0.2)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        bring_to_version(connection, path, _TABLES + _SWAPS + _ANSWERS, VERSION, APPLICATION_ID, {2: _STEP_2})
+        tables, steps = f"{_TABLES}{_SWAPS}{_ANSWERS};{_IDENTITY}", {2: _STEP_2, 3: _STEP_3}
+        bring_to_version(connection, path, tables, VERSION, APPLICATION_ID, steps)
     except sqlite3.Error as error:
         raise StoreError(f"journal {path} cannot be opened: {error}", details={"path": str(path)}) from error
     return connection

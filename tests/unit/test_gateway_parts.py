@@ -80,16 +80,17 @@ def test_whoever_gave_up_waiting_takes_no_request_from_the_others() -> None:
 class Shelf:
     """A history in memory that may be away."""
 
-    def __init__(self) -> None:
+    def __init__(self, identity: str) -> None:
         self.rows: dict[int, OutboxRow] = {}
         self.stored = 0
         self.away = False
         self.forget_answer = False
+        self.identity = identity
 
     async def append_history(self, source: str, rows: Sequence[OutboxRow]) -> int:
         if self.away:
             raise Retryable("away")
-        assert source == "gateway:paper"
+        assert source == f"gateway:paper:{self.identity}"
         self.rows.update({row.seq: row for row in rows if row.seq > self.stored})
         self.stored = max(self.stored, *(row.seq for row in rows))
         if self.forget_answer:
@@ -112,7 +113,8 @@ async def write_orders(journal: Journal, numbers: range) -> None:
 
 def test_rows_reach_the_history_once_whatever_breaks_and_leave_the_journal(tmp_path: Path) -> None:
     async def story() -> None:
-        journal, shelf = Journal(tmp_path / "paper.db"), Shelf()
+        journal = Journal(tmp_path / "paper.db")
+        shelf = Shelf(journal.read.identity())
         outbox = Outbox("paper", journal, shelf, structlog.get_logger())
         shelf.away = True
         await write_orders(journal, range(1, 4))
@@ -133,9 +135,10 @@ def test_rows_reach_the_history_once_whatever_breaks_and_leave_the_journal(tmp_p
     asyncio.run(story())
 
 
-def test_a_journal_begun_anew_does_not_lose_rows_to_numbers_the_history_knows(tmp_path: Path) -> None:
+def test_an_older_copy_of_a_journal_does_not_lose_rows_to_numbers_the_history_knows(tmp_path: Path) -> None:
     async def story() -> None:
-        journal, shelf = Journal(tmp_path / "paper.db"), Shelf()
+        journal = Journal(tmp_path / "paper.db")
+        shelf = Shelf(journal.read.identity())
         shelf.stored = 1000
         outbox = Outbox("paper", journal, shelf, structlog.get_logger())
         await write_orders(journal, range(1, 3))

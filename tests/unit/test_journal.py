@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import subprocess
 import sys
@@ -143,6 +144,26 @@ def test_the_full_durability_of_sqlite_is_on(path: Path) -> None:
     connection = journal._connection
     assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    journal.close()
+
+
+def test_each_journal_has_an_identity_of_its_own_and_one_of_before_has_none(path: Path) -> None:
+    identities = set()
+    for name in ("a.db", "b.db"):
+        journal = Journal(path.with_name(name))
+        identities.add(journal.read.identity())
+        journal.close()
+    journal = Journal(path.with_name("a.db"))
+    assert journal.read.identity() in identities
+    journal.close()
+    assert len(identities) == 2
+    assert all(len(identity) == 8 for identity in identities)
+    with contextlib.closing(sqlite3.connect(path.with_name("a.db"))) as connection:  # as the version before left it
+        connection.execute("DELETE FROM meta WHERE key = 'identity'")
+        connection.execute("PRAGMA user_version = 2")
+        connection.commit()
+    journal = Journal(path.with_name("a.db"))
+    assert journal.read.identity() == ""
     journal.close()
 
 
