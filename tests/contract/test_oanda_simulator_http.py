@@ -4,6 +4,7 @@ import asyncio
 import re
 
 from tests.oanda_simulator import AccountSettings, Limits
+from tests.oanda_simulator.limits import Rate
 from tests.support.oanda_desk import at_the_venue
 
 NINE_DIGITS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z")
@@ -137,15 +138,15 @@ async def test_an_idle_connection_is_closed_by_the_venue(desk):
     assert await wire.ended()
 
 
-@at_the_venue(limits=Limits(connections_per_s=1_000))
+@at_the_venue(limits=Limits(connections_per_s=1_000), monotonic_s=lambda: 0.0)
 async def test_more_than_120_requests_in_a_second_are_429_and_not_executed(desk):
     wire = await desk.rest()
     body = b'{"order":{"instrument":"EUR_USD","units":"1"}}'
     for _ in range(130):
         wire.ask("POST", f"{desk.path}/orders", desk.headers, body)
     statuses = [(await wire.answer()).status for _ in range(130)]
-    assert statuses.count(429) >= 5
-    assert len(desk.account.trades) == statuses.count(201)
+    assert statuses == [201] * 120 + [429] * 10
+    assert len(desk.account.trades) == 120
 
 
 @at_the_venue(limits=Limits(connections_per_s=1_000))
@@ -163,7 +164,7 @@ async def test_the_21st_stream_is_refused_until_one_ends(desk):
         pass
 
 
-@at_the_venue(limits=Limits())
+@at_the_venue(limits=Limits(), monotonic_s=lambda: 0.0)
 async def test_the_third_new_connection_in_a_second_is_refused(desk):
     wires = []
     for _ in range(3):
@@ -172,3 +173,13 @@ async def test_the_third_new_connection_in_a_second_is_refused(desk):
     statuses = [(await wire.answer()).status for wire in wires]
     assert sorted(statuses) == [200, 200, 429]
     assert await wires[statuses.index(429)].ended()
+
+
+def test_a_limit_counts_the_last_second():
+    now = 0.0
+    rate = Rate(2, lambda: now)
+    assert [rate.allows(), rate.allows(), rate.allows()] == [True, True, False]
+    now = 0.999
+    assert not rate.allows()
+    now = 1.0
+    assert rate.allows()

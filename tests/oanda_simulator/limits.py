@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -37,11 +38,12 @@ class Rate:
     """How often something happened in the last second."""
 
     per_s: int
+    monotonic_s: Callable[[], float] = time.monotonic
     _times: deque[float] = field(default_factory=deque)
 
     def allows(self) -> bool:
         """Count one more and return True, or return False when the second is full."""
-        now = time.monotonic()
+        now = self.monotonic_s()
         while self._times and now - self._times[0] >= 1.0:
             self._times.popleft()
         if len(self._times) >= self.per_s:

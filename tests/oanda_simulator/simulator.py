@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Final, Literal, Self
@@ -55,6 +56,10 @@ class OandaSimulator:
         cancel only, as the specification says.
     specs : dict of str to Spec, optional
         The instruments; None: a dozen common ones, each with a first price.
+    rest_port, stream_port : int, default 0
+        Where it listens; 0: any free port.
+    monotonic_s : callable, optional
+        The clock by which `limits` count, seconds; by default that of the host.
 
     Attributes
     ----------
@@ -88,6 +93,7 @@ class OandaSimulator:
         specs: dict[str, Spec] | None = None,
         rest_port: int = 0,
         stream_port: int = 0,
+        monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         if accounts is None:
             accounts = (NETTING_ACCOUNT, AccountSettings(HEDGING_ACCOUNT, hedging=True))
@@ -106,8 +112,8 @@ class OandaSimulator:
         self.prices_move = True
         self.commands = Commands(self)
         self.requests: deque[tuple[str, str]] = deque(maxlen=10_000)
-        self.request_rate = Rate(self.limits.requests_per_s)
-        self.connection_rate = Rate(self.limits.connections_per_s)
+        self.request_rate = Rate(self.limits.requests_per_s, monotonic_s)
+        self.connection_rate = Rate(self.limits.connections_per_s, monotonic_s)
         self.rest_url = self.stream_url = ""
         self._ports = (rest_port, stream_port)
         self._streams = StreamServer(self)
