@@ -193,7 +193,9 @@ class Desk:
         return instrument is None or are_precise(instrument, *prices)
 
     def _specifier(self, client_id: str) -> str:
-        return self._ids.broker_id(client_id) or f"@{quote(client_id, safe='')}"
+        # By our id where it is carried: a person may have replaced the order by one with another number.
+        known = self._ids.broker_id(client_id) if self._terms.anonymous else None
+        return known or f"@{quote(client_id, safe='')}"
 
     async def _ask(self, path: str, missing: str, query: Mapping[str, str] | None = None) -> Fields:
         await self._budget.take(Priority.QUERY)

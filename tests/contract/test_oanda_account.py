@@ -15,6 +15,7 @@ from atrader.errors import ConfigError
 from atrader.orders.states import OrderState
 from broker_api.oanda.adapter import OandaAdapter
 from tests.oanda_simulator import Limits
+from tests.oanda_simulator.control import Commands
 from tests.oanda_simulator.instruments import SPECS
 from tests.support.oanda_stage import OandaStage, play
 
@@ -239,3 +240,34 @@ def test_a_gateway_stays_within_the_limits_of_the_venue(tmp_path: Path) -> None:
 
     quick = {"oanda": {"new_connections_per_s": 2, "connect_timeout": "5s", "stream_silence": "30s"}}
     play(OandaStage(tmp_path, limits=Limits(), account={**quick, "order_timeout": "10s"}), story)
+
+
+def test_a_close_that_the_broker_delays_until_the_market_trades_is_told_and_booked_when_it_happens(
+    tmp_path: Path,
+) -> None:
+    async def story(stage: OandaStage) -> None:
+        opened = await stage.opened()
+        stage.sim.halt("EUR_USD")
+        Commands(stage.sim).delay_close(stage.account_id, stage.ticket(opened))
+        alerts = stage.bench.gateway.alerts.counters
+        await stage.bench.until(lambda: alerts["broker-notice"], "the delay to be told")
+        await stage.proven()
+        assert stage.trade(opened).units == 1000
+        stage.sim.halt("EUR_USD", "none")
+        stage.quote("1.10100", "1.10110")
+        await stage.bench.until(lambda: stage.trade(opened) is None, "the close")
+
+    play(OandaStage(tmp_path), story)
+
+
+@pytest.mark.parametrize("positions", ["hedging", "netting"])
+def test_a_dividend_is_booked_on_the_trades_that_it_is_for(tmp_path: Path, positions: str) -> None:
+    async def story(stage: OandaStage) -> None:
+        first, second = await stage.opened(), await stage.opened(units=D(3000))
+        assert Commands(stage.sim).dividend(stage.account_id, "EUR_USD", "0.001") is not None
+        await stage.bench.until(lambda: stage.trade(second).swap, "the dividend")
+        assert (stage.trade(first).swap, stage.trade(second).swap) == (1, 3)
+        await stage.proven()
+        assert stage.bench.gateway.valuation.balance == stage.sim.account(stage.account_id).balance
+
+    play(OandaStage(tmp_path, positions), story)
