@@ -104,9 +104,7 @@ class Intake:
 
     def _is_covered(self, intent: Intent) -> bool:
         """Tell whether a stop at the broker may close what this intent wants to close."""
-        if intent.action != "close" or intent.is_net_stop or not self._capabilities.reduce_only_stops:
-            return False
-        return bool(self._book.net_stops(intent.trade_id))
+        return intent.action == "close" and not intent.is_net_stop and bool(self._book.net_stops(intent.trade_id))
 
     def _decide(self, intent: Intent, counted_ns: int | None = None) -> tuple[Decimal | None, str | None]:
         try:

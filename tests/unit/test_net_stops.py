@@ -373,3 +373,22 @@ def test_a_stop_is_a_reduce_only_order_of_the_gateways_own_name(stage: Stage) ->
         )  # fmt: skip
 
     play(stage, story())
+
+
+def test_stops_of_an_account_that_takes_them_no_more_are_taken_back_and_an_exit_waits_for_that(stage: Stage) -> None:
+    async def story() -> None:
+        trade, other = await stage.open(), await stage.open(8, stop_loss=LOWER)
+        await stage.covered(("1000", "1.095"), ("1000", "1.09"))
+        await stage.bench.crash()
+        stage.venue.stops = False
+        stage.bench.start()
+        gateway = stage.bench.gateway
+        exit_order = asyncio.ensure_future(stage.bench.submit(action="close", trade_id=trade.trade_id))
+        await gateway.connect()
+        order = await exit_order
+        assert order.state in (OrderState.FILLED, OrderState.NEW)
+        await stage.bench.until(lambda: stage.trade(trade) is None, "closed")
+        await stage.bench.until(lambda: not stage.venue.working, "all stops taken back")
+        assert stage.trade(other) is not None
+
+    play(stage, story())
