@@ -232,6 +232,15 @@ def test_one_fill_of_several_tickets_is_told_ticket_by_ticket() -> None:
     assert [bool(item.raw) for item in reports] == [True, False, False, False, False]
 
 
+def test_a_fill_of_less_than_was_asked_for_ends_its_order() -> None:
+    told = {"orderID": "501", "clientOrderID": OURS, "instrument": "EUR_USD", "price": "1.08501"}
+    item = tx(502, "ORDER_FILL", 501, units="-400", requestedUnits="-1000", reason="STOP_ORDER", **told)
+    fill, end = translator(hedging=False).of(item)
+    assert isinstance(fill, FillReport)
+    assert fill.units == 400
+    assert states([end]) == [(OURS, OrderState.CANCELLED, "rest-dropped")]
+
+
 def test_on_a_net_position_a_fill_is_one_whatever_tickets_it_touched() -> None:
     (fill,) = translator(hedging=False).of(several())
     assert isinstance(fill, FillReport)
