@@ -13,14 +13,21 @@ import select
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
+
+from manager.fork_server import begin_early
 
 MAINS = {"atrader": "manager.commands.tools", "atrader-manager": "manager.commands.fleet"}
 """Where the function ``main`` of a program is."""
 
-HEAVY = ("data_layer.offline", "data_layer.files", "data_layer.store", "manager.control", "manager.doctor")
+TOY_MANAGER = "toy-manager"
+"""The program of `toy_manager`, which is no command of ours."""
+
+HEAVY = ("data_layer.offline", "data_layer.files", "data_layer.store", "manager.doctor", "manager.service")
 """Beside the modules of the commands, which import these when they run. None starts a thread."""
 
 _LARGEST = 1 << 20
@@ -84,20 +91,32 @@ def _become(request: dict[str, Any]) -> NoReturn:
     os.environ.update(request["environment"])
     time.tzset()
     sys.argv = request["argv"]
-    main: Callable[[], None] = importlib.import_module(MAINS[os.path.basename(sys.argv[0])]).main
+    if sys.argv[-1] == "start":
+        begin_early(sys.argv[1:], os.environ)  # the program does it while it imports
     code: int | str | None = None
     try:
-        main()
+        _main_of(os.path.basename(sys.argv[0]))()
     except SystemExit as end:
         code = end.code
     if isinstance(code, str):
         print(code, file=sys.stderr)
         code = 1
+    threading._shutdown()  # type: ignore[attr-defined]
     # Not the interpreter's own end: it visits, and so copies, all that was imported.
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code or 0)
+
+
+def _main_of(program: str) -> Callable[[], None]:
+    if program == TOY_MANAGER:
+        sys.path.append(str(Path(__file__).resolve().parents[2]))  # its children inherit it
+        name = "tests.support.toy_manager"
+    else:
+        name = MAINS[program]
+    main: Callable[[], None] = importlib.import_module(name).main
+    return main
 
 
 def _import_all() -> None:

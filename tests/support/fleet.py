@@ -20,8 +20,9 @@ from atrader.configuration.home import Home
 from atrader.errors import AtraderError
 from atrader.messages.manager import GetStatus
 from tests.support.command_server import MAINS
-from tests.support.warm_commands import can_run, run_warm
+from tests.support.warm_commands import WarmProcess, can_run, run_warm, suits
 
+_FLEET = "manager.commands.fleet"
 _SCRIPT_OF = {module: script for script, module in MAINS.items()}
 
 START_S = 30.0
@@ -80,7 +81,7 @@ class Fleet:
         self.home = Home(root)
         self.environment = dict(environment or {})
         self.store_url: str | None = None  # a database server instead of files
-        self._manager: subprocess.Popen[bytes] | None = None
+        self._manager: subprocess.Popen[bytes] | WarmProcess | None = None
 
     # -- writing the configuration ------------------------------------------------------------------------------
 
@@ -140,12 +141,18 @@ class Fleet:
 
     def launch(self) -> None:
         """Start the manager in the foreground of its own process, and return at once."""
-        command = [sys.executable, "-P", "-m", "manager.commands.fleet", "-C", str(self.home.root), "start"]
+        words = ["-C", str(self.home.root), "start"]
+        environment = {**os.environ, **self.environment}
         self.home.root.mkdir(parents=True, exist_ok=True)
         with open(self.home.root / "manager.out", "ab") as out:
-            self._manager = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env={**os.environ, **self.environment}
-            )
+            if suits(environment):
+                argv = [_SCRIPT_OF[_FLEET], *words]
+                self._manager = WarmProcess(argv, environment=environment, out=out.fileno(), err=out.fileno())
+            else:
+                command = [sys.executable, "-P", "-m", _FLEET, *words]
+                self._manager = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment
+                )
 
     def start(self) -> None:
         """Start the manager and wait until every process is RUNNING."""

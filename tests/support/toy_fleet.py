@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from atrader.bus import SyncCallClient
 from atrader.wire import Request
+from tests.support.command_server import TOY_MANAGER
 from tests.support.fleet import Fleet, wait_for
-
-SCRIPT = Path(__file__).with_name("toy_manager.py")
+from tests.support.warm_commands import WarmProcess
 
 QUICK = """
 beat_timeout = '1s'
@@ -68,12 +66,8 @@ class ToyFleet(Fleet):
 
     def launch(self, preload: str = "manager.preload.libraries") -> None:
         with open(self.home.root / "manager.out", "ab") as out:
-            self._manager = subprocess.Popen(
-                [sys.executable, "-P", str(SCRIPT), str(self.home.root), preload],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                env=dict(os.environ),
+            self._manager = WarmProcess(
+                [TOY_MANAGER, str(self.home.root), preload], environment=os.environ, out=out.fileno(), err=out.fileno()
             )
 
     def ask(self, request: Request, timeout_s: float = 20.0) -> Any:

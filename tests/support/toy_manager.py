@@ -20,7 +20,7 @@ def detached() -> None:
     sys.exit(start_daemon(Path(sys.argv[2]), preload=LIBRARIES, entries=ENTRIES))
 
 
-def foreground() -> None:
+def main() -> None:
     """Do what ``start`` does, over toy processes."""
     home = Path(sys.argv[1])
     preload = sys.argv[2] if len(sys.argv) > 2 else LIBRARIES
@@ -32,4 +32,4 @@ def foreground() -> None:
 
 
 if __name__ == "__main__":
-    foreground()
+    main()
