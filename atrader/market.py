@@ -52,6 +52,11 @@ class Quotes(NamedTuple):
             np.array(times, np.int64), np.array(received, np.int64), np.array(bids, float), np.array(asks, float)
         )
 
+    def part(self, first: int, last: int) -> Quotes:
+        """Return those of a slice."""
+        where = slice(first, last)
+        return Quotes(self.time_ns[where], self.received_ns[where], self.bid[where], self.ask[where])
+
     def ticks(self, instrument: str, first: int | None = None, last: int | None = None) -> list[Tick]:
         """Return them (or those of a slice) as ticks."""
         columns = (column[first:last].tolist() for column in self)

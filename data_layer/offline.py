@@ -14,7 +14,7 @@ from atrader.configuration.fleet import FleetConfig
 from atrader.configuration.home import Home
 from atrader.configuration.loader import load_fleet
 from atrader.errors import StoreError, StoreUnavailable
-from atrader.market import Bars, Quotes, Tick
+from atrader.market import Bars, Quotes
 from atrader.messages.data import BackfillJob, CoverageAnswer, GetCoverage, RequestBars, SeriesInfo, Stored, Watched
 from atrader.messages.history import GetStatistics, QueryHistory
 from atrader.timeframes import Timeframe
@@ -84,7 +84,7 @@ class Market(ABC):
         """Store bars; those with the same open time are replaced. In the store when this returns; may be repeated."""
 
     @abstractmethod
-    def import_ticks(self, instrument: str, source: str, ticks: Sequence[Tick]) -> Stored:
+    def import_quotes(self, instrument: str, source: str, quotes: Quotes) -> Stored:
         """Store quotes in place of those of their period. In the store when this returns; may be repeated."""
 
     @abstractmethod
@@ -158,8 +158,8 @@ class _RunningMarket(Market):
     def import_bars(self, instrument: str, timeframe: str, source: str, bars: Bars) -> Stored:
         return _patiently(lambda: self._client.import_bars(instrument, timeframe, source, bars))
 
-    def import_ticks(self, instrument: str, source: str, ticks: Sequence[Tick]) -> Stored:
-        return _patiently(lambda: self._client.import_ticks(instrument, source, ticks))
+    def import_quotes(self, instrument: str, source: str, quotes: Quotes) -> Stored:
+        return _patiently(lambda: self._client.import_quotes(instrument, source, quotes))
 
 
 def _patiently(work: Callable[[], T]) -> T:
@@ -207,8 +207,8 @@ class _StoredMarket(Market):
     def import_bars(self, instrument: str, timeframe: str, source: str, bars: Bars) -> Stored:
         return self._write(lambda store: store.put_bars(instrument, timeframe, source, bars))
 
-    def import_ticks(self, instrument: str, source: str, ticks: Sequence[Tick]) -> Stored:
-        return self._write(lambda store: store.put_ticks(instrument, source, ticks))
+    def import_quotes(self, instrument: str, source: str, quotes: Quotes) -> Stored:
+        return self._write(lambda store: store.put_quotes(instrument, source, quotes))
 
     def coverage(self, request: GetCoverage) -> CoverageAnswer:
         def look(reader: MarketReader) -> CoverageAnswer:

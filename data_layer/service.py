@@ -168,8 +168,8 @@ class Service:
         return stored
 
     async def _import_ticks(self, request: ImportTicks, caller: Caller) -> Stored:
-        ticks = quotes_of_frames(caller.frames).ticks(request.instrument)
-        return await self._import(lambda store: store.put_ticks(request.instrument, request.source, ticks))
+        quotes = quotes_of_frames(caller.frames)
+        return await self._import(lambda store: store.put_quotes(request.instrument, request.source, quotes))
 
     async def _import(self, work: Callable[[Any], Stored]) -> Stored:
         if self._is_replay:

@@ -12,7 +12,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
+from weakref import WeakSet
 
 import zmq
 from zmq.utils import garbage
@@ -30,8 +31,17 @@ _UNBIND_LIMIT_S: Final = 1.0  # libzmq closes a listener in its own thread, norm
 _READABLE: Final = int(zmq.POLLIN)  # plain: the operators of an enum are Python code
 
 _domains = itertools.count(1)
+_others: WeakSet[Closing] = WeakSet()
 _context: Context | None = None
 _context_pid = 0
+
+
+class Closing(Protocol):
+    """What ends with the context although libzmq does not know it."""
+
+    def close(self) -> None:
+        """Close; may be called twice."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,11 +88,18 @@ def close_context() -> None:
     be made again afterwards.
     """
     global _context
+    for other in list(_others):
+        other.close()
     if _context is not None and _context_pid == os.getpid():
         admission.close_all_doors()
         _context.destroy()
         garbage.gc.stop()  # the thread that frees buffers sent without copying
     _context = None
+
+
+def closed_with_context(other: Closing) -> None:
+    """Close this too when the context is closed."""
+    _others.add(other)
 
 
 def server_socket(

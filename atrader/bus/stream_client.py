@@ -7,12 +7,10 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from typing import TypeAlias
 
-import zmq
-
 from atrader.bus.curve import CurveKeys
 from atrader.bus.endpoints import Endpoint
 from atrader.bus.notices import Notices, OnError
-from atrader.bus.sockets import Socket, SocketOptions, client_socket, is_readable
+from atrader.bus.sockets import Socket, SocketOptions
 from atrader.bus.stream_messages import (
     END,
     HEARTBEAT_TOPIC,
@@ -25,6 +23,8 @@ from atrader.bus.stream_messages import (
 )
 from atrader.bus.stream_server import STREAM_OPTIONS
 from atrader.bus.stream_tracker import StreamTracker
+from atrader.bus.subscriber_ipc import IpcSubscriber
+from atrader.bus.subscriber_zmq import ZmqSubscriber
 from atrader.clock import SystemClock
 from atrader.errors import WireError
 
@@ -67,27 +67,37 @@ class StreamClient:
         self._clock = SystemClock()
         self._heard_s = self._clock.monotonic_s()
         self._tracker = StreamTracker(self.counters)
-        self._socket: Socket = client_socket(zmq.SUB, self.endpoint, curve, options)
-        self._socket.setsockopt(zmq.SUBSCRIBE, HEARTBEAT_TOPIC)
-        self._poller = zmq.Poller()  # kept: the poll of a socket makes one each time, and a worker polls at each tick
-        self._poller.register(self._socket, zmq.POLLIN)
+        path = self.endpoint.path
+        self._link: IpcSubscriber | ZmqSubscriber = (
+            ZmqSubscriber(self.endpoint, curve, options) if path is None else IpcSubscriber(path, options)
+        )
+        self._link.subscribe(HEARTBEAT_TOPIC)
 
     @property
-    def socket(self) -> Socket:
-        """The socket, for the `Poller` of this package only."""
-        return self._socket
+    def pollable(self) -> Socket | int:
+        """What the `Poller` of this package waits for; see `has_waiting`."""
+        return self._link.socket if isinstance(self._link, ZmqSubscriber) else self._link.descriptor
+
+    def look(self) -> bool:
+        """Tell whether something can be read, without waiting."""
+        return self._link.look()
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether messages wait of which `pollable` says nothing."""
+        return self._link.has_waiting
 
     def subscribe(self, topic: str) -> None:
         """Listen to a topic, or to all topics that begin with these words; survives restarts of the publisher."""
         prefix = topic_bytes(topic)
         if self._tracker.add(prefix):
-            self._socket.setsockopt(zmq.SUBSCRIBE, prefix)
+            self._link.subscribe(prefix)
 
     def unsubscribe(self, topic: str) -> None:
         """Listen to a topic no more."""
         prefix = topic_bytes(topic)
         if self._tracker.remove(prefix):
-            self._socket.setsockopt(zmq.UNSUBSCRIBE, prefix)
+            self._link.unsubscribe(prefix)
 
     def resume(self, topic: str, epoch: int, seq: int) -> None:
         """Declare everything up to this number of this epoch known: older messages are dropped, later gaps reported."""
@@ -103,23 +113,16 @@ class StreamClient:
             were read; gaps come on top.
         """
         items: list[Item] = []
-        taken = False
-        for _ in range(max_messages):
-            if not is_readable(self._socket):
-                break
-            try:
-                frames = self._socket.recv_multipart(zmq.DONTWAIT)
-            except zmq.Again:
-                break
+        taken = self._link.take(max_messages)
+        for frames in taken:
             self._take(frames, items)
-            taken = True
         if taken:
             self._heard_s = self._clock.monotonic_s()
         return items
 
     def poll(self, timeout_ms: int) -> bool:
         """Wait until something can be read, for this long at most."""
-        return bool(self._poller.poll(timeout_ms))
+        return self._link.wait(timeout_ms)
 
     def is_alive(self, max_silence_s: float) -> bool:
         """Tell whether the publisher was heard (message or heartbeat) in this time, or is waiting to be read.
@@ -130,17 +133,18 @@ class StreamClient:
 
     def close(self) -> None:
         """Close the socket. May be called twice."""
-        self._socket.close(linger=0)
+        self._link.close()
 
     def _take(self, frames: list[bytes], items: list[Item]) -> None:
         try:
             if len(frames) != 2:
                 raise WireError(f"expected a topic and a body, were {len(frames)} frames")
-            if frames[0] == HEARTBEAT_TOPIC:
+            topic, body = frames
+            if topic == HEARTBEAT_TOPIC:
                 self.counters["heartbeats"] += 1
-                self._tracker.on_heartbeat(*read_heartbeat(frames[1]), items)
+                self._tracker.on_heartbeat(*read_heartbeat(body), items)
                 return
-            message = read_body(read_topic(frames[0]), frames[1])
+            message = read_body(read_topic(topic), body)
         except WireError as error:
             self.counters["malformed"] += 1
             self._notices.tell_seldom(error, f"{self.endpoint}: unreadable stream message")
@@ -169,7 +173,7 @@ class AsyncStreamClient(StreamClient):
         return self.drain()
 
     async def __aiter__(self) -> AsyncIterator[list[Item]]:
-        while not self._socket.closed:
+        while not self._link.closed:
             items = self.drain()
             if items:
                 yield items
@@ -180,7 +184,7 @@ class AsyncStreamClient(StreamClient):
         """Wait for one signal of the socket. The watch is removed after it: it stays set until somebody reads."""
         loop = asyncio.get_running_loop()
         signal: asyncio.Future[None] = loop.create_future()
-        descriptor = self._socket.fileno()
+        descriptor = self._link.descriptor
         loop.add_reader(descriptor, _set, signal)
         try:
             await signal

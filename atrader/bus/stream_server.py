@@ -25,7 +25,7 @@ SILENT_TURNS: Final = 5
 
 _MORE: Final = int(zmq.SNDMORE | zmq.DONTWAIT)
 _LAST: Final = int(zmq.DONTWAIT)
-STREAM_OPTIONS: Final = SocketOptions(hwm=10_000, linger_ms=200)
+STREAM_OPTIONS: Final = SocketOptions(hwm=20_000, linger_ms=200)  # all the queue that a subscriber on this host has
 
 
 class _Topic:

@@ -51,7 +51,7 @@ class AsyncDataClient:
     subscribe_bars = awaited(questions.subscribe_bars)
     series = awaited(questions.series)
     import_bars = awaited(questions.import_bars)
-    import_ticks = awaited(questions.import_ticks)
+    import_quotes = awaited(questions.import_quotes)
     append_history = awaited(questions.append_history)
     history = awaited(questions.history)
     statistics = awaited(questions.statistics)

@@ -7,7 +7,7 @@ from typing import Any
 
 from atrader.bus.questions import Question
 from atrader.frames import frames_of_bars, frames_of_quotes, quotes_of_frames
-from atrader.market import Bars, Quotes, Tick
+from atrader.market import Bars, Quotes
 from atrader.messages.data import (
     BackfillJob,
     BarsAnswer,
@@ -116,10 +116,10 @@ def import_bars(instrument: str, timeframe: str, source: str, bars: Bars) -> Que
     return Question(request, _whole_answer, frames_of_bars(bars), is_slow=True)
 
 
-def import_ticks(instrument: str, source: str, ticks: Sequence[Tick]) -> Question[Stored]:
+def import_quotes(instrument: str, source: str, quotes: Quotes) -> Question[Stored]:
     """Store quotes of one instrument, in place of those of their period. In the store when this returns."""
     request = ImportTicks(instrument=instrument, source=source)
-    return Question(request, _whole_answer, frames_of_quotes(Quotes.of(ticks)), is_slow=True)
+    return Question(request, _whole_answer, frames_of_quotes(quotes), is_slow=True)
 
 
 def append_history(source: str, rows: Sequence[OutboxRow]) -> Question[int]:

@@ -51,7 +51,7 @@ class DataClient:
     subscribe_bars = blocking(questions.subscribe_bars)
     series = blocking(questions.series)
     import_bars = blocking(questions.import_bars)
-    import_ticks = blocking(questions.import_ticks)
+    import_quotes = blocking(questions.import_quotes)
     append_history = blocking(questions.append_history)
     history = blocking(questions.history)
     statistics = blocking(questions.statistics)

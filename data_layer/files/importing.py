@@ -171,8 +171,8 @@ class Importer:
                 bars = series.rows.bars[first:last]
                 stored = self._market.import_bars(series.instrument, series.timeframe, source, bars)
             else:
-                ticks = series.rows.quotes.ticks(series.instrument, first, last)
-                stored = self._market.import_ticks(series.instrument, source, ticks)
+                quotes = series.rows.quotes.part(first, last)
+                stored = self._market.import_quotes(series.instrument, source, quotes)
             new, revised, done = new + stored.new, revised + stored.revised, last
             if progress is not None:
                 progress(done)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
 from atrader.errors import StoreError, StoreUnavailable
-from atrader.market import Bar, Bars, Tick
+from atrader.market import Bar, Bars, Quotes, Tick
 from atrader.messages.data import SeriesInfo, Stored
 from atrader.messages.gateway import OutboxRow
 from atrader.messages.history import QueryHistory
@@ -245,7 +245,7 @@ class MarketStore(MarketReader, Protocol):
         """Forget the damaged parts of a series in one transaction, and that their time was answered: they are gaps."""
         ...
 
-    def put_ticks(self, instrument: str, source: str, ticks: Sequence[Tick]) -> Stored:
+    def put_quotes(self, instrument: str, source: str, quotes: Quotes) -> Stored:
         """Store quotes (oldest first) in one transaction, in place of all that are stored between first and last.
 
         May be repeated. Raises ValueError when times go backwards.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import numpy as np
 
 from atrader.clock import Clock, SystemClock
-from atrader.market import BAR_COLUMNS, Bar, Bars, Tick
+from atrader.market import BAR_COLUMNS, Bar, Bars, Quotes, Tick
 from atrader.messages.data import Stored
 from data_layer.store.bar_merge import merged
 from data_layer.store.database import Database
@@ -124,23 +124,18 @@ class SqlMarketStore(SqlMarketReader):
         return self._damages(chunks)
 
     @_writing
-    def put_ticks(self, instrument: str, source: str, ticks: Sequence[Tick]) -> Stored:
+    def put_quotes(self, instrument: str, source: str, quotes: Quotes) -> Stored:
         """Store quotes in one transaction, in place of all that are stored between the first and the last."""
-        if not ticks:
+        times = quotes.time_ns
+        if not len(times):
             return Stored(rows=0, new=0)
-        columns = (
-            np.array([tick.time_ns for tick in ticks], np.int64),
-            np.array([tick.received_ns for tick in ticks], np.int64),
-            np.array([tick.bid for tick in ticks], np.float64),
-            np.array([tick.ask for tick in ticks], np.float64),
-        )
-        if not np.all(columns[0][1:] >= columns[0][:-1]):
+        if not np.all(times[1:] >= times[:-1]):
             raise ValueError("times of quotes must not go backwards")
-        first_ns, end_ns = int(columns[0][0]), int(columns[0][-1]) + 1
+        first_ns, end_ns = int(times[0]), int(times[-1]) + 1
         number = self._series(instrument, TICKS, source)
         old = len(self._ticks.read(self._db, number, first_ns, end_ns)[0])
-        self._ticks.replace(self._db, number, first_ns, end_ns, columns)
-        return Stored(rows=len(ticks), new=max(0, len(ticks) - old))
+        self._ticks.replace(self._db, number, first_ns, end_ns, tuple(quotes))
+        return Stored(rows=len(times), new=max(0, len(times) - old))
 
     def tidy(self) -> None:
         """Do the housekeeping that is due."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import zmq
 
-from atrader.bus import Gap, Message, SocketOptions, StreamClient, SyncCallClient, close_context
+from atrader.bus import Gap, Message, SocketOptions, StreamClient, StreamServer, SyncCallClient, close_context
 from atrader.errors import DeadlineExceeded, UnknownOutcome
 from tests.support.bus import Act, Echo, child, line_of, raw_socket, until
 
@@ -218,9 +218,11 @@ print("good")
 
 def test_closing_the_context_ends_every_thread_and_descriptor_even_of_sockets_left_open(tmp_path: Path):
     before = set(os.listdir("/proc/self/fd")), set(os.listdir("/proc/self/task"))
-    stream = StreamClient(f"ipc://{tmp_path}/stream", options=SocketOptions(hwm=5))
+    server = StreamServer(f"ipc://{tmp_path}/stream", options=SocketOptions(hwm=5))
+    stream = StreamClient(f"ipc://{tmp_path}/stream")
     assert set(os.listdir("/proc/self/task")) != before[1]
     close_context()
     until(lambda: len(os.listdir("/proc/self/task")) == len(before[1]), "the threads to end")
     assert len(os.listdir("/proc/self/fd")) == len(before[0])
     stream.close()
+    server.close()

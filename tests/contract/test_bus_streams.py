@@ -152,7 +152,7 @@ def read_up_to(client: StreamClient, seen: list[Message | Gap], count: int) -> N
 
 def cut_off(client: StreamClient, server: StreamServer) -> None:
     """Take the connection away, as a broken network does."""
-    client._socket.disconnect(str(server.endpoint))
+    client._link.disconnect()
     until(lambda: (client.poll(1), not server.has_subscriber(TOPIC))[1], "the disconnection")
 
 
@@ -163,7 +163,7 @@ def test_a_lost_tail_is_learned_from_the_heartbeat_and_can_be_fetched(local: str
     assert len(read(client, 1)) == 1
     cut_off(client, server)
     send(server, 2, 3)
-    client._socket.connect(str(server.endpoint))
+    client._link.connect()
 
     def gap_seen() -> list[Message | Gap]:
         server.heartbeat()

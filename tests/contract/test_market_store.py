@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from atrader.errors import StoreError
-from atrader.market import BAR_COLUMNS, Bar, Bars, Tick
+from atrader.market import BAR_COLUMNS, Bar, Bars, Quotes, Tick
 from data_layer.store import BackfillRequest, MarketBatch, MarketReader, MarketStore, TimeRange
 from data_layer.store.market_sqlite import SqliteMarketReader, SqliteMarketStore
 from data_layer.store.places import StorePlace
@@ -265,8 +265,8 @@ def test_quotes_of_a_batch_that_is_written_again_are_stored_once(store: MarketSt
 
 def test_imported_quotes_replace_those_of_their_period(store: MarketStore, reader: MarketReader) -> None:
     ticks = [Tick("EUR/USD", START + index, START, 1.0, 2.0) for index in range(6000)]
-    assert store.put_ticks("EUR/USD", "t.csv", ticks).new == 6000
-    assert store.put_ticks("EUR/USD", "t.csv", ticks).new == 0
+    assert store.put_quotes("EUR/USD", "t.csv", Quotes.of(ticks)).new == 6000
+    assert store.put_quotes("EUR/USD", "t.csv", Quotes.of(ticks)).new == 0
     assert len(ticks_of(reader, "EUR/USD")) == 6000
 
 
@@ -274,7 +274,7 @@ def test_quotes_come_in_pages_that_never_divide_those_of_one_time(store: MarketS
     times = [START + index // 3 for index in range(40_000)]
     times[8_000:8_600] = [times[8_000]] * 600  # across the end of a chunk of 4096
     ticks = [Tick("EUR/USD", time, START, 1.0 + index, 2.0 + index) for index, time in enumerate(times)]
-    store.put_ticks("EUR/USD", "t.csv", ticks)
+    store.put_quotes("EUR/USD", "t.csv", Quotes.of(ticks))
     store.write(live(ticks=[Tick("EUR/USD", START + 50_000, START, 1.0, 2.0)]))  # a row of the tail
     sizes, found, at_ns = [], [], None
     while True:

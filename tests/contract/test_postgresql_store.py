@@ -15,7 +15,7 @@ import pytest
 
 from atrader.configuration.home import Home
 from atrader.errors import ConfigError, StoreError, StoreUnavailable
-from atrader.market import Tick
+from atrader.market import Quotes, Tick
 from atrader.messages.history import QueryHistory
 from data_layer.store import MarketBatch
 from data_layer.store.history_schema import HISTORY
@@ -245,6 +245,6 @@ def test_chunks_are_stored_as_they_are_and_not_packed_again(postgresql_url: str)
 def test_ticks_of_equal_times_keep_their_order(postgresql_url: str) -> None:
     store = PostgresMarketStore(Address(postgresql_url), "test")
     ticks = [Tick("EUR/USD", made.START + index // 3, made.START, 1.0 + index, 2.0) for index in range(10_000)]
-    store.put_ticks("EUR/USD", "t.csv", ticks)
+    store.put_quotes("EUR/USD", "t.csv", Quotes.of(ticks))
     assert ticks_of(store, "EUR/USD") == ticks
     store.close()

@@ -10,7 +10,7 @@ import pytest
 
 from atrader.configuration.home import Home
 from atrader.errors import ConfigError, StoreError
-from atrader.market import Bars
+from atrader.market import Bars, Quotes
 from atrader.messages.history import QueryHistory
 from data_layer.store import MarketBatch
 from data_layer.store.places import EmbeddedPlace, StorePlace, place_at
@@ -32,7 +32,7 @@ def fill(place: StorePlace) -> None:
     for close in (1.0, float(other.close[0])):  # another value, and the first one again
         revised = Bars.from_rows([other.row(0)._replace(close=close)])
         store.put_bars("EUR/USD", "1m", "revision.csv", revised)
-    store.put_ticks("GBP/USD", "t.csv", made.ticks())
+    store.put_quotes("GBP/USD", "t.csv", Quotes.of(made.ticks()))
     tail = made.bars(made.TAIL, made.CHUNKED)
     bars = [("EUR/USD", tail.row(index)) for index in range(made.TAIL)]
     store.write(MarketBatch("1m", "feed", bars, made.ticks(), {"EUR/USD": NEW.row(0)}, "run/1"))

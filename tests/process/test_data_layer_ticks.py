@@ -47,7 +47,7 @@ def test_one_call_brings_a_bounded_page_of_quotes_and_says_where_the_next_begins
     times = START_NS + np.arange(count, dtype=np.int64) // 2 * NS_PER_S
     quotes = Columns(times, times, np.arange(1.0, count + 1), np.arange(2.0, count + 2))
     with DataLayerProcess(tmp_path, {}) as layer, DataClient(layer.home) as client:
-        client.import_ticks(PAIR, "made.csv", quotes.ticks(PAIR))
+        client.import_quotes(PAIR, "made.csv", quotes)
         first = client.ticks(PAIR)
         assert first.next_ns == int(first.quotes.time_ns[-1]) + 1
         pages = list(tick_pages(client.ticks, PAIR))

@@ -41,7 +41,7 @@ def test_a_replay_of_quotes_that_is_killed_goes_on_with_every_bar_and_stores_non
     bids = 1.1 + np.sin(np.arange(len(times)) / 700.0) / 100
     layer = DataLayerProcess(tmp_path, FLEET)
     with open_market(layer.home, FleetConfig()) as market:
-        market.import_ticks(PAIR, "made.csv", Quotes(times, times, bids, bids + 1e-4).ticks(PAIR))
+        market.import_quotes(PAIR, "made.csv", Quotes(times, times, bids, bids + 1e-4))
     with layer, DataClient(layer.home) as client:
         wait_until(lambda: client.replay().done >= STEPS // 4, "the middle of the replay")
         layer.kill()
