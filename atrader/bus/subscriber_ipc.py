@@ -22,7 +22,7 @@ from atrader.bus.zmtp import GREETING, GREETING_BYTES, Decoder, answer_to, check
 from atrader.errors import WireError
 
 _READ_BYTES: Final = 256 * 1024
-_GREETING_S: Final = 0.02
+_GREETING_S: Final = 1.0  # a publisher that is stopped
 _TFD_FLAGS: Final = os.O_NONBLOCK | os.O_CLOEXEC
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 
@@ -82,6 +82,7 @@ class IpcSubscriber:
         self.closed = False
         closed_with_context(self)
         self.connect()
+        self._await_greeting()
 
     @property
     def has_waiting(self) -> bool:
@@ -158,12 +159,6 @@ class IpcSubscriber:
         self._greeting = b""
         self._decoder = Decoder(self._options.max_message_bytes)
         self._send(GREETING)
-        # libzmq takes nothing else together with a greeting. It answers at once: what is subscribed to has then been
-        # told before this returns, and not only when somebody waits for messages.
-        end_s = time.monotonic() + _GREETING_S
-        while not self._is_greeted and self._epoll.poll(max(0.0, end_s - time.monotonic())):
-            if not self.look() and self._retry_s:  # it is gone again
-                break
 
     def disconnect(self) -> None:
         """Give the connection up until `connect`; messages that were read already can still be taken."""
@@ -180,6 +175,18 @@ class IpcSubscriber:
             self.disconnect()
             self._epoll.close()
             self._timer.close()
+
+    def _await_greeting(self) -> None:
+        """Wait for the first answer, unless nobody is there.
+
+        libzmq takes nothing else together with our greeting. It answers at once, so what is subscribed to next is told
+        at once too, and not only when somebody waits for messages.
+        """
+        end_s = time.monotonic() + _GREETING_S
+        while self._socket is not None and not self._is_greeted:
+            if not self._epoll.poll(max(0.0, end_s - time.monotonic())):
+                return
+            self.look()
 
     @property
     def _is_greeted(self) -> bool:
