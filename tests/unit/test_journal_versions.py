@@ -11,7 +11,7 @@ def test_a_journal_of_version_1_keeps_its_financing_and_gets_room_for_the_broker
     Journal(path).close()
     connection = sqlite3.connect(path)
     connection.executescript(
-        "DROP TABLE swaps; DROP TABLE broker_answers;"
+        "DROP TABLE swaps; DROP TABLE broker_answers; DELETE FROM meta WHERE key = 'identity';"
         " CREATE TABLE swaps (transaction_id INTEGER PRIMARY KEY, body TEXT NOT NULL);"
         " INSERT INTO swaps VALUES (9, '{}'); PRAGMA user_version = 1;"
     )
