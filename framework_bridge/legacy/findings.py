@@ -1,0 +1,51 @@
+"""What a reader of old files has to say about a line that it did not simply take over."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Kind(StrEnum):
+    """What became of a line or key of an old file."""
+
+    CONVERTED = "converted"
+    CHANGED = "changed"  # taken over, and something is different now
+    NO_COUNTERPART = "no-counterpart"
+    UNKNOWN = "unknown"
+    OLD_DEFECT = "old-defect"  # the old program did something else with it than its user believed
+    PROBLEM = "problem"  # could not be taken over; the value is in the message or still in the old file
+    TO_DO = "to-do"  # something only the user can do
+
+
+class Finding(NamedTuple):
+    """One remark about an old file.
+
+    Attributes
+    ----------
+    kind : Kind
+        What became of it.
+    file : str
+        The old file.
+    line : int
+        Counted from 1; 0 when it is about the file as a whole.
+    key : str
+        Name of the key, where there is one.
+    text : str
+        What happened and why, for the user.
+    remedy : str
+        What the user can do about it; empty when nothing has to be done.
+    """
+
+    kind: Kind
+    file: str
+    line: int
+    key: str
+    text: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        """Return ``file:line: key: text; remedy``."""
+        where = f"{self.file}:{self.line}" if self.line else self.file
+        key = f"{self.key}: " if self.key else ""
+        return f"{where}: {key}{self.text}" + (f"; {self.remedy}" if self.remedy else "")
