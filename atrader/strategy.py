@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from atrader.calendars import Calendar
 from atrader.instruments import Instrument
 from atrader.market import Bar, Bars, Tick
 from atrader.orders.model import Order, OrderType, Side, Trade
@@ -76,6 +77,43 @@ class WarmUp(NamedTuple):
         return not self.missing and self.bars >= self.wanted
 
 
+class Series(NamedTuple):
+    """Bars that a strategy looks at besides those of its own instrument and timeframe.
+
+    Attributes
+    ----------
+    instrument, timeframe : str
+        Of the bars; no timeframe where only prices are asked for.
+    bars : int
+        How many complete ones it looks back on.
+    """
+
+    instrument: str
+    timeframe: str = ""
+    bars: int = 0
+
+
+class AccountState(NamedTuple):
+    """The account at one moment; money in its currency.
+
+    Attributes
+    ----------
+    name, currency : str
+        Of the account.
+    balance, equity, margin_used : Decimal
+        Without open trades, with them, and what they bind.
+    leverage : Decimal
+        Value that may be held per margin in the strategy's instrument; 50 is 50:1.
+    """
+
+    name: str
+    currency: str
+    balance: Decimal
+    equity: Decimal
+    margin_used: Decimal
+    leverage: Decimal
+
+
 class Context(Protocol):
     """What an event strategy sees of the world; the worker and the backtest engine both provide it.
 
@@ -85,6 +123,7 @@ class Context(Protocol):
 
     instrument: Instrument
     timeframe: str
+    calendar: Calendar  # when the instrument is traded, and where its bars begin
     state: dict[str, object]  # JSON values only; checkpointed with the bar that produced it
     warm_up: WarmUp  # changes when missing bars come
 
@@ -97,14 +136,49 @@ class Context(Protocol):
     def price(self) -> Tick | None:
         """Return the latest quote, if any."""
 
+    def bars_of(self, instrument: str, timeframe: str, count: int, *, forming: bool = False) -> Bars:
+        """Return the last complete bars of any instrument and timeframe, oldest first.
+
+        Fewer than asked when there are fewer. What a strategy looks at this way belongs into `Strategy.other_series`:
+        else nobody may fetch, build or load it.
+
+        Parameters
+        ----------
+        forming : bool
+            Whether the bar that forms now is the last row, if one does. What belongs to it changes with each quote.
+
+        Raises
+        ------
+        Retryable
+            When the data layer does not answer: ask again at the next bar.
+        """
+
+    def price_of(self, instrument: str) -> Tick | None:
+        """Return the latest quote of any instrument, None when nobody quotes it; raises as `bars_of`."""
+
+    def instrument_of(self, symbol: str) -> Instrument:
+        """Return what any instrument is; raises `ConfigError` when nobody defines it."""
+
     def trades(self) -> tuple[Trade, ...]:
         """Open trades of this instance, oldest first."""
 
     def orders(self) -> tuple[Order, ...]:
         """Orders of this instance that have no outcome yet or still work."""
 
+    def closed_trades(self, count: int) -> tuple[Trade, ...]:
+        """Return the last closed trades of this instance, newest first; at most 1000 are known.
+
+        Raises
+        ------
+        Retryable
+            When the account's gateway does not answer.
+        """
+
     def equity(self) -> Decimal:
         """Equity of the account, in its currency."""
+
+    def account(self) -> AccountState:
+        """Return the account as its gateway sees it now; raises as `closed_trades`."""
 
     def order(
         self,
@@ -136,11 +210,25 @@ class Context(Protocol):
     ) -> str:
         """Want a trade's protection changed; None keeps a value, 0 removes it."""
 
+    def modify_order(
+        self,
+        order_id: str,
+        *,
+        price: Decimal | None = None,
+        stop_loss: Decimal | None = None,
+        take_profit: Decimal | None = None,
+        reason: str = "",
+    ) -> str:
+        """Want a working order moved, or what its trade will be protected by; None keeps a value, 0 removes it."""
+
     def cancel(self, order_id: str, *, reason: str = "") -> str:
         """Want a working order cancelled."""
 
     def signal(self, name: str, value: float, **indicators: float) -> None:
         """Record a signal in the history; it trades nothing."""
+
+    def alert(self, kind: str, text: str) -> None:
+        """Tell people of something: an alert in log and history."""
 
 
 class Strategy:
@@ -155,6 +243,14 @@ class Strategy:
     def warmup_bars(self) -> int:
         """How many complete bars it needs before its first decision."""
         return 0
+
+    @property
+    def other_series(self) -> tuple[Series, ...]:
+        """What it looks at besides its own bars, through `Context.bars_of` and `Context.price_of`.
+
+        The worker has such bars built and missing ones fetched; a backtest loads them.
+        """
+        return ()
 
 
 class SignalStrategy(Strategy):
@@ -172,6 +268,11 @@ class EventStrategy(Strategy):
     """A strategy as reactions; override what is needed."""
 
     context: Context
+
+    @property
+    def wants_quotes(self) -> bool:
+        """Whether `on_tick` is called; by default when it is overridden."""
+        return type(self).on_tick is not EventStrategy.on_tick
 
     def on_start(self) -> None:
         """React to the start, with bars, trades and ``context.state`` in place."""

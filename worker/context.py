@@ -12,19 +12,22 @@ from atrader.configuration.instance import InstanceConfig
 from atrader.instruments import Instrument
 from atrader.market import Bars, Tick
 from atrader.orders.model import Order, OrderType, Side, Trade
-from atrader.strategy import WarmUp
+from atrader.strategy import AccountState, WarmUp
 from worker.desk import Desk
+from worker.outside import Outside
 from worker.view import View
 
 
-class RecordSignal(Protocol):
-    """Takes name, value, indicator values, bar of the decision (None: made on no bar) and number of a signal."""
+class Records(Protocol):
+    """Takes down what a strategy tells."""
 
-    def __call__(
+    def signal(
         self, name: str, value: float, indicators: Mapping[str, float], bar: str | None = None, number: int = 1
     ) -> None:
-        """Record a signal."""
-        ...
+        """Record a signal: name, value, indicator values, bar of the decision (None: made on no bar), number on it."""
+
+    def alert(self, kind: str, text: str) -> None:
+        """Record an alert."""
 
 
 class LiveContext:
@@ -38,25 +41,27 @@ class LiveContext:
     def __init__(
         self,
         config: InstanceConfig,
-        instrument: Instrument,
         clock: Clock,
         desk: Desk,
         view: View,
-        record_signal: RecordSignal,
+        records: Records,
+        outside: Outside,
         ask_price: Callable[[], Tick | None],
     ) -> None:
         self._config = config
         self._clock = clock
         self._desk = desk
         self._view = view
-        self._record_signal = record_signal
+        self._records = records
+        self._outside = outside
         self._ask_price = ask_price
         self._opens: Counter[str] = Counter()
         self._signals: Counter[str] = Counter()
         self._decision: str | None = None
         self._decided_ns = 0
-        self.instrument = instrument
+        self.instrument = outside.instrument(config.instrument)
         self.timeframe = config.timeframe
+        self.calendar = outside.calendar(config.instrument)
         self.state: dict[str, object] = {}
         self.history = Bars.empty()
         self.last_tick: Tick | None = None
@@ -91,6 +96,18 @@ class LiveContext:
         """Return the latest quote."""
         return self.last_tick if self.listens else self._ask_price()
 
+    def bars_of(self, instrument: str, timeframe: str, count: int, *, forming: bool = False) -> Bars:
+        """Return the last complete bars of any instrument and timeframe, with the forming one if that is wanted."""
+        return self._outside.bars(instrument, timeframe, count, forming=forming)
+
+    def price_of(self, instrument: str) -> Tick | None:
+        """Return the latest quote of any instrument."""
+        return self._outside.price(instrument)
+
+    def instrument_of(self, symbol: str) -> Instrument:
+        """Return what any instrument is."""
+        return self._outside.instrument(symbol)
+
     def trades(self) -> tuple[Trade, ...]:
         """Open trades of this instance."""
         return self._view.trades
@@ -99,9 +116,17 @@ class LiveContext:
         """Orders of this instance without an outcome, or working."""
         return self._view.orders
 
+    def closed_trades(self, count: int) -> tuple[Trade, ...]:
+        """Return the last closed trades of this instance, newest first."""
+        return self._outside.closed_trades(count)
+
     def equity(self) -> Decimal:
         """Equity of the account when the gateway last told it."""
         return self.account_equity
+
+    def account(self) -> AccountState:
+        """Return the account as its gateway sees it now."""
+        return self._outside.account()
 
     def order(
         self,
@@ -155,6 +180,25 @@ class LiveContext:
             reason=reason,
         )
 
+    def modify_order(
+        self,
+        order_id: str,
+        *,
+        price: Decimal | None = None,
+        stop_loss: Decimal | None = None,
+        take_profit: Decimal | None = None,
+        reason: str = "",
+    ) -> str:
+        """Want a working order moved, or its protection changed; None keeps, 0 removes."""
+        return self._want(
+            action="modify",
+            order_id=order_id,
+            price=self._rounded(price),
+            stop_loss=self._rounded(stop_loss),
+            take_profit=self._rounded(take_profit),
+            reason=reason,
+        )
+
     def cancel(self, order_id: str, *, reason: str = "") -> str:
         """Want a working order cancelled."""
         return self._want(action="cancel", order_id=order_id, reason=reason)
@@ -162,7 +206,11 @@ class LiveContext:
     def signal(self, name: str, value: float, **indicators: float) -> None:
         """Record a signal in the history."""
         self._signals[name] += 1
-        self._record_signal(name, value, indicators, self._decision, self._signals[name])
+        self._records.signal(name, value, indicators, self._decision, self._signals[name])
+
+    def alert(self, kind: str, text: str) -> None:
+        """Tell people of something: an alert in log and history."""
+        self._records.alert(kind, text)
 
     def _rounded(self, price: Decimal | None) -> Decimal | None:
         return None if price is None else self.instrument.round_price(price)

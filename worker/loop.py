@@ -64,7 +64,7 @@ class Loop:
         self._lockstep = lockstep
         self._calendar = Calendar.get(context.instrument.calendar)
         self._timeframe = Timeframe.parse(context.timeframe)
-        self._wants_ticks = type(strategy).on_tick is not EventStrategy.on_tick
+        self._wants_ticks = strategy.wants_quotes
         self._is_new = True
         self._is_full = False  # the disk of the checkpoint
         self._synchronised = desk.answered

@@ -14,7 +14,6 @@ from atrader.clock import MarketClock, SystemClock
 from atrader.configuration.fleet import Installation
 from atrader.configuration.instance import InstanceConfig
 from atrader.errors import DeadlineExceeded, Retryable, StrategyError
-from atrader.instruments import known_instrument
 from atrader.market import replay_topic
 from atrader.messages.manager import Activate, SetTradingState
 from atrader.orders.model import Intent
@@ -36,6 +35,7 @@ from worker.loading import load_strategy, make_strategy
 from worker.lockstep import Lockstep
 from worker.loop import Loop
 from worker.market_feed import MarketFeed
+from worker.outside import Outside
 from worker.recorder import Recorder
 from worker.signal_driver import SignalDriver
 from worker.strategy_call import StrategyCall
@@ -107,8 +107,9 @@ class _Worker:
         """Warm up, attach, work."""
         config, child = self._config, self._child
         assert isinstance(self._strategy, EventStrategy)
-        listens = type(self._strategy).on_tick is not EventStrategy.on_tick
-        calendar = child.installation.fleet.calendar_of(config.instrument)
+        listens = self._strategy.wants_quotes
+        outside = Outside(child.installation, config, self._data, self._broker, self._view)
+        calendar = outside.calendar(config.instrument)
         market = MarketFeed(
             child.home, self._data, config.instrument, config.timeframe, self._window(), calendar, quotes=listens
         )
@@ -117,20 +118,13 @@ class _Worker:
             if _in_lockstep(child.installation):
                 market.stream.subscribe(replay_topic(child.spec.name))
             self._retry(market.start)
+            self._retry(lambda: outside.prepare(self._strategy.other_series))
             if isinstance(self._clock, MarketClock):
                 self._clock.advance(self._data.replay().market_ns)
             self._retry(lambda: account.start(max(0, self._clock.now_ns() - _RECENT_NS)))
             left = self._left()
             desk = Desk(self._broker, self._view, max(self._memory.n, account.last_n), self._still_wanted, left)
-            context = LiveContext(
-                config,
-                known_instrument(config.instrument, child.installation.fleet.instruments),
-                self._clock,
-                desk,
-                self._view,
-                self._recorder.signal,
-                market.ask_price,
-            )
+            context = LiveContext(config, self._clock, desk, self._view, self._recorder, outside, market.ask_price)
             context.account_equity = account.equity
             context.listens = listens
             self._strategy.context = context

@@ -40,8 +40,12 @@ class Recorder:
 
     def incident(self, incident: Incident) -> None:
         """Log and record something people should know about the strategy."""
-        self._log.error(incident.kind, text=incident.text)
-        self._row("alerts", {"level": "error", "kind": incident.kind, "text": incident.text})
+        self.alert(incident.kind, incident.text)
+
+    def alert(self, kind: str, text: str) -> None:
+        """Log and record something people should know, in the words of the strategy itself."""
+        self._log.error(kind, text=text)
+        self._row("alerts", {"level": "error", "kind": kind, "text": text})
 
     def _row(self, table: Literal["signals", "alerts"], body: dict[str, object]) -> None:
         whose = {

@@ -23,6 +23,7 @@ class View:
         self._orders: dict[str, Order] = {}
         self._trades: dict[str, Trade] = {}
         self._ended: dict[str, int] = {}
+        self.closes = 0  # trades that were seen to close
 
     @property
     def orders(self) -> tuple[Order, ...]:
@@ -57,6 +58,7 @@ class View:
         else:
             self._trades.pop(trade.trade_id, None)
             self._end(key, trade.version)
+            self.closes += 1
         return True
 
     def replace(self, orders: Iterable[Order], trades: Iterable[Trade]) -> tuple[list[Order], list[Trade]]:

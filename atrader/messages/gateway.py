@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import ClassVar, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, field_serializer
+from pydantic import BaseModel, ConfigDict, Field, field_serializer
 
 from atrader.configuration.account import AccountConfig
 from atrader.configuration.base import DurationS, Section
@@ -72,10 +72,26 @@ class AccountAnswer(Answer):
 
 
 class GetAccount(Request):
-    """Ask for the account, its open trades and working orders."""
+    """Ask for the account, its open trades and working orders; for its money only with ``money_only``."""
 
     kind: ClassVar[str] = "gateway.account"
     answer: ClassVar[type[Answer]] = AccountAnswer
+    money_only: bool = False
+
+
+class ClosedTrades(Answer):
+    """Closed trades of a magic number, newest first."""
+
+    trades: tuple[Trade, ...]
+
+
+class GetClosedTrades(Request):
+    """Ask for the last closed trades of a magic number; a gateway knows 1000 of each."""
+
+    kind: ClassVar[str] = "gateway.closed-trades"
+    answer: ClassVar[type[Answer]] = ClosedTrades
+    magic: int
+    count: int = Field(ge=0)
 
 
 class Acknowledged(Answer):

@@ -11,14 +11,16 @@ from atrader.messages.gateway import (
     Acknowledged,
     Attach,
     CloseAll,
+    ClosedTrades,
     GetAccount,
+    GetClosedTrades,
     InstanceSnapshot,
     OrderAnswer,
     Submit,
     Synchronise,
     Synchronised,
 )
-from atrader.orders.model import Intent
+from atrader.orders.model import Intent, Trade
 
 SUBMIT_S = 3.0
 """Longer than a gateway takes to answer with an order that is still in flight."""
@@ -71,9 +73,13 @@ class BrokerClient:
         request = Attach(instance=instance, magic=magic, since_ns=since_ns)
         return cast(InstanceSnapshot, self._calls.call(request, timeout_s))
 
-    def account(self, timeout_s: float = READ_S) -> AccountAnswer:
-        """Return the account; raises as `attach` does."""
-        return cast(AccountAnswer, self._calls.call(GetAccount(), timeout_s))
+    def account(self, timeout_s: float = READ_S, *, money_only: bool = False) -> AccountAnswer:
+        """Return the account, without its trades and orders if only its money is wanted; raises as `attach` does."""
+        return cast(AccountAnswer, self._calls.call(GetAccount(money_only=money_only), timeout_s))
+
+    def closed_trades(self, magic: int, count: int, timeout_s: float = READ_S) -> tuple[Trade, ...]:
+        """Return the last closed trades of a magic number, newest first; raises as `attach` does."""
+        return cast(ClosedTrades, self._calls.call(GetClosedTrades(magic=magic, count=count), timeout_s)).trades
 
     def close_all(
         self, magic: int | None = None, reason: str = "close all", timeout_s: float = CLOSE_ALL_S

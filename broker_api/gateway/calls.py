@@ -16,7 +16,9 @@ from atrader.messages.gateway import (
     Assigned,
     Attach,
     CloseAll,
+    ClosedTrades,
     GetAccount,
+    GetClosedTrades,
     HandOn,
     InstanceDown,
     InstanceSnapshot,
@@ -64,6 +66,7 @@ class Calls:
             Submit: self.submit,
             Attach: self.attach,
             GetAccount: self.account,
+            GetClosedTrades: self.closed_trades,
             RefreshTradingState: self.refresh,
             Reconfigure: self.reconfigure,
             CloseAll: self.close_all,
@@ -118,9 +121,16 @@ class Calls:
             proof="broken" if breaks else "holds",
             breaks=tuple(f"{instrument}: {reason}" for instrument, reason in breaks.items()),
             trading_state=gateway.states.of_account(),
-            open_trades=gateway.book.ledger.open_trades(),
-            live_orders=gateway.book.open_orders(),
+            open_trades=() if request.money_only else gateway.book.ledger.open_trades(),
+            live_orders=() if request.money_only else gateway.book.open_orders(),
         )
+
+    async def closed_trades(self, request: GetClosedTrades, caller: Caller) -> ClosedTrades:
+        """Tell what an instance closed last, as it is on disk."""
+        journal = self._gateway.journal
+        await journal.settle()
+        oldest_first = journal.read.trades_closed_since(request.magic, 0, min(request.count, _SNAPSHOT_ROWS))
+        return ClosedTrades(trades=tuple(reversed(oldest_first)))
 
     def refresh(self, request: RefreshTradingState, caller: Caller) -> Acknowledged:
         """Read the trading states now, and begin to flatten where they say so."""

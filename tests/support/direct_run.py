@@ -23,8 +23,8 @@ from broker_api.client import BrokerClient
 from broker_api.paper.engine import Engine
 from broker_api.paper.state import BookState
 from data_layer.feeds.replay_steps import steps_of_bars
+from tests.support.live_context import alone
 from worker.bar_window import BarWindow
-from worker.context import LiveContext
 from worker.desk import Desk
 from worker.signal_driver import SignalDriver
 from worker.view import View
@@ -135,9 +135,7 @@ def run_directly(
     """Return the trades of a strategy over bars of its own timeframe, in the order they were opened."""
     broker = DirectBroker(account, config.instrument)
     desk = Desk(cast(BrokerClient, broker), broker.view, 0, lambda: False)
-    context = LiveContext(
-        config, broker.instrument, broker.clock, desk, broker.view, lambda *_: None, lambda: None
-    )  # fmt: skip
+    context = alone(config, broker.clock, desk, broker.view)
     driver = SignalDriver(strategy, broker.view)
     driver.context = context
     window = BarWindow(driver.warmup_bars)

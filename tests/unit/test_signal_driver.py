@@ -10,13 +10,13 @@ import pytest
 
 from atrader.clock import MarketClock
 from atrader.configuration.instance import InstanceConfig
-from atrader.instruments import Instrument, known_instrument
+from atrader.instruments import Instrument
 from atrader.market import Bar, Bars
 from atrader.orders.model import Intent, Order, Trade
 from atrader.orders.states import OrderState
 from atrader.strategy import BaseParameters, Signals, SignalStrategy
 from broker_api.client import BrokerClient
-from worker.context import LiveContext
+from tests.support.live_context import alone
 from worker.desk import Desk
 from worker.signal_driver import SignalDriver
 from worker.view import View
@@ -45,9 +45,7 @@ class Scene:
         self.view = View()
         self.strategy = Told(BaseParameters())
         self.desk = Desk(cast(BrokerClient, None), self.view, 0, lambda: True)
-        self.context = LiveContext(
-            CONFIG, known_instrument("EUR/USD"), MarketClock(5_000), self.desk, self.view, lambda *_: None, lambda: None
-        )
+        self.context = alone(CONFIG, MarketClock(5_000), self.desk, self.view)
         self.context.history = Bars.from_rows([BAR])
         self.driver = SignalDriver(self.strategy, self.view)
         self.driver.context = self.context

@@ -7,9 +7,9 @@ from typing import cast
 
 from atrader.clock import MarketClock
 from atrader.configuration.instance import InstanceConfig
-from atrader.instruments import known_instrument
 from atrader.orders.model import Intent
 from broker_api.client import BrokerClient
+from tests.support.live_context import alone
 from worker.context import LiveContext
 from worker.desk import Desk
 from worker.view import View
@@ -24,9 +24,7 @@ UNITS = Decimal(1000)
 
 def context() -> tuple[LiveContext, list[Intent]]:
     desk = Desk(cast(BrokerClient, None), View(), 0, lambda: True)
-    made = LiveContext(
-        CONFIG, known_instrument("EUR/USD"), MarketClock(5_000), desk, View(), lambda *_: None, lambda: None
-    )
+    made = alone(CONFIG, MarketClock(5_000), desk, View())
     return made, desk._waiting
 
 
@@ -59,3 +57,11 @@ def test_an_intent_is_dated_at_the_end_of_the_bar_it_was_decided_on() -> None:
     made.deciding(None)
     made.order("buy", units=UNITS)
     assert [(intent.time_ns, intent.decision) for intent in intents] == [(4_000, "1m|7:buy:1"), (5_000, None)]
+
+
+def test_a_working_order_is_moved_by_its_own_id() -> None:
+    made, intents = context()
+    made.modify_order("a000001w1", price=Decimal("1.234567"), stop_loss=Decimal(0))
+    (intent,) = intents
+    assert (intent.order_id, intent.trade_id) == ("a000001w1", None)
+    assert (intent.price, intent.stop_loss) == (Decimal("1.23457"), Decimal(0))
