@@ -6,14 +6,77 @@ import csv
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from atrader.errors import ConfigError
-from atrader.zones import zone_of
+from atrader.zones import offset_changes, zone_of
 
 _COLUMNS: Final = (
     *("Broker", "DSTStartMonth", "DSTStartNth", "DSTStartDay", "DSTStartTime"),
     *("DSTEndMonth", "DSTEndNth", "DSTEndDay", "DSTEndTime", "GMTOffsetStd", "GMTOffsetDST"),
 )
 _MAX_OFFSET_HOURS: Final = 15
+_SECOND_NS: Final = 1_000_000_000
+
+
+class WallClock:
+    """What the clock on a broker's wall shows, in seconds as if it were UTC: the times of old programs.
+
+    Parameters
+    ----------
+    zone : str
+        For `atrader.zones.zone_of`.
+    """
+
+    def __init__(self, zone: str) -> None:
+        self.zone = zone
+        self._changes_s, self._offsets_s = offset_changes(zone)
+        self._spell = (0, 0, 0)  # first and last second of the spell asked for last, and its offset
+
+    def second(self, time_ns: int) -> int:
+        """Return what it shows at a time, UTC ns."""
+        second = time_ns // _SECOND_NS
+        return second + self._offset(second)
+
+    def seconds(self, time_ns: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Return what it shows at times.
+
+        Parameters
+        ----------
+        time_ns : ndarray of int64, shape (n,)
+            UTC, in ascending order.
+
+        Raises
+        ------
+        ValueError
+            When a time is outside 1970 to 2037: it would not fit.
+        """
+        if not len(time_ns):
+            return np.empty(0, np.int32)
+        first, last = int(time_ns[0]) // _SECOND_NS, int(time_ns[-1]) // _SECOND_NS
+        if first < 0 or last > _LAST_SECOND:
+            raise ValueError(f"times outside 1970 to 2037 do not fit 32 bits: {first} to {last} s")
+        found = time_ns // _SECOND_NS
+        offset = self._offset(last)
+        if first < self._spell[0]:  # clocks changed between the first and the last
+            found += self._offsets_s[np.searchsorted(self._changes_s, found, side="right") - 1]
+        else:
+            found += offset
+        return found.astype(np.int32)
+
+    def _offset(self, second: int) -> int:
+        start, end, offset = self._spell
+        if not start <= second < end:
+            where = int(np.searchsorted(self._changes_s, second, side="right")) - 1
+            start = int(self._changes_s[where])
+            end = int(self._changes_s[where + 1]) if where + 1 < len(self._changes_s) else _LAST_SECOND + 1
+            offset = int(self._offsets_s[where])
+            self._spell = (start, end, offset)
+        return offset
+
+
+_LAST_SECOND: Final = 2**31 - 1 - 15 * 3_600  # what any wall clock shows then still fits
 
 
 class BrokerClock(NamedTuple):
@@ -29,6 +92,10 @@ class BrokerClock(NamedTuple):
 
     broker: str
     zone: str
+
+    def wall(self) -> WallClock:
+        """Return what turns times into those that the broker's programs show."""
+        return WallClock(self.zone)
 
     def calendar(self, hours: str = "fx") -> str:
         """Return the name of the calendar whose days begin at midnight of this clock.

@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import re
 import struct
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+from numpy.typing import NDArray
 
 _HOUR_S: Final = 3_600
 _OFFSET: Final = r"[+-]?\d{1,2}"
@@ -44,6 +47,48 @@ def zone_of(text: str) -> ZoneInfo:
         if offset is None or offset.total_seconds() % _HOUR_S:
             raise ValueError(f"zone: expected one that is whole hours from UTC, was {text!r} ({offset})")
     return zone
+
+
+@lru_cache(maxsize=64)
+def offset_changes(text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return when the clocks of a zone change, from 1970 to 2037.
+
+    Parameters
+    ----------
+    text : str
+        For `zone_of`.
+
+    Returns
+    -------
+    changes_s : ndarray of int64, shape (n,)
+        Starts of the spells, UTC seconds; the first is 0.
+    offsets_s : ndarray of int64, shape (n,)
+        Seconds to the east of UTC in each.
+    """
+    zone = zone_of(text)
+    changes, offsets = [0], [_offset_s(zone, 0)]
+    for week in range(_WEEK_S, _END_S, _WEEK_S):
+        if (offset := _offset_s(zone, week)) != offsets[-1]:
+            before, after = week - _WEEK_S, week
+            while after - before > 1:
+                middle = (before + after) // 2
+                if _offset_s(zone, middle) == offsets[-1]:
+                    before = middle
+                else:
+                    after = middle
+            changes.append(after)
+            offsets.append(offset)
+    return np.array(changes, np.int64), np.array(offsets, np.int64)
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_WEEK_S: Final = 7 * 86_400
+_END_S: Final = 2**31
+
+
+def _offset_s(zone: ZoneInfo, second: int) -> int:
+    offset = (_EPOCH + timedelta(seconds=second)).astimezone(zone).utcoffset()
+    return round(offset.total_seconds()) if offset is not None else 0
 
 
 def _of_rule(text: str) -> ZoneInfo:
