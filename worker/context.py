@@ -11,8 +11,9 @@ from atrader.clock import Clock, MarketClock
 from atrader.configuration.instance import InstanceConfig
 from atrader.instruments import Instrument
 from atrader.market import Bars, Tick
-from atrader.orders.model import Order, OrderType, Side, Trade
+from atrader.orders.model import Order, Trade
 from atrader.strategy import AccountState, WarmUp
+from atrader.wishes import Wishes
 from worker.desk import Desk
 from worker.outside import Outside
 from worker.view import View
@@ -30,13 +31,8 @@ class Records(Protocol):
         """Record an alert."""
 
 
-class LiveContext:
-    """One instance's window on the world; every wish goes to the desk.
-
-    While a bar is handled, opens carry its decision key, their side and their number on that side, so that the same
-    bar decided again after a restart cannot open twice. Closes, modifications and cancels need no key: they name the
-    trade or order they are about, and must go through when the second life sees what the first one did not.
-    """
+class LiveContext(Wishes):
+    """One instance's window on the world; every wish goes to the desk."""
 
     def __init__(
         self,
@@ -48,19 +44,15 @@ class LiveContext:
         outside: Outside,
         ask_price: Callable[[], Tick | None],
     ) -> None:
-        self._config = config
+        super().__init__(config, outside.instrument(config.instrument), desk.note)
         self._clock = clock
-        self._desk = desk
         self._view = view
         self._records = records
         self._outside = outside
         self._ask_price = ask_price
-        self._opens: Counter[str] = Counter()
         self._signals: Counter[str] = Counter()
         self._decision: str | None = None
         self._decided_ns = 0
-        self.instrument = outside.instrument(config.instrument)
-        self.timeframe = config.timeframe
         self.calendar = outside.calendar(config.instrument)
         self.state: dict[str, object] = {}
         self.history = Bars.empty()
@@ -76,8 +68,11 @@ class LiveContext:
         and the risk gate refuses those.
         """
         self._decision, self._decided_ns = decision, bar_end_ns
-        self._opens.clear()
         self._signals.clear()
+
+    def decided(self) -> tuple[str | None, int]:
+        """Return the decision that is being made."""
+        return self._decision, self._decided_ns
 
     def now_ns(self) -> int:
         """Market time, ns UTC."""
@@ -128,81 +123,6 @@ class LiveContext:
         """Return the account as its gateway sees it now."""
         return self._outside.account()
 
-    def order(
-        self,
-        side: Side,
-        *,
-        units: Decimal | None = None,
-        risk_frac: Decimal | None = None,
-        order_type: OrderType = "market",
-        price: Decimal | None = None,
-        stop_loss: Decimal | None = None,
-        take_profit: Decimal | None = None,
-        trailing_distance: Decimal | None = None,
-        expires_ns: int | None = None,
-        reason: str = "",
-    ) -> str:
-        """Want a new trade; returns its future id. Handed over when the callback returns."""
-        return self._want(
-            action="open",
-            side=side,
-            units=units,
-            risk_frac=risk_frac,
-            order_type=order_type,
-            price=self._rounded(price),
-            stop_loss=self._rounded(stop_loss),
-            take_profit=self._rounded(take_profit),
-            trailing_distance=trailing_distance,
-            expires_ns=expires_ns,
-            reason=reason,
-        )
-
-    def close(self, trade_id: str, *, units: Decimal | None = None, reason: str = "") -> str:
-        """Want a trade closed, partly or wholly; returns the id of the order."""
-        return self._want(action="close", trade_id=trade_id, units=units, reason=reason)
-
-    def modify(
-        self,
-        trade_id: str,
-        *,
-        stop_loss: Decimal | None = None,
-        take_profit: Decimal | None = None,
-        trailing_distance: Decimal | None = None,
-        reason: str = "",
-    ) -> str:
-        """Want a trade's protection changed; None keeps, 0 removes."""
-        return self._want(
-            action="modify",
-            trade_id=trade_id,
-            stop_loss=self._rounded(stop_loss),
-            take_profit=self._rounded(take_profit),
-            trailing_distance=trailing_distance,
-            reason=reason,
-        )
-
-    def modify_order(
-        self,
-        order_id: str,
-        *,
-        price: Decimal | None = None,
-        stop_loss: Decimal | None = None,
-        take_profit: Decimal | None = None,
-        reason: str = "",
-    ) -> str:
-        """Want a working order moved, or its protection changed; None keeps, 0 removes."""
-        return self._want(
-            action="modify",
-            order_id=order_id,
-            price=self._rounded(price),
-            stop_loss=self._rounded(stop_loss),
-            take_profit=self._rounded(take_profit),
-            reason=reason,
-        )
-
-    def cancel(self, order_id: str, *, reason: str = "") -> str:
-        """Want a working order cancelled."""
-        return self._want(action="cancel", order_id=order_id, reason=reason)
-
     def signal(self, name: str, value: float, **indicators: float) -> None:
         """Record a signal in the history."""
         self._signals[name] += 1
@@ -211,27 +131,3 @@ class LiveContext:
     def alert(self, kind: str, text: str) -> None:
         """Tell people of something: an alert in log and history."""
         self._records.alert(kind, text)
-
-    def _rounded(self, price: Decimal | None) -> Decimal | None:
-        return None if price is None else self.instrument.round_price(price)
-
-    def _want(self, **values: object) -> str:
-        now_ns = self._clock.now_ns()
-        decision = None
-        if self._decision is not None:
-            now_ns = min(now_ns, self._decided_ns)
-            if values["action"] == "open":
-                side = str(values["side"])
-                self._opens[side] += 1
-                decision = f"{self._decision}:{side}:{self._opens[side]}"
-        intent = self._desk.note(
-            {
-                **values,
-                "magic": self._config.magic,
-                "instance": self._config.name,
-                "instrument": self._config.instrument,
-                "time_ns": now_ns,
-                "decision": decision,
-            }
-        )
-        return intent.client_id

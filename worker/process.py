@@ -22,6 +22,7 @@ from atrader.runtime.guest import Guest
 from atrader.runtime.market_clock import market_clock
 from atrader.runtime.outbox_file import OutboxFile
 from atrader.runtime.spec import gateway_name
+from atrader.signal_driver import SignalDriver
 from atrader.strategy import EventStrategy, SignalStrategy, Strategy
 from atrader.trading_state import TradingState
 from broker_api.client import BrokerClient
@@ -37,7 +38,6 @@ from worker.loop import Loop
 from worker.market_feed import MarketFeed
 from worker.outside import Outside
 from worker.recorder import Recorder
-from worker.signal_driver import SignalDriver
 from worker.strategy_call import StrategyCall
 from worker.view import View
 
@@ -101,7 +101,7 @@ class _Worker:
             f"worker:{config.name}", self._outbox, self._history_calls, SystemClock(), child.log
         )
         self._view = View()
-        self._strategy = SignalDriver(strategy, self._view) if isinstance(strategy, SignalStrategy) else strategy
+        self._strategy = SignalDriver(strategy) if isinstance(strategy, SignalStrategy) else strategy
 
     def run(self) -> None:
         """Warm up, attach, work."""

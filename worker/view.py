@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from atrader.orders.model import Order, Trade
-from atrader.orders.states import IN_FLIGHT, TERMINAL
+from atrader.orders.states import TERMINAL
 
 
 class View:
@@ -81,19 +81,6 @@ class View:
         return [order for order in orders if self.see_order(order)], [
             trade for trade in (*closed, *trades) if self.see_trade(trade)
         ]
-
-    def opening(self, side: str) -> bool:
-        """Tell whether an order that would open a trade on a side has no outcome yet."""
-        return any(
-            order.intent.action == "open" and order.intent.side == side and order.state in IN_FLIGHT
-            for order in self._orders.values()
-        )
-
-    def closing(self, trade_id: str) -> bool:
-        """Tell whether a close of a trade is under way."""
-        return any(
-            order.intent.action == "close" and order.intent.trade_id == trade_id for order in self._orders.values()
-        )
 
     def _end(self, key: str, version: int) -> None:
         self._ended[key] = version

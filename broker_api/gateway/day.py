@@ -7,7 +7,7 @@ from typing import Final
 
 from atrader.orders.model import Fill, Trade
 from atrader.risk import InstanceRecord, RiskDay
-from broker_api.gateway.valuation import Worth
+from atrader.valuation import Worth
 from broker_api.journal import Batch, Journal
 
 _DAY: Final = "risk-day"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
@@ -12,6 +11,7 @@ from atrader.configuration.account import AccountConfig
 from atrader.configuration.instance import InstanceConfig
 from atrader.orders.model import Intent
 from atrader.risk import Allow, Deny, RiskDay, RiskLimits, RiskState, evaluate, resolve_units
+from atrader.risk.pace import Pace
 from broker_api.gateway.book import Book
 from broker_api.gateway.day import DayKeeper
 from broker_api.gateway.trading_states import TradingStateReader
@@ -54,7 +54,7 @@ class Gate:
         self._states = states
         self._journal = journal
         self._clock = clock
-        self._recent: dict[int, deque[int]] = {}
+        self._pace = Pace()
         for magic, created_ns in journal.read.recent_intents(clock.now_ns() - _MINUTE_NS, _RESTORED):
             self.count_intent(magic, created_ns)
 
@@ -67,7 +67,7 @@ class Gate:
 
     def count_intent(self, magic: int, time_ns: int) -> None:
         """Count an intent towards the orders per minute."""
-        self._recent.setdefault(magic, deque()).append(time_ns)
+        self._pace.count(magic, time_ns)
 
     def judge(self, intent: Intent, counted_ns: int | None = None) -> tuple[Decimal | None, Allow | Deny]:
         """Size an intent and decide whether it may be sent.
@@ -114,7 +114,9 @@ class Gate:
             orders=orders,
             floating=worth.floating,
             unvalued=worth.unvalued,
-            recent_intents={} if intent is None else {intent.magic: self._count(intent.magic, now_ns, counted_ns)},
+            recent_intents={}
+            if intent is None
+            else {intent.magic: self._pace.recent(intent.magic, now_ns, counted_ns)},
             locked=self.locks if intent is None else {**self.locks, **self._book.unknown_fences(intent.magic)},
             trading_state=self._states.of_account(),
             instance_states=self._states.current().instances,
@@ -133,11 +135,3 @@ class Gate:
         if batch.statements:
             self._journal.stage(batch)
         return day
-
-    def _count(self, magic: int, now_ns: int, but_ns: int | None) -> int:
-        recent = self._recent.get(magic)
-        if recent is None:
-            return 0
-        while recent and recent[0] <= now_ns - _MINUTE_NS:
-            recent.popleft()
-        return len(recent) - (but_ns in recent)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import TYPE_CHECKING
 
 from atrader.messages.account import Exposure
 from atrader.messages.gateway import Orphan
 from atrader.orders.model import Order, Trade
 from atrader.orders.states import LIVE
-
-if TYPE_CHECKING:
-    from broker_api.gateway.valuation import Valuation
+from atrader.valuation import Valuation
 
 
 def orphans_among(trades: Sequence[Trade], orders: Sequence[Order], configured: Set[int]) -> tuple[Orphan, ...]:

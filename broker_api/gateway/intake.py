@@ -7,8 +7,9 @@ from typing import Final
 
 from atrader.clock import Clock
 from atrader.errors import Rejected
+from atrader.orders.intake import closable, missing
 from atrader.orders.model import Intent, Order
-from atrader.orders.states import LIVE, OrderState
+from atrader.orders.states import OrderState
 from atrader.risk import Deny
 from broker_api.adapter import Capabilities
 from broker_api.gateway.alerts import Alerts
@@ -119,9 +120,9 @@ class Intake:
             return None, f"unknown-instrument: this account does not trade {intent.instrument}"
         if intent.action == "open" and intent.magic not in self._gate.instances:  # it waited, and left meanwhile
             return None, f"unknown-instance: {intent.instance} is not configured on this account any more"
-        missing = self._missing(intent)
-        if missing is not None:
-            return None, missing
+        absent = self._missing(intent)
+        if absent is not None:
+            return None, absent
         units, verdict = self._gate.judge(intent, counted_ns)
         if isinstance(verdict, Deny):
             return units, str(verdict)
@@ -130,35 +131,13 @@ class Intake:
         return units, None
 
     def _missing(self, intent: Intent) -> str | None:
-        """Check that what an intent refers to is there and its own: nobody touches another instance's trades."""
-        if intent.trade_id is not None and intent.action in ("close", "modify"):
-            trade = self._book.ledger.trade(intent.trade_id)
-            if trade is None or trade.magic != intent.magic:
-                return f"unknown-trade: {intent.trade_id} is no open trade of this instance"
-            if trade.instrument != intent.instrument:
-                return f"wrong-instrument: trade {intent.trade_id} is in {trade.instrument}"
-        if intent.order_id is not None and intent.action in ("cancel", "modify"):
-            entry = self._book.entry(intent.order_id)
-            if entry is None or entry.order.intent.magic != intent.magic or _is_others(entry.order, intent):
-                return f"unknown-order: {intent.order_id} is no order of this instance"
-            if entry.order.state not in LIVE:
-                return f"order-not-working: {intent.order_id} is {entry.order.state}"
-        return None
+        trade = None if intent.trade_id is None else self._book.ledger.trade(intent.trade_id)
+        entry = None if intent.order_id is None else self._book.entry(intent.order_id)
+        return missing(intent, trade, None if entry is None else entry.order)
 
     def _closable(self, intent: Intent) -> tuple[Decimal | None, str | None]:
-        """Size a close: never more than is open and not being closed already."""
         assert intent.trade_id is not None
         trade = self._book.ledger.trade(intent.trade_id)
         assert trade is not None
-        left = trade.units - self._book.closing_units(intent.trade_id, but=intent.client_id)
-        if left <= 0:
-            return None, f"already-closing: trade {intent.trade_id} is being closed"
-        if intent.units is None or intent.units >= left:
-            return left, None
-        units = self._valuation.instruments[intent.instrument].round_units(intent.units)
-        return (units, None) if units > 0 else (None, "min-units: less than one step of units")
-
-
-def _is_others(order: Order, intent: Intent) -> bool:
-    """Tell whether an order is kept by the gateway itself, and the intent is not the gateway's."""
-    return order.intent.is_net_stop and not intent.keeps_protection
+        closing_units = self._book.closing_units(intent.trade_id, but=intent.client_id)
+        return closable(intent, trade, closing_units, self._valuation.instruments[intent.instrument])

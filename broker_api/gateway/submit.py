@@ -11,11 +11,11 @@ from atrader.clock import Clock
 from atrader.configuration.account import AccountConfig
 from atrader.errors import DeadlineExceeded, Rejected, Retryable, UnknownOutcome
 from atrader.messages.gateway import OrderAnswer
+from atrader.orders import translate
 from atrader.orders.ids import intent_id_of
 from atrader.orders.model import Intent, Order
 from atrader.orders.states import IN_FLIGHT, OrderState
 from broker_api.adapter import Adapter, AnyReport
-from broker_api.gateway import translate
 from broker_api.gateway.alerts import Alerts
 from broker_api.gateway.answers import Answers
 from broker_api.gateway.apply import Bookkeeper

@@ -1,150 +1,29 @@
-"""What the account is worth now: last quotes, conversion rates, floating profit, margin."""
+"""The valuation of a gateway: as `atrader.valuation`, and one can wait for the first quote of an instrument."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from decimal import ROUND_HALF_EVEN, Context, Decimal
-from typing import Final, NamedTuple
+from collections.abc import Sequence
 
-from atrader.instruments import Instrument
-from atrader.ledger import profit_of
+from atrader import valuation
 from atrader.market import Tick
-from atrader.orders.model import Trade
-from atrader.risk import Quote
 from broker_api.gateway.first_quotes import FirstQuotes
-from broker_api.protection import closing_price
-
-_ZERO: Final = Decimal(0)
-_ONE: Final = Decimal(1)
-# Conversion rates are quotients; twelve digits are beyond any quote's precision and the same on every machine.
-_RATE: Final = Context(prec=12, rounding=ROUND_HALF_EVEN)
 
 
-class Worth(NamedTuple):
-    """The account at one moment, in account currency."""
-
-    balance: Decimal
-    equity: Decimal
-    margin_used: Decimal
-    floating: Mapping[int, Decimal]  # profit of the open trades by magic number
-    unvalued: tuple[str, ...]  # instruments of own trades without a quote or a rate: equity is not the whole truth
-
-
-class Valuation:
-    """Keeps the last quotes and the balance, and values the trades with them.
-
-    Parameters
-    ----------
-    currency : str
-        Account currency.
-    currency_digits : int
-        Its digits.
-
-    Attributes
-    ----------
-    balance : Decimal
-        As the broker has it.
-    carried : Decimal
-        What our trades realised more than the broker did so far: a net position realises profits at other moments.
-        Balance, this, and the floating profit of our trades make the equity.
-    """
+class Valuation(valuation.Valuation):
+    """Keeps the last quotes and the balance, values the trades with them, and tells who waits for a first quote."""
 
     def __init__(self, currency: str, currency_digits: int) -> None:
-        self._currency = currency
-        self._digits = currency_digits
-        self.instruments: Mapping[str, Instrument] = {}
-        self.ticks: dict[str, Tick] = {}
-        self.balance = _ZERO
-        self.carried = _ZERO
-        self._known: tuple[object, Worth] | None = None  # asked for again and again between two quotes
+        super().__init__(currency, currency_digits)
         self.first_quotes = FirstQuotes()
 
     def take_ticks(self, ticks: Sequence[Tick]) -> None:
         """Keep the newest quote of each instrument; crossed or empty ones are passed over."""
-        self._known = None
+        super().take_ticks(ticks)
         for tick in ticks:
-            if 0.0 < tick.bid <= tick.ask:
-                self.ticks[tick.instrument] = tick
+            if tick.instrument in self.ticks:
                 self.first_quotes.came(tick.instrument)
 
     async def first_quote(self, symbol: str) -> None:
         """Wait until an instrument was quoted since the start."""
         if symbol not in self.ticks:
             await self.first_quotes.wait(symbol)
-
-    @property
-    def newest_ns(self) -> int | None:
-        """Time of the newest of the last quotes; None before the first."""
-        return max((tick.time_ns for tick in self.ticks.values()), default=None)
-
-    def quote(self, symbol: str, now_ns: int) -> Quote | None:
-        """Return the last quote as money."""
-        tick, instrument = self.ticks.get(symbol), self.instruments.get(symbol)
-        return None if tick is None or instrument is None else Quote.from_tick(tick, instrument, now_ns)
-
-    def quotes(self, symbols: Iterable[str], now_ns: int) -> dict[str, Quote]:
-        """Return the last quotes of some instruments; those without one are missing."""
-        found = {symbol: self.quote(symbol, now_ns) for symbol in symbols}
-        return {symbol: quote for symbol, quote in found.items() if quote is not None}
-
-    def rate(self, currency: str) -> Decimal | None:
-        """Return the account currency per unit of a currency at the middle price; None when no price converts."""
-        if currency == self._currency:
-            return _ONE
-        direct = self.quote(f"{currency}/{self._currency}", 0)
-        if direct is not None:
-            return _RATE.divide(direct.bid + direct.ask, Decimal(2))
-        inverse = self.quote(f"{self._currency}/{currency}", 0)
-        return None if inverse is None else _RATE.divide(Decimal(2), inverse.bid + inverse.ask)
-
-    def home_rates(self, symbols: Iterable[str]) -> dict[str, Decimal]:
-        """Return account currency per quote currency by instrument; those without a rate are missing."""
-        rates: dict[str, Decimal] = {}
-        for symbol in symbols:
-            rate = self.rate(self.instruments[symbol].quote) if symbol in self.instruments else None
-            if rate is not None:
-                rates[symbol] = rate
-        return rates
-
-    def worth(self, trades: Sequence[Trade]) -> Worth:
-        """Value the account with these open trades; what has no price or rate yet counts as nothing won or lost.
-
-        The instruments of own trades for which that is so are named in ``unvalued``.
-        """
-        subject = (self.balance, self.carried, self.instruments, tuple(trades))
-        if self._known is None or self._known[0] != subject:
-            self._known = subject, self._value(trades)
-        return self._known[1]
-
-    def _value(self, trades: Sequence[Trade]) -> Worth:
-        floating: dict[int, Decimal] = {}
-        equity, legs, unvalued = self.balance + self.carried, dict[str, dict[str, Decimal]](), set[str]()
-        for trade in trades:
-            legs.setdefault(trade.instrument, {"buy": _ZERO, "sell": _ZERO})[trade.side] += trade.units
-            won = self.floating(trade)
-            if won is None:
-                won = _ZERO
-                if trade.magic != 0:  # nobody has to quote what is foreign
-                    unvalued.add(trade.instrument)
-            equity += won
-            floating[trade.magic] = floating.get(trade.magic, _ZERO) + won
-        return Worth(self.balance, equity, self._margin(legs), floating, tuple(sorted(unvalued)))
-
-    def floating(self, trade: Trade) -> Decimal | None:
-        """Return what an open trade would bring if it were closed now; None without a price or a rate."""
-        quote = self.quote(trade.instrument, 0)
-        rate = None if quote is None else self.rate(self.instruments[trade.instrument].quote)
-        if quote is None or rate is None:
-            return None
-        price = closing_price(trade.side, quote.bid, quote.ask)
-        return profit_of(trade.side, trade.units, trade.open_price, price, rate, self._digits)
-
-    def _margin(self, legs: Mapping[str, Mapping[str, Decimal]]) -> Decimal:
-        """Value of the larger side of each instrument times its margin rate."""
-        total = _ZERO
-        for symbol, sides in legs.items():
-            quote, rates = self.quote(symbol, 0), self.home_rates((symbol,))
-            if quote is not None and rates:
-                units = max(sides.values())
-                total += units * quote.mid * rates[symbol] * self.instruments[symbol].margin_rate_frac
-        return total.quantize(_ONE.scaleb(-self._digits), ROUND_HALF_EVEN)

@@ -7,12 +7,12 @@ from decimal import Decimal
 
 from atrader.market import Tick
 from atrader.orders.model import Trade
+from atrader.orders.protection import trailed_stop, triggered_exit
 from atrader.risk import Quote
 from broker_api.gateway.apply import Bookkeeper
 from broker_api.gateway.book import Book
 from broker_api.gateway.valuation import Valuation
 from broker_api.journal import Batch, Journal
-from broker_api.protection import trailed_stop, triggered_exit
 
 
 class Watch:

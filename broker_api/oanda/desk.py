@@ -13,7 +13,9 @@ from atrader.clock import Clock
 from atrader.errors import Rejected
 from atrader.instruments import Instrument
 from atrader.market import Tick, decimal_price
+from atrader.orders.form import are_precise, form_refusal
 from atrader.orders.model import Side
+from atrader.orders.protection import closing_price, wrong_side
 from atrader.orders.states import OrderState
 from broker_api.adapter import AnyReport, BrokerOrder, Modification, OrderReport
 from broker_api.gateway.budget import Budget, Priority
@@ -26,8 +28,6 @@ from broker_api.oanda.rest import OandaRest
 from broker_api.oanda.terms import AccountTerms
 from broker_api.oanda.translate import Translator
 from broker_api.oanda.values import name_of, symbol_of
-from broker_api.order_form import are_precise, form_refusal
-from broker_api.protection import closing_price, wrong_side
 
 
 class Desk:

@@ -14,6 +14,9 @@ from atrader.errors import BrokerUnavailable, Rejected
 from atrader.instruments import Instrument
 from atrader.market import Tick
 from atrader.orders.states import OrderState
+from atrader.paper.engine import Engine
+from atrader.paper.money import signed_units
+from atrader.paper.reasons import REJECT_REASONS
 from atrader.runtime.file_lock import FileLock, LockHeld
 from broker_api.adapter import (
     AnyReport,
@@ -26,9 +29,6 @@ from broker_api.adapter import (
     Snapshot,
 )
 from broker_api.paper.book import Book
-from broker_api.paper.engine import Engine
-from broker_api.paper.money import signed_units
-from broker_api.paper.reasons import REJECT_REASONS
 
 KEPT_REPORTS = 200_000  # about 80 MB of file; a gateway that was away for longer takes the snapshot
 

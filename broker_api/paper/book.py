@@ -26,9 +26,9 @@ from typing import Any, Literal
 
 from atrader.errors import StoreError
 from atrader.orders.states import OrderState
+from atrader.paper.state import BookState, Changes, Quote, Ticket, WorkingOrder
 from atrader.runtime.sqlite_schema import bring_to_version
 from broker_api.adapter import AnyReport, FillReport, OrderReport, SwapReport
-from broker_api.paper.state import BookState, Changes, Quote, Ticket, WorkingOrder
 
 SCHEMA_VERSION = 1
 JUMP = 1_000_000  # transaction ids skipped after a power loss: more than any checkpoint interval holds

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from atrader.errors import Rejected
 from atrader.instruments import KNOWN
 from atrader.orders.model import SIGN
+from atrader.paper.desk import Desk
+from atrader.paper.margin_watch import MarginWatch
 from broker_api.adapter import AnyReport, BrokerOrder, FillReport, Modification, Snapshot, SwapReport
-from broker_api.paper.desk import Desk
-from broker_api.paper.margin_watch import MarginWatch
 from tests.support.paper import PaperBench
 
 pytestmark = pytest.mark.property

@@ -16,17 +16,17 @@ from atrader.market import Bars
 from atrader.messages.gateway import OrderAnswer
 from atrader.orders.model import Intent, Order, Trade
 from atrader.orders.states import OrderState
+from atrader.paper.engine import Engine
+from atrader.paper.state import BookState
+from atrader.signal_driver import SignalDriver
 from atrader.sizing import units_for_risk
 from atrader.strategy import SignalStrategy
 from broker_api.adapter import BrokerOrder, FillReport
 from broker_api.client import BrokerClient
-from broker_api.paper.engine import Engine
-from broker_api.paper.state import BookState
 from data_layer.feeds.replay_steps import steps_of_bars
 from tests.support.live_context import alone
 from worker.bar_window import BarWindow
 from worker.desk import Desk
-from worker.signal_driver import SignalDriver
 from worker.view import View
 
 _OPPOSITE = {"buy": "sell", "sell": "buy"}
@@ -136,7 +136,7 @@ def run_directly(
     broker = DirectBroker(account, config.instrument)
     desk = Desk(cast(BrokerClient, broker), broker.view, 0, lambda: False)
     context = alone(config, broker.clock, desk, broker.view)
-    driver = SignalDriver(strategy, broker.view)
+    driver = SignalDriver(strategy)
     driver.context = context
     window = BarWindow(driver.warmup_bars)
     for step in steps_of_bars({config.instrument: bars}, duration_ns):

@@ -13,10 +13,11 @@ import pytest
 
 from atrader.instruments import KNOWN
 from atrader.messages.gateway import AccountSettings
+from atrader.orders import translate
 from atrader.orders.model import SIGN, Intent, Order
 from atrader.orders.states import OrderState
 from broker_api.adapter import BrokerOrder, FillReport
-from broker_api.gateway import apply, translate
+from broker_api.gateway import apply
 from broker_api.journal import Entry
 from tests.support.fault_broker import PRICE, FaultAdapter, Venue
 from tests.support.gateways import D, GatewayBench

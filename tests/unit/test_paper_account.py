@@ -14,8 +14,8 @@ from atrader.instruments import KNOWN
 from atrader.market import Tick
 from atrader.orders.model import Side
 from atrader.orders.states import OrderState
+from atrader.paper.reasons import CANCEL_REASONS, REJECT_REASONS
 from broker_api.adapter import BrokerOrder, FillReport, Modification, OrderReport
-from broker_api.paper import CANCEL_REASONS, REJECT_REASONS
 from tests.support.paper import PaperBench
 
 D = Decimal

@@ -6,8 +6,8 @@ import pytest
 
 from atrader.configuration.account import PaperSettings
 from atrader.instruments import KNOWN
-from broker_api.paper.draws import draw
-from broker_api.paper.matching import fill_price, is_refused_at_random, parts_of, slipped
+from atrader.paper.draws import draw
+from atrader.paper.matching import fill_price, is_refused_at_random, parts_of, slipped
 
 D = Decimal
 EURUSD = KNOWN["EUR/USD"]

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from broker_api.protection import Exit, closing_price, trailed_stop, triggered_exit, wrong_side
+from atrader.orders.protection import Exit, closing_price, trailed_stop, triggered_exit, wrong_side
 
 D = Decimal
 # side, stop, target, distance, bid, ask -> price and reason

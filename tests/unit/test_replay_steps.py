@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from atrader.bar_quotes import quotes_of
 from atrader.market import Bar, Bars, Tick
-from data_layer.feeds.replay_steps import quotes_of, steps_of_bars, steps_of_ticks
+from data_layer.feeds.replay_steps import steps_of_bars, steps_of_ticks
 
 MINUTE = 60_000_000_000
 

@@ -14,11 +14,11 @@ from atrader.instruments import Instrument
 from atrader.market import Bar, Bars
 from atrader.orders.model import Intent, Order, Trade
 from atrader.orders.states import OrderState
+from atrader.signal_driver import SignalDriver
 from atrader.strategy import BaseParameters, Signals, SignalStrategy
 from broker_api.client import BrokerClient
 from tests.support.live_context import alone
 from worker.desk import Desk
-from worker.signal_driver import SignalDriver
 from worker.view import View
 
 CONFIG = InstanceConfig.model_validate(
@@ -47,7 +47,7 @@ class Scene:
         self.desk = Desk(cast(BrokerClient, None), self.view, 0, lambda: True)
         self.context = alone(CONFIG, MarketClock(5_000), self.desk, self.view)
         self.context.history = Bars.from_rows([BAR])
-        self.driver = SignalDriver(self.strategy, self.view)
+        self.driver = SignalDriver(self.strategy)
         self.driver.context = self.context
 
     def bar(self, entry: int = 0, leave: int = 0) -> list[Intent]:

@@ -33,13 +33,11 @@ def trade(units: int, version: int) -> Trade:
     )
 
 
-def test_an_order_in_flight_blocks_a_second_opening_until_its_outcome() -> None:
+def test_an_order_in_flight_is_shown_until_its_outcome() -> None:
     view = View()
     view.see_order(order(1, OrderState.SENT, 1))
-    assert view.opening("buy")
-    assert not view.opening("sell")
+    assert [shown.state for shown in view.orders] == [OrderState.SENT]
     view.see_order(order(1, OrderState.FILLED, 2))
-    assert not view.opening("buy")
     assert view.orders == ()
 
 
@@ -59,13 +57,6 @@ def test_a_late_duplicate_does_not_bring_an_ended_order_or_a_closed_trade_back()
     assert not view.see_trade(trade(10, 1))
     assert view.orders == ()
     assert view.trades == ()
-
-
-def test_a_close_under_way_is_seen() -> None:
-    view = View()
-    view.see_order(order(2, OrderState.UNKNOWN, 1, "close", "t1"))
-    assert view.closing("t1")
-    assert not view.closing("t2")
 
 
 def test_a_snapshot_tells_only_what_is_news() -> None:

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict
 
+from atrader.orders.broker import AnyReport, BrokerOrder
 from atrader.orders.model import Side
-from broker_api.adapter import AnyReport, BrokerOrder
 
 
 class WorkingOrder(BaseModel):

@@ -12,7 +12,7 @@ from decimal import ROUND_FLOOR, Decimal
 from atrader.calendars import Calendar
 from atrader.instruments import Instrument
 from atrader.market import decimal_price
-from broker_api.paper.state import Quote, Ticket, WorkingOrder
+from atrader.paper.state import Quote, Ticket, WorkingOrder
 
 
 class Desk:

@@ -1,4 +1,4 @@
-"""Drives a signal strategy live: the last row of its arrays, turned into wishes."""
+"""Drives a signal strategy bar by bar, live and in the event engine: the last row of its arrays, turned into wishes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from atrader.errors import StrategyError
 from atrader.market import Bar, Bars, decimal_price
 from atrader.orders.model import Order, Side
-from atrader.orders.states import OrderState
+from atrader.orders.states import IN_FLIGHT, OrderState
 from atrader.strategy import Context, EventStrategy, Signals, SignalStrategy
-from worker.view import View
 
 _LONG, _SHORT, _BOTH = 1, -1, 2
 _LEAVING = "leaving"  # key of the checkpointed state
@@ -27,10 +26,9 @@ class SignalDriver(EventStrategy):
     broker or the gate refused is asked for again with the next bar, one that never reached the broker at once.
     """
 
-    def __init__(self, strategy: SignalStrategy, view: View) -> None:
+    def __init__(self, strategy: SignalStrategy) -> None:
         super().__init__(strategy.parameters)
         self._strategy = strategy
-        self._view = view
         self._window = max(strategy.warmup_bars, 1)
 
     @property
@@ -77,17 +75,30 @@ class SignalDriver(EventStrategy):
         leaving = self._leaving()
         self.context.state[_LEAVING] = leaving
         for trade in self.context.trades():
-            if trade.trade_id in leaving and not self._view.closing(trade.trade_id):
+            if trade.trade_id in leaving and not self._is_closing(trade.trade_id):
                 self.context.close(trade.trade_id, reason="signal exit")
 
     def _open(self, side: Side, signals: Signals) -> None:
         held = any(trade.side == side for trade in self.context.trades())
-        if held or self._view.opening(side):
+        if held or self._is_opening(side):
             return
         if self._strategy.needs_whole_warm_up and not self.context.warm_up.whole:
             self.context.signal("not-whole", float(self.context.warm_up.missing))
             return
         _order_last_row(self.context, side, signals)
+
+    def _is_opening(self, side: Side) -> bool:
+        """Tell whether an order that would open a trade on a side has no outcome yet."""
+        return any(
+            order.intent.action == "open" and order.intent.side == side and order.state in IN_FLIGHT
+            for order in self.context.orders()
+        )
+
+    def _is_closing(self, trade_id: str) -> bool:
+        """Tell whether a close of a trade is under way."""
+        return any(
+            order.intent.action == "close" and order.intent.trade_id == trade_id for order in self.context.orders()
+        )
 
 
 def _order_last_row(context: Context, side: Side, signals: Signals) -> None:

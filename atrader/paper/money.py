@@ -13,9 +13,9 @@ from atrader.configuration.account import AccountConfig
 from atrader.instruments import Instrument
 from atrader.ledger import profit_of
 from atrader.orders.model import SIGN, Side
-from broker_api.paper.desk import Desk
-from broker_api.paper.state import BookState, Ticket
-from broker_api.protection import closing_price
+from atrader.orders.protection import closing_price
+from atrader.paper.desk import Desk
+from atrader.paper.state import BookState, Ticket
 
 _ONE = Decimal(1)
 _MILLION = Decimal(1_000_000)

@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 from atrader.configuration.account import AccountConfig
 from atrader.instruments import Instrument
-from broker_api.adapter import BrokerOrder, Modification
-from broker_api.order_form import are_precise, form_refusal
-from broker_api.paper.desk import Desk
-from broker_api.paper.margin_watch import MarginWatch
-from broker_api.paper.matching import is_refused_at_random
-from broker_api.paper.money import Money
-from broker_api.paper.state import BookState, Ticket, WorkingOrder
-from broker_api.protection import closing_price, wrong_side
+from atrader.orders.broker import BrokerOrder, Modification
+from atrader.orders.form import are_precise, form_refusal
+from atrader.orders.protection import closing_price, wrong_side
+from atrader.paper.desk import Desk
+from atrader.paper.margin_watch import MarginWatch
+from atrader.paper.matching import is_refused_at_random
+from atrader.paper.money import Money
+from atrader.paper.state import BookState, Ticket, WorkingOrder
 
 
 class Funds(NamedTuple):

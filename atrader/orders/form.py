@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from atrader.instruments import Instrument
-from broker_api.adapter import BrokerOrder
+from atrader.orders.broker import BrokerOrder
 
 
 def form_refusal(order: BrokerOrder, instrument: Instrument, now_ns: int) -> str | None:

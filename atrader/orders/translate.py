@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from atrader.instruments import Instrument
+from atrader.orders.broker import BrokerOrder, Capabilities, Modification
 from atrader.orders.model import OPPOSITE, Order, Trade
-from broker_api.adapter import BrokerOrder, Capabilities, Modification
 
 
 def open_order(order: Order, instrument: Instrument, capabilities: Capabilities) -> BrokerOrder:

@@ -7,13 +7,13 @@ from decimal import Decimal
 from atrader.configuration.account import AccountConfig
 from atrader.errors import InvariantBroken
 from atrader.ledger import average_price
+from atrader.orders.broker import FillReport, OrderReport, SwapReport
 from atrader.orders.model import FillReason, Side
+from atrader.orders.protection import trailed_stop
 from atrader.orders.states import OrderState
-from broker_api.adapter import FillReport, OrderReport, SwapReport
-from broker_api.paper.desk import Desk
-from broker_api.paper.money import Money
-from broker_api.paper.state import BookState, Changes, Ticket, WorkingOrder
-from broker_api.protection import trailed_stop
+from atrader.paper.desk import Desk
+from atrader.paper.money import Money
+from atrader.paper.state import BookState, Changes, Ticket, WorkingOrder
 
 
 class Execution:

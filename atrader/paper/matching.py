@@ -7,7 +7,7 @@ from decimal import ROUND_FLOOR, Decimal
 from atrader.configuration.account import PaperSettings
 from atrader.instruments import Instrument
 from atrader.orders.model import OrderType, Side
-from broker_api.paper.draws import draw
+from atrader.paper.draws import draw
 
 
 def slipped(
@@ -20,7 +20,7 @@ def slipped(
     side : {"buy", "sell"}
         Side of the execution: buys slip upwards, sells downwards (never to zero).
     name, purpose : str
-        What the draw belongs to, see `broker_api.paper.draws`.
+        What the draw belongs to, see `atrader.paper.draws`.
     """
     if not settings.slippage_pips:
         return price

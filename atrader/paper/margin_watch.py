@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from broker_api.paper.desk import Desk
-from broker_api.paper.money import Money
+from atrader.paper.desk import Desk
+from atrader.paper.money import Money
 
 # How far from the level the exact figures are asked: far more than float64 and the rounding of amounts can differ by.
 _NEAR_FRAC = 1e-3

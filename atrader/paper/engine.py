@@ -20,18 +20,18 @@ from atrader.clock import NS_PER_S
 from atrader.configuration.account import AccountConfig
 from atrader.instruments import Instrument
 from atrader.market import Tick
+from atrader.orders.broker import BrokerOrder, Modification
 from atrader.orders.model import OPPOSITE, FillReason
+from atrader.orders.protection import closing_price, trailed_stop, triggered_exit
 from atrader.orders.states import OrderState
-from broker_api.adapter import BrokerOrder, Modification
-from broker_api.paper.desk import Desk
-from broker_api.paper.execution import Execution
-from broker_api.paper.financing import boundaries, days_booked, next_boundary
-from broker_api.paper.margin_watch import MarginWatch
-from broker_api.paper.matching import fill_price, parts_of, slipped
-from broker_api.paper.money import Money
-from broker_api.paper.state import BookState, Changes, Ticket, WorkingOrder
-from broker_api.paper.validation import Funds, change_refusal, funds_refusal, order_refusal
-from broker_api.protection import closing_price, trailed_stop, triggered_exit
+from atrader.paper.desk import Desk
+from atrader.paper.execution import Execution
+from atrader.paper.financing import boundaries, days_booked, next_boundary
+from atrader.paper.margin_watch import MarginWatch
+from atrader.paper.matching import fill_price, parts_of, slipped
+from atrader.paper.money import Money
+from atrader.paper.state import BookState, Changes, Ticket, WorkingOrder
+from atrader.paper.validation import Funds, change_refusal, funds_refusal, order_refusal
 
 # A quote this much older than one before it means that the clock was set back, not that the quote travelled slowly.
 _CLOCK_SET_BACK_NS = 60 * NS_PER_S

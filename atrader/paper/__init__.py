@@ -1,0 +1,9 @@
+"""The broker side of a paper account, pure: orders and quotes in, reports out, nothing written anywhere.
+
+One table of fill rules for all who need one: the paper account in the gateway keeps it in a book on disk
+(`broker_api.paper`), the event engine of `research` keeps it in memory.
+
+Layers, each importing only those above it: ``reasons`` (why it refuses), ``draws`` and ``matching`` (pure decisions),
+``state`` (what the broker side holds), ``desk`` (one instrument: quote, orders, tickets, trigger levels), ``money``
+(balance, equity, margin, conversion, financing), ``engine`` (orders and quotes in, reports out).
+"""
