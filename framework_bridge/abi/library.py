@@ -111,7 +111,7 @@ class FrameworkLibrary:
             At any other answer.
         """
         where = _path_bytes(config)
-        _one_configuration(config)
+        self._require_same(config)
         wait = pause or threading.Event().wait
         arguments = (instance_id, int(testing), where, account_name.encode())
         for _ in range(_INIT_TRIES):
@@ -122,9 +122,13 @@ class FrameworkLibrary:
             wait(_INIT_PAUSE_S)
         else:
             raise DeadlineExceeded(f"instance {instance_id}: the library is still being initialised")
-        if returned != ReturnCode.SUCCESS:
-            _forget_configuration(config)
         require_success(returned, f"instance {instance_id} with {config}")
+        _configurations[self.path.resolve()] = config.resolve()
+
+    def _require_same(self, config: Path) -> None:
+        read = _configurations.get(self.path.resolve(), config.resolve())
+        if read != config.resolve():
+            raise ConfigError(f"{config}: this process reads {read} already, and the library reads one only")
 
     def deinit_instance(self, instance_id: int) -> None:
         """End an instance: its bars are freed; its place among the 200 of the process is not."""
@@ -227,15 +231,4 @@ def _path_bytes(path: Path) -> bytes:
     return content
 
 
-_configurations: Final[set[Path]] = set()
-
-
-def _one_configuration(config: Path) -> None:
-    wanted = config.resolve()
-    if others := _configurations - {wanted}:
-        raise ConfigError(f"{config}: this process reads {others.pop()} already, and the library reads one only")
-    _configurations.add(wanted)
-
-
-def _forget_configuration(config: Path) -> None:
-    _configurations.discard(config.resolve())
+_configurations: Final[dict[Path, Path]] = {}  # by library: what it read in this process
