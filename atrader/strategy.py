@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
@@ -91,6 +93,36 @@ class Series(NamedTuple):
     instrument: str
     timeframe: str = ""
     bars: int = 0
+
+
+class Placement(NamedTuple):
+    """Where an instance of a strategy is to run; known before anything else is.
+
+    Attributes
+    ----------
+    root : Path
+        The installation directory, absolute; paths in parameters are relative to it.
+    instance, magic, timeframe
+        Of the configuration.
+    instrument : Instrument
+        What it trades.
+    currency, session : str
+        Of the account: its currency, and whether its gateway or the worker itself holds the session.
+    is_live : bool
+        Whether market time is the time of the day: false in replays and backtests.
+    instruments : Mapping of str to Instrument
+        All that are defined, by symbol.
+    """
+
+    root: Path
+    instance: str
+    magic: int
+    instrument: Instrument
+    timeframe: str
+    currency: str
+    session: str
+    is_live: bool
+    instruments: Mapping[str, Instrument]
 
 
 class AccountState(NamedTuple):
@@ -238,6 +270,17 @@ class Strategy:
 
     def __init__(self, parameters: BaseParameters) -> None:
         self.parameters: BaseParameters = parameters
+
+    def prepare(self, placement: Placement) -> None:
+        """Look at where it is to run, before anything else is asked of it: the place to check files it needs.
+
+        Also called by ``atrader-manager check``, so it must neither trade, nor write, nor load foreign code.
+
+        Raises
+        ------
+        ConfigError
+            When it cannot run there; one line for each problem.
+        """
 
     @property
     def warmup_bars(self) -> int:

@@ -37,6 +37,7 @@ from worker.lockstep import Lockstep
 from worker.loop import Loop
 from worker.market_feed import MarketFeed
 from worker.outside import Outside
+from worker.placing import place
 from worker.recorder import Recorder
 from worker.strategy_call import StrategyCall
 from worker.view import View
@@ -62,6 +63,8 @@ def main(child: Child) -> None:
     strategy = make_strategy(
         load_strategy(config.strategy, child.home.root), config.parameters, f"etc/strategies/{config.name}.toml"
     )
+    os.chdir(child.home.root)  # what strategies and their libraries take relative paths from
+    place(strategy, child.installation, config)
     if child.spec.standby:
         _await_turn(child)
     with _session(child, config.account):

@@ -9,7 +9,7 @@ from typing import Literal
 
 from atrader.clock import Clock
 from atrader.configuration.instance import InstanceConfig
-from atrader.errors import StrategyError
+from atrader.errors import ConfigError, StrategyError
 
 Outcome = Literal["ok", "failed"]
 
@@ -54,10 +54,14 @@ class StrategyCall:
         ------
         StrategyError
             When the policy is to stop, or after ``max_errors`` failures in a row.
+        ConfigError
+            When the strategy finds that its configuration is wrong: no later bar changes that.
         """
         began = self._clock.monotonic_s()
         try:
             call()
+        except ConfigError:
+            raise
         except Exception as error:  # noqa: BLE001 - boundary: user code may fail in any way, a policy decides
             self._failed(what, error)
             return "failed"

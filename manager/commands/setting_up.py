@@ -57,6 +57,7 @@ def check(directory: Path, as_json: bool) -> None:
     """Read the whole configuration and load every strategy, without starting anything."""
     from data_layer.tcp_keys import server_keys  # here: ZeroMQ and strategies are not for --help and completion
     from worker.loading import load_strategy, make_strategy
+    from worker.placing import place
 
     home = home_of(directory)
     installation = load_installation(home.root)
@@ -70,6 +71,7 @@ def check(directory: Path, as_json: bool) -> None:
         try:
             kind = load_strategy(instance.strategy, home.root)
             strategy = make_strategy(kind, instance.parameters, f"etc/strategies/{instance.name}.toml")
+            place(strategy, installation, instance)
         except ConfigError as error:
             problems.append(str(error))
             continue
