@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from typing import Final
 
 _MARKS: Final = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
@@ -21,3 +22,8 @@ def decode(data: bytes) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError:
         return data.decode("latin-1")
+
+
+def lines_of(text: str) -> list[str]:
+    """Cut at line ends of Windows, Unix and old Macs only: `str.splitlines` would cut at a form feed in a value too."""
+    return re.split(r"\r\n|\r|\n", text)

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from atrader.configuration.problems import did_you_mean
 from atrader.errors import ConfigError
 from framework_bridge.legacy.findings import Finding, Kind
-from framework_bridge.legacy.old_text import decode
+from framework_bridge.legacy.old_text import decode, lines_of
 from framework_bridge.legacy.preset_keys import ADDITIONAL, COMMON, FRONT_END, FRONT_END_PREFIXES, MAX_SPREAD_PIPS
 
 _INT32_MAX: Final = 2**31 - 1
@@ -117,8 +117,7 @@ def parse_preset(text: str, file: str) -> Preset:
         Its name, for messages.
     """
     reading = _Reading(file)
-    # Only line ends end a line: str.splitlines would also cut at a form feed inside a value.
-    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
+    for number, line in enumerate(lines_of(text), start=1):
         reading.take(number, line.strip())
     return reading.preset()
 

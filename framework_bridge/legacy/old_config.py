@@ -1,0 +1,239 @@
+"""``atrader.config`` of the old trader: its accounts, its strategies, and what it says about everything else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Final, NamedTuple
+
+from atrader.configuration.problems import did_you_mean
+from framework_bridge.legacy.findings import Finding, Kind
+from framework_bridge.legacy.ini import Ini, IniSection, Keys, parse_ini
+
+MAX_RATES: Final = 10
+_MINUTES: Final = 43_200  # the library's month
+_MAX_BARS: Final = 10_000_000
+_MISC: Final = "misc"
+_PLOTS: Final = "plots"
+
+
+class OldRates(NamedTuple):
+    """What a strategy wants at one rates index; symbol None: nothing."""
+
+    symbol: str | None  # "D" is the strategy's own pair
+    minutes: int  # 0: that of the strategy
+    bars: int
+
+
+@dataclass(frozen=True, slots=True)
+class OldStrategy:
+    """One section of a strategy."""
+
+    section: str
+    line: int
+    name: str
+    set_file: str | None
+    pair: str | None
+    strategy_id: int | None
+    passed_minutes: int | None
+    rates: tuple[OldRates, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OldAccount:
+    """One section of an account; login and password are only known to be there."""
+
+    section: str
+    line: int
+    name: str
+    broker: str | None
+    reference_broker: str | None
+    strategies: tuple[str, ...]
+    account_id: str | None
+    is_demo: bool
+    is_java: bool
+    uses_wrapper: bool
+    uses_streaming: bool
+    currency: str | None  # "depositSymbol" as it is written
+    initial_balance: str | None
+    has_secrets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OldTrader:
+    """A whole ``atrader.config``.
+
+    Attributes
+    ----------
+    file : str
+        Its name, for messages.
+    accounts, strategies : tuple
+        In the file's order; strategies whether an account names them or not.
+    log_severity : int or None
+        0 off, 1 debug to 5 critical.
+    mail, plots : bool
+        Whether it sent mail, painted or served pages.
+    findings : tuple of Finding
+        Of reading it.
+    """
+
+    file: str
+    accounts: tuple[OldAccount, ...]
+    strategies: tuple[OldStrategy, ...]
+    log_severity: int | None
+    mail: bool
+    plots: bool
+    findings: tuple[Finding, ...]
+
+
+def parse_old_config(text: str, file: str) -> OldTrader:
+    """Read the text of an ``atrader.config``; never fails: what is wrong is in the findings."""
+    ini = parse_ini(text, file)
+    accounts = tuple(_account(ini, section) for section in ini.sections.values() if _is_account(section))
+    strategies = tuple(_strategy(ini, section) for section in ini.sections.values() if _is_strategy(section))
+    log_severity, mail = _misc(ini)
+    plots = _plots(ini)
+    if not accounts:
+        ini.findings.append(
+            Finding(Kind.PROBLEM, file, 0, "", "has no section [account]", "is it the old trader's atrader.config?")
+        )
+    _cross_check(ini, accounts, strategies)
+    return OldTrader(file, accounts, strategies, log_severity, mail, plots, tuple(ini.findings))
+
+
+def _is_account(section: IniSection) -> bool:
+    return section.name.lower().startswith("account") or "strategies" in section.values
+
+
+def _is_strategy(section: IniSection) -> bool:
+    return not _is_account(section) and section.name.lower() not in (_MISC, _PLOTS)
+
+
+def _account(ini: Ini, section: IniSection) -> OldAccount:
+    keys = Keys(ini, section)
+    secrets = tuple(key for key in ("login", "password") if keys.text(key) is not None)
+    demo = keys.flag("isDemo")
+    if demo is None:
+        keys.find(
+            Kind.CHANGED, "isDemo", "is missing: taken for a demo account", "correct the account file if it is not"
+        )
+    keys.flag("hasStaticIP")
+    account = OldAccount(
+        section.name,
+        section.line,
+        keys.text("accountName") or section.name,
+        keys.text("brokerName"),
+        keys.text("refBrokerName"),
+        keys.items("strategies"),
+        keys.text("accountID"),
+        demo is not False,
+        bool(keys.flag("isJava")),
+        bool(keys.flag("useOrderWrapper")),
+        bool(keys.flag("useStreaming")),
+        keys.text("depositSymbol"),
+        keys.text("initialBalance"),
+        secrets,
+    )
+    _unknown(
+        keys,
+        "accountName brokerName refBrokerName strategies login password useOrderWrapper hasStaticIP accountID isDemo"
+        " isJava useStreaming initialBalance depositSymbol",
+    )
+    return account
+
+
+def _strategy(ini: Ini, section: IniSection) -> OldStrategy:
+    keys = Keys(ini, section)
+    strategy = OldStrategy(
+        section.name,
+        section.line,
+        keys.text("name") or section.name,
+        keys.text("setFile") or keys.text("set"),
+        keys.text("pair"),
+        keys.whole("strategyID", 0, 2**31 - 1),
+        keys.whole("passedTimeFrame", 1, _MINUTES),
+        _rates(keys),
+    )
+    _unknown(
+        keys,
+        "name setFile pair strategyID passedTimeFrame rateRequirements symbolRequirements timeframeRequirements",
+    )
+    return strategy
+
+
+def _rates(keys: Keys) -> tuple[OldRates, ...]:
+    bars, symbols, minutes = (
+        keys.items(key) for key in ("rateRequirements", "symbolRequirements", "timeframeRequirements")
+    )
+    longest = max(len(bars), len(symbols), len(minutes))
+    if not len(bars) == len(symbols) == len(minutes):
+        keys.problem(
+            "rateRequirements",
+            f"has {len(bars)} entries, symbolRequirements {len(symbols)}, timeframeRequirements {len(minutes)}; they"
+            " belong together one by one",
+        )
+    if longest > MAX_RATES:
+        keys.problem("rateRequirements", f"has {longest} entries, the library takes {MAX_RATES}")
+    return tuple(
+        _one_rates(keys, number, *entry)
+        for number, entry in enumerate(zip_longest(bars, symbols, minutes, fillvalue="0"))
+    )[:MAX_RATES]
+
+
+def _one_rates(keys: Keys, number: int, bars: str, symbol: str, minutes: str) -> OldRates:
+    nothing = symbol.upper() in ("N", "0")
+    wanted, length = _whole(bars, _MAX_BARS), _whole(minutes, _MINUTES)
+    if not nothing and (wanted is None or length is None):
+        keys.problem("rateRequirements", f"entry {number}: {bars!r} bars of {minutes!r} minutes of {symbol!r}")
+    return OldRates(None if nothing or not wanted else symbol, length or 0, wanted or 0)
+
+
+def _whole(text: str, high: int) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 and int(text) <= high else None
+
+
+def _misc(ini: Ini) -> tuple[int | None, bool]:
+    section = ini.section(_MISC)
+    if section is None:
+        return None, False
+    keys = Keys(ini, section)
+    severity = keys.whole("logSeverity", 0, 5)
+    mail = [key for key in ("smtp", "port", "to", "from", "user", "password") if keys.text(key) is not None]
+    for key in ("screenLogSeverity", "emailLogSeverity", "executionTime"):
+        keys.text(key)
+    _unknown(keys, "logSeverity screenLogSeverity emailLogSeverity smtp port to from user password executionTime")
+    return severity, bool(mail)
+
+
+def _plots(ini: Ini) -> bool:
+    section = ini.section(_PLOTS)
+    if section is None:
+        return False
+    keys = Keys(ini, section)
+    period, serves = keys.whole("graphicPaintingPeriod", 0, 2**31 - 1), keys.flag("enableWebServer")
+    keys.text("webServerPort")
+    _unknown(keys, "graphicPaintingPeriod enableWebServer webServerPort")
+    return bool(period) or bool(serves)
+
+
+def _unknown(keys: Keys, known: str) -> None:
+    for key in keys.rest():  # without its value: it may be a secret
+        names = known.lower().split()
+        keys.find(Kind.UNKNOWN, key, f"unknown key, not taken over{did_you_mean(key, names)}")
+
+
+def _cross_check(ini: Ini, accounts: tuple[OldAccount, ...], strategies: tuple[OldStrategy, ...]) -> None:
+    known = {strategy.section.lower(): strategy for strategy in strategies}
+    named: dict[str, str] = {}
+    for account in accounts:
+        where = Keys(ini, ini.sections[account.section.lower()])
+        for name in account.strategies:
+            if name.lower() not in known:
+                hint = did_you_mean(name.lower(), known)
+                where.problem("strategies", f"there is no section [{name}]{hint}")
+            elif named.setdefault(name.lower(), account.section) != account.section:
+                where.problem("strategies", f"[{name}] is a strategy of [{named[name.lower()]}] already")
+    for section, strategy in known.items():
+        if section not in named:
+            text = "no account names it: not taken over, as the old trader did not run it"
+            ini.findings.append(Finding(Kind.CHANGED, ini.file, strategy.line, f"[{strategy.section}]", text))
