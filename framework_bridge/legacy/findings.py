@@ -49,3 +49,28 @@ class Finding(NamedTuple):
         where = f"{self.file}:{self.line}" if self.line else self.file
         key = f"{self.key}: " if self.key else ""
         return f"{where}: {key}{self.text}" + (f"; {self.remedy}" if self.remedy else "")
+
+
+class Notes:
+    """Collects what there is to say about one section of a file.
+
+    Parameters
+    ----------
+    file : str
+        The file.
+    line : int
+        Where the section begins.
+    section : str
+        Its name.
+    """
+
+    def __init__(self, file: str, line: int, section: str) -> None:
+        self._file = file
+        self._line = line
+        self._section = section
+        self.found: list[Finding] = []
+
+    def add(self, kind: Kind, key: str, text: str, remedy: str = "") -> None:
+        """Note something about a key of the section, or with no key about the section."""
+        where = f"{self._section}.{key}" if key else f"[{self._section}]"
+        self.found.append(Finding(kind, self._file, self._line, where, text, remedy))

@@ -1,0 +1,261 @@
+"""From old installations to the files of one new one. Pure: texts in, texts and findings out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from atrader.orders.model import Trade
+from framework_bridge.legacy import old_defects
+from framework_bridge.legacy.account_file import NewAccount, account_text, new_account
+from framework_bridge.legacy.broker_clocks import OldClocks
+from framework_bridge.legacy.findings import Finding, Kind
+from framework_bridge.legacy.fleet_file import fleet_text
+from framework_bridge.legacy.framework_xml import FrameworkXml, parse_framework_xml
+from framework_bridge.legacy.monitor import OldMonitor
+from framework_bridge.legacy.names import Magics, Names
+from framework_bridge.legacy.old_config import OldAccount, OldStrategy, OldTrader
+from framework_bridge.legacy.old_trades import convert_trades
+from framework_bridge.legacy.presets import Preset
+from framework_bridge.legacy.strategy_file import NewStrategy, StrategyFiles, new_strategy
+from framework_bridge.legacy.virtual_trades import OldTrades
+
+LIBRARY: Final = "libAsirikuyFrameworkAPI.so"
+"""File of the C library on Linux."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the user wants.
+
+    Attributes
+    ----------
+    paper : bool
+        Every account becomes a paper account on synthetic prices.
+    library : str, optional
+        Path of the C library, absolute or below the new installation.
+    """
+
+    paper: bool = False
+    library: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OldFiles:
+    """One old installation, as far as it is there.
+
+    Attributes
+    ----------
+    config : OldTrader
+        Its ``atrader.config``.
+    presets : Mapping of str to (Preset, str)
+        By the name that the configuration uses: what is in it, and its text.
+    clocks, xml, monitor : optional
+        The other files.
+    library : str, optional
+        Where its C library was found.
+    open_trades, closed_trades : Mapping of str to OldTrades
+        Virtual trades by number of the account.
+    """
+
+    config: OldTrader
+    presets: Mapping[str, tuple[Preset, str]] = field(default_factory=dict)
+    clocks: OldClocks | None = None
+    xml: FrameworkXml | None = None
+    monitor: OldMonitor | None = None
+    library: str | None = None
+    open_trades: Mapping[str, OldTrades] = field(default_factory=dict)
+    closed_trades: Mapping[str, OldTrades] = field(default_factory=dict)
+
+
+@dataclass
+class Plan:
+    """What is to be written.
+
+    Attributes
+    ----------
+    files : dict of str to str
+        Text by path below the installation.
+    folders : list of str
+        To be made below the installation.
+    closed : dict of str to tuple of Trade
+        For the history, by account.
+    take_over : dict of str to tuple of Trade
+        Open ones that the gateway takes over when the broker's position agrees, by account.
+    findings : list of Finding
+        What there is to say.
+    instruments : set of str
+        Everything that is traded or looked at, conversions included.
+    """
+
+    files: dict[str, str] = field(default_factory=dict)
+    folders: list[str] = field(default_factory=list)
+    closed: dict[str, tuple[Trade, ...]] = field(default_factory=dict)
+    take_over: dict[str, tuple[Trade, ...]] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    instruments: set[str] = field(default_factory=set)
+
+
+def convert(installations: Sequence[OldFiles], wish: Wish) -> Plan:
+    """Make the plan of a new installation of old ones; the same for the same files."""
+    return _Conversion(wish).of(installations)
+
+
+class _Conversion:
+    def __init__(self, wish: Wish) -> None:
+        self._wish = wish
+        self._plan = Plan()
+        self._account_names, self._instance_names, self._magics = Names(), Names(), Magics()
+        self._brokers: list[str] = []  # accounts that trade at a broker with prices
+        self._level: int | None = None
+        self._monitor: OldMonitor | None = None
+
+    def of(self, installations: Sequence[OldFiles]) -> Plan:
+        for old in installations:
+            self._add(old)
+        plan = self._plan
+        plan.files["etc/atrader.toml"] = fleet_text(
+            sorted(plan.instruments),
+            paper=self._wish.paper,
+            price_account=self._brokers[0] if len(self._brokers) > 1 else None,
+            severity=self._level,
+            monitor=self._monitor,
+        )
+        return plan
+
+    def _add(self, old: OldFiles) -> None:
+        plan, trader = self._plan, old.config
+        plan.findings += trader.findings
+        for part in (old.clocks, old.xml, old.monitor):
+            if part is not None:
+                plan.findings += part.findings
+        for preset, _ in old.presets.values():
+            plan.findings += preset.findings
+        self._level = trader.log_severity if self._level is None else self._level
+        self._monitor = self._monitor or old.monitor
+        accounts = [(account, self._account(trader, account)) for account in trader.accounts]
+        if accounts:
+            self._library_files(old, accounts[0][1].name)
+        by_section = {strategy.section.lower(): strategy for strategy in trader.strategies}
+        taken: set[str] = set()
+        for account, new in accounts:
+            plan.findings += old_defects.of_account(trader, account)
+            wanted = [by_section[name] for key in account.strategies if (name := key.lower()) in by_section]
+            fresh = [one for one in wanted if one.section not in taken]
+            taken.update(one.section for one in fresh)
+            instances = [self._strategy(old, account, new, accounts[0][1].name, one) for one in fresh]
+            self._trades(old, account, new, {one.old_id: one.name for one in instances if one.old_id is not None})
+        self._features(old)
+        self._strangers(old)
+
+    def _account(self, trader: OldTrader, account: OldAccount) -> NewAccount:
+        new, findings = new_account(trader, account, self._account_names.take(account.name), paper=self._wish.paper)
+        self._plan.findings += findings
+        self._plan.files[f"etc/accounts/{new.name}.toml"] = account_text(trader, account, new)
+        if new.enabled and new.broker != "paper":
+            self._brokers.append(new.name)
+        return new
+
+    def _library_files(self, old: OldFiles, name: str) -> None:
+        """Write the library's own configuration, with folders that are there."""
+        plan, folder = self._plan, f"etc/asirikuy/{name}"
+        if old.xml is None:
+            text = "there is no AsirikuyConfig.xml beside it: one with usual values is written"
+            plan.findings.append(Finding(Kind.CHANGED, old.config.file, 0, "", text))
+        xml = old.xml or parse_framework_xml("<Asirikuy/>", "AsirikuyConfig.xml")
+        temp, log = f"data/asirikuy/{name}", "log/asirikuy"
+        plan.folders += [temp, log]
+        plan.files[f"{folder}/AsirikuyConfig.xml"] = xml.with_paths(temp=temp, config=folder, log=log).text()
+        if old.clocks is None:
+            plan.findings.append(
+                Finding(
+                    Kind.PROBLEM,
+                    old.config.file,
+                    0,
+                    "",
+                    "there is no broker-tz.csv beside it",
+                    f"put it into {folder}: the library does not start without it",
+                )
+            )
+        else:
+            plan.files[f"{folder}/broker-tz.csv"] = old.clocks.text
+        if self._library(old) is None:
+            plan.findings.append(
+                Finding(
+                    Kind.TO_DO,
+                    old.config.file,
+                    0,
+                    "",
+                    f"the C library {LIBRARY} was not found beside it: its strategies are incomplete",
+                    "import again with --library PATH",
+                )
+            )
+
+    def _library(self, old: OldFiles) -> str | None:
+        return self._wish.library or old.library
+
+    def _strategy(
+        self, old: OldFiles, account: OldAccount, new: NewAccount, folder: str, strategy: OldStrategy
+    ) -> NewStrategy:
+        plan = self._plan
+        found = old.presets.get(strategy.set_file or "")
+        preset, text = (None, "") if found is None else found
+        files = StrategyFiles(self._library(old), f"etc/asirikuy/{folder}/AsirikuyConfig.xml", "etc/asirikuy/")
+        name = self._instance_names.take(strategy.section)
+        made = new_strategy(old.config, account, new, strategy, name, files, preset, text, old.clocks, self._magics)
+        plan.findings += made.findings
+        plan.findings += old_defects.of_strategy(old.config, strategy, preset)
+        plan.files[f"etc/strategies/{made.file}"] = made.text
+        if made.preset_text is not None:
+            plan.files[f"etc/asirikuy/{name}.set"] = made.preset_text
+        plan.instruments |= made.instruments
+        return made
+
+    def _trades(self, old: OldFiles, account: OldAccount, new: NewAccount, instances: Mapping[int, str]) -> None:
+        plan, key = self._plan, account.account_id or ""
+        history, still_open = old.closed_trades.get(key), old.open_trades.get(key)
+        where = Finding(Kind.CONVERTED, old.config.file, account.line, f"[{account.section}]", "")
+        if history is not None:
+            plan.findings += history.findings
+            converted = convert_trades(history.trades, new.name, new.currency, instances)
+            plan.closed[new.name] = converted.trades
+            if converted.trades:
+                text = f"{len(converted.trades)} closed virtual trades; their profit is from {converted.profit_from}"
+                plan.findings.append(where._replace(text=text))
+        if still_open is None:
+            return
+        plan.findings += still_open.findings
+        converted = convert_trades(still_open.trades, new.name, new.currency, instances)
+        for order in converted.pending:
+            text = f"{order} waited in the old trader itself: nobody holds it; the strategy wants it again or not"
+            plan.findings.append(Finding(Kind.NO_COUNTERPART, order.where, 0, "", text))
+        if not converted.trades:
+            return
+        if self._wish.paper:
+            text = f"{len(converted.trades)} open virtual trades stay behind: a paper account begins flat"
+            plan.findings.append(where._replace(kind=Kind.CHANGED, text=text, remedy="import without --paper to go on"))
+            return
+        plan.take_over[new.name] = converted.trades
+        text = f"{len(converted.trades)} open virtual trades wait for the gateway, which compares them with the broker"
+        remedy = "stop the old trader before the first start, for good"
+        plan.findings.append(where._replace(kind=Kind.TO_DO, text=text, remedy=remedy))
+
+    def _features(self, old: OldFiles) -> None:
+        """Say what the old trader did besides trading."""
+        plan, file = self._plan, old.config.file
+        if old.config.mail:
+            text = "no mail is sent yet; alerts are in the log and in 'atrader history alerts'"
+            plan.findings.append(Finding(Kind.NO_COUNTERPART, file, 0, "misc.smtp", text))
+        if old.config.plots:
+            text = "no pictures and pages yet; 'atrader-manager account' and 'status' show the same in the terminal"
+            plan.findings.append(Finding(Kind.NO_COUNTERPART, file, 0, "plots", text))
+
+    def _strangers(self, old: OldFiles) -> None:
+        """Name the virtual trades of accounts that the configuration does not have."""
+        known = {account.account_id for account in old.config.accounts}
+        for key in sorted({*old.open_trades, *old.closed_trades} - known):
+            count = sum(len(part[key].trades) for part in (old.open_trades, old.closed_trades) if key in part)
+            text = f"{count} virtual trades of account {key}, which this configuration does not name, are left alone"
+            remedy = f"import with a configuration whose accountID is {key}"
+            self._plan.findings.append(Finding(Kind.PROBLEM, old.config.file, 0, "", text, remedy))
