@@ -47,6 +47,12 @@ def standin_library(*defines: str) -> Path:
     return _built("libAsirikuyFrameworkAPI.so", sources, defines)
 
 
+@cache
+def standin_tester() -> Path:
+    """Build the tester library; it has a framework of its own inside."""
+    return _built("libCTesterFrameworkAPI.so", sorted(SOURCES.glob("*.c")), ())
+
+
 def fresh_library(folder: Path, *defines: str) -> Path:
     """Copy the library: loaded from another path it is another one, with no instance and no configuration read."""
     return Path(shutil.copy2(standin_library(*defines), folder / "libAsirikuyFrameworkAPI.so"))
