@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -45,9 +46,18 @@ def system(bars: Bars, *, stop: float = 0.0, first: int = 12, magic: int = 7) ->
     return CTesterSystem(settings, "EURUSD", ACCOUNT, SPREAD, *period, [RatesPlan(5, 60, 60, 5)], [bars])
 
 
-def run(tester: CTesterLibrary, *systems: CTesterSystem, **options: object) -> CTesterOutcome:
-    names = {"currency": "USD", "broker": "UTC", "reference": "UTC", "clock": CLOCK, "smallest_lot": 0.01}
-    return tester.run_portfolio(systems, **(names | options))
+def run(
+    tester: CTesterLibrary, *systems: CTesterSystem, on_progress: Callable[[float], object] | None = None
+) -> CTesterOutcome:
+    return tester.run_portfolio(
+        systems,
+        currency="USD",
+        broker="UTC",
+        reference="UTC",
+        clock=CLOCK,
+        smallest_lot=0.01,
+        on_progress=on_progress,
+    )
 
 
 def test_a_test_trades_what_the_formula_says_and_adds_it_up(tester: CTesterLibrary) -> None:
