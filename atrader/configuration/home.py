@@ -42,6 +42,10 @@ class Home:
         """Order journal of an account's gateway."""
         return self.data / "journal" / f"{account}.db"
 
+    def take_over(self, account: str) -> Path:
+        """Open trades of an old installation that the gateway of an account takes over."""
+        return self.data / "take-over" / f"{account}.json"
+
     def paper(self, account: str) -> Path:
         """Book of a paper account: the 'broker side', apart from the gateway's journal."""
         return self.data / "paper" / f"{account}.db"

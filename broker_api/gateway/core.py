@@ -37,6 +37,7 @@ from broker_api.gateway.own_intents import OwnIntents
 from broker_api.gateway.publish import Publisher, Stream
 from broker_api.gateway.reconciler import Reconciler
 from broker_api.gateway.submit import Submitter
+from broker_api.gateway.take_over import TakeOvers
 from broker_api.gateway.tasks import Tasks
 from broker_api.gateway.trading_states import TradingStateReader
 from broker_api.gateway.unvalued import UnvaluedWatch
@@ -105,7 +106,8 @@ class Gateway:
         self.tasks = Tasks(on_failure)
         instances = {item.magic: item for item in installation.instances.values() if item.account == account.name}
         self.alerts = Alerts(account.name, journal, clock, log)
-        self.states = TradingStateReader(Home(Path(installation.home)).trading_states, account.name, self.alerts)
+        home = Home(Path(installation.home))
+        self.states = TradingStateReader(home.trading_states, account.name, self.alerts)
         self.book = Book(account.name, account.currency_digits, journal)
         self.valuation = Valuation(account.currency, account.currency_digits)
         self.publisher = Publisher(stream)
@@ -133,9 +135,13 @@ class Gateway:
             self.valuation, budget, self.alerts, clock, self.tasks, self.online,
             lambda order: self.net_stops.release(order),
         )  # fmt: skip
+        take_overs = TakeOvers(
+            home.take_over(account.name), self.book, self.valuation, journal, self.publisher, self.alerts, names,
+            nets=nets,
+        )  # fmt: skip
         self.reconciler = Reconciler(
             adapter, self.book, self.bookkeeper, self.submitter, self.lookups, self.gate, self.valuation, journal,
-            moves, adoption, budget, self.alerts, clock,
+            moves, adoption, take_overs, budget, self.alerts, clock,
         )  # fmt: skip
         own = OwnIntents(self.book, self.submitter, clock, pause_clock)
         self.net_stops = NetStops(

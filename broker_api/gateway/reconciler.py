@@ -20,6 +20,7 @@ from broker_api.gateway.gate import Gate
 from broker_api.gateway.lookups import Lookups
 from broker_api.gateway.moves import Moves
 from broker_api.gateway.submit import Submitter
+from broker_api.gateway.take_over import TakeOvers
 from broker_api.gateway.valuation import Valuation
 from broker_api.journal import Batch, Journal
 from broker_api.reconcile import (
@@ -65,6 +66,7 @@ class Reconciler:
         journal: Journal,
         moves: Moves,
         adoption: Adoption,
+        take_overs: TakeOvers,
         budget: Budget,
         alerts: Alerts,
         clock: Clock,
@@ -79,6 +81,7 @@ class Reconciler:
         self._journal = journal
         self._moves = moves
         self._adoption = adoption
+        self._take_overs = take_overs
         self._budget = budget
         self._alerts = alerts
         self._clock = clock
@@ -109,14 +112,17 @@ class Reconciler:
             if self._bookkeeper.newest > snapshot.watermark:
                 continue  # something newer was worked in meanwhile: the snapshot is old
             actions = reconcile(self._state(snapshot, reports), snapshot, reports)
-            if not await self._carry_out(actions):
-                self._conclude(snapshot, actions)
-                return True
+            if await self._carry_out(actions):
+                continue
+            if self._bookkeeper.newest <= snapshot.watermark and self._take_overs.settle(snapshot):
+                continue  # the proof is made anew with what is ours now
+            self._conclude(snapshot, actions)
+            return True
         return False
 
     async def _reports(self, snapshot: Snapshot) -> Sequence[AnyReport]:
-        if self._is_new_account:
-            # Its log may be years long, and all that is left of it are the tickets.
+        if self._is_new_account(snapshot):
+            # Its log may be years long, and all that is left of it are the tickets, or what is taken over.
             self._bookkeeper.advance(snapshot.watermark)
         try:
             return await self._adapter.reports_since(self._bookkeeper.watermark)
@@ -125,13 +131,12 @@ class Reconciler:
             self._bookkeeper.advance(snapshot.watermark)
             return ()
 
-    @property
-    def _is_new_account(self) -> bool:
-        """Whether this is our first life on an account whose snapshot holds tickets."""
+    def _is_new_account(self, snapshot: Snapshot) -> bool:
+        """Tell whether this is our first life on an account whose snapshot says all that is left of its past."""
         capabilities = self._adapter.capabilities
         return (
             not self._bookkeeper.watermark
-            and capabilities.hedging
+            and (capabilities.hedging or self._take_overs.explain(snapshot))
             and not capabilities.price_driven
             and not self._journal.read.recent_intents(0, 1)
         )
@@ -273,6 +278,8 @@ class Reconciler:
         self._valuation.balance = snapshot.account.balance
         self.told, self.told_ns = snapshot, self._clock.now_ns()
         breaks = {action.instrument: action.reason for action in actions if isinstance(action, AccountBreak)}
+        self._take_overs.value(snapshot)
+        breaks |= self._take_overs.locks(snapshot)
         for instrument in breaks.keys() - self.breaks.keys():
             self._alerts.alert("break", breaks[instrument], instrument=instrument)
         for instrument in self.breaks.keys() - breaks.keys():
