@@ -42,7 +42,7 @@ class BrokerPrices:
     Parameters
     ----------
     market : LiveMarket
-        Gets the last prices, and hears of doubtful times.
+        Gets the last prices and the times in doubt.
     sink : Sink
         Gets the quotes that bars are built from.
     clock : Clock
@@ -99,7 +99,7 @@ class BrokerPrices:
         elif (gateway.life, gateway.seq + 1, gateway.since_ns) != push.place:
             self.counters["holes"] += 1
             for symbol in gateway.instruments:
-                self._market.doubt(symbol, gateway.heard_ns, now_ns)
+                self._market.doubts.add(symbol, gateway.heard_ns, now_ns)
         gateway.life, gateway.seq, gateway.since_ns = push.place
         gateway.heard_ns, gateway.heard_s = now_ns, now_s
         return gateway

@@ -17,6 +17,7 @@ from atrader.errors import ConfigError, StoreUnavailable
 from atrader.market import BAR, REVISION, TICK, Bar, Bars, Tick, bar_topic, revision_topic, tick_topic
 from atrader.timeframes import Timeframe
 from data_layer.bars import BarBuilder, newest_of
+from data_layer.doubts import Doubts
 from data_layer.longer_bars import LongerBars
 from data_layer.market_values import Completed, Snapshot
 from data_layer.prices import LastPrices, is_sound
@@ -25,8 +26,6 @@ from data_layer.shared import BarShare, PriceTable
 
 MAX_WAITING: Final = 50_000
 """Bars of one instrument kept in memory while the store does not take them: 35 days of minutes."""
-
-_MAX_DOUBTFUL: Final = 256  # periods of one instrument, while no source takes them
 
 _NEVER_NS: Final = 2**62  # the year 2116
 _FUTURE_NS: Final = 60 * NS_PER_S  # a quote farther ahead of its arrival has a wrong time
@@ -43,6 +42,7 @@ class _Fed:
     emitted_ns: int = 0  # handed to the writer up to here
     unpublished: list[Bar] = field(default_factory=list)  # handed over, and not yet published
     follows: bool = False  # its bars come from a bar source: complete when that has told them, not by the clock
+    heard: bool = False  # a bar of this life has a quote
 
 
 class LiveMarket:
@@ -65,6 +65,8 @@ class LiveMarket:
 
     Attributes
     ----------
+    doubts : Doubts
+        Times whose bars may lack quotes, as nobody listened for a while.
     price_table : PriceTable, optional
         Where the last prices are shown to readers on this host.
     bar_share : BarShare, optional
@@ -93,9 +95,9 @@ class LiveMarket:
         self._longer = LongerBars(base, calendar_of, self._published)
         self._waiting: dict[str, list[Bar]] = {}
         self._revisions: Counter[str] = Counter()
-        self._doubtful: dict[str, list[tuple[int, int]]] = {}
         self._lock = threading.Lock()
         self.base = base
+        self.doubts = Doubts(calendar_of, base)
         self.prices = LastPrices()
         self.price_table: PriceTable | None = None
         self.bar_share: BarShare | None = None
@@ -107,9 +109,10 @@ class LiveMarket:
         """Go on where a predecessor stopped: with its forming bar, and without opening a stored bar again."""
         calendar = self._calendar_of(instrument)
         builder = BarBuilder(self.base, calendar, complete_until_ns, forming)
-        now_ns = self._now_ns()
-        self.doubt(instrument, now_ns if builder.forming is None else builder.forming.open_time_ns, now_ns)
-        horizon_ns = complete_until_ns if builder.forming is None else builder.forming.open_time_ns
+        horizon_ns = complete_until_ns
+        if builder.forming is not None:
+            horizon_ns = builder.forming.open_time_ns
+            self.doubts.add(instrument, horizon_ns, self._now_ns())
         self._fed[instrument] = _Fed(calendar, builder, horizon_ns=horizon_ns, emitted_ns=horizon_ns)
         if self.bar_share is not None:
             self.bar_share.drop(instrument)  # shared as bars that nobody adds to
@@ -125,7 +128,7 @@ class LiveMarket:
                 self._show(tick)
                 self._stream.publish(tick_topic(tick.instrument), TICK, tuple(tick))
                 taken.append(tick)
-            done = fed.builder.add(tick) if build and not fed.follows else None
+            done = self._build(fed, tick) if build and not fed.follows else None
             if self.bar_share is not None:
                 self.bar_share.show_forming((tick.instrument, self.base.name), fed.builder.forming)
             if done is not None:
@@ -159,27 +162,6 @@ class LiveMarket:
         """Return up to where bars built from quotes are stored; far ahead where bars come from a source."""
         fed = self._fed.get(instrument)
         return _NEVER_NS if fed is not None and fed.follows else self._horizon_ns(instrument)
-
-    def doubt(self, instrument: str, start_ns: int, end_ns: int) -> None:
-        """Note that quotes between two times may be missing in the bars of an instrument."""
-        calendar = self._calendar_of(instrument)
-        start_ns, end_ns = calendar.bar_open(start_ns, self.base), calendar.next_bar_open(end_ns, self.base)
-        found = self._doubtful.setdefault(instrument, [])
-        if found and start_ns < found[-1][1]:
-            start_ns, end_ns = min(start_ns, found[-1][0]), max(end_ns, found[-1][1])
-            found.pop()
-        found.append((start_ns, end_ns))
-        del found[:-_MAX_DOUBTFUL]
-
-    def take_doubtful(self, instrument: str, time_ns: int) -> list[tuple[int, int]]:
-        """Return the periods before a time whose bars may lack quotes, as nobody listened for a while; each once.
-
-        Not before these bars are stored.
-        """
-        found = self._doubtful.get(instrument, [])
-        time_ns = min(time_ns, self.built_until_ns(instrument))
-        self._doubtful[instrument] = [one for one in found if one[1] > time_ns]
-        return [one for one in found if one[1] <= time_ns]
 
     def next_close_ns(self, instrument: str, time_ns: int) -> int:
         """Return when the base bar that covers a time ends."""
@@ -383,6 +365,14 @@ class LiveMarket:
             self.resume(instrument, max(until_ns, calendar.bar_open(now_ns, self.base)), None)
             fed = self._fed[instrument]
         return fed
+
+    def _build(self, fed: _Fed, tick: Tick) -> Bar | None:
+        """Add a quote to its bar; return the bar that it completes."""
+        done, forming = fed.builder.add(tick), fed.builder.forming
+        if not fed.heard and forming is not None and tick.time_ns >= forming.open_time_ns:
+            fed.heard = True
+            self.doubts.add(tick.instrument, tick.time_ns, tick.time_ns)  # it may have had quotes before this one
+        return done
 
     def _emit(self, instrument: str, fed: _Fed, bars: tuple[Bar, ...], horizon_ns: int) -> None:
         fed.emitted_ns = max(fed.emitted_ns, horizon_ns)

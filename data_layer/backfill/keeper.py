@@ -85,7 +85,8 @@ class Keeper:
                 continue
             self._follow(symbol)
             final_ns = now_ns - int(source.limits.settle_s * NS_PER_S)
-            for start_ns, end_ns in self._market.take_doubtful(symbol, final_ns):
+            stored_ns = min(final_ns, self._market.built_until_ns(symbol))
+            for start_ns, end_ns in self._market.doubts.take(symbol, stored_ns):
                 self._ask(symbol, start_ns, end_ns, Priority.LIVE, replace=True)
             self._ask_live(symbol, now_ns, now_s)
             history = self._config.history

@@ -12,7 +12,7 @@ from atrader.bus import StreamServer, close_context
 from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S, MarketClock
 from atrader.errors import WireError
-from atrader.market import Tick
+from atrader.market import Bar, Tick
 from atrader.messages.prices import Place, PricePush, read_push
 from atrader.timeframes import Timeframe
 from data_layer.bars import BarLibrary
@@ -35,12 +35,16 @@ class Bench:
         self.store = SqliteMarketStore(root / "market.db", "a test", 1.0)
         self.stream = StreamServer(f"ipc://{root}/stream")
         self.stored = PromptBars(BarLibrary(self.store, lambda _: calendar))
-        self.market = LiveMarket(self.stream, self.stored, lambda _: calendar, Timeframe.parse("1s"), self.clock.now_ns)
+        self.grace_ns = 0
+        self.market = LiveMarket(self.stream, self.stored, lambda _: calendar, Timeframe.parse("1s"), self.settled_ns)
         sink = Sink(self.market, self.stream, None, MarketClock())
         self.prices = BrokerPrices(self.market, sink, self, structlog.get_logger())
 
     def now_ns(self) -> int:
         return self.clock.now_ns()
+
+    def settled_ns(self) -> int:
+        return self.clock.now_ns() - self.grace_ns
 
     def monotonic_s(self) -> float:
         return self.clock.now_ns() / NS_PER_S
@@ -66,7 +70,7 @@ class Bench:
     def doubtful(self) -> list[tuple[float, float]]:
         """Return the seconds in doubt that ended, as seconds after the start."""
         self.market.advance(self.clock.now_ns())
-        found = self.market.take_doubtful(EUR, self.clock.now_ns())
+        found = self.market.doubts.take(EUR, self.clock.now_ns())
         return [((start_ns - T0) / NS_PER_S, (end_ns - T0) / NS_PER_S) for start_ns, end_ns in found]
 
 
@@ -127,6 +131,28 @@ def test_bars_of_a_time_that_nobody_heard_whole_are_doubtful_once(bench: Bench, 
     bench.push("gateway-a", (after[0], after[1] + 1, after[2]), bench.tick(EUR, 1.4))
     bench.at(20)
     assert bench.doubtful() == []
+
+
+@pytest.mark.parametrize("first_s", [3.0, 3.04, 3.5, 3.999])
+def test_the_second_of_the_first_quote_is_in_doubt_also_while_late_quotes_of_the_one_before_may_come(
+    bench: Bench, first_s: float
+) -> None:
+    bench.grace_ns = NS_PER_S // 10
+    bench.at(first_s)
+    bench.push("gateway-a", (1, 1, 1), bench.tick(EUR, 1.1))
+    bench.at(4.2)
+    bench.push("gateway-a", (1, 2, 1), bench.tick(EUR, 1.2))
+    bench.at(6)
+    assert bench.doubtful() == [(3, 4)]
+
+
+def test_seconds_that_began_before_and_after_a_restart_are_in_doubt(bench: Bench) -> None:
+    bench.grace_ns = NS_PER_S // 10
+    bench.at(3.05)
+    bench.market.resume(EUR, 0, Bar(T0 + 2 * NS_PER_S, *(1.0,) * 8, 1.0))
+    bench.push("gateway-a", (1, 1, 1), bench.tick(EUR, 1.1))
+    bench.at(6)
+    assert bench.doubtful() == [(2, 3), (3, 4)]
 
 
 @pytest.mark.parametrize(

@@ -84,8 +84,15 @@ def test_events_and_snapshot_of_an_instance_agree(gateway: GatewayProcess) -> No
     stream.subscribe("trade|alpha")
     gateway.start()
     gateway.wait_quoted()
-    order = gateway.submit(gateway.intent()).order
     items: list[Any] = []
+
+    def is_heard() -> bool:
+        items.extend(stream.drain())
+        return stream.counters["heartbeats"] > 0
+
+    # What is published before the subscription has arrived is nobody's: it would be a gap after `resume` only.
+    wait_for(is_heard, "the stream")
+    order = gateway.submit(gateway.intent()).order
 
     def has_come() -> bool:
         items.extend(stream.drain())

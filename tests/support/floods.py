@@ -10,6 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from tests.support.forks import fork
+
 Write = Callable[[Callable[[BaseModel], None]], Any]
 """Writes for ever, after it told once where readers find what it writes."""
 
@@ -30,12 +32,7 @@ class Killed:
 def flooding(write: Write) -> Iterator[Killed]:
     """Fork a writer, so that many can die in a second, and give it once it told where it writes."""
     read_end, write_end = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            write(lambda where: void(os.write(write_end, where.model_dump_json().encode())))
-        finally:
-            os._exit(1)
+    pid = fork(lambda: write(lambda where: void(os.write(write_end, where.model_dump_json().encode()))))
     os.close(write_end)
     try:
         yield Killed(pid, os.read(read_end, 10_000))

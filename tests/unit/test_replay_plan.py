@@ -118,6 +118,16 @@ def test_bars_are_played_from_any_step_on_as_they_would_be_all_at_once(period: P
     every_resumption_is_right(plan, list(steps_of_bars(series, MINUTE)), 4_999)
 
 
+@pytest.fixture
+def only_new_objects() -> Iterator[None]:
+    """Let `gc.get_objects` show what is made from here on, and not all that a test session has imported."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("only_new_objects")
 def test_a_replay_holds_a_page_of_quotes_and_a_part_of_the_bars_and_not_all_of_them() -> None:
     source = stored(quotes=True)
     plan = plan_of_ticks(source, PAIRS, Period(None, None))
