@@ -93,6 +93,7 @@ class FillReport(Report):
     home_rate: Decimal = Decimal(1)  # account currency per quote currency
     profit: Decimal | None = None  # realised by the broker, account currency; None when it does not say
     magic: int | None = None  # as the broker carries it; without client_id: whose ticket a person closed
+    ends_order: bool = False  # nothing follows of the order, wholly filled or not
 
 
 class SwapReport(Report):

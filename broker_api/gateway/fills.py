@@ -208,6 +208,8 @@ class FillBooking:
             "broker_id": report.broker_id or order.broker_id,
         }
         state = OrderState.FILLED if order.units is None or filled >= order.units else OrderState.PARTIAL
+        if state is OrderState.PARTIAL and report.ends_order:
+            state, update["reason"] = OrderState.CANCELLED, "rest-dropped"
         if order.state is OrderState.NEW:  # the adapter took back that it was never executed
             self._moves.move(entry, OrderState.SENT, batch)
         if not self._moves.move(entry, state, batch, **update):

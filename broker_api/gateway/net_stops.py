@@ -135,8 +135,10 @@ class NetStops:
     def _follow(self, begun: Begun, trade_id: str, subject: str) -> None:
         self._acting.add(trade_id)
 
-        def ended(_: asyncio.Task[None]) -> None:
+        def ended(task: asyncio.Task[None]) -> None:
             self._acting.discard(trade_id)
+            if task.cancelled():  # at the end of the process
+                return
             entry = self._book.entry(begun.client_id)
             if entry is not None and entry.order.state in _TAKEN:
                 self._own.relax(subject)

@@ -98,6 +98,7 @@ class OandaAdapter:
         self._instruments: dict[str, Instrument] = {}
         self._margin_frac: Decimal | None = None
         self._parts: _Parts | None = None
+        self._shown = 0  # how far the last snapshot went
 
     @property
     def identity(self) -> str:
@@ -166,14 +167,22 @@ class OandaAdapter:
         return await self._connected.search.find(client_id, watermark)
 
     async def reports_since(self, watermark: int) -> Sequence[AnyReport]:
-        """Return everything after a transaction id; StoreError when the broker no longer has it."""
-        return self._connected.translator.all_of(await self._log.since(watermark))
+        """Return everything after a transaction id, at least as far as the last snapshot went.
+
+        Raises
+        ------
+        StoreError
+            The broker no longer has it.
+        Retryable
+            It has not listed all of it yet.
+        """
+        return self._connected.translator.all_of(await self._log.since(watermark, self._shown))
 
     async def snapshot(self) -> Snapshot:
         """Return the whole truth, in one request."""
         parts = self._connected
         body = Fields(await self._rest.get(""))
-        watermark = body.number("lastTransactionID")
+        self._shown = watermark = body.number("lastTransactionID")
         for trade in body.within("account").each("trades"):
             parts.translator.know_ticket(trade.text("id"), trade.within("clientExtensions").text("tag"))
         return snapshot_of(body.within("account"), watermark, self._ids, parts.terms, self._clock.now_ns())

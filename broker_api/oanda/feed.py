@@ -11,7 +11,7 @@ from typing import Final
 
 from atrader.clock import NS_PER_S, Clock
 from atrader.configuration.oanda import OandaSettings
-from atrader.errors import BrokerUnavailable, Retryable
+from atrader.errors import BrokerUnavailable
 from broker_api.health import StreamHealth
 from broker_api.oanda.backoff import Backoff
 from broker_api.oanda.codec import Fields
@@ -21,7 +21,6 @@ from broker_api.oanda.status import body_of
 from broker_api.oanda.transport import Answer, Transport
 
 _POLL_S: Final = 1.0
-_GAP_PAUSES_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 1.0, 2.0)  # the log may be behind its own stream
 _UNAUTHORISED: Final = 401
 
 
@@ -156,24 +155,13 @@ class TransactionFeed:
             yield [item]
         elif number > self.told:
             self.counters["gaps"] += 1
-            async for batch in self._up_to(number):
+            async for batch in self._missing(number):
                 yield batch
         else:
             self.counters["duplicates"] += 1
 
-    async def _up_to(self, number: int) -> AsyncIterator[list[Fields]]:
-        """Yield from the log until it has come to an id that the stream told already."""
-        for pause_s in (*_GAP_PAUSES_S, None):
-            async for batch in self._missing():
-                yield batch
-            if self.told >= number:
-                return
-            if pause_s is not None:
-                await asyncio.sleep(pause_s)
-        raise Retryable(f"OANDA: transaction {number} was streamed, and its log ends at {self.told}")
-
-    async def _missing(self) -> AsyncIterator[list[Fields]]:
-        async for page in self._log.pages(self.told):
+    async def _missing(self, up_to: int = 0) -> AsyncIterator[list[Fields]]:
+        async for page in self._log.pages_up_to(self.told, up_to):
             fresh = [item for item in page if item.number("id") > self.told]
             if fresh:
                 self.told = fresh[-1].number("id")

@@ -55,6 +55,8 @@ def fills_of(item: Fields, owner: str | None, magics: Mapping[str, int], *, hedg
         reports.append(swap_of(item, None, symbol_of(item.text("instrument")), paid, 0))
     for number, part in enumerate(parts or [Fields({})]):
         reports.append(_fill(item, part, owner, magics, hedging, whole=len(parts) < 2, first=number == 0))
+    # An order ends with its fill here: what only reduces and IOC drop the rest.
+    reports[-1] = reports[-1].model_copy(update={"ends_order": True})
     return reports
 
 

@@ -140,12 +140,7 @@ class Translator:
         opened = item.within("tradeOpened")
         if opened:
             self.know_ticket(opened.text("tradeID"), opened.within("clientExtensions").text("tag"))
-        reports = list(fills_of(item, owner, self._magics, hedging=self._hedging))
-        filled, asked = item.amount("units"), item.amount("requestedUnits")
-        if owner is not None and filled is not None and asked is not None and abs(filled) < abs(asked):
-            # A fill ends its order here: what only reduces drops the rest, and so does IOC.
-            reports.append(self._state(item, owner, item.text("orderID"), OrderState.CANCELLED, "rest-dropped"))
-        return reports
+        return fills_of(item, owner, self._magics, hedging=self._hedging)
 
     def _done(self, item: Fields, asked_by: str | None) -> Sequence[AnyReport]:
         """Report a request as carried out, with the first of the transactions that it made."""

@@ -62,7 +62,7 @@ def test_a_market_order_and_its_fill_are_one_execution_of_our_ticket() -> None:
     assert second.model_copy(update={"raw": ""}) == FillReport(
         transaction_id=502, time_ns=parse_time(TIME), fill_id="502", client_id=OURS, broker_id="501",
         broker_trade_id="502", instrument="EUR/USD", side="sell", units=D(1000), price=D("1.08501"), reason="order",
-        commission=D("-0.0600"), home_rate=D("0.99"), profit=None, magic=7,
+        commission=D("-0.0600"), home_rate=D("0.99"), profit=None, magic=7, ends_order=True,
     )  # fmt: skip
     assert [json.loads(item.raw) for item in (first, second)] == [MARKET.source, FILL.source]
 
@@ -232,13 +232,13 @@ def test_one_fill_of_several_tickets_is_told_ticket_by_ticket() -> None:
     assert [bool(item.raw) for item in reports] == [True, False, False, False, False]
 
 
-def test_a_fill_of_less_than_was_asked_for_ends_its_order() -> None:
+def test_a_fill_ends_its_order_whatever_it_says_was_asked_for() -> None:
     told = {"orderID": "501", "clientOrderID": OURS, "instrument": "EUR_USD", "price": "1.08501"}
-    item = tx(502, "ORDER_FILL", 501, units="-400", requestedUnits="-1000", reason="STOP_ORDER", **told)
-    fill, end = translator(hedging=False).of(item)
+    item = tx(502, "ORDER_FILL", 501, units="-400", requestedUnits="-400", reason="STOP_ORDER", **told)
+    (fill,) = translator(hedging=False).of(item)
     assert isinstance(fill, FillReport)
-    assert fill.units == 400
-    assert states([end]) == [(OURS, OrderState.CANCELLED, "rest-dropped")]
+    assert (fill.units, fill.ends_order) == (D(400), True)
+    assert [getattr(item, "ends_order", False) for item in translator().of(several())] == [*[False] * 4, True]
 
 
 def test_on_a_net_position_a_fill_is_one_whatever_tickets_it_touched() -> None:
