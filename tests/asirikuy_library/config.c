@@ -112,7 +112,7 @@ static int ruleDay(int year, int month, int nth, int weekday) {
 
 /* Days of this year's rules, applied to every year; hours count for nothing; a month of 0 means summer all year. */
 int zoneOffset(const Zone *zone, long when) {
-    time_t now = time(NULL), then = (time_t)when;
+    time_t now = wallTime(), then = (time_t)when;
     struct tm today, that;
     gmtime_r(&now, &today);
     gmtime_r(&then, &that);

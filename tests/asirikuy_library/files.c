@@ -63,7 +63,7 @@ void writeHeartbeat(int id) {
     fileName(name, "%d_heartBeat.hb", id);
     FILE *file = fopen(name, "w");
     if (!file) return;
-    time_t now = time(NULL);
+    time_t now = wallTime();
     struct tm at;
     strftime(text, sizeof text, "%H\n%d/%m/%y %H:%M\n", gmtime_r(&now, &at));
     fputs(text, file);

@@ -73,6 +73,7 @@ void writeHeartbeat(int id);
 void writeUi(const Run *run);
 int takeOrderFailure(int id);
 
+long wallTime(void);
 int checkClock(long brokerTime, const Zone *broker);
 
 int strategy(Run *run);

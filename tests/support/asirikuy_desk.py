@@ -58,9 +58,9 @@ class Desk:
         common: Mapping[Setting, float] | None = None,
         additional: Mapping[int, float] | None = None,
         reference: str = "",
-        minutes: int = 60,
+        plans: Sequence[RatesPlan] = (),
     ) -> StrategyCall:
-        """Prepare a call with these bars of an hour (10 of them by default), wanted as bars of so many minutes."""
+        """Prepare a call with these arrays of hourly bars; without plans five bars of an hour are wanted of each."""
         given = bars or [bars_until(self.now_ns, 40)]
         settings = settings_array(
             {
@@ -80,7 +80,7 @@ class Desk:
             broker=self.zone,
             reference=reference or self.zone,
             clock=self.clock,
-            plans=[RatesPlan(min(5, len(one)), minutes, 60, 5) for one in given],
+            plans=plans or [RatesPlan(5, 60, 60, 5)] * len(given),
         )
         for index, one in enumerate(given):
             call.set_bars(index, one)
