@@ -66,7 +66,8 @@ def test_every_command_comes_back_as_it_was_meant(desk: Desk, command: Command) 
     (row,) = call.results.read()
     assert row.commands == (command,)
     price = PRICES.ask if command.kind.side == "buy" else PRICES.bid
-    assert row[:6] == (-1, BITS[command], 0.25, pytest.approx(price + 0.01), 0.002, -1.0)
+    assert row.entry_price == pytest.approx(price + 0.01)
+    assert (row.ticket, row.lots, row.broker_sl, row.broker_tp) == (-1, 0.25, 0.002, -1.0)
     assert row.expires_s == desk.now_ns // 10**9 + 3600
 
 

@@ -75,7 +75,7 @@ def _built(name: str, sources: list[Path], defines: tuple[str, ...]) -> Path:
 
 def framework_files(folder: Path, *, zones: tuple[str, ...] = ZONES) -> Path:
     """Write what an installation of the library has, and return its ``AsirikuyConfig.xml``."""
-    (folder / "tmp").mkdir(parents=True)
+    (folder / "tmp").mkdir(parents=True, exist_ok=True)
     (folder / "broker-tz.csv").write_text("\n".join(zones) + "\n")
     config = folder / "AsirikuyConfig.xml"
     config.write_text(

@@ -22,7 +22,7 @@ from framework_bridge.abi.orders import OrderArray, OrderEntry, pack, pending_en
 from framework_bridge.abi.rates import RatesArray, RatesPlan, bars_needed, digits_of
 from framework_bridge.abi.results import ResultArray
 from framework_bridge.abi.settings import ADDITIONAL_INDEX, Setting, settings_array
-from framework_bridge.abi.signals import ALL_BITS, BITS, SIX, Command, OrderKind, commands_in
+from framework_bridge.abi.signals import ALL_BITS, BITS, SIX, Command, OrderKind, Verb, commands_in
 from framework_bridge.abi.structures import ORDER_INFO
 
 D = Decimal
@@ -46,7 +46,7 @@ def test_a_layout_that_this_machine_lays_out_otherwise_is_refused() -> None:
 
 
 def test_every_command_has_the_bit_of_the_reference() -> None:
-    table = {
+    table: dict[Verb, tuple[int, ...]] = {
         "open": (0x1, 0x10000, 0x8, 0x80000, 0x40, 0x400000),
         "close": (0x2, 0x20000, 0x10, 0x100000, 0x80, 0x800000),
         "update": (0x4, 0x40000, 0x20, 0x200000, 0x100, 0x1000000),
@@ -138,7 +138,7 @@ def test_a_time_that_does_not_fit_is_refused() -> None:
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Helsinki", "America/New_York", "STD5DST4,M3.2.0/2:00,M11.1.0/2:00"])
 def test_columns_and_single_times_show_the_same_clock(zone: str) -> None:
     clock = WallClock(zone)
-    times = np.arange(parse_time("2023-01-01T00:00:00Z"), parse_time("2025-01-01T00:00:00Z"), 5_400 * 10**9, np.int64)
+    times = np.arange(parse_time("2023-01-01T00:00:00Z"), parse_time("2025-01-01T00:00:00Z"), 5_400 * 10**9)
     assert clock.seconds(times).tolist() == [clock.second(int(time)) for time in times]
 
 
