@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from atrader.clock import parse_time
+from atrader.clock import NS_PER_S, parse_time
 from atrader.errors import Rejected
 from atrader.orders.model import Intent
 from atrader.orders.states import IN_FLIGHT, OrderState
@@ -35,6 +35,7 @@ _MAGIC = st.sampled_from([7, 8])
 _SIDE = st.sampled_from(["buy", "sell"])
 _UNITS = st.integers(1, 5).map(lambda thousands: Decimal(thousands * 1000))
 _STREAM_FAULTS = st.sampled_from(["stall", "reset", "close", "cut", "split", "lose", "duplicate", "swap", "delay"])
+_STALE_NS = 25 * NS_PER_S  # what a price may be old (10 s), and what a request may wait until it is taken or given up
 _DONE_BY_NOBODY = (OrderState.LOST, OrderState.DENIED)
 
 # What a killed gateway was about to connect is left to the garbage collector, as it is left to the kernel elsewhere.
@@ -278,6 +279,10 @@ class OandaStory(RuleBasedStateMachine):
             resumed_ns = self.resumed_ns[number] if number < len(self.resumed_ns) else None
             for name in names:
                 assert all(resumed_ns and when >= resumed_ns for when in taken[name]), f"{name} opened while halted"
+        for intent in self.world.wanted:
+            for when in taken[intent.client_id] if intent.action == "open" else ():
+                quoted_ns = max(quoted for quoted in self.world.quoted_ns if quoted <= when)
+                assert when - quoted_ns <= _STALE_NS, f"{intent.client_id} opened on an old price"
 
     def _orders_at_the_broker(self) -> defaultdict[str, list[int]]:
         """Return when the venue took orders of ours, by their client ids."""

@@ -37,6 +37,8 @@ from tests.support.skipping_loop import Life, LoopClock, SkippingLoop, kill, liv
 
 TICK_S: Final = 0.25
 """How often the venue's clock moves."""
+BREAK_S: Final = 5.0
+"""How long the sum of all trades may differ from the position before that is a break."""
 DEADLINE_S: Final = 600.0
 TOKEN_NAME: Final = "ATRADER_TEST_OANDA_TOKEN"
 WorkerOrder = tuple[Order, bool]
@@ -101,9 +103,11 @@ class OandaWorld:
         self.wanted: list[Intent] = []
         self.answers: dict[str, Order | Rejected] = {}
         self.quoted = (Decimal("1.10000"), Decimal("1.10010"))
+        self.quoted_ns: list[int] = []
         self._waiting: dict[str, asyncio.Task[None]] = {}
         self._counts: Counter[int] = Counter()
         self._ticker: asyncio.Task[None] | None = None
+        self._agreed_s = self._drawn = 0.0
 
     # -- lives
 
@@ -220,9 +224,29 @@ class OandaWorld:
             now_ns = self.clock.now_ns()
             await self.sim.advance((now_ns - last_ns) / NS_PER_S)
             last_ns = now_ns
+            self._watch_proof()
+
+    def _watch_proof(self) -> None:
+        """Note a position that differs from the ledger for longer than a break may take, while the broker answers."""
+        now_s, drawn = self.clock.monotonic_s(), len(self.sim.faults.drawn)
+        net = self.sim.account(self.account_id).net_units("EUR_USD")
+        known = (
+            self._dead
+            or not self.gateway.online.is_set()
+            or self.sim.faults.maintenance
+            or drawn != self._drawn
+            or self.gateway.reconciler.breaks
+            or self.gateway.book.ledger.net_units() == ({"EUR/USD": net} if net else {})
+        )
+        self._drawn = drawn
+        if known:
+            self._agreed_s = now_s
+        elif now_s - self._agreed_s > BREAK_S:
+            self.failures.append(AssertionError(f"{net} at the broker, {self.gateway.book.ledger.net_units()} here"))
 
     def quote(self, pips: int = 0, instrument: str = "EUR/USD") -> None:
         """Move the price, at the venue and, by its own way, at the gateway."""
+        self.quoted_ns.append(self.sim.clock.now())
         step = Decimal(pips) / 10_000
         self.quoted = (self.quoted[0] + step, self.quoted[1] + step)
         bid, ask = self.quoted
