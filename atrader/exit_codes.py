@@ -30,3 +30,4 @@ class ExitCode(IntEnum):
     PARENT_DIED = 73  # the manager went away
     RECYCLE = 74  # asked to be replaced (memory soft limit, at a flat moment)
     UNAVAILABLE = 75  # a command could not reach the running fleet
+    LIBRARY = 76  # a call into a C library hung, or damaged this process's memory

@@ -51,6 +51,7 @@ class Cause(StrEnum):
     LOCKED = "LOCKED"
     PARENT_DIED = "PARENT_DIED"
     RECYCLE = "RECYCLE"
+    LIBRARY = "LIBRARY"
     FAILURE = "FAILURE"
     SIGNAL = "SIGNAL"
     UNKNOWN = "UNKNOWN"  # a status nobody defined, or one that was lost with the fork server
@@ -79,6 +80,7 @@ RULES: Final = (
     Rule(Cause.RECYCLE, None, None, Action.RESTART_AT_ONCE, "we asked for it at a flat moment"),
     Rule(Cause.PARENT_DIED, None, None, Action.RESTART, "the fork server died; the process did nothing wrong"),
     Rule(Cause.SIGNAL, None, None, Action.RESTART, "somebody killed it, or the system did"),
+    Rule(Cause.LIBRARY, None, None, Action.RESTART, "a fresh process has a fresh library"),
     Rule(None, Phase.BEFORE_READY, None, Action.RESTART_DELAYED, "nothing works yet, so haste gains nothing"),
     Rule(Cause.STRATEGY, None, None, Action.RESTART_DELAYED, "it failed on many bars in a row; the next may be better"),
     Rule(Cause.OK, None, None, Action.RESTART, "nobody asked it to end"),

@@ -17,6 +17,7 @@ from atrader.strategy import EventStrategy, SignalStrategy, Strategy
 BUILT_IN: dict[str, str] = {
     "sma-cross": "worker.strategies.sma_cross:SmaCross",
     "bracket": "worker.strategies.bracket:Bracket",
+    "asirikuy": "framework_bridge.strategy:AsirikuyStrategy",
 }
 """Strategies that come with atrader, by the name configuration uses."""
 

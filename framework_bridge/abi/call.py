@@ -112,6 +112,10 @@ class StrategyCall:
             self._infos[index] = plan.info(len(bars))
             self._arguments = self._addresses()
 
+    def bars(self, index: int) -> NDArray[np.void]:
+        """Return the bars of a rates index as they are passed; the next `set_bars` writes over them."""
+        return self._rates[index].rows
+
     def set_now(self, time_ns: int, prices: Prices, account: AccountInfo) -> None:
         """Write what changes with every call.
 

@@ -174,6 +174,12 @@ class FrameworkLibrary:
         self._symbol_call("mql5_normalizeSymbol", symbol, buffer)
         return _text(buffer)
 
+    def normalize_currency(self, currency: str) -> str:
+        """Return a currency as the library understands it: one that it does not know becomes ``USD``."""
+        buffer = ctypes.create_string_buffer(currency.encode(), _NAME_BYTES)
+        self._symbol_call("mql5_normalizeCurrency", currency, buffer)
+        return _text(buffer)
+
     def conversion_symbols(self, symbol: str, currency: str) -> ConversionSymbols:
         """Return the symbols that convert into an account's currency.
 

@@ -71,7 +71,7 @@ FRAMEWORK: Final[Mapping[str, Prototype]] = {
 
 FRAMEWORK_REQUIRED: Final = (
     *("getFrameworkVersion", "initInstanceC", "deinitInstance", "c_runStrategy"),
-    *("mql5_getConversionSymbols", "mql5_normalizeSymbol"),
+    *("mql5_getConversionSymbols", "mql5_normalizeSymbol", "mql5_normalizeCurrency"),
 )
 """What we call ourselves: a library without them is another."""
 

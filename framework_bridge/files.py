@@ -1,0 +1,72 @@
+"""The files by which the library talks with old programs, in both spellings of their names.
+
+Libraries after November 2025 put a newline before most names. Old monitors look for the names without.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from atrader.clock import NS_PER_S
+
+_SPELLINGS: Final = ("", "\n")
+
+
+class InstanceFiles:
+    """Files of one instance in the library's folder for them.
+
+    Parameters
+    ----------
+    temp : Path
+        The folder; made when it is missing, since the library would only write a line about it.
+    log : Path
+        Folder of the library's log; made as well: the library would have a shell do it.
+    magic : int
+        Of the instance.
+    """
+
+    def __init__(self, temp: Path, log: Path, magic: int) -> None:
+        for folder in (temp, log):
+            folder.mkdir(parents=True, exist_ok=True)
+        self._temp = temp
+        self._magic = magic
+
+    def tell_order_failed(self) -> None:
+        """Have the next call run the strategy again on the same bar.
+
+        Raises
+        ------
+        OSError
+            When it cannot be written.
+        """
+        for spelling in _SPELLINGS:
+            (self._temp / f"{spelling}{self._magic}_orderFail.of").write_text("1\n")
+
+    def forget_order_failed(self) -> None:
+        """Remove the flag in both spellings; the library removes the one that it knows."""
+        for spelling in _SPELLINGS:
+            (self._temp / f"{spelling}{self._magic}_orderFail.of").unlink(missing_ok=True)
+
+    def show_heartbeat(self, now_ns: int) -> None:
+        """Write the heartbeat as old monitors read it: the hour, and day and minute, UTC.
+
+        A full disk is no reason not to trade: nothing is written then.
+        """
+        text = datetime.fromtimestamp(now_ns / NS_PER_S, UTC).strftime("%H\n%d/%m/%y %H:%M\n")
+        with suppress(OSError):
+            _replace(self._temp / f"{self._magic}_heartBeat.hb", text.encode())
+
+    def show_values(self) -> None:
+        """Give the file of values for displays its name without a newline, where the library wrote one with it."""
+        with suppress(OSError):  # there is none, or no room
+            _replace(self._temp / f"{self._magic}.ui", (self._temp / f"\n{self._magic}.ui").read_bytes())
+
+
+def _replace(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f"{path.name}.new")
+    temporary.write_bytes(content)
+    os.replace(temporary, path)

@@ -1,0 +1,159 @@
+"""The instance's trades and orders as the library reads them: newest first, under their tickets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from atrader.broker_clock import WallClock
+from atrader.errors import InvariantBroken
+from atrader.orders.model import SIGN, Order, Trade
+from atrader.orders.states import IN_FLIGHT, LIVE, OrderState
+from framework_bridge.abi.account import Prices
+from framework_bridge.abi.orders import OrderArray, pack, pending_entry, trade_entry
+from framework_bridge.abi.signals import OrderKind
+from framework_bridge.decisions import Holding
+from framework_bridge.tickets import Tickets
+
+_PERCENT: Final = 100.0
+
+
+class Seen(NamedTuple):
+    """What was passed.
+
+    Attributes
+    ----------
+    holdings : tuple of Holding
+        Open trades and waiting orders, newest first.
+    floating : float
+        What open trades would bring now and partly brought already, account currency.
+    risk_percent : float
+        What their stops would bring, percent of the balance; negative: at risk.
+    lacks_stop : bool
+        Whether a trade that was opened with a stop has none.
+    """
+
+    holdings: tuple[Holding, ...]
+    floating: float
+    risk_percent: float
+    lacks_stop: bool
+
+
+class OrderView:
+    """Fills the order array of each call; what does not change is not converted again.
+
+    Parameters
+    ----------
+    tickets : Tickets
+        Of the instance.
+    clock : WallClock
+        The broker's.
+    contract_size : float
+        Units of a lot.
+    """
+
+    def __init__(self, tickets: Tickets, clock: WallClock, contract_size: float) -> None:
+        self._tickets = tickets
+        self._clock = clock
+        self._contract_size = contract_size
+        self._packed: dict[tuple[str, int], bytes] = {}
+
+    def fill(
+        self,
+        array: OrderArray,
+        trades: Sequence[Trade],
+        orders: Sequence[Order],
+        closed: Sequence[Trade],
+        prices: Prices,
+        home_rate: float,
+        balance: float,
+    ) -> Seen:
+        """Write open trades and waiting orders, newest first, then closed trades, newest first.
+
+        Raises
+        ------
+        InvariantBroken
+            When more is open than the array has room for: the library must not be told of less than there is.
+        """
+        waiting = [order for order in orders if is_waiting(order)]
+        both: list[Trade | Order] = [*trades, *waiting]
+        opened = sorted(both, key=_begin_ns, reverse=True)
+        if len(opened) > len(array):
+            raise InvariantBroken(
+                f"{len(opened)} trades and orders are open, and the preset's ORDERINFO_ARRAY_SIZE is {len(array)}"
+            )
+        shown: list[Trade | Order] = [*opened, *closed[: len(array) - len(opened)]]
+        entries = {self._key(one): one for one in shown}
+        self._packed = {key: self._packed.get(key) or self._pack(one) for key, one in entries.items()}
+        array.fill(self._packed.values())
+        return self._mark(array, opened, orders, prices, home_rate, balance)
+
+    def _mark(
+        self,
+        array: OrderArray,
+        opened: Sequence[Trade | Order],
+        orders: Sequence[Order],
+        prices: Prices,
+        home_rate: float,
+        balance: float,
+    ) -> Seen:
+        leaving = {one.intent.trade_id or one.intent.order_id for one in orders if one.intent.action in _LEAVES}
+        holdings, floating, risk, lacks_stop = [], 0.0, 0.0, False
+        for index, one in enumerate(opened):
+            holding = self._holding(one, leaving)
+            holdings.append(holding)
+            if not isinstance(one, Trade):
+                continue
+            at = prices.bid if one.side == "buy" else prices.ask
+            value = SIGN[one.side] * float(one.units) * home_rate
+            profit = (at - float(one.open_price)) * value
+            array.mark(index, at, profit)
+            floating += profit + float(one.profit + one.commission + one.swap)
+            lacks_stop |= one.initial_stop is not None and one.stop_loss is None
+            if one.stop_loss is not None:
+                risk += (float(one.stop_loss) - float(one.open_price)) * value
+        percent = risk / balance * _PERCENT if balance > 0 else 0.0
+        return Seen(tuple(holdings), floating, percent, lacks_stop)
+
+    def _holding(self, one: Trade | Order, leaving: set[str | None]) -> Holding:
+        if isinstance(one, Trade):
+            kind = OrderKind.of(one.side, "market")
+            values = (one.trade_id, one.open_price, one.stop_loss, one.take_profit)
+        else:
+            intent = one.intent
+            if intent.side is None or intent.price is None:
+                raise InvariantBroken(f"order {one.client_id} waits for no price")
+            kind = OrderKind.of(intent.side, intent.order_type)
+            values = (one.client_id, intent.price, intent.stop_loss, intent.take_profit)
+        client_id, price, stop, target = values
+        return Holding(
+            self._tickets.of(client_id), kind, client_id, price, stop or None, target or None, client_id in leaving
+        )
+
+    def _key(self, one: Trade | Order) -> tuple[str, int]:
+        return (one.trade_id, one.version) if isinstance(one, Trade) else (f"order:{one.client_id}", one.version)
+
+    def _pack(self, one: Trade | Order) -> bytes:
+        if isinstance(one, Trade):
+            return pack(trade_entry(one, self._tickets.of(one.trade_id), self._clock, self._contract_size))
+        return pack(pending_entry(one, self._tickets.of(one.client_id), self._clock, self._contract_size))
+
+
+_LEAVES: Final = ("close", "cancel")
+
+
+def is_waiting(order: Order) -> bool:
+    """Tell whether an order stands at the broker and waits for its price."""
+    intent = order.intent
+    return intent.action == "open" and intent.order_type != "market" and order.state is OrderState.WORKING
+
+
+def is_in_the_air(order: Order) -> bool:
+    """Tell whether nobody knows yet what becomes of an order that opens something."""
+    if order.intent.action != "open":
+        return False
+    return order.state in IN_FLIGHT or (order.intent.order_type == "market" and order.state in LIVE)
+
+
+def _begin_ns(one: Trade | Order) -> int:
+    return one.open_time_ns if isinstance(one, Trade) else one.created_ns

@@ -1,0 +1,115 @@
+"""Fills all rates arrays of a call, and tells whether the library's own copies can follow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum, auto
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atrader.calendars import Calendar
+from atrader.market import Bars
+from atrader.strategy import Context
+from atrader.timeframes import Timeframe
+from framework_bridge.abi.call import StrategyCall
+from framework_bridge.bars_plan import IndexPlan, series_of
+from framework_bridge.series_feed import SeriesFeed, can_follow
+
+
+class Readiness(Enum):
+    """Whether a call makes sense with the bars there are."""
+
+    FOLLOWS = auto()  # the library can go on from what it has
+    ANEW = auto()  # it has to read everything: first call, a gap, a bar that was revised
+    SHORT = auto()  # an array has fewer bars than the library demands
+    HISTORY = auto()  # a newer bar is complete already, or this one's successor is over: it comes with its own call
+
+
+class Filled(NamedTuple):
+    """Whether a call makes sense, and what speaks against it."""
+
+    readiness: Readiness
+    text: str = ""
+
+
+class RatesFeed:
+    """The bars of an instance's calls.
+
+    Parameters
+    ----------
+    plans : sequence of IndexPlan or None
+        By rates index.
+    call : StrategyCall
+        Whose arrays are filled.
+    context : Context
+        Asked for bars.
+    """
+
+    def __init__(self, plans: Sequence[IndexPlan | None], call: StrategyCall, context: Context) -> None:
+        self._plans = {index: plan for index, plan in enumerate(plans) if plan is not None}
+        self._call = call
+        self._context = context
+        self._feeds = {
+            (one.instrument, one.timeframe): SeriesFeed(
+                one.instrument, one.timeframe, one.bars, self._calendar(one.instrument)
+            )
+            for one in series_of(plans)
+        }
+        self._own = Timeframe.parse(context.timeframe)
+        self._passed: dict[int, NDArray[np.void]] | None = None
+
+    def fill(self, now_ns: int, bar_ns: int) -> Filled:
+        """Write the bars of a call.
+
+        Parameters
+        ----------
+        now_ns : int
+            Market time.
+        bar_ns : int
+            Open time of the instance's last complete bar that was handled.
+        """
+        seen: dict[tuple[str, str], Bars] = {}
+        for key, feed in self._feeds.items():
+            bars = feed.see(self._context.bars_of(*key, feed.asked, forming=True), now_ns)
+            if key == (self._context.instrument.symbol, self._own.name) and self._is_history(bars, now_ns, bar_ns):
+                return Filled(Readiness.HISTORY)
+            seen[key] = bars
+        lacks = [text for index, plan in self._plans.items() if (text := _lacking(index, plan, seen))]
+        if lacks:
+            return Filled(Readiness.SHORT, "; ".join(lacks))
+        follows = True
+        for index, plan in self._plans.items():
+            self._call.set_bars(index, seen[plan.symbol, plan.timeframe][-plan.rates.bars_needed :])
+            follows &= self._passed is not None and can_follow(self._passed[index], self._call.bars(index))
+        return Filled(Readiness.FOLLOWS if follows else Readiness.ANEW)
+
+    def passed(self) -> None:
+        """Remember what was passed: the library read it."""
+        self._passed = {index: self._call.bars(index).copy() for index in self._plans}
+
+    def forget(self) -> None:
+        """Nobody knows what the library read: the next call has it read everything."""
+        self._passed = None
+
+    def _is_history(self, bars: Bars, now_ns: int, bar_ns: int) -> bool:
+        calendar = self._context.calendar
+        next_ns = calendar.next_bar_open(bar_ns, self._own)
+        newer = int(np.count_nonzero(bars.open_time_ns > bar_ns))
+        return newer > 1 or calendar.bar_open(now_ns, self._own) != next_ns
+
+    def _calendar(self, symbol: str) -> Calendar:
+        if symbol == self._context.instrument.symbol:
+            return self._context.calendar
+        return Calendar.get(self._context.instrument_of(symbol).calendar)
+
+
+def _lacking(index: int, plan: IndexPlan, seen: dict[tuple[str, str], Bars]) -> str:
+    there, needed = len(seen[plan.symbol, plan.timeframe]), plan.rates.bars_needed
+    if there >= needed:
+        return ""
+    return (
+        f"rates[{index}] {plan.symbol}: {there} bars of {plan.timeframe} are stored, {needed} are needed"
+        f" ({plan.rates.required_bars} of {plan.rates.required_minutes} minutes and a fifth more)"
+    )

@@ -1,0 +1,104 @@
+"""The bars of one symbol and timeframe as the library has to see them, and whether its own copy can follow.
+
+The library reads an array whole only once. Later it looks at the last bar and the one before: whatever else changed is
+not seen, and a bar that was skipped stays a hole. So each call's bars are compared with those of the call before.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atrader.calendars import Calendar
+from atrader.market import Bar, Bars
+from atrader.timeframes import Timeframe
+
+_SPARE: Final = 2  # bars that are asked for beyond those wanted: the forming one and one that completes meanwhile
+
+
+class SeriesFeed:
+    """Bars of one series, call by call.
+
+    Where the bar that forms now has no quote yet, one is put in its place with the last price as open, high, low and
+    close and no volume, as a chart shows it at its first quote. Such a bar of an instrument that stays without quotes
+    is kept, so that the next one does not seem to follow a hole.
+
+    Parameters
+    ----------
+    symbol, timeframe : str
+        Of the bars.
+    count : int
+        Bars that are wanted, the forming one included.
+    calendar : Calendar
+        Of the instrument.
+    """
+
+    def __init__(self, symbol: str, timeframe: str, count: int, calendar: Calendar) -> None:
+        self.symbol = symbol
+        self.timeframe = Timeframe.parse(timeframe)
+        self.count = count
+        self._calendar = calendar
+        self._quiet: dict[int, Bar] = {}  # bars of times without quotes, by open time
+
+    @property
+    def asked(self) -> int:
+        """How many bars to ask for."""
+        return self.count + _SPARE
+
+    def see(self, bars: Bars, now_ns: int) -> Bars:
+        """Return the bars to pass, at most `count`, the last of them the one that forms now.
+
+        Parameters
+        ----------
+        bars : Bars
+            The last complete bars and, if there is one, the forming one.
+        now_ns : int
+            Market time.
+        """
+        if not len(bars):
+            return bars
+        current_ns = self._calendar.bar_open(now_ns, self.timeframe)
+        whole = self._with_quiet(bars, current_ns)
+        if whole.open_time_ns[-1] < current_ns and self._calendar.is_open(now_ns):
+            flat = _flat(whole.row(-1), current_ns)
+            self._quiet[current_ns] = flat
+            whole = whole.append(Bars.from_rows([flat]))
+        return whole[-self.count :]
+
+    def _with_quiet(self, bars: Bars, current_ns: int) -> Bars:
+        """Put the bars without quotes back that were passed before and never got one."""
+        if not self._quiet:
+            return bars
+        got = set(bars.open_time_ns[np.isin(bars.open_time_ns, list(self._quiet))].tolist())
+        first_ns = int(bars.open_time_ns[0])
+        self._quiet = {ns: bar for ns, bar in self._quiet.items() if first_ns <= ns < current_ns and ns not in got}
+        if not self._quiet:
+            return bars
+        both = bars.append(Bars.from_rows(list(self._quiet.values())))
+        order = np.argsort(both.open_time_ns, kind="stable")
+        return Bars(*(column[order] for column in both.columns))
+
+
+def _flat(before: Bar, open_time_ns: int) -> Bar:
+    bid, ask = before.close, before.ask_close
+    return Bar(open_time_ns, bid, bid, bid, bid, ask, ask, ask, ask, 0.0)
+
+
+def can_follow(before: NDArray[np.void], after: NDArray[np.void]) -> bool:
+    """Tell whether the library, which was passed `before`, gets to `after` by looking at its last two bars.
+
+    Parameters
+    ----------
+    before, after : ndarray of RATES, shape (n,)
+        As they were passed in the last call, and as they would be now.
+    """
+    count = len(before)
+    if len(after) != count or count < 2:
+        return False
+    if after["time"][-1] == before["time"][-1]:  # the same bar forms
+        return before[:-1].tobytes() == after[:-1].tobytes()
+    if after["time"][-2] != before["time"][-1]:
+        return False
+    return before[1:-1].tobytes() == after[:-2].tobytes()  # one bar more; the one before it is complete now

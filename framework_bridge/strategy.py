@@ -1,0 +1,260 @@
+"""The Asirikuy C library as a strategy: its arrays filled, its results checked and turned into wishes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+from typing import ClassVar, Final
+
+from atrader.broker_clock import WallClock
+from atrader.clock import NS_PER_S, SystemClock
+from atrader.market import Bar, Tick
+from atrader.orders.model import Order
+from atrader.orders.states import OrderState
+from atrader.strategy import AccountState, BaseParameters, EventStrategy, Placement, Series
+from framework_bridge.abi.account import AccountInfo, Prices
+from framework_bridge.abi.codes import describe
+from framework_bridge.abi.settings import Setting
+from framework_bridge.abi.signals import OrderKind
+from framework_bridge.bars_plan import series_of
+from framework_bridge.complaints import Complaints
+from framework_bridge.conversion import Conversion, conversion_of
+from framework_bridge.decisions import Decision, Open, Terms, decide
+from framework_bridge.files import InstanceFiles
+from framework_bridge.order_view import OrderView, Seen, is_in_the_air
+from framework_bridge.own_curve import OwnCurve
+from framework_bridge.parameters import AsirikuyParameters
+from framework_bridge.performing import Performer
+from framework_bridge.rates_feed import Readiness
+from framework_bridge.session import LibrarySession
+from framework_bridge.setup import Setup, read_setup
+from framework_bridge.sleep_hours import sleeps
+from framework_bridge.tickets import Tickets
+from framework_bridge.time_server import TimeProof
+from framework_bridge.watchdog import end_process
+
+_CLOSED_TRADES: Final = 1000
+_RAN: Final = "ran_ns"  # in the state: bar on which the strategy was run last
+_REFUSED: Final = (OrderState.REJECTED, OrderState.LOST)
+
+
+class AsirikuyStrategy(EventStrategy):
+    """Calls the user's library at each bar, and does what it says as far as that is sound.
+
+    The library decides; everything that it does not check itself is checked here: enough bars, no hole in them, prices
+    and account known, a time server there, spread, drawdown, monitor mode, results that can be. A crash or a hang of
+    the library ends the worker; the next one goes on from the checkpoint (docs/asirikuy.md).
+    """
+
+    Parameters: ClassVar[type[BaseParameters]] = AsirikuyParameters
+    parameters: AsirikuyParameters
+    _placement: Placement
+    _setup: Setup
+    _conversion: Conversion
+    _session: LibrarySession
+
+    def prepare(self, placement: Placement) -> None:
+        """Read and check preset, XML and clocks; the library is looked at, not loaded."""
+        self._placement = placement
+        self._setup = read_setup(self.parameters, placement)
+        self._conversion = conversion_of(placement.instrument, placement.currency, placement.instruments)
+
+    @property
+    def warmup_bars(self) -> int:
+        """Bars of the instance's own timeframe that the library needs."""
+        return next((one.bars for one in series_of(self._setup.plans) if self._is_own(one)), 0)
+
+    @property
+    def other_series(self) -> tuple[Series, ...]:
+        """What the rates indices hold, and the pairs that convert into the account's currency."""
+        return (*series_of(self._setup.plans), *map(Series, self._conversion.instruments))
+
+    @property
+    def wants_quotes(self) -> bool:
+        """Live always: between bars the library shows that it lives, and repeats orders that were refused."""
+        return self._placement.is_live or self._setup.runs_every_tick
+
+    def on_start(self) -> None:
+        """Load the library and initialise the instance."""
+        context, parameters, setup, placement = self.context, self.parameters, self._setup, self._placement
+        self._complaints = Complaints(context.alert)
+        self._files = None if setup.is_testing else InstanceFiles(setup.temp, setup.log, placement.magic)
+        end = partial(end_process, f"worker-{placement.instance}")
+        self._session = LibrarySession(setup, parameters, placement, self._conversion, context, end)
+        self._wall: WallClock = setup.clock.wall()
+        self._reference: WallClock = setup.reference.wall()
+        own_balance = setup.own_balance or context.account().equity
+        self._curve = OwnCurve(context.state, own_balance, context.now_ns())
+        self._session.call.set_setting(Setting.ORIGINAL_EQUITY, float(self._curve.begin))
+        size = parameters.contract_size
+        self._orders = OrderView(Tickets(context.state, placement.magic), self._wall, float(size))
+        instrument = context.instrument
+        terms = Terms(
+            instrument,
+            size,
+            parameters.lot_step or instrument.unit_step / size,
+            parameters.min_lots or instrument.min_units / size,
+            float(parameters.minimum_stop_pips * instrument.pip),
+        )
+        self._terms = terms
+        self._performer = Performer(context, setup, self._complaints)
+        self._times = TimeProof(parameters.ntp_servers, parameters.ntp_deadline, setup.ntp_interval_s, SystemClock())
+        self._rejected: Counter[OrderKind] = Counter()
+        self._repeats = 0
+        self._is_due = False
+        self._next_ns = 0
+        own = context.bars(1)
+        self._bar_ns = int(own.open_time_ns[-1]) if len(own) else 0
+        # A bar that this life handles first may have been run by the last one, which died before it could say so.
+        self._runs_again = self._files is not None
+
+    def on_bar(self, bar: Bar) -> None:
+        """Call the library: a new bar has begun."""
+        self._bar_ns = bar.open_time_ns
+        self._rejected.clear()
+        self._repeats = 0
+        self._turn()
+
+    def on_tick(self, tick: Tick) -> None:
+        """Call the library between bars: each time if it wants that, else when it is time again."""
+        now_ns = self.context.now_ns()
+        if self._bar_ns and (self._setup.runs_every_tick or self._is_due or now_ns >= self._next_ns):
+            self._runs_again = False
+            self._turn()
+
+    def on_order(self, order: Order) -> None:
+        """Have the bar run again when the broker refused to open something."""
+        intent = order.intent
+        if order.state not in _REFUSED or intent.action != "open" or intent.side is None or self._files is None:
+            return
+        if not self._setup.runs_every_tick and self._repeats < self.parameters.order_retries:
+            self._repeats += 1
+            self._rejected[OrderKind.of(intent.side, intent.order_type)] += 1
+            self._is_due = True
+
+    def on_stop(self) -> None:
+        """End the instance in the library."""
+        self._session.close()
+
+    def _is_own(self, series: Series) -> bool:
+        placement = self._placement
+        return series.instrument == placement.instrument.symbol and series.timeframe == placement.timeframe
+
+    def _turn(self) -> None:
+        """Call the library if it makes sense now, and do what it says."""
+        context = self.context
+        now_ns = context.now_ns()
+        self._next_ns = now_ns + int(self.parameters.call_every * NS_PER_S)
+        self._is_due = False
+        if not context.calendar.is_open(now_ns):
+            return
+        if sleeps(self._session.symbol, now_ns, self._reference, is_live=not self._setup.is_testing):
+            self._show_life()
+            return
+        if any(is_in_the_air(order) for order in context.orders()):
+            self._is_due = True  # what is open is not known: nothing may be decided on it
+            return
+        tick = context.price()
+        prices = None if tick is None else self._conversion.prices(tick, context.price_of)
+        if tick is None or prices is None:
+            needed = ", ".join((context.instrument.symbol, *self._conversion.instruments))
+            self._complaints.about("no-price", f"the library is not called: a price is missing of {needed}")
+            return
+        self._complaints.over("no-price")
+        self._call(now_ns, tick, prices)
+
+    def _call(self, now_ns: int, tick: Tick, prices: Prices) -> None:
+        filled = self._session.fill_bars(now_ns, self._bar_ns)
+        if filled.readiness is Readiness.HISTORY:
+            return
+        if filled.readiness is Readiness.SHORT:
+            self._complaints.about("not-enough-bars", f"the library is not called: {filled.text}")
+            return
+        self._complaints.over("not-enough-bars")
+        if not self._time_is_proven():
+            return
+        seen = self._pass_account(now_ns, prices)
+        again = self._files is not None and (self._runs_again or bool(self._rejected))
+        self._runs_again = False
+        files = self._files if again else None
+        if files is not None:
+            files.tell_order_failed()
+        try:
+            code = self._session.run(filled)
+        finally:
+            if files is not None:  # the library forgets it only when it had to look: on a new bar it runs anyway
+                files.forget_order_failed()
+        self._report(code)
+        if code == 0:
+            self._show_life()
+            self._carry_out(now_ns, tick, seen)
+
+    def _time_is_proven(self) -> bool:
+        problem = self._times.problem() if self._files is not None else None
+        if problem is None:
+            self._complaints.over("no-time-server")
+            return True
+        self._complaints.about("no-time-server", f"the library is not called: {problem}")
+        return False
+
+    def _pass_account(self, now_ns: int, prices: Prices) -> Seen:
+        """Write orders, account and prices of the call."""
+        context, call, curve = self.context, self._session.call, self._curve
+        account, closed = context.account(), context.closed_trades(_CLOSED_TRADES)
+        curve.settle(closed)
+        rate = self._conversion.home_rate(prices)
+        balance = float(curve.balance if self._setup.own_balance else account.balance)
+        seen = self._orders.fill(call.orders, context.trades(), context.orders(), closed, prices, rate, balance)
+        equity = curve.see(seen.floating)
+        if not self._setup.own_balance:
+            equity = float(account.equity)
+        call.set_now(now_ns, prices, self._account_info(account, balance, equity, seen.risk_percent))
+        call.set_setting(Setting.USE_SL, float(seen.lacks_stop or bool(self._setup.setting(Setting.USE_SL))))
+        return seen
+
+    def _account_info(self, account: AccountState, balance: float, equity: float, risk_percent: float) -> AccountInfo:
+        parameters = self.parameters
+        return AccountInfo(
+            number=float(parameters.account_number),
+            balance=balance,
+            equity=equity,
+            margin=float(account.margin_used),
+            leverage=float(account.leverage),
+            contract_size=float(parameters.contract_size),
+            minimum_stop=self._terms.minimum_stop,
+            stopout_percent=float(parameters.stopout_percent),
+            open_risk_percent=risk_percent,
+            largest_drawdown_percent=self._curve.worst_percent,
+        )
+
+    def _report(self, code: int) -> None:
+        took_s, budget_s = self._session.took_s, self.parameters.call_budget
+        if took_s > budget_s:
+            text = f"a call of the library took {took_s:.3f} s, more than call_budget = {budget_s:g} s"
+            self._complaints.about("call-budget", text)
+        if code:
+            text = f"c_runStrategy answers {describe(code)}; its results are not looked at"
+            self._complaints.about("library-code", text, same=str(code))
+        else:
+            self._complaints.over("library-code")
+
+    def _show_life(self) -> None:
+        if self._files is not None:
+            self._files.show_heartbeat(SystemClock().now_ns())
+            self._files.show_values()
+
+    def _carry_out(self, now_ns: int, tick: Tick, seen: Seen) -> None:
+        """Do what the results say; a bar that ran before opens only what the broker refused then."""
+        repeats = self.context.state.get(_RAN) == self._bar_ns and not self._setup.runs_every_tick
+        rows = self._session.call.results.read()
+        self.context.state[_RAN] = self._bar_ns
+        decided = decide(rows, seen.holdings, tick, (now_ns, self._wall.second(now_ns)), self._terms)
+        if repeats:
+            decided = [one for one in decided if not isinstance(one, Open) or self._replaces(one)]
+        self._rejected.clear()
+        self._performer.perform(decided, tick, self._curve.worst_percent)
+
+    def _replaces(self, one: Decision) -> bool:
+        assert isinstance(one, Open)
+        self._rejected[one.kind] -= 1
+        return self._rejected[one.kind] >= 0
