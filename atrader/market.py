@@ -54,7 +54,10 @@ class Quotes(NamedTuple):
 
     def part(self, first: int, last: int) -> Quotes:
         """Return those of a slice."""
-        where = slice(first, last)
+        return self.where(slice(first, last))
+
+    def where(self, where: slice | NDArray[np.bool_]) -> Quotes:
+        """Return those of a slice, or of a mask of shape (n,)."""
         return Quotes(self.time_ns[where], self.received_ns[where], self.bid[where], self.ask[where])
 
     def ticks(self, instrument: str, first: int | None = None, last: int | None = None) -> list[Tick]:

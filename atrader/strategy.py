@@ -157,7 +157,10 @@ class Context(Protocol):
     timeframe: str
     calendar: Calendar  # when the instrument is traded, and where its bars begin
     state: dict[str, object]  # JSON values only; checkpointed with the bar that produced it
-    warm_up: WarmUp  # changes when missing bars come
+
+    @property
+    def warm_up(self) -> WarmUp:
+        """How whole what it looks back on is; it changes when missing bars come."""
 
     def now_ns(self) -> int:
         """Market time, ns UTC."""

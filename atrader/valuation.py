@@ -11,7 +11,7 @@ from atrader.ledger import profit_of
 from atrader.market import Tick
 from atrader.orders.model import Trade
 from atrader.orders.protection import closing_price
-from atrader.risk import Quote
+from atrader.risk import Quote, RiskDay
 
 _ZERO: Final = Decimal(0)
 _ONE: Final = Decimal(1)
@@ -140,3 +140,32 @@ class Valuation:
                 units = max(sides.values())
                 total += units * quote.mid * rates[symbol] * self.instruments[symbol].margin_rate_frac
         return total.quantize(_ONE.scaleb(-self._digits), ROUND_HALF_EVEN)
+
+
+def day_after(
+    day: RiskDay | None, calendar: str, worth: Worth, now_ns: int, quoted_ns: int | None
+) -> tuple[RiskDay, bool]:
+    """Work a valuation into the risk day, starting a new one when the calendar says so.
+
+    While own trades cannot be valued nothing is worked in. A new day needs a quote in it as well as the clock: a clock
+    that jumped ahead and came back would else leave the risk day in tomorrow.
+
+    Parameters
+    ----------
+    day : RiskDay or None
+        Before; None at the very first.
+    calendar : str
+        Whose day boundary starts a risk day.
+    now_ns, quoted_ns : int
+        Market time, and the time of the newest quote if there is one; UTC ns.
+
+    Returns
+    -------
+    tuple of RiskDay and bool
+        The day, and whether it is to be kept: one that is begun while trades cannot be valued is good for now only.
+    """
+    if worth.unvalued:
+        return day or RiskDay.begin(calendar, now_ns, worth.balance, worth.equity), day is not None
+    if day is None:
+        return RiskDay.begin(calendar, now_ns, worth.balance, worth.equity), True
+    return day.roll(min(now_ns, quoted_ns or 0), worth.balance, worth.equity, worth.floating), True

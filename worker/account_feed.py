@@ -11,8 +11,8 @@ from atrader.configuration.instance import InstanceConfig
 from atrader.errors import DeadlineExceeded, Retryable
 from atrader.messages.gateway import InstanceSnapshot, Synchronised
 from atrader.orders.model import Order, Trade
+from atrader.view import View
 from broker_api.client import BrokerClient
-from worker.view import View
 
 _ATTACH_S = 1.0  # shorter than the beat time-out: the loop must go on while the gateway is away
 _OVERLAP_NS = 60 * 1_000_000_000  # what ended this long before the last news is asked for again; versions sort it out

@@ -13,10 +13,10 @@ from atrader.instruments import Instrument
 from atrader.market import Bars, Tick
 from atrader.orders.model import Order, Trade
 from atrader.strategy import AccountState, WarmUp
+from atrader.view import View
 from atrader.wishes import Wishes
 from worker.desk import Desk
 from worker.outside import Outside
-from worker.view import View
 
 
 class Records(Protocol):

@@ -9,8 +9,8 @@ from decimal import Decimal
 from atrader.errors import DeadlineExceeded, Rejected, Retryable, UnknownOutcome
 from atrader.orders.model import Intent, Order
 from atrader.orders.states import OrderState
+from atrader.view import View
 from broker_api.client import BrokerClient
-from worker.view import View
 
 _FIRST_PAUSE_S = 0.05
 _ATTEMPT_S = 1.0  # the gateway answers within it, with an order still in flight; a beat is due in between

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 from atrader.bus import Gap, Message, Poller, Source
 from atrader.calendars import Calendar
 from atrader.market import Bar, Tick
-from atrader.orders.model import Order, Trade
+from atrader.orders.model import Order
 from atrader.runtime.child import Child
 from atrader.strategy import EventStrategy
+from atrader.telling import Telling
 from atrader.timeframes import Timeframe
 from worker.account_feed import AccountFeed
 from worker.checkpoint import Checkpoint, CheckpointFile
@@ -22,9 +21,6 @@ from worker.history_sender import HistorySender
 from worker.lockstep import Lockstep
 from worker.market_feed import MarketFeed
 from worker.strategy_call import StrategyCall
-
-_TOLD_IN_ONE_TURN = 50
-"""Orders and trades that a strategy is told of before the loop beats again, unless more are waiting at once."""
 
 
 class Loop:
@@ -68,10 +64,7 @@ class Loop:
         self._is_new = True
         self._is_full = False  # the disk of the checkpoint
         self._synchronised = desk.answered
-        self._untold: deque[tuple[str, Callable[[], None]]] = deque()  # callbacks that wait for their turn
-        self._telling = False
-        self._complained = False
-        self._allowance = _TOLD_IN_ONE_TURN
+        self._telling = Telling(strategy, self._callback, self._complain)
         self._progress = 0
         self._lag_s = 0.0
         self._poller = Poller()
@@ -127,9 +120,9 @@ class Loop:
     def _catch_up(self) -> None:
         """Finish what the last life left, and tell what was found; in lockstep that is part of the first turn."""
         self._is_new = False
-        self._tell(self._desk.hand_over(again=True), [])
+        self._telling.tell(self._desk.hand_over(again=True), [])
         self._drain_account()
-        self._tell(list(self._context.orders()), list(self._context.trades()))
+        self._telling.tell(list(self._context.orders()), list(self._context.trades()))
         self._handle_missed_bar()
 
     def _handle_missed_bar(self) -> None:
@@ -141,8 +134,8 @@ class Loop:
             self._bar_ns = self._memory.bar_open_time_ns = newest
 
     def _turn(self, ready: list[Source]) -> None:
-        self._allowance = _TOLD_IN_ONE_TURN
-        self._tell([], [])
+        self._telling.begin_turn()
+        self._telling.tell([], [])
         if self._account.stream in ready or self._account.is_behind:
             self._drain_account()
         if self._market.stream in ready:
@@ -150,7 +143,7 @@ class Loop:
 
     def _turn_in_lockstep(self, lockstep: Lockstep) -> None:
         for turn in lockstep.turns(self._market.stream.drain()):
-            self._allowance = _TOLD_IN_ONE_TURN
+            self._telling.begin_turn()
             self._context.advance_clock(turn.market_ns)
             self._synchronise()
             if self._is_new:
@@ -162,7 +155,7 @@ class Loop:
     def _synchronise(self) -> None:
         """Take in everything that the account did up to now; how far it got by itself is chance."""
         self._synchronised = self._desk.answered
-        self._tell(*self._account.synchronise(self._context.now_ns()))
+        self._telling.tell(*self._account.synchronise(self._context.now_ns()))
         self._context.account_equity = self._account.equity
 
     def _handle_market(self, items: list[Message | Gap]) -> None:
@@ -208,31 +201,11 @@ class Loop:
             while self._desk.answered != self._synchronised:
                 self._synchronise()
             return
-        self._tell(*self._account.drain())
+        self._telling.tell(*self._account.drain())
         self._context.account_equity = self._account.equity
 
-    def _tell(self, orders: list[Order], trades: list[Trade]) -> None:
-        """Tell the strategy, one after the other; what it causes by that comes after what is waiting already.
-
-        A strategy that answers each refusal by another order would never end: after some dozen the turn does, and the
-        rest waits for the next.
-        """
-        self._untold.extend(("on_trade", partial(self._strategy.on_trade, trade)) for trade in trades)
-        self._untold.extend(("on_order", partial(self._strategy.on_order, order)) for order in orders)
-        if self._telling:
-            return
-        self._telling = True
-        if orders or trades:
-            self._allowance = max(self._allowance, len(self._untold))
-        try:
-            while self._untold and self._allowance:
-                self._allowance -= 1
-                self._callback(*self._untold.popleft())
-        finally:
-            self._telling = False
-        if self._untold and not self._complained:
-            self._complained = True
-            self._child.log.warning("strategy-does-not-end", waiting=len(self._untold), setting="its on_order")
+    def _complain(self, waiting: int) -> None:
+        self._child.log.warning("strategy-does-not-end", waiting=waiting, setting="its on_order")
 
     def _callback(self, what: str, call: Callable[[], None]) -> None:
         if self._desk.gave_up:
@@ -248,7 +221,7 @@ class Loop:
         if not self._is_new:  # before the first turn nobody would know a price
             news += self._desk.hand_over()
         if news:
-            self._tell(news, [])
+            self._telling.tell(news, [])
 
     def _note(self) -> bool:
         """Write down what is about to be handed over, as if its bar were done; False when there is no room."""

@@ -13,9 +13,9 @@ from atrader.instruments import Instrument, known_instrument
 from atrader.market import Bars, Tick
 from atrader.orders.model import Trade
 from atrader.strategy import AccountState, Series
+from atrader.view import View
 from broker_api.client import BrokerClient
 from data_layer.client import DataClient
-from worker.view import View
 from worker.warm_up import WarmUpWatch
 
 _ASK_S: Final = 1.0  # shorter than the beat time-out: the loop must go on while the gateway is away

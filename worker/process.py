@@ -25,6 +25,7 @@ from atrader.runtime.spec import gateway_name
 from atrader.signal_driver import SignalDriver
 from atrader.strategy import EventStrategy, SignalStrategy, Strategy
 from atrader.trading_state import TradingState
+from atrader.view import View
 from broker_api.client import BrokerClient
 from data_layer.client import DataClient
 from worker.account_feed import AccountFeed
@@ -40,7 +41,6 @@ from worker.outside import Outside
 from worker.placing import place
 from worker.recorder import Recorder
 from worker.strategy_call import StrategyCall
-from worker.view import View
 
 _PAUSE_S = 0.2  # between two attempts at something that is not there yet
 _FLUSH_S = 0.5  # for signals at the end; what is left is in the outbox's file

@@ -104,6 +104,16 @@ class Engine:
         return changes
 
     @property
+    def next_ns(self) -> float:
+        """From when on time alone makes something happen (expiry, financing), UTC ns; infinity: never."""
+        return self._next_ns
+
+    @property
+    def margin_watch(self) -> MarginWatch:
+        """Estimate of equity and margin."""
+        return self._margin_watch
+
+    @property
     def changes(self) -> Changes:
         """What changed since `take_changes`."""
         return self._execution.changes

@@ -8,8 +8,10 @@ is always made with the exact figures.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from atrader.paper.desk import Desk
 from atrader.paper.money import Money
@@ -30,6 +32,13 @@ class _Held:
     pairs: tuple[tuple[Desk, bool], ...]  # what converts the quote currency, and whether inverted
     profit: float = 0.0
     margin: float = 0.0
+
+
+class Reach(NamedTuple):
+    """Between what the quotes of an instrument lie."""
+
+    bid_low: float
+    ask_high: float
 
 
 class MarginWatch:
@@ -90,6 +99,26 @@ class MarginWatch:
         needed = (self._margin + float(more_margin)) * (1 + _NEAR_FRAC) + self._rounding
         return self._balance + self._profit > needed
 
+    def stays_clear(self, reach: Mapping[str, Reach]) -> bool:
+        """Tell whether no quotes within some bounds, in whatever order, can bring a close-out near.
+
+        Parameters
+        ----------
+        reach : Mapping of str to Reach
+            By instrument; those left out are not quoted.
+        """
+        profit = margin = 0.0
+        for held in self._held.values():
+            at = reach.get(held.desk.instrument.symbol)
+            if at is None:
+                return False
+            low_rate, high_rate = _rates(held, reach)
+            won = at.bid_low * held.long_units - held.long_cost + held.short_cost - at.ask_high * held.short_units
+            profit += won * (high_rate if won < 0 else low_rate)
+            margin += held.margin_units * at.ask_high * high_rate
+        level = self._closeout * margin * (1 + _NEAR_FRAC) + self._rounding
+        return not self._held or self._balance + profit > level
+
     def _estimate(self, held: _Held) -> None:
         desk = held.desk
         bid, ask = desk.bid, desk.ask
@@ -106,6 +135,15 @@ class MarginWatch:
         self._profit += profit - held.profit
         self._margin += margin - held.margin
         held.profit, held.margin = profit, margin
+
+
+def _rates(held: _Held, reach: Mapping[str, Reach]) -> tuple[float, float]:
+    """Return the least and the highest conversion rate."""
+    for pair, inverse in held.pairs:
+        at = reach.get(pair.instrument.symbol)
+        if at is not None:
+            return (1 / at.ask_high, 1 / at.bid_low) if inverse else (at.bid_low, at.ask_high)
+    return held.fallback_rate, held.fallback_rate
 
 
 def _held(desk: Desk, money: Money) -> _Held:

@@ -7,7 +7,7 @@ from typing import Final
 
 from atrader.orders.model import Fill, Trade
 from atrader.risk import InstanceRecord, RiskDay
-from atrader.valuation import Worth
+from atrader.valuation import Worth, day_after
 from broker_api.journal import Batch, Journal
 
 _DAY: Final = "risk-day"
@@ -41,26 +41,16 @@ class DayKeeper:
             self.day = day.model_copy(update={"instances": records, "calendar": calendar})
 
     def value(self, now_ns: int, worth: Worth, quoted_ns: int | None, batch: Batch) -> RiskDay:
-        """Work a valuation in, starting a new day when the calendar says so; what changed goes into the batch.
-
-        While own trades cannot be valued nothing is worked in. A new day needs a quote (of ``quoted_ns``) in it as
-        well as the clock: a clock that jumped ahead and came back would else leave the risk day in tomorrow.
-        """
-        balance, equity = worth.balance, worth.equity
-        if worth.unvalued:
-            return self.day or RiskDay.begin(self._calendar, now_ns, balance, equity)
-        if self.day is None:
-            self.day = RiskDay.begin(self._calendar, now_ns, balance, equity)
+        """Work a valuation in (`atrader.valuation.day_after`); what changed goes into the batch."""
+        before = self.day
+        after, is_kept = day_after(before, self._calendar, worth, now_ns, quoted_ns)
+        if is_kept and after is not before:
+            self.day = after
             self._note_day(batch)
-            return self.day
-        rolled = self.day.roll(min(now_ns, quoted_ns or 0), balance, equity, worth.floating)
-        if rolled is not self.day:
-            new_day = rolled.day_start_ns != self.day.day_start_ns
-            self.day = rolled
-            self._note_day(batch)
-            for magic in rolled.instances if new_day else ():
-                self._note_instance(magic, batch)
-        return rolled
+            if before is not None and after.day_start_ns != before.day_start_ns:
+                for magic in after.instances:
+                    self._note_instance(magic, batch)
+        return after
 
     def fill(self, fill: Fill, batch: Batch) -> None:
         """Count a fill with its profit."""

@@ -161,8 +161,9 @@ class Market:
         if market_ns < self._turn_due_ns:
             return
         self._turn_due_ns = market_ns + int(self._gateway.account.proof_interval * NS_PER_S)
-        # Nothing but reports changes either side of the proof, and a paper account has no others than its own.
+        # Nothing but reports, and stops that trail, changes either side of the proof: a paper account has no others.
         newest = self._gateway.bookkeeper.newest
-        await self._gateway.turn(prove=newest != self._proved or bool(self._gateway.reconciler.breaks))
+        trails = any(trade.trailing_distance for trade in self._gateway.book.own_trades())
+        await self._gateway.turn(prove=trails or newest != self._proved or bool(self._gateway.reconciler.breaks))
         self._proved = newest
         await self._gateway.idle(_BUSY_S)

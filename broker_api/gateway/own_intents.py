@@ -1,18 +1,16 @@
-"""Intents of the gateway's own, and the patience with which a refused one is tried again."""
+"""Intents of the gateway's own."""
 
 from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from atrader.clock import Clock
 from atrader.orders.model import Action, Intent, OrderType, Trade
+from atrader.orders.patience import Patience
 from broker_api.gateway.book import Book
 from broker_api.gateway.submit import Submitter
-
-_FIRST_PAUSE_S: Final = 1.0
-_LONGEST_PAUSE_S: Final = 60.0  # a closed market refuses for a whole weekend
 
 
 class Begun(NamedTuple):
@@ -38,7 +36,7 @@ class OwnIntents:
         self._submitter = submitter
         self._clock = clock
         self._pause_clock = pause_clock
-        self._pauses: dict[str, tuple[float, float]] = {}  # trade or order id -> not before, pause
+        self._patience = Patience()
 
     def close(
         self,
@@ -64,22 +62,17 @@ class OwnIntents:
 
     def may_try(self, subject: str) -> bool:
         """Tell whether a subject's pause is over; if so the next one begins, twice as long, from 1 s to 60 s."""
-        now_s = self._pause_clock.monotonic_s()
-        not_before_s, pause_s = self._pauses.get(subject, (now_s, _FIRST_PAUSE_S))
-        if now_s < not_before_s:
-            return False
-        self._pauses[subject] = (now_s + pause_s, min(2 * pause_s, _LONGEST_PAUSE_S))
-        return True
+        return self._patience.may_try(subject, self._pause_clock.monotonic_s())
 
     def relax(self, subject: str) -> None:
         """Forget the pause of a subject: it went well."""
-        self._pauses.pop(subject, None)
+        self._patience.relax(subject)
 
     def forget_pauses(self) -> None:
         """Forget the pauses of what is over."""
         live = {trade.trade_id for trade in self._book.own_trades()}
         live.update(order.client_id for order in self._book.open_orders())
-        self._pauses = {subject: pause for subject, pause in self._pauses.items() if subject.rpartition(" ")[2] in live}
+        self._patience.keep(live)
 
     def _begin(self, owner: Trade | Intent, reason: str, action: Action, **wanted: object) -> Begun:
         intent = Intent.model_validate(

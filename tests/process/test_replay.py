@@ -14,6 +14,7 @@ from broker_api.gateway.crash_points import CRASH_POINTS, VARIABLE
 from data_layer.offline import open_market
 from tests.support.books import check_books
 from tests.support.direct_run import gist, gist_of_row, run_directly
+from tests.support.event_runs import plan_of, run
 from tests.support.fleet import Fleet, wait_for
 from tests.support.replays import (
     BAR_NS,
@@ -103,6 +104,26 @@ def test_a_replay_trades_as_the_driver_and_the_paper_engine_do_without_bus_gate_
     rows = trades_of(alone)
     assert {"signal exit", "stop-loss"} <= {row["close_reason"] for row in rows}, "too little happened"
     assert [gist(trade) for trade in trades] == [gist_of_row(row) for row in rows]
+
+
+@pytest.mark.timeout(180)
+def test_the_event_engine_trades_as_a_replay_of_two_workers_does_one_of_them_on_quotes_and_longer_bars(
+    market: Path, make_fleet: MakeFleet, undisturbed: list[dict[str, Any]]
+) -> None:
+    fleet = make_fleet("stored")
+    write_replay(fleet, BOTH, files=[market])
+    installation = load_installation(fleet.home.root)
+    with open_market(fleet.home) as stored:
+        series = {("USD/JPY", timeframe): stored.bars("USD/JPY", timeframe) for timeframe in ("30m", "1h")}
+    chosen = [
+        (config, make_strategy(load_strategy(config.strategy, fleet.home.root), config.parameters, name))
+        for name, config in installation.instances.items()
+    ]
+    result = run(plan_of(installation.accounts["paper"], chosen, series, "30m"))
+    found = sorted(gist(trade) for trade in result.trades)
+    assert found == sorted(gist_of_row(row) for row in undisturbed)
+    reasons = [(trade.trade_id, trade.close_reason) for trade in result.closed]
+    assert sorted(reasons) == sorted((row["trade_id"], row["close_reason"]) for row in undisturbed if row["close_time"])
 
 
 @pytest.mark.timeout(180)

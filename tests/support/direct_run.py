@@ -21,13 +21,13 @@ from atrader.paper.state import BookState
 from atrader.signal_driver import SignalDriver
 from atrader.sizing import units_for_risk
 from atrader.strategy import SignalStrategy
+from atrader.view import View
 from broker_api.adapter import BrokerOrder, FillReport
 from broker_api.client import BrokerClient
 from data_layer.feeds.replay_steps import steps_of_bars
 from tests.support.live_context import alone
 from worker.bar_window import BarWindow
 from worker.desk import Desk
-from worker.view import View
 
 _OPPOSITE = {"buy": "sell", "sell": "buy"}
 

@@ -9,12 +9,12 @@ from atrader.clock import Clock
 from atrader.configuration.account import AccountConfig
 from atrader.configuration.fleet import FleetConfig, Installation
 from atrader.configuration.instance import InstanceConfig
+from atrader.view import View
 from broker_api.client import BrokerClient
 from data_layer.client import DataClient
 from worker.context import LiveContext
 from worker.desk import Desk
 from worker.outside import Outside
-from worker.view import View
 
 
 class Told:

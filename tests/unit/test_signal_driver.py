@@ -16,10 +16,10 @@ from atrader.orders.model import Intent, Order, Trade
 from atrader.orders.states import OrderState
 from atrader.signal_driver import SignalDriver
 from atrader.strategy import BaseParameters, Signals, SignalStrategy
+from atrader.view import View
 from broker_api.client import BrokerClient
 from tests.support.live_context import alone
 from worker.desk import Desk
-from worker.view import View
 
 CONFIG = InstanceConfig.model_validate(
     {"name": "i", "strategy": "told", "account": "a", "magic": 1, "instrument": "EUR/USD", "timeframe": "1m"}

@@ -8,11 +8,11 @@ from typing import cast
 from atrader.clock import MarketClock
 from atrader.configuration.instance import InstanceConfig
 from atrader.orders.model import Intent
+from atrader.view import View
 from broker_api.client import BrokerClient
 from tests.support.live_context import alone
 from worker.context import LiveContext
 from worker.desk import Desk
-from worker.view import View
 
 CONFIG = InstanceConfig.model_validate(
     {

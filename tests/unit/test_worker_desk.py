@@ -12,9 +12,9 @@ from atrader.errors import DeadlineExceeded, Rejected, Retryable
 from atrader.messages.gateway import OrderAnswer
 from atrader.orders.model import Intent, Order
 from atrader.orders.states import OrderState
+from atrader.view import View
 from broker_api.client import BrokerClient
 from worker.desk import Desk
-from worker.view import View
 
 WISH: dict[str, object] = {
     "magic": 1, "instance": "i", "instrument": "EUR/USD", "action": "open", "side": "buy", "units": Decimal(1),

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from atrader.orders.model import Intent, Order, Trade
 from atrader.orders.states import OrderState
-from worker.view import View
+from atrader.view import View
 
 
 def order(n: int, state: OrderState, version: int, action: str = "open", trade_id: str | None = None) -> Order:

@@ -1,4 +1,4 @@
-"""The worker's own picture of its orders and trades, fed by the gateway's snapshot and events."""
+"""An instance's own picture of its orders and trades, fed by what the account tells of them."""
 
 from __future__ import annotations
 

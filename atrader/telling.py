@@ -1,0 +1,74 @@
+"""Telling a strategy what became of its orders and trades, one after the other; the same live and in a backtest."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Final
+
+from atrader.orders.model import Order, Trade
+from atrader.strategy import EventStrategy
+
+_IN_ONE_TURN: Final = 50
+"""Orders and trades that a strategy is told of in one turn, unless more are waiting at once."""
+
+
+class Telling:
+    """The callbacks that wait for their turn.
+
+    What a strategy causes while it is told comes after what is waiting already. A strategy that answers each refusal
+    by another order would never end: after some dozen callbacks the turn does, and the rest waits for the next.
+
+    Parameters
+    ----------
+    strategy : EventStrategy
+        Who is told.
+    call : callable
+        Takes the name of a callback and the callback; runs it and does what it wants.
+    complain : callable
+        Told once, with the number of callbacks left, when a turn ended before they did.
+    """
+
+    def __init__(
+        self,
+        strategy: EventStrategy,
+        call: Callable[[str, Callable[[], None]], None],
+        complain: Callable[[int], None],
+    ) -> None:
+        self._strategy = strategy
+        self._call = call
+        self._complain = complain
+        self._untold: deque[tuple[str, Callable[[], None]]] = deque()
+        self._telling = False
+        self._complained = False
+        self._allowance = _IN_ONE_TURN
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something is left for the next turn."""
+        return bool(self._untold)
+
+    def begin_turn(self) -> None:
+        """Allow as many callbacks as one turn has."""
+        self._allowance = _IN_ONE_TURN
+
+    def tell(self, orders: Iterable[Order], trades: Iterable[Trade]) -> None:
+        """Tell of trades, then of orders, and of what waits from before."""
+        before = len(self._untold)
+        self._untold.extend(("on_trade", partial(self._strategy.on_trade, trade)) for trade in trades)
+        self._untold.extend(("on_order", partial(self._strategy.on_order, order)) for order in orders)
+        if self._telling:
+            return
+        self._telling = True
+        if len(self._untold) > before:
+            self._allowance = max(self._allowance, len(self._untold))
+        try:
+            while self._untold and self._allowance:
+                self._allowance -= 1
+                self._call(*self._untold.popleft())
+        finally:
+            self._telling = False
+        if self._untold and not self._complained:
+            self._complained = True
+            self._complain(len(self._untold))

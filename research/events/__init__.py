@@ -1,0 +1,15 @@
+"""The event engine: the strategies that workers run, over stored bars or quotes, many at once on one account.
+
+What fills, what is refused and what a trade won is decided by the same code as live (`atrader.paper`, `atrader.risk`,
+`atrader.ledger`); here is only what drives it. Layers, each importing only those above it: ``checks`` (input that
+is no market), ``tape`` (one instrument as steps), ``market`` (all of them on one time line), ``plan`` (the input),
+``booking`` and ``account`` (orders, trades and money), ``exits`` (what limits force), ``history`` and ``context`` (what
+a strategy sees), ``runner`` (one instance), ``lookahead`` (when something can happen next), ``equity`` and ``result``
+(what came of it), ``engine`` (the loop).
+"""
+
+from research.events.engine import EventEngine, Progress
+from research.events.plan import Plan, SeriesKey
+from research.events.result import Result
+
+__all__ = ["EventEngine", "Plan", "Progress", "Result", "SeriesKey"]

@@ -1,0 +1,246 @@
+"""One account of a backtest: intents in, orders and trades out, by the rules of the gateway and the paper account.
+
+What a gateway does against crashes and silence has no place here: everything is answered at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Final
+
+from atrader.calendars import Calendar
+from atrader.configuration.account import AccountConfig
+from atrader.configuration.instance import InstanceConfig
+from atrader.errors import ConfigError
+from atrader.instruments import Instrument
+from atrader.ledger import Ledger
+from atrader.market import Tick
+from atrader.orders import translate
+from atrader.orders.broker import Capabilities
+from atrader.orders.intake import closable, missing
+from atrader.orders.model import Intent, Order
+from atrader.orders.states import TERMINAL, OrderState
+from atrader.paper.engine import Engine
+from atrader.paper.state import BookState
+from atrader.risk import Deny, RiskDay, RiskLimits, RiskState, evaluate, resolve_units
+from atrader.risk.pace import Pace
+from atrader.trading_state import TradingState
+from atrader.valuation import Valuation, Worth, day_after
+from research.events.booking import Booking, News
+
+_ZERO: Final = Decimal(0)
+_HEDGING: Final = Capabilities(hedging=True, native_protection=True, lookups_prove_absence=True, price_driven=True)
+
+
+class Account:
+    """Orders, trades and money of one paper account.
+
+    Parameters
+    ----------
+    config : AccountConfig
+        A hedging account; its ``paper`` settings say how it fills.
+    instances : sequence of InstanceConfig
+        Who trades on it.
+    instruments : Mapping of str to Instrument
+        Everything that is quoted: what is traded, and what converts.
+    calendar_of : callable
+        Gives the calendar of an instrument.
+
+    Attributes
+    ----------
+    now_ns : int
+        Market time, UTC.
+    states : dict of str to TradingState
+        Of instances that are not ACTIVE.
+
+    Raises
+    ------
+    ConfigError
+        For a netting account: its stops are the gateway's work.
+    """
+
+    def __init__(
+        self,
+        config: AccountConfig,
+        instances: Sequence[InstanceConfig],
+        instruments: Mapping[str, Instrument],
+        calendar_of: Callable[[str], Calendar],
+    ) -> None:
+        if config.positions != "hedging":
+            raise ConfigError(
+                f"account {config.name}: positions = {config.positions!r}: backtests run on hedging accounts;"
+                " run a replay for this one"
+            )
+        self.config = config
+        self.instances = {item.magic: item for item in instances}
+        self.instruments = instruments
+        self.now_ns = 0
+        self.submitted = 0  # intents so far
+        self.states: dict[str, TradingState] = {}
+        self.engine = Engine(config, instruments, calendar_of, BookState(balance=config.paper.initial_balance))
+        self.ledger = Ledger(config.name, config.currency_digits)
+        self.valuation = Valuation(config.currency, config.currency_digits)
+        self.valuation.instruments = instruments
+        self.valuation.balance = config.paper.initial_balance
+        self.day: RiskDay | None = None
+        self.orders: dict[str, Order] = {}  # all of them, by client id, in the order of their intents
+        self.open_orders: dict[str, Order] = {}  # without an outcome, or working
+        self._limits = {item.magic: RiskLimits.of(config, item) for item in instances}
+        self._pace = Pace()
+        self._own_ids: dict[int, int] = {}
+        self.booking = Booking(self)
+
+    # -- the market
+
+    def on_ticks(self, ticks: Sequence[Tick]) -> None:
+        """Work quotes in, oldest first."""
+        if not ticks:
+            return
+        self.now_ns = max(self.now_ns, ticks[-1].time_ns)
+        self.valuation.take_ticks(ticks)
+        self.engine.on_ticks(ticks)
+        if self.engine.changes:
+            self.booking.apply(self.engine.take_changes().reports)
+
+    def worth(self) -> Worth:
+        """Value the account at the last quotes."""
+        return self.valuation.worth(self.ledger.open_trades())
+
+    def roll_day(self) -> None:
+        """Work the present valuation into the risk day."""
+        quoted_ns = self.valuation.newest_ns
+        day, is_kept = day_after(self.day, self.config.day_start, self.worth(), self.now_ns, quoted_ns)
+        if is_kept:
+            self.day = day
+
+    # -- orders
+
+    def submit(self, intent: Intent) -> Order:
+        """Carry an intent out; everything that comes of it at once has happened when this returns."""
+        self.submitted += 1
+        units, denial = self._decide(intent)
+        if intent.n > 0:
+            self._pace.count(intent.magic, self.now_ns)
+        order = Order.model_construct(
+            client_id=intent.client_id,
+            intent=intent,
+            state=OrderState.SENT if denial is None else OrderState.DENIED,
+            broker_id=None,
+            units=units,
+            filled_units=_ZERO,
+            average_price=None,
+            reason=denial or "",
+            created_ns=self.now_ns,
+            updated_ns=self.now_ns,
+            version=1,
+        )
+        self.keep(order)
+        if denial is not None:
+            self.news_of(intent.instance).orders.append(order)
+            return order
+        refusal = self._ask_broker(order)
+        reports = self.engine.take_changes().reports
+        if refusal is not None:
+            self.booking.move(order, OrderState.REJECTED, reason=refusal)
+        else:
+            self.booking.apply(reports)
+        return self.orders[order.client_id]
+
+    def own_id(self, magic: int) -> int:
+        """Return the counter of the next intent that the account makes itself, below zero."""
+        self._own_ids[magic] = self._own_ids.get(magic, 0) - 1
+        return self._own_ids[magic]
+
+    def keep(self, order: Order) -> None:
+        """Take a new or changed order in."""
+        self.orders[order.client_id] = order
+        if order.state in TERMINAL:
+            self.open_orders.pop(order.client_id, None)
+        else:
+            self.open_orders[order.client_id] = order
+
+    def closing_units(self, trade_id: str, but: str = "") -> Decimal:
+        """Return how many units of a trade are being closed by orders without an outcome, one order left out."""
+        closing = (
+            order
+            for order in self.open_orders.values()
+            if order.intent.action == "close" and order.intent.trade_id == trade_id and order.client_id != but
+        )
+        return sum(((order.units or _ZERO) - order.filled_units for order in closing), _ZERO)
+
+    # -- what became of it
+
+    @property
+    def news(self) -> Mapping[str, News]:
+        """Events that instances were not told of, by instance."""
+        return self.booking.news
+
+    def news_of(self, instance: str) -> News:
+        """Return the events of one instance, to be added to."""
+        return self.booking.news.setdefault(instance, News([], []))
+
+    def take_news(self, instance: str) -> News:
+        """Hand over the events of an instance since the last call."""
+        return self.booking.news.pop(instance, News([], []))
+
+    def _ask_broker(self, order: Order) -> str | None:
+        intent, engine = order.intent, self.engine
+        instrument = self.instruments[intent.instrument]
+        if intent.action == "open":
+            return engine.submit(translate.open_order(order, instrument, _HEDGING), self.now_ns)
+        if intent.action == "cancel":
+            return engine.cancel(order.client_id, intent.order_id or "", self.now_ns)
+        trade = self.ledger.trade(intent.trade_id or "")
+        if intent.action == "modify":
+            ticket = None if trade is None else trade.broker_trade_id
+            return engine.modify(translate.modification(order, instrument, _HEDGING, ticket), self.now_ns)
+        if trade is None:
+            return "trade-closed"
+        return engine.submit(translate.close_order(order, trade, _HEDGING), self.now_ns)
+
+    def _decide(self, intent: Intent) -> tuple[Decimal | None, str | None]:
+        if intent.instrument not in self.instruments:
+            return None, f"unknown-instrument: this account does not trade {intent.instrument}"
+        trade = None if intent.trade_id is None else self.ledger.trade(intent.trade_id)
+        absent = missing(intent, trade, None if intent.order_id is None else self.orders.get(intent.order_id))
+        if absent is not None:
+            return None, absent
+        if intent.action == "close":  # nothing in a backtest halts an account: closes and cancels pass the gate
+            assert trade is not None
+            closing = self.closing_units(trade.trade_id, but=intent.client_id)
+            return closable(intent, trade, closing, self.instruments[intent.instrument])
+        if intent.action == "cancel":
+            return None, None
+        state = self.risk_state(intent)
+        units = resolve_units(state, intent) if intent.action == "open" else None
+        verdict = evaluate(self._limits[intent.magic], state, intent, units)
+        return units, str(verdict) if isinstance(verdict, Deny) else None
+
+    def risk_state(self, intent: Intent | None = None) -> RiskState:
+        """Put together what the rules see."""
+        trades, orders = self.ledger.open_trades(), tuple(self.open_orders.values())
+        symbols = {item.instrument for item in trades} | {order.intent.instrument for order in orders}
+        recent: dict[int, int] = {}
+        if intent is not None:
+            symbols.add(intent.instrument)
+            recent[intent.magic] = self._pace.recent(intent.magic, self.now_ns)
+        if self.day is None:
+            self.roll_day()
+        worth = self.worth()
+        return RiskState(
+            now_ns=self.now_ns,
+            balance=worth.balance,
+            equity=worth.equity,
+            margin_used=worth.margin_used,
+            day=self.day or RiskDay.begin(self.config.day_start, self.now_ns, worth.balance, worth.equity),
+            instruments=self.instruments,
+            quotes=self.valuation.quotes(symbols, self.now_ns),
+            home_rates=self.valuation.home_rates(symbols),
+            trades=trades,
+            orders=orders,
+            floating=worth.floating,
+            unvalued=worth.unvalued,
+            recent_intents=recent,
+            instance_states=self.states,
+        )

@@ -1,0 +1,239 @@
+"""Reports of the broker side become facts: orders move, fills open and close trades, each tells its instance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from atrader.ledger import average_price
+from atrader.orders.broker import AnyReport, FillReport, OrderReport, SwapReport
+from atrader.orders.model import Fill, Intent, Order, Trade
+from atrader.orders.states import OrderState, may_move
+
+if TYPE_CHECKING:
+    from research.events.account import Account
+
+_ZERO: Final = Decimal(0)
+_FILLS: Final = frozenset({OrderState.PARTIAL, OrderState.FILLED})
+
+
+class News(NamedTuple):
+    """What an instance was not told of yet, oldest first."""
+
+    orders: list[Order]
+    trades: list[Trade]
+
+
+class Booked(NamedTuple):
+    """One change of what is held, for the equity curve; money in account currency."""
+
+    time_ns: int
+    instrument: str
+    side: str  # of the trade
+    units: Decimal  # added, negative = taken off
+    price: Decimal  # at which the trade was opened
+    balance: Decimal  # after it
+
+
+class Booking:
+    """Books into an account.
+
+    Parameters
+    ----------
+    account : Account
+        Whose orders, ledger, balance and risk day change.
+
+    Attributes
+    ----------
+    news : dict of str to News
+        By instance.
+    closed : list of Trade
+        In the order they were closed.
+    fills : list of Fill
+        Every execution.
+    changes : list of Booked
+        What was held, from one change to the next.
+    """
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._tickets: dict[str, str] = {}  # open trade by ticket
+        self.news: dict[str, News] = {}
+        self.closed: list[Trade] = []
+        self._closed_of: dict[int, list[Trade]] = {}
+        self.fills: list[Fill] = []
+        self.changes: list[Booked] = []
+        self.count = 0
+
+    def apply(self, reports: Sequence[AnyReport]) -> None:
+        """Work reports in, in their order."""
+        for report in reports:
+            self.count += 1
+            if isinstance(report, FillReport):
+                self._fill(report)
+            elif isinstance(report, OrderReport):
+                self._state(report)
+            elif isinstance(report, SwapReport):
+                self._swap(report)
+
+    def move(self, order: Order, state: OrderState, **update: Any) -> None:
+        """Move an order as the table of states allows, and tell of it."""
+        if may_move(order.state, state):
+            self._rewrite(order, state=state, **update)
+
+    def closed_of(self, magic: int) -> list[Trade]:
+        """Return the closed trades of an instance, in the order they were closed."""
+        return self._closed_of.get(magic, [])
+
+    def trailed(self) -> dict[str, Decimal]:
+        """Return the stops that trailed at the broker and are other ones in the ledger, by trade."""
+        tickets = self._account.engine.state.tickets
+        found = {}
+        for ticket_id, ticket in tickets.items():
+            if ticket.trailing_distance:
+                trade = self._account.ledger.trade(self._tickets[ticket_id])
+                if trade is not None and ticket.stop_loss != trade.stop_loss:
+                    found[trade.trade_id] = ticket.stop_loss or _ZERO
+        return found
+
+    def note_stops(self) -> None:
+        """Take over the stops that trailed."""
+        for trade_id, stop in self.trailed().items():
+            self._protect(trade_id, {"stop_loss": stop})
+
+    def _rewrite(self, order: Order, **update: Any) -> None:
+        update["updated_ns"] = max(order.updated_ns, self._account.now_ns)
+        update["version"] = order.version + 1
+        after = order.model_copy(update=update)
+        self._account.keep(after)
+        self._account.news_of(order.intent.instance).orders.append(after)
+
+    def _state(self, report: OrderReport) -> None:
+        order = self._account.orders[report.client_id]
+        if report.state is order.state or report.state in _FILLS:
+            return
+        self.move(order, report.state, reason=report.reason or order.reason, broker_id=report.broker_id)
+        if report.state is OrderState.DONE:
+            self._carry_out(order.intent)
+
+    def _carry_out(self, intent: Intent) -> None:
+        """Bring trade or order in line with a modification that is done."""
+        if intent.action != "modify":
+            return
+        protection = self._protection_of(intent)
+        if intent.trade_id is not None:
+            self._protect(intent.trade_id, protection)
+            return
+        order = self._account.orders[intent.order_id or ""]
+        changes: dict[str, object] = {name: value or None for name, value in protection.items()}
+        if intent.price is not None:
+            changes["price"] = intent.price
+        self._rewrite(order, intent=order.intent.model_copy(update=changes))
+
+    def _protect(self, trade_id: str, protection: dict[str, Decimal]) -> None:
+        before = self._account.ledger.trade(trade_id)
+        if before is None:
+            return
+        after = self._account.ledger.protect(trade_id, **protection)
+        if after is not before:
+            self._tell(after)
+
+    def _fill(self, report: FillReport) -> None:
+        account = self._account
+        ticket = report.broker_trade_id or ""
+        order = None if report.client_id is None else account.orders[report.client_id]
+        if order is not None and order.intent.action == "open":
+            self._open(order, report, ticket)
+        else:
+            self._close(order, report, ticket)
+        if order is not None:
+            self._count_fill(order, report)
+
+    def _open(self, order: Order, report: FillReport, ticket: str) -> None:
+        ledger, intent = self._account.ledger, order.intent
+        fill = self._fill_of(report, intent, self._tickets.get(ticket))
+        is_new = ledger.trade(fill.trade_id or order.client_id) is None
+        protection = self._protection_of(intent) if is_new else {}
+        trade = ledger.apply_open(order, fill, broker_trade_id=ticket, **protection)
+        self._tickets[ticket] = trade.trade_id
+        self._settle(fill.model_copy(update={"trade_id": trade.trade_id}), trade, report, fill.units, fill.price)
+
+    def _close(self, order: Order | None, report: FillReport, ticket: str) -> None:
+        before = self._account.ledger.trade(self._tickets[ticket])
+        assert before is not None
+        reason = None if order is None else order.intent.reason or None
+        fill = self._fill_of(report, before, None)
+        booked, trade = self._account.ledger.apply_close(before.trade_id, fill, reason=reason)
+        if not trade.is_open:
+            del self._tickets[ticket]
+            self.closed.append(trade)
+            self._closed_of.setdefault(trade.magic, []).append(trade)
+        self._settle(booked, trade, report, -fill.units, before.open_price)
+
+    def _settle(self, fill: Fill, trade: Trade, report: FillReport, units: Decimal, open_price: Decimal) -> None:
+        account = self._account
+        won = fill.profit if report.profit is None else report.profit
+        account.valuation.balance += won + report.commission
+        self.fills.append(fill)
+        balance = account.valuation.balance
+        self.changes.append(Booked(report.time_ns, report.instrument, trade.side, units, open_price, balance))
+        if account.day is not None:
+            account.day = account.day.filled(fill).closed(trade)
+        self._tell(trade)
+
+    def _count_fill(self, order: Order, report: FillReport) -> None:
+        """Bring an order up to date: units, average price, state."""
+        filled = order.filled_units + report.units
+        before = order.average_price or _ZERO
+        state = OrderState.FILLED if order.units is None or filled >= order.units else OrderState.PARTIAL
+        update: dict[str, Any] = {
+            "filled_units": filled,
+            "average_price": average_price(order.filled_units, before, report.units, report.price),
+            "broker_id": report.broker_id or order.broker_id,
+        }
+        if may_move(order.state, state):
+            update["state"] = state
+        self._rewrite(order, **update)
+
+    def _swap(self, report: SwapReport) -> None:
+        account = self._account
+        account.valuation.balance += report.amount
+        trade = account.ledger.add_swap(self._tickets[report.broker_trade_id or ""], report.amount)
+        balance = account.valuation.balance
+        self.changes.append(Booked(report.time_ns, trade.instrument, trade.side, _ZERO, _ZERO, balance))
+        if account.day is not None:
+            account.day = account.day.booked(trade.magic, report.amount)
+        self._tell(trade)
+
+    def _tell(self, trade: Trade) -> None:
+        self._account.news_of(trade.instance).trades.append(trade)
+
+    def _protection_of(self, intent: Intent) -> dict[str, Decimal]:
+        """Return an intent's protective prices, rounded as the broker gets them."""
+        rounded = self._account.instruments[intent.instrument].round_price
+        given = {
+            "stop_loss": intent.stop_loss,
+            "take_profit": intent.take_profit,
+            "trailing_distance": intent.trailing_distance,
+        }
+        return {name: rounded(value) for name, value in given.items() if value is not None}
+
+    def _fill_of(self, report: FillReport, owner: Intent | Trade, trade_id: str | None) -> Fill:
+        return Fill.model_construct(
+            fill_id=report.fill_id,
+            account=self._account.config.name,
+            magic=owner.magic,
+            instance=owner.instance,
+            instrument=report.instrument,
+            side=report.side,
+            units=report.units,
+            price=report.price,
+            time_ns=report.time_ns,
+            reason=report.reason,
+            client_id=report.client_id,
+            trade_id=trade_id,
+            commission=report.commission,
+            profit=_ZERO,
+            home_rate=report.home_rate,
+        )

@@ -1,0 +1,64 @@
+"""Bars and quotes that are no market are refused before anything is made of them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atrader.clock import iso_from_ns
+from atrader.errors import ConfigError
+from atrader.market import BAR_COLUMNS, Bars, Quotes
+
+_REMEDY = "see 'atrader data check' and import the period again"
+
+
+def check_bars(bars: Bars, what: str) -> None:
+    """Refuse bars that are not in order, or whose prices are none.
+
+    Raises
+    ------
+    ConfigError
+        When open times do not rise, a price is NaN, infinite, zero or negative, or a high lies below its low; names
+        the first such bar.
+    """
+    _check_times(bars.open_time_ns, what)
+    for name, column in zip(BAR_COLUMNS[1:-1], bars.columns[1:-1], strict=True):
+        bad = ~(np.isfinite(column) & (column > 0))  # type: ignore[operator]
+        if bad.any():
+            row = int(bad.argmax())
+            raise _refusal(what, f"the {name} at {iso_from_ns(int(bars.open_time_ns[row]))} is {column[row]}")
+    crossed = (bars.high < np.maximum(bars.open, bars.close)) | (bars.low > np.minimum(bars.open, bars.close))
+    if crossed.any():
+        row = int(crossed.argmax())
+        raise _refusal(what, f"open or close at {iso_from_ns(int(bars.open_time_ns[row]))} lie outside of high and low")
+
+
+def check_quotes(quotes: Quotes, what: str) -> None:
+    """Refuse quotes that go back in time or are no prices; crossed ones are passed over later, as live.
+
+    Raises
+    ------
+    ConfigError
+        Naming the first such quote.
+    """
+    back = quotes.time_ns[1:] < quotes.time_ns[:-1]
+    if back.any():
+        when = iso_from_ns(int(quotes.time_ns[int(back.argmax()) + 1]))
+        raise _refusal(what, f"the quote at {when} goes back in time")
+    bad = ~(np.isfinite(quotes.bid) & np.isfinite(quotes.ask) & (quotes.bid > 0) & (quotes.ask > 0))
+    if bad.any():
+        row = int(bad.argmax())
+        found = f"{quotes.bid[row]} / {quotes.ask[row]}"
+        raise _refusal(what, f"the quote at {iso_from_ns(int(quotes.time_ns[row]))} is {found}")
+
+
+def _check_times(times: NDArray[np.int64], what: str) -> None:
+    wrong = times[1:] <= times[:-1]
+    if wrong.any():
+        row = int(wrong.argmax()) + 1
+        kind = "twice" if times[row] == times[row - 1] else "after a later one"
+        raise _refusal(what, f"the bar at {iso_from_ns(int(times[row]))} comes {kind}")
+
+
+def _refusal(what: str, found: str) -> ConfigError:
+    return ConfigError(f"{what}: {found}; {_REMEDY}")

@@ -1,0 +1,236 @@
+"""The loop of the event engine: steps in which something happens at the account, and turns of the instances."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atrader.calendars import Calendar
+from atrader.errors import ConfigError
+from atrader.market import Bar
+from atrader.timeframes import Timeframe
+from research.events.account import Account
+from research.events.context import Alert, Signal, not_loaded
+from research.events.exits import ForcedExits
+from research.events.history import History
+from research.events.lookahead import LookAhead
+from research.events.market import Market
+from research.events.plan import Plan, SeriesKey
+from research.events.result import Result
+from research.events.runner import Runner
+
+Progress = Callable[[int, int], None]
+"""Takes the steps done and all steps; called every few thousand steps."""
+
+_REPORT_EVERY: Final = 4096
+
+
+class EventEngine:
+    """Runs a plan, once.
+
+    The order of events is that of a replay in lockstep: the account sees the quotes of a step, limits force what they
+    force, then each instance with something to hear takes its turn, in the order of names. Steps in which nothing can
+    happen at the account are not played quote by quote: the strategies decide their bars, and the account learns the
+    last quotes when it is asked. What comes out is the same.
+
+    Parameters
+    ----------
+    plan : Plan
+        What to run.
+    look_ahead : bool, default True
+        False plays every quote of every step: slower, for comparison.
+
+    Raises
+    ------
+    ConfigError
+        When nothing is there to be played, or an instance has no bars in it.
+    """
+
+    def __init__(self, plan: Plan, *, look_ahead: bool = True) -> None:
+        tapes = [tape for tape in plan.tapes if len(tape)]
+        if not tapes:
+            raise ConfigError("nothing to play: no bars or quotes in the period; see 'atrader data list'")
+        self.market = Market(tapes)
+        self.signals: list[Signal] = []
+        self.alerts: list[Alert] = []
+        self._plan = plan
+        self._histories: dict[SeriesKey, History] = {}
+        quoted = {tape.symbol: plan.instruments[tape.symbol] for tape in tapes}
+        self.account = Account(plan.account, [config for config, _ in plan.instances], quoted, plan.calendar_of)
+        self._exits = ForcedExits(self.account)
+        self._ahead = LookAhead(self.market, self.account.engine) if look_ahead else None
+        self._reached = -1
+        self._runners = [
+            Runner(config, strategy, self, self.history(SeriesKey(config.instrument, config.timeframe)))
+            for config, strategy in sorted(plan.instances, key=lambda item: item[0].name)
+        ]
+        self._turn_steps, self._turn_of, self._turn_bars = _turns(self._runners, len(self.market))
+
+    # -- what contexts ask
+
+    def history(self, key: SeriesKey) -> History:
+        """Return the bars of a series."""
+        found = self._histories.get(key)
+        if found is None:
+            bars = self._plan.series.get(key)
+            if bars is None:
+                raise not_loaded(key)
+            gaps = self._plan.missing.get(key, ())
+            timeframe, calendar = Timeframe.parse(key.timeframe), self.calendar_of(key.instrument)
+            found = self._histories[key] = History(bars, timeframe, calendar, self.market, gaps)
+        return found
+
+    def calendar_of(self, symbol: str) -> Calendar:
+        """Return the calendar of an instrument."""
+        return self._plan.calendar_of(symbol)
+
+    def forming(self, instrument: str, timeframe: str, step: int) -> Bar | None:
+        """Return the bar that forms when a step is over, None when none does."""
+        reel = self.market.reels.get(instrument)
+        if reel is None or step < 0:
+            return None
+        open_ns = self.calendar_of(instrument).bar_open(int(self.market.ends[step]), Timeframe.parse(timeframe))
+        return reel.tape.since(open_ns, reel.rows_until(step))
+
+    def reach(self, step: int) -> None:
+        """Let the account know every quote up to the end of a step; none of them makes anything happen."""
+        if step <= self._reached:
+            return
+        self._reached = step
+        account = self.account
+        account.on_ticks(self.market.skip(step))
+        account.now_ns = max(account.now_ns, int(self.market.ends[step]))
+        if self._exits.watches:
+            account.roll_day()
+
+    # -- the loop
+
+    def run(self, progress: Progress | None = None) -> Result:
+        """Run it to the end.
+
+        Raises
+        ------
+        StrategyError
+            When a strategy fails and its policy is to stop.
+        """
+        self.account.now_ns = self.market.first_ns
+        self.account.roll_day()
+        for runner in self._runners:
+            runner.start()
+        step, turn, total, reported = 0, 0, len(self.market), 0
+        while step < total:
+            work, is_work = self._next_work(step)
+            before = self.account.submitted
+            turn = self._coast(turn, work)
+            if self.account.submitted != before:  # other levels from here on
+                step = self._reached + 1
+            elif is_work:
+                turn = self._work(work, turn)
+                step = work + 1
+            else:
+                step = work
+            if progress is not None and step - reported >= _REPORT_EVERY:
+                reported = step
+                progress(step, total)
+        self.reach(total - 1)
+        for runner in self._runners:
+            runner.stop()
+        if progress is not None:
+            progress(total, total)
+        return Result.of(self.account, self.market, self._runners, self.signals, self.alerts)
+
+    def _next_work(self, step: int) -> tuple[int, bool]:
+        if self._ahead is None or self._exits.is_busy or self.account.news:
+            return step, True
+        return self._ahead.next_work(step)
+
+    def _work(self, step: int, turn: int) -> int:
+        """Play a step quote by quote, then the turns in it; return the next turn."""
+        account = self.account
+        if step:
+            self.reach(step - 1)
+        account.on_ticks(self.market.play(step))
+        self._reached = step
+        account.now_ns = int(self.market.ends[step])
+        self._exits.turn()
+        if self._ahead is not None:
+            self._ahead.settle()
+        while turn < len(self._turn_steps) and self._turn_steps[turn] == step:
+            self._hear_until(step, self._turn_of[turn])
+            self._whole_turn(step, self._turn_of[turn], int(self._turn_bars[turn]))
+            turn += 1
+        self._hear_until(step, len(self._runners))
+        return turn
+
+    def _hear_until(self, step: int, number: int) -> None:
+        """Give a turn to whoever comes before a number and has something to hear."""
+        if self.account.news:
+            for runner in self._runners[:number]:
+                if runner.name in self.account.news:
+                    runner.turn(step, 0, None)
+
+    def _whole_turn(self, step: int, number: int, bars: int) -> None:
+        runner = self._runners[number]
+        reel = self.market.reels[runner.config.instrument]
+        rows = reel.rows_until(step)
+        quoted = rows > 0 and reel.steps[rows - 1] == step
+        runner.turn(step, bars, reel.tape.last(rows - 1) if quoted else None)
+
+    def _coast(self, turn: int, work: int) -> int:
+        """Take the turns before a step; stop when somebody wanted something. Return the next turn."""
+        account, before = self.account, self.account.submitted
+        stop = int(np.searchsorted(self._turn_steps, work))
+        while turn < stop and account.submitted == before:
+            runner = self._runners[self._turn_of[turn]]
+            if runner.needs_whole_turn or self._turn_bars[turn] != 1:
+                self._whole_turn(int(self._turn_steps[turn]), self._turn_of[turn], int(self._turn_bars[turn]))
+                turn += 1
+            else:
+                turn = self._decide_bars(runner, turn, stop if len(self._runners) == 1 else turn + 1)
+        return turn
+
+    def _decide_bars(self, runner: Runner, turn: int, stop: int) -> int:
+        """Let one instance decide bar after bar, until it wants something; return the next turn."""
+        waiting, decide = runner.waiting, runner.decide_alone
+        for bar in islice(runner.bars, stop - turn):
+            try:
+                decide(bar)
+            except Exception as error:  # noqa: BLE001 - boundary: user code may fail in any way, a policy decides
+                waiting.clear()
+                runner.fail("on_bar", error)
+            turn += 1
+            if waiting:
+                runner.finish(int(self._turn_steps[turn - 1]))
+                break
+        return turn
+
+
+def _turns(runners: list[Runner], steps: int) -> tuple[NDArray[np.int64], list[int], NDArray[np.int64]]:
+    """Return of every turn its step, whose it is, and how many bars are in it; in the order they are taken.
+
+    Raises
+    ------
+    ConfigError
+        When an instance has no bar in any step.
+    """
+    found = []
+    for number, runner in enumerate(runners):
+        due, bars = np.unique(runner.history.steps[runner.history.first :], return_counts=True)
+        if not len(due):
+            config = runner.config
+            raise ConfigError(
+                f"{config.name}: no complete {config.timeframe} bar of {config.instrument} in the period;"
+                " see 'atrader data list'"
+            )
+        if runner.strategy.wants_quotes:
+            counts = np.zeros(steps, np.int64)
+            counts[due] = bars
+            due, bars = np.arange(steps), counts
+        found.append((due, np.full(len(due), number), bars))
+    due, whose, bars = (np.concatenate(columns) for columns in zip(*found, strict=True))
+    order = np.lexsort((whose, due))
+    return due[order], whose[order].tolist(), bars[order]

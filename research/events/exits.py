@@ -1,0 +1,101 @@
+"""What limits force: exits that the account makes itself, and when they have to be looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from atrader.clock import NS_PER_S
+from atrader.configuration.account import AccountConfig
+from atrader.configuration.instance import InstanceConfig
+from atrader.orders.model import Action, Intent, Order, Trade
+from atrader.orders.patience import Patience
+from atrader.orders.states import LIVE
+from atrader.risk import RiskLimits, forced_exits
+from research.events.account import Account
+
+
+class ForcedExits:
+    """Rolls the risk day and closes what must not stay open, each ``proof_interval`` of market time.
+
+    Attributes
+    ----------
+    watches : bool
+        Whether anything in the configuration depends on what the account is worth from step to step. If not the
+        account need not be looked at while nothing happens.
+    """
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._limits = RiskLimits.of(account.config)
+        self._instances = {magic: config.limits for magic, config in account.instances.items()}
+        self._interval_ns = int(account.config.proof_interval * NS_PER_S)
+        self._due_ns = 0
+        self._patience = Patience()
+        self.watches = _watches(account.config, account.instances.values())
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether every step has to be looked at now."""
+        account = self._account
+        if self.watches and (account.open_orders or account.ledger.open_trades()):
+            return True
+        return bool(account.booking.trailed())
+
+    def turn(self) -> None:
+        """Do what is due at the end of a step."""
+        account = self._account
+        if account.now_ns < self._due_ns:
+            return
+        self._due_ns = account.now_ns + self._interval_ns
+        account.booking.note_stops()
+        if not self.watches:
+            return
+        account.roll_day()
+        if account.ledger.open_trades() or any(self._live_opens(None)):
+            for forced in forced_exits(self._limits, account.risk_state(), self._instances):
+                self._sweep(forced.magic, forced.rule)
+        live = {*account.open_orders, *(trade.trade_id for trade in account.ledger.open_trades())}
+        self._patience.keep(live)
+
+    def _sweep(self, magic: int | None, reason: str) -> None:
+        for order in tuple(self._live_opens(magic)):
+            if self._patience.may_try(order.client_id, self._now_s):
+                self._submit(order.intent, reason, "cancel", order_id=order.client_id)
+        for trade in self._account.ledger.open_trades(magic):
+            closing = self._account.closing_units(trade.trade_id)
+            if closing < trade.units and self._patience.may_try(trade.trade_id, self._now_s):
+                self._submit(trade, reason, "close", trade_id=trade.trade_id)
+
+    def _live_opens(self, magic: int | None) -> Iterator[Order]:
+        return (
+            order
+            for order in self._account.open_orders.values()
+            if order.intent.action == "open" and order.state in LIVE and magic in (None, order.intent.magic)
+        )
+
+    def _submit(self, owner: Intent | Trade, reason: str, action: Action, **wanted: str) -> None:
+        account = self._account
+        values = {
+            "magic": owner.magic,
+            "n": account.own_id(owner.magic),
+            "instance": owner.instance,
+            "instrument": owner.instrument,
+            "action": action,
+            "time_ns": account.now_ns,
+            "reason": reason,
+        }
+        account.submit(Intent.model_validate({**values, **wanted}))
+
+    @property
+    def _now_s(self) -> float:
+        return self._account.now_ns / NS_PER_S
+
+
+def _watches(account: AccountConfig, instances: Iterable[InstanceConfig]) -> bool:
+    limits = account.limits
+    of_account = (limits.daily_loss, limits.daily_loss_frac, limits.max_drawdown_frac, account.prop_firm)
+    return any(one is not None for one in of_account) or any(_watches_instance(item) for item in instances)
+
+
+def _watches_instance(config: InstanceConfig) -> bool:
+    return config.limits.daily_loss is not None or config.limits.exit_at_session_end

@@ -1,0 +1,77 @@
+"""Bars as a strategy sees them: each from the step on in which it is complete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atrader.calendars import Calendar
+from atrader.market import Bar, Bars
+from atrader.timeframes import Timeframe
+from research.events.market import Market
+
+_CHUNK = 8192
+_HOUR_S = 3600
+_bar_of = partial(tuple.__new__, Bar)  # a Bar of a tuple of its values, without the cost of its constructor
+
+
+class History:
+    """A series on the time line of a market.
+
+    Attributes
+    ----------
+    bars : Bars
+        All of them, those before the first quote as well.
+    ends : ndarray of int64, shape (n,)
+        When each bar is over, UTC ns.
+    steps : ndarray of int64, shape (n,)
+        The step in which each is complete; -1: before the first.
+    first : int
+        First row that is complete in a step.
+    """
+
+    def __init__(
+        self,
+        bars: Bars,
+        timeframe: Timeframe,
+        calendar: Calendar,
+        market: Market,
+        gaps: Sequence[tuple[int, int, int]] = (),
+    ) -> None:
+        ends = _ends(bars.open_time_ns, timeframe, calendar)
+        rows = int(np.searchsorted(ends, market.ends[-1], side="right"))  # later ones are never complete
+        self.bars, self.ends = bars[:rows], ends[:rows]
+        self.first = int(np.searchsorted(self.ends, market.first_ns, side="right"))
+        self.steps: NDArray[np.int64] = np.searchsorted(market.ends, self.ends)
+        self.steps[: self.first] = -1
+        self._gaps = np.array(gaps, np.int64).reshape(-1, 3)
+
+    def rows_until(self, step: int) -> int:
+        """Return how many bars are complete when a step is over."""
+        return int(np.searchsorted(self.steps, step, side="right"))
+
+    def rows_from(self, row: int) -> Iterator[Bar]:
+        """Yield the bars from a row on."""
+        return chain.from_iterable(self._chunk(first) for first in range(row, len(self.bars), _CHUNK))
+
+    def missing(self, first: int, last: int) -> int:
+        """Return how many bars are missing between two rows."""
+        if not len(self._gaps) or last < first:
+            return 0
+        begin_ns, end_ns = self.bars.open_time_ns[first], self.ends[last]
+        inside = (self._gaps[:, 1] >= begin_ns) & (self._gaps[:, 0] < end_ns)
+        return int(self._gaps[inside, 2].sum())
+
+    def _chunk(self, first: int) -> Iterator[Bar]:
+        columns = (column[first : first + _CHUNK].tolist() for column in self.bars.columns)
+        return map(_bar_of, zip(*columns, strict=True))
+
+
+def _ends(opens: NDArray[np.int64], timeframe: Timeframe, calendar: Calendar) -> NDArray[np.int64]:
+    if timeframe.is_fixed and _HOUR_S % timeframe.seconds == 0:
+        return opens + timeframe.ns
+    return np.array([calendar.next_bar_open(one, timeframe) for one in opens.tolist()], np.int64)

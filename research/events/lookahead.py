@@ -1,0 +1,112 @@
+"""When quotes can do something next: the prices at which anything may happen, looked for in whole stretches of rows."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atrader.paper.desk import Desk
+from atrader.paper.engine import Engine
+from atrader.paper.margin_watch import Reach
+from research.events.market import Market, Reel
+
+_SHORTEST: Final = 64
+_LONGEST: Final = 8192  # steps looked over at once: 0.1 ms
+
+
+class LookAhead:
+    """Finds the next step whose quotes the account has to see one by one.
+
+    Between two such steps quotes only change what things are worth: no order, stop, target or trailing stop is reached,
+    nothing expires, no day ends with a position, and no close-out comes near. It may name a step at which nothing
+    happens, never pass over one at which something does.
+
+    Parameters
+    ----------
+    market : Market
+        What is played.
+    engine : Engine
+        The broker side, which knows the levels.
+    """
+
+    def __init__(self, market: Market, engine: Engine) -> None:
+        self._market = market
+        self._engine = engine
+        self._stretch = _SHORTEST
+
+    def settle(self) -> None:
+        """Look over less at once: levels have just changed, and may soon again."""
+        self._stretch = _SHORTEST
+
+    def next_work(self, step: int) -> tuple[int, bool]:
+        """Look over the steps from one on.
+
+        Returns
+        -------
+        tuple of int and bool
+            A step, and whether something may happen in it; if not nothing happens before it, and one has to look again.
+        """
+        end = min(step + self._stretch, len(self._market))
+        if self._engine.next_ns <= self._market.ends[-1]:
+            end = min(end, max(step, int(np.searchsorted(self._market.ends, self._engine.next_ns, side="right"))))
+            if end == step:
+                return step, True
+        found = end
+        for symbol, reel in self._market.reels.items():
+            desk = self._engine.desks[symbol]
+            if desk.tickets or desk.orders:
+                found = min(found, _first_touch(reel, desk, step, found))
+        while not self._is_clear(step, found):
+            if found <= step + 1:
+                return step, True
+            found = step + (found - step) // 2
+        if found == end:
+            self._stretch = min(2 * self._stretch, _LONGEST)
+            return end, False
+        return found, self._is_touched(found)
+
+    def _is_touched(self, step: int) -> bool:
+        """Tell whether a step is one that some level was found in, or only where the margin made us stop looking."""
+        return any(
+            _first_touch(reel, self._engine.desks[symbol], step, step + 1) == step
+            for symbol, reel in self._market.reels.items()
+        )
+
+    def _is_clear(self, step: int, end: int) -> bool:
+        """Tell whether no close-out can come near in a range of steps."""
+        if step >= end or not any(desk.tickets for desk in self._engine.desks.values()):
+            return True
+        reach: dict[str, Reach] = {}
+        for symbol, reel in self._market.reels.items():
+            first, last = max(reel.rows_until(step - 1) - 1, 0), reel.rows_until(end - 1)
+            if last > first:
+                tape = reel.tape
+                reach[symbol] = Reach(float(tape.bid_low[first:last].min()), float(tape.ask_high[first:last].max()))
+        return self._engine.margin_watch.stays_clear(reach)
+
+
+def _first_touch(reel: Reel, desk: Desk, step: int, end: int) -> int:
+    """Return the first step in ``[step, end)`` whose quotes reach a level of a desk; ``end`` when none does."""
+    first, last = reel.rows_until(step - 1), reel.rows_until(end - 1)
+    if first >= last:
+        return end
+    tape, found = reel.tape, last
+    for is_low, column, level in (
+        (True, tape.bid_low, desk.bid_low),
+        (False, tape.bid_high, desk.bid_high),
+        (True, tape.ask_low, desk.ask_low),
+        (False, tape.ask_high, desk.ask_high),
+    ):
+        if not np.isinf(level):
+            rows = column[first:found]
+            found = first + _first(rows <= level if is_low else rows >= level, found - first)
+        elif level < 0 and not is_low:
+            found = first  # at any price
+    return end if found == last else int(reel.steps[found])
+
+
+def _first(where: NDArray[np.bool_], missing: int) -> int:
+    row = int(where.argmax()) if len(where) else 0
+    return row if len(where) and where[row] else missing

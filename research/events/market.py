@@ -1,0 +1,95 @@
+"""All instruments on one time line of steps; a step is over when a row of some instrument is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import itemgetter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atrader.market import Tick
+from research.events.tape import Tape
+
+_time_then_symbol = itemgetter(1, 0)
+
+
+class Reel:
+    """A tape with its place on the time line.
+
+    Attributes
+    ----------
+    steps : ndarray of int64, shape (n,)
+        Number of the step in which each row is played.
+    played : int
+        Rows that the account has seen.
+    """
+
+    __slots__ = ("_is_dense", "played", "steps", "tape")
+
+    def __init__(self, tape: Tape, ends: NDArray[np.int64]) -> None:
+        self.tape = tape
+        self.steps = np.searchsorted(ends, tape.end_ns)
+        self._is_dense = len(tape) == len(ends)
+        self.played = 0
+
+    def rows_until(self, step: int) -> int:
+        """Return how many rows are played when a step is over."""
+        return step + 1 if self._is_dense else int(np.searchsorted(self.steps, step, side="right"))
+
+
+class Market:
+    """The tapes of a backtest, merged.
+
+    Parameters
+    ----------
+    tapes : sequence of Tape
+        One for each instrument, traded or converting.
+
+    Attributes
+    ----------
+    ends : ndarray of int64, shape (m,)
+        Market time at the end of each step, UTC ns.
+    reels : dict of str to Reel
+        By instrument.
+    """
+
+    def __init__(self, tapes: Sequence[Tape]) -> None:
+        self.ends: NDArray[np.int64] = np.unique(np.concatenate([tape.end_ns for tape in tapes]))
+        self.reels = {tape.symbol: Reel(tape, self.ends) for tape in tapes}
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    @property
+    def first_ns(self) -> int:
+        """Time of the very first quote."""
+        return min(reel.tape.ticks(0)[0].time_ns for reel in self.reels.values() if len(reel.tape))
+
+    def play(self, step: int) -> list[Tick]:
+        """Return the quotes of one step that were not played, as a replay sends them."""
+        ticks: list[Tick] = []
+        for reel in self.reels.values():
+            until = reel.rows_until(step)
+            while reel.played < until:
+                ticks.extend(reel.tape.ticks(reel.played))
+                reel.played += 1
+        ticks.sort(key=_time_then_symbol)
+        return ticks
+
+    def skip(self, step: int) -> list[Tick]:
+        """Return the last quote of each instrument up to a step, if it was not played: nothing happened before it."""
+        ticks: list[Tick] = []
+        for reel in self.reels.values():
+            until = reel.rows_until(step)
+            if reel.played < until:
+                reel.played = until
+                ticks.append(reel.tape.last(until - 1))
+        ticks.sort(key=_time_then_symbol)
+        return ticks
+
+    def last(self, symbol: str, step: int) -> Tick | None:
+        """Return the last quote of an instrument when a step is over, None before its first."""
+        reel = self.reels.get(symbol)
+        rows = 0 if reel is None else reel.rows_until(step)
+        return reel.tape.last(rows - 1) if reel is not None and rows else None

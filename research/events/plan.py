@@ -1,0 +1,53 @@
+"""What a backtest runs on: everything it needs, loaded, and nothing it would have to ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from atrader.calendars import Calendar
+from atrader.configuration.account import AccountConfig
+from atrader.configuration.instance import InstanceConfig
+from atrader.instruments import Instrument
+from atrader.market import Bars
+from atrader.strategy import Strategy
+from research.events.tape import Tape
+
+
+class SeriesKey(NamedTuple):
+    """Bars of one instrument and timeframe."""
+
+    instrument: str
+    timeframe: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The input of the event engine.
+
+    Attributes
+    ----------
+    account : AccountConfig
+        A hedging paper account; its settings say how it fills, its limits what it refuses.
+    instances : sequence of (InstanceConfig, Strategy)
+        Who trades on it; they take their turns in the order of their names, as in a replay.
+    instruments : Mapping of str to Instrument
+        By symbol; those with a tape are quoted.
+    calendar_of : callable
+        Gives the calendar of an instrument.
+    tapes : sequence of Tape
+        What is played, one for each instrument traded or converting.
+    series : Mapping of SeriesKey to Bars
+        Complete bars that strategies decide at or look back on, from before the first quote on.
+    missing : Mapping of SeriesKey to sequence of (first_ns, last_ns, bars)
+        Gaps of a series: open times of the first and last bar that is missing, UTC ns, and how many.
+    """
+
+    account: AccountConfig
+    instances: Sequence[tuple[InstanceConfig, Strategy]]
+    instruments: Mapping[str, Instrument]
+    calendar_of: Callable[[str], Calendar]
+    tapes: Sequence[Tape]
+    series: Mapping[SeriesKey, Bars]
+    missing: Mapping[SeriesKey, Sequence[tuple[int, int, int]]] = field(default_factory=dict)

@@ -1,0 +1,80 @@
+"""What came of a backtest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from atrader.market import Tick
+from atrader.orders.model import Fill, Order, Trade
+from research.events.account import Account
+from research.events.context import Alert, Signal
+from research.events.equity import EquityCurve, equity_curve
+from research.events.market import Market
+from research.events.runner import Runner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """Everything that happened, in the order it did.
+
+    Attributes
+    ----------
+    closed, open_trades : sequence of Trade
+        Trades by the time of their close, and those that were open at the end: nothing is closed for the report.
+    orders : sequence of Order
+        All, refused ones as well, as they ended.
+    fills : sequence of Fill
+        Every execution.
+    signals, alerts
+        What the strategies told.
+    curve : EquityCurve
+        Balance and equity at the end of every step.
+    bars : Mapping of str to int
+        Bars that each instance decided.
+    errors : Mapping of str to int
+        Exceptions of each strategy.
+    final_quotes : Mapping of str to Tick
+        At the end.
+    """
+
+    closed: Sequence[Trade]
+    open_trades: Sequence[Trade]
+    orders: Sequence[Order]
+    fills: Sequence[Fill]
+    signals: Sequence[Signal]
+    alerts: Sequence[Alert]
+    curve: EquityCurve
+    bars: Mapping[str, int]
+    errors: Mapping[str, int]
+    final_quotes: Mapping[str, Tick]
+
+    @classmethod
+    def of(
+        cls,
+        account: Account,
+        market: Market,
+        runners: Sequence[Runner],
+        signals: Sequence[Signal],
+        alerts: Sequence[Alert],
+    ) -> Result:
+        """Put together what an account and its instances did."""
+        config, booking = account.config, account.booking
+        initial = float(config.paper.initial_balance)
+        return cls(
+            closed=booking.closed,
+            open_trades=account.ledger.open_trades(),
+            orders=tuple(account.orders.values()),
+            fills=booking.fills,
+            signals=signals,
+            alerts=alerts,
+            curve=equity_curve(market, booking.changes, initial, config.currency, account.instruments),
+            bars={runner.name: runner.bars_handled for runner in runners},
+            errors={runner.name: runner.errors for runner in runners},
+            final_quotes=account.valuation.ticks,
+        )
+
+    @property
+    def trades(self) -> list[Trade]:
+        """All trades, in the order they were opened."""
+        return sorted((*self.closed, *self.open_trades), key=lambda trade: trade.open_time_ns)

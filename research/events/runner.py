@@ -1,0 +1,221 @@
+"""One instance at work: what the worker's loop does for a strategy, without a process around it."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from atrader.configuration.instance import InstanceConfig
+from atrader.errors import StrategyError
+from atrader.market import Bar, Tick
+from atrader.orders.model import Intent, Order, Trade
+from atrader.signal_driver import SignalDriver
+from atrader.strategy import EventStrategy, SignalStrategy, Strategy
+from atrader.telling import Telling
+from atrader.trading_state import TradingState
+from atrader.view import View
+from research.events.context import Alert, BacktestContext, World
+from research.events.history import History
+
+_TRACE_LINES: Final = 12
+
+
+class Runner:
+    """Drives one strategy.
+
+    Parameters
+    ----------
+    config : InstanceConfig
+        Who it is.
+    strategy : Strategy
+        Of either kind.
+    world : World
+        The account it trades on, and the market.
+    history : History
+        Its bars.
+
+    Attributes
+    ----------
+    waiting : list of Intent
+        What it wants and the account was not told.
+    needs_whole_turn : bool
+        Whether its next turn is more than a bar: the first one, quotes, things left to tell.
+    bars_handled : int
+        So far.
+    errors : int
+        Exceptions in the strategy so far.
+    """
+
+    def __init__(self, config: InstanceConfig, strategy: Strategy, world: World, history: History) -> None:
+        self.name = config.name
+        self.config = config
+        self.strategy = _driven(strategy)
+        self.history = history
+        self.waiting: list[Intent] = []
+        self.errors = 0
+        self._world = world
+        self._account = world.account
+        self._view = View()
+        self._n = 0
+        self._is_new = True
+        self._errors_in_row = 0
+        self._failed_row = -2
+        self._listens = self.strategy.wants_quotes
+        # What it asks in on_order is answered with what the account was before: only then that has to be kept.
+        self._keeps_equity = type(self.strategy).on_order is not EventStrategy.on_order and not isinstance(
+            self.strategy, SignalDriver
+        )
+        self._telling = Telling(self.strategy, self._call, self._complain)
+        self.needs_whole_turn = True
+        window = max(config.warmup_bars or 0, self.strategy.warmup_bars)
+        self.context = BacktestContext(config, world, history, window, self._view, self._note)
+        self.strategy.context = self.context
+        self.bars = history.rows_from(history.first)
+
+    @property
+    def bars_handled(self) -> int:
+        """Bars that it decided."""
+        return self.context.row - self.history.first + 1
+
+    def start(self) -> None:
+        """Let the strategy start; what it wants then is handed over in its first turn."""
+        self._call("on_start", self.strategy.on_start)
+
+    def stop(self) -> None:
+        """Let the strategy stop; it must not trade.
+
+        Raises
+        ------
+        StrategyError
+            When its state holds what JSON cannot: a worker could not keep it.
+        """
+        self._call("on_stop", self.strategy.on_stop)
+        self.waiting.clear()
+        try:
+            json.dumps(self.context.state, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise StrategyError(f"the state of {self.name} holds a value JSON cannot: {error}") from error
+
+    def turn(self, step: int, bars: int, tick: Tick | None) -> None:
+        """Take a whole turn: hear of the account, then a quote, then so many bars that are complete now."""
+        self.context.deciding, self.context.step = False, step
+        self._telling.begin_turn()
+        self._hear()
+        if self._is_new:
+            self._is_new = False
+            self._telling.tell(self._hand_over(again=True), [])
+            self._hear()
+            self._telling.tell(self.context.orders(), self.context.trades())
+        if tick is not None and self._listens:
+            self._call("on_tick", partial(self.strategy.on_tick, tick))
+        for _ in range(bars):
+            self._hear()
+            self._decide(next(self.bars))
+        self._hear()
+        self.needs_whole_turn = self._listens or self._telling.is_waiting
+
+    def decide_alone(self, bar: Bar) -> None:
+        """Take a turn in which there is nothing but one bar; what it wants waits for `finish`."""
+        context = self.context
+        context.row += 1
+        context.deciding = True
+        self.strategy.on_bar(bar)
+
+    def finish(self, step: int) -> None:
+        """End a turn begun by `decide_alone`, with the account at its step: hand over, hear what came of it."""
+        self._telling.begin_turn()
+        self._tell_answers()
+        self.context.deciding, self.context.step = False, step
+        self._hear()
+        self.needs_whole_turn = self._listens or self._telling.is_waiting
+
+    def fail(self, what: str, error: Exception) -> None:
+        """Count an exception of the strategy, and do what the configuration says; what it wanted is dropped.
+
+        Raises
+        ------
+        StrategyError
+            When the policy is to stop, or after ``max_errors`` failures in a row.
+        """
+        self.errors += 1
+        self._errors_in_row = self._errors_in_row + 1 if self._failed_row >= self.context.row - 1 else 1
+        self._failed_row = self.context.row
+        text = f"{what} of {self.name} raised {type(error).__name__}: {error}"
+        where = "".join(traceback.format_exception(error)[-_TRACE_LINES:])
+        self.context.alert("strategy-error", f"{text}\n{where}")
+        if self.config.on_error == "stop":
+            raise StrategyError(f"{text} (on_error = stop)\n{where}") from error
+        if self._errors_in_row >= self.config.max_errors:
+            raise StrategyError(f"{text}; {self._errors_in_row} errors in a row (max_errors)\n{where}") from error
+        if self.config.on_error == "reduce":
+            self._account.states[self.name] = TradingState.REDUCING
+
+    def _decide(self, bar: Bar) -> None:
+        self.context.row += 1
+        self.context.deciding = True
+        self._call("on_bar", partial(self.strategy.on_bar, bar))
+        self.context.deciding = False
+
+    def _call(self, what: str, call: Callable[[], None]) -> None:
+        before = len(self.waiting)
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001 - boundary: user code may fail in any way, a policy decides
+            del self.waiting[before:]
+            self.fail(what, error)
+            return
+        self._errors_in_row = 0
+        if self.waiting and not self._is_new:
+            self._tell_answers()
+
+    def _tell_answers(self) -> None:
+        answers = self._hand_over()
+        if answers:
+            self._telling.tell(answers, [])
+
+    def _hand_over(self, *, again: bool = False) -> list[Order]:
+        """Hand all kept intents over, in order; return the orders that are news."""
+        if not self.waiting:
+            return []
+        at = self.context.at
+        self._world.reach(at)
+        if self._keeps_equity:
+            self.context.equity()
+        news = []
+        while self.waiting:
+            order = self._account.submit(self.waiting.pop(0))
+            if self._view.see_order(order) or again:
+                news.append(order)
+        return news
+
+    def _hear(self) -> None:
+        """Take in everything the account did up to now, and tell the strategy."""
+        while self.name in self._account.news:
+            orders, trades = self._see()
+            self.context.heard()
+            self._telling.tell(orders, trades)
+
+    def _see(self) -> tuple[list[Order], list[Trade]]:
+        news, view = self._account.take_news(self.name), self._view
+        orders = [order for order in news.orders if view.see_order(order)]
+        return orders, [trade for trade in news.trades if view.see_trade(trade)]
+
+    def _note(self, values: dict[str, object]) -> Intent:
+        self._n += 1
+        intent = Intent.model_validate({**values, "n": self._n})
+        self.waiting.append(intent)
+        return intent
+
+    def _complain(self, waiting: int) -> None:
+        text = f"{self.name}: {waiting} callbacks wait: its on_order answers orders by orders without an end"
+        self._world.alerts.append(Alert(self.context.now_ns(), self.name, "strategy-does-not-end", text))
+
+
+def _driven(strategy: Strategy) -> EventStrategy:
+    if isinstance(strategy, SignalStrategy):
+        return SignalDriver(strategy)
+    assert isinstance(strategy, EventStrategy)
+    return strategy

@@ -1,0 +1,150 @@
+"""One instrument as it is played: rows of quotes, each with its extremes, so that stretches can be looked over."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atrader.bar_quotes import quotes_of
+from atrader.market import Bar, Bars, Quotes, Tick
+
+Floats = NDArray[np.float64]
+Times = NDArray[np.int64]
+
+
+class Tape(ABC):
+    """Rows of one instrument, oldest first: a bar each, or a second of quotes each.
+
+    Attributes
+    ----------
+    symbol : str
+        The instrument.
+    end_ns : ndarray of int64, shape (n,)
+        When each row is over, UTC ns; strictly increasing.
+    bid_low, bid_high, ask_low, ask_high : ndarray of float64, shape (n,)
+        Extremes of a row's quotes.
+    """
+
+    symbol: str
+    end_ns: Times
+    bid_low: Floats
+    bid_high: Floats
+    ask_low: Floats
+    ask_high: Floats
+
+    def __len__(self) -> int:
+        return len(self.end_ns)
+
+    @abstractmethod
+    def ticks(self, row: int) -> tuple[Tick, ...]:
+        """Return the quotes of a row, oldest first."""
+
+    @abstractmethod
+    def last(self, row: int) -> Tick:
+        """Return the last quote of a row."""
+
+    @abstractmethod
+    def since(self, open_ns: int, rows: int) -> Bar | None:
+        """Return one bar of what was quoted from a time on, in the first so many rows; None when nothing was."""
+
+    @abstractmethod
+    def closes(self) -> tuple[Floats, Floats]:
+        """Return the last bid and ask of all rows."""
+
+
+class BarTape(Tape):
+    """Bars, each as the four quotes it stands for.
+
+    Parameters
+    ----------
+    symbol : str
+        The instrument.
+    bars : Bars
+        Of one fixed timeframe.
+    duration_ns : int
+        Its length.
+    """
+
+    def __init__(self, symbol: str, bars: Bars, duration_ns: int) -> None:
+        self.symbol = symbol
+        self._bars = bars
+        self._duration_ns = duration_ns
+        self.end_ns = bars.open_time_ns + duration_ns
+        self.bid_low, self.bid_high = bars.low, bars.high
+        # An ask below its bid is taken for the bid, quote by quote; and bars may carry one price only.
+        asks = [
+            np.maximum(getattr(bars, name), getattr(bars, f"ask_{name}")) for name in ("open", "high", "low", "close")
+        ]
+        self._ask_close = asks[3]
+        self.ask_low, self.ask_high = np.minimum.reduce(asks), np.maximum.reduce(asks)
+
+    def ticks(self, row: int) -> tuple[Tick, ...]:
+        """Return the four quotes of a bar."""
+        return quotes_of(self.symbol, self._bars.row(row), self._duration_ns)
+
+    def last(self, row: int) -> Tick:
+        """Return the close of a bar, as its last quote."""
+        time_ns = int(self.end_ns[row]) - 1
+        return Tick(self.symbol, time_ns, time_ns, float(self._bars.close[row]), float(self._ask_close[row]))
+
+    def since(self, open_ns: int, rows: int) -> Bar | None:
+        """Return one bar of the bars from a time on."""
+        part = self._bars[int(np.searchsorted(self._bars.open_time_ns, open_ns)) : rows]
+        if not len(part):
+            return None
+        asks = (part.ask_open[0], part.ask_high.max(), part.ask_low.min(), part.ask_close[-1])
+        bids = (part.open[0], part.high.max(), part.low.min(), part.close[-1])
+        return Bar(open_ns, *(float(one) for one in (*bids, *asks, part.volume.sum())))
+
+    def closes(self) -> tuple[Floats, Floats]:
+        """Return bid and ask of all closes."""
+        return self._bars.close, self._ask_close
+
+
+class QuoteTape(Tape):
+    """Quotes, in rows of one window of time; a row for each window that has any.
+
+    Parameters
+    ----------
+    symbol : str
+        The instrument.
+    quotes : Quotes
+        Times must not fall; crossed ones are left out, as the account passes them over.
+    window_ns : int
+        Length of a window; windows begin at its multiples.
+    """
+
+    def __init__(self, symbol: str, quotes: Quotes, window_ns: int) -> None:
+        self.symbol = symbol
+        straight = quotes.bid <= quotes.ask
+        quotes = self._quotes = quotes if straight.all() else quotes.where(straight)
+        windows = quotes.time_ns // window_ns
+        self._firsts = np.flatnonzero(np.diff(windows, prepend=-1))
+        self._ends = np.append(self._firsts[1:], len(windows))
+        self.end_ns = (windows[self._firsts] + 1) * window_ns
+        self.bid_low, self.ask_low = (np.minimum.reduceat(one, self._firsts) for one in (quotes.bid, quotes.ask))
+        self.bid_high, self.ask_high = (np.maximum.reduceat(one, self._firsts) for one in (quotes.bid, quotes.ask))
+
+    def ticks(self, row: int) -> tuple[Tick, ...]:
+        """Return the quotes of a window."""
+        return tuple(self._quotes.ticks(self.symbol, int(self._firsts[row]), int(self._ends[row])))
+
+    def last(self, row: int) -> Tick:
+        """Return the last quote of a window."""
+        end = int(self._ends[row])
+        return self._quotes.ticks(self.symbol, end - 1, end)[0]
+
+    def since(self, open_ns: int, rows: int) -> Bar | None:
+        """Return one bar of the quotes from a time on; its volume counts them."""
+        first = int(np.searchsorted(self._quotes.time_ns, open_ns))
+        part = self._quotes.part(first, int(self._ends[rows - 1]) if rows else 0)
+        if not len(part.time_ns):
+            return None
+        values = [float(one) for side in (part.bid, part.ask) for one in (side[0], side.max(), side.min(), side[-1])]
+        return Bar._make((open_ns, *values, float(len(part.time_ns))))
+
+    def closes(self) -> tuple[Floats, Floats]:
+        """Return the last bid and ask of all windows."""
+        return self._quotes.bid[self._ends - 1], self._quotes.ask[self._ends - 1]

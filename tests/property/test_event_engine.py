@@ -1,0 +1,162 @@
+"""The event engine passes over quotes that nothing waits for; what comes out is what playing every quote gives."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from atrader.calendars import Calendar
+from atrader.clock import NS_PER_S, parse_time
+from atrader.market import Bar, Bars
+from atrader.orders.model import Order, Trade
+from atrader.strategy import BaseParameters, EventStrategy
+from atrader.timeframes import Timeframe
+from research.events import Result
+from tests.support.event_runs import account_of, instance_of, plan_of, run
+
+D = Decimal
+MINUTE = Timeframe.parse("1m").ns
+
+
+def random_bars(seed: int, count: int, start: float, tick: float, gap_share: float = 0.1) -> Bars:
+    """Return minutes over a weekend, some missing, with a spread of some ticks."""
+    chance = np.random.default_rng(seed)
+    calendar = Calendar.get("fx")
+    times: list[int] = []
+    now_ns = parse_time("2024-03-08T20:00:00Z")
+    while len(times) < count:
+        if calendar.is_open(now_ns) and chance.random() > gap_share:
+            times.append(now_ns)
+        now_ns += MINUTE if calendar.is_open(now_ns) else 3600 * NS_PER_S
+    closes = start * np.exp(np.cumsum(chance.normal(0, 3e-4, count)))
+    opens = np.concatenate(([start], closes[:-1] * np.exp(chance.normal(0, 1e-4, count - 1))))
+    wicks = np.abs(chance.normal(0, 2e-4, (2, count)))
+    highs, lows = np.maximum(opens, closes) * (1 + wicks[0]), np.minimum(opens, closes) * (1 - wicks[1])
+    bids = [np.round(column / tick) * tick for column in (opens, highs, lows, closes)]
+    spread = chance.integers(1, 4, count) * tick
+    return Bars(np.array(times, np.int64), *bids, *(column + spread for column in bids), np.ones(count))
+
+
+class Restless(EventStrategy):
+    """Does anything a strategy may do, now and then, as a seed says."""
+
+    def __init__(self, seed: int, pace: float, *, listens: bool) -> None:
+        super().__init__(BaseParameters())
+        self._random = Random(seed)
+        self._pace = pace
+        self._listens = listens
+        self.heard: list[tuple[Any, ...]] = []
+
+    @property
+    def wants_quotes(self) -> bool:
+        return self._listens
+
+    def on_bar(self, bar: Bar) -> None:
+        if self._random.random() < self._pace:
+            self._act(bar)
+        if self._random.random() < 0.05:
+            self.heard.append(("equity", self.context.now_ns(), self.context.equity()))
+
+    def on_trade(self, trade: Trade) -> None:
+        self.heard.append(("trade", trade.trade_id, trade.version, trade.units, len(self.context.trades())))
+
+    def on_order(self, order: Order) -> None:
+        self.heard.append(("order", order.client_id, order.version, order.state, self.context.equity()))
+        if self._random.random() < 0.02:
+            self.context.order("buy", units=D(100))
+
+    def _act(self, bar: Bar) -> None:
+        chance, context = self._random, self.context
+        trades, orders = context.trades(), context.orders()
+        kind = chance.choice(("market", "market", "limit", "stop", "close", "part", "modify", "cancel", "move"))
+        if kind in ("market", "limit", "stop"):
+            self._open(kind, bar)
+        elif kind == "close" and trades:
+            context.close(chance.choice(trades).trade_id)
+        elif kind == "part" and trades:
+            context.close(chance.choice(trades).trade_id, units=D(chance.randint(1, 3000)))
+        elif kind == "modify" and trades:
+            trade = chance.choice(trades)
+            context.modify(
+                trade.trade_id, stop_loss=self._near(trade.side == "buy", bar), trailing_distance=self._far()
+            )
+        elif kind == "cancel" and orders:
+            context.cancel(chance.choice(orders).client_id)
+        elif kind == "move" and orders:
+            context.modify_order(chance.choice(orders).client_id, price=D(repr(bar.close)))
+
+    def _open(self, kind: str, bar: Bar) -> None:
+        chance = self._random
+        side = chance.choice(("buy", "sell"))
+        below = (side == "buy") == (kind == "limit")
+        self.context.order(
+            side,  # type: ignore[arg-type]
+            units=D(chance.randint(1, 20_000)),
+            order_type=kind,  # type: ignore[arg-type]
+            price=None if kind == "market" else self._near(below, bar),
+            stop_loss=self._near(side == "buy", bar, 3) if chance.random() < 0.6 else None,
+            take_profit=self._near(side == "sell", bar, 3) if chance.random() < 0.5 else None,
+            trailing_distance=self._far() if chance.random() < 0.3 else None,
+            expires_ns=self.context.now_ns() + chance.randint(1, 90) * MINUTE if chance.random() < 0.3 else None,
+        )
+
+    def _near(self, below: bool, bar: Bar, times: float = 1.0) -> Decimal:
+        distance = bar.close * self._random.uniform(1e-4, 1e-3) * times
+        return self.context.instrument.round_price(D(repr(bar.close - distance if below else bar.close + distance)))
+
+    def _far(self) -> Decimal:
+        return self.context.instrument.price_tick * self._random.randint(10, 200)
+
+
+ACCOUNTS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "all the costs": {
+        "paper": {
+            "slippage_pips": 2, "commission_per_million": 40, "swap_long_frac": "-0.05", "swap_short_frac": "0.01",
+            "extra_spread_pips": "0.3",
+        },
+    },
+    "slow and rough": {"paper": {"latency": "90s", "partial_fill_share": 0.5, "reject_share": 0.1}},
+    "close to the margin": {"paper": {"initial_balance": 1200, "leverage": 20, "margin_closeout_frac": "0.97"}},
+    "watched": {"limits": {"max_drawdown_frac": "0.02"}, "paper": {"initial_balance": 3000}},
+}  # fmt: skip
+
+
+def outcome(account: str, seed: int, pace: float, *, look_ahead: bool) -> tuple[Result, list[list[tuple[Any, ...]]]]:
+    euro, yen = random_bars(seed, 400, 1.09, 1e-5), random_bars(seed + 1, 400, 147.0, 1e-3)
+    chosen = [
+        (instance_of("a", magic=1, limits={"max_orders_per_minute": 5}), Restless(seed, pace, listens=False)),
+        (instance_of("b", magic=2, instrument="USD/JPY"), Restless(seed + 7, pace, listens=seed % 3 == 0)),
+    ]
+    if seed % 2:
+        chosen = chosen[:1]
+    config = account_of(trade={"max_price_age": "2d"}, **ACCOUNTS[account])
+    series = {("EUR/USD", "1m"): euro, ("USD/JPY", "1m"): yen}
+    return run(plan_of(config, chosen, series), look_ahead=look_ahead), [strategy.heard for _, strategy in chosen]
+
+
+@pytest.mark.parametrize("account", ACCOUNTS)
+@settings(max_examples=3, deadline=None)
+@given(seed=st.integers(0, 10**6), pace=st.sampled_from([0.01, 0.05, 0.3]))
+def test_looking_ahead_changes_nothing(account: str, seed: int, pace: float) -> None:
+    quick, heard = outcome(account, seed, pace, look_ahead=True)
+    slow, heard_slowly = outcome(account, seed, pace, look_ahead=False)
+    assert quick.fills == slow.fills
+    assert quick.orders == slow.orders
+    assert quick.trades == slow.trades
+    assert heard == heard_slowly
+    assert np.array_equal(quick.curve.equity, slow.curve.equity)
+
+
+def test_the_random_strategies_meet_every_way_a_trade_ends() -> None:
+    seen = set()
+    for account in ACCOUNTS:
+        for seed in (2, 4):
+            seen |= {trade.close_reason for trade in outcome(account, seed, 0.3, look_ahead=True)[0].closed}
+    assert {"order", "stop-loss", "take-profit", "trailing-stop", "margin-closeout", "drawdown"} <= seen
