@@ -123,7 +123,7 @@ ACCOUNTS: dict[str, dict[str, Any]] = {
         },
     },
     "slow and rough": {"paper": {"latency": "90s", "partial_fill_share": 0.5, "reject_share": 0.1}},
-    "close to the margin": {"paper": {"initial_balance": 1200, "leverage": 20, "margin_closeout_frac": "0.97"}},
+    "close to the margin": {"paper": {"initial_balance": 3000, "leverage": 20, "margin_closeout_frac": 2}},
     "watched": {"limits": {"max_drawdown_frac": "0.02"}, "paper": {"initial_balance": 3000}},
 }  # fmt: skip
 
