@@ -34,7 +34,8 @@ def new_account(
 ) -> tuple[NewAccount, tuple[Finding, ...]]:
     """Decide what an account becomes, and say what its user has to do."""
     notes = Notes(trader.file, account.line, account.section)
-    is_oanda = account.is_java or _OANDA in (account.broker or "").lower()
+    has_id = _V20.fullmatch(account.account_id or "") is not None
+    is_oanda = account.is_java or has_id or _OANDA in f"{account.broker} {account.name}".lower()
     currency = _currency(account, notes)
     balance = _balance(account, notes)
     positions: Literal["hedging", "netting"] = "netting" if account.uses_wrapper else "hedging"
@@ -47,7 +48,6 @@ def new_account(
     if account.is_java:
         notes.add(Kind.CHANGED, "isJava", "OANDA no longer has its Java interface: the account is reached over v20")
     token = f"ATRADER_{name.upper().replace('-', '_')}_TOKEN"
-    has_id = account.account_id is not None and _V20.fullmatch(account.account_id) is not None
     if not has_id:
         text = f"{account.account_id or 'nothing'} is no account of OANDA's v20 interface: the account is not enabled"
         notes.add(

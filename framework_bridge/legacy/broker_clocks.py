@@ -22,6 +22,8 @@ class OldClocks(NamedTuple):
 
     Attributes
     ----------
+    file : str
+        Its name, for messages.
     text : str
         The file, put right.
     clocks : dict of str to BrokerClock
@@ -30,6 +32,7 @@ class OldClocks(NamedTuple):
         What was put right, and what is wrong.
     """
 
+    file: str
     text: str
     clocks: dict[str, BrokerClock]
     findings: tuple[Finding, ...]
@@ -43,7 +46,7 @@ def parse_old_clocks(text: str, file: str) -> OldClocks:
         clocks = read_broker_clocks(lines_of(mended), file)
     except ConfigError as error:
         findings.append(Finding(Kind.PROBLEM, file, 0, "", error.message.removeprefix(f"{file}:"), "correct the row"))
-        return OldClocks(mended, {}, tuple(findings))
+        return OldClocks(file, mended, {}, tuple(findings))
     for name in _NEEDED:
         if name not in clocks:
             text_ = "the library expects a row of that name"
@@ -55,7 +58,7 @@ def parse_old_clocks(text: str, file: str) -> OldClocks:
         if len(name.encode()) > _MAX_NAME_BYTES:
             why = f"is longer than {_MAX_NAME_BYTES} bytes"
             findings.append(Finding(Kind.PROBLEM, file, 0, name, why, "take a shorter name, here and in the account"))
-    return OldClocks(mended, clocks, tuple(findings))
+    return OldClocks(file, mended, clocks, tuple(findings))
 
 
 def _mended(text: str, file: str, findings: list[Finding]) -> str:

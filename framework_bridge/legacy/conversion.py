@@ -13,6 +13,7 @@ from framework_bridge.legacy.broker_clocks import OldClocks
 from framework_bridge.legacy.findings import Finding, Kind
 from framework_bridge.legacy.fleet_file import fleet_text
 from framework_bridge.legacy.framework_xml import FrameworkXml, parse_framework_xml
+from framework_bridge.legacy.front_end import front_end_findings
 from framework_bridge.legacy.monitor import OldMonitor
 from framework_bridge.legacy.names import Magics, Names
 from framework_bridge.legacy.old_config import OldAccount, OldStrategy, OldTrader
@@ -146,13 +147,14 @@ class _Conversion:
             taken.update(one.section for one in fresh)
             instances = [self._strategy(old, account, new, accounts[0][1].name, one) for one in fresh]
             self._trades(old, account, new, {one.old_id: one.name for one in instances if one.old_id is not None})
-        self._features(old)
         self._strangers(old)
 
     def _account(self, trader: OldTrader, account: OldAccount) -> NewAccount:
         new, findings = new_account(trader, account, self._account_names.take(account.name), paper=self._wish.paper)
         self._plan.findings += findings
         self._plan.files[f"etc/accounts/{new.name}.toml"] = account_text(trader, account, new)
+        text = f"is etc/accounts/{new.name}.toml: {new.broker}, {new.positions}, {new.currency}"
+        self._plan.findings.append(Finding(Kind.CONVERTED, trader.file, account.line, f"[{account.section}]", text))
         if new.enabled and new.broker != "paper":
             self._brokers.append(new.name)
         return new
@@ -160,7 +162,10 @@ class _Conversion:
     def _library_files(self, old: OldFiles, name: str) -> None:
         """Write the library's own configuration, with folders that are there."""
         plan, folder = self._plan, f"etc/asirikuy/{name}"
-        if old.xml is None:
+        if old.xml is not None:
+            text = f"is {folder}/AsirikuyConfig.xml, with folders of this installation"
+            plan.findings.append(Finding(Kind.CONVERTED, old.xml.file, 0, "", text))
+        else:
             text = "there is no AsirikuyConfig.xml beside it: one with usual values is written"
             plan.findings.append(Finding(Kind.CHANGED, old.config.file, 0, "", text))
         xml = old.xml or parse_framework_xml("<Asirikuy/>", "AsirikuyConfig.xml")
@@ -180,6 +185,8 @@ class _Conversion:
             )
         else:
             plan.files[f"{folder}/broker-tz.csv"] = old.clocks.text
+            text = f"is {folder}/broker-tz.csv: {len(old.clocks.clocks)} clocks"
+            plan.findings.append(Finding(Kind.CONVERTED, old.clocks.file, 0, "", text))
         if self._library(old) is None:
             plan.findings.append(
                 Finding(
@@ -207,8 +214,14 @@ class _Conversion:
         plan.findings += made.findings
         plan.findings += old_defects.of_strategy(old.config, strategy, preset)
         plan.files[f"etc/strategies/{made.file}"] = made.text
-        if made.preset_text is not None:
+        text = f"is etc/strategies/{made.file}, magic {made.magic}"
+        plan.findings.append(Finding(Kind.CONVERTED, old.config.file, strategy.line, f"[{strategy.section}]", text))
+        if preset is not None and made.preset_text is not None:
             plan.files[f"etc/asirikuy/{name}.set"] = made.preset_text
+            text = (
+                f"is etc/asirikuy/{name}.set: {len(preset.values)} values, {len(preset.ranges)} ranges of the optimiser"
+            )
+            plan.findings += [Finding(Kind.CONVERTED, preset.file, 0, "", text), *front_end_findings(preset)]
         plan.instruments |= made.instruments
         return made
 
@@ -232,24 +245,19 @@ class _Conversion:
             plan.findings.append(Finding(Kind.NO_COUNTERPART, order.where, 0, "", text))
         if not converted.trades:
             return
-        if self._wish.paper:
-            text = f"{len(converted.trades)} open virtual trades stay behind: a paper account begins flat"
-            plan.findings.append(where._replace(kind=Kind.CHANGED, text=text, remedy="import without --paper to go on"))
+        count = f"{len(converted.trades)} open virtual trades"
+        if new.broker == "paper":
+            text = f"{count} stay in the old files: a paper account begins flat"
+            plan.findings.append(where._replace(kind=Kind.CHANGED, text=text))
+            return
+        if not account.uses_wrapper:
+            text = f"{count} are left alone: useOrderWrapper is off, so the broker's tickets are the truth"
+            plan.findings.append(where._replace(kind=Kind.PROBLEM, text=text, remedy="set it to 1 if they are"))
             return
         plan.take_over[new.name] = converted.trades
-        text = f"{len(converted.trades)} open virtual trades wait for the gateway, which compares them with the broker"
+        text = f"{count} wait for the gateway, which compares them with the broker"
         remedy = "stop the old trader before the first start, for good"
         plan.findings.append(where._replace(kind=Kind.TO_DO, text=text, remedy=remedy))
-
-    def _features(self, old: OldFiles) -> None:
-        """Say what the old trader did besides trading."""
-        plan, file = self._plan, old.config.file
-        if old.config.mail:
-            text = "no mail is sent yet; alerts are in the log and in 'atrader history alerts'"
-            plan.findings.append(Finding(Kind.NO_COUNTERPART, file, 0, "misc.smtp", text))
-        if old.config.plots:
-            text = "no pictures and pages yet; 'atrader-manager account' and 'status' show the same in the terminal"
-            plan.findings.append(Finding(Kind.NO_COUNTERPART, file, 0, "plots", text))
 
     def _strangers(self, old: OldFiles) -> None:
         """Name the virtual trades of accounts that the configuration does not have."""

@@ -58,5 +58,4 @@ def fleet_text(
 
 
 def _terms(symbol: str) -> dict[str, object]:
-    terms = guessed_instrument(symbol).model_dump(exclude={"symbol", "calendar", "kind"})
-    return {key: float(value) for key, value in terms.items()}
+    return guessed_instrument(symbol).model_dump(exclude={"symbol"})

@@ -56,19 +56,22 @@ class FrameworkXml:
 
     Attributes
     ----------
+    file : str
+        Its name, for messages.
     values : Mapping of str to str
         By path below the root, such as ``Logging/Folder``.
     findings : tuple of Finding
         What was mended, and what is not known.
     """
 
+    file: str
     values: Mapping[str, str]
     findings: tuple[Finding, ...]
 
     def with_paths(self, *, temp: str, config: str, log: str) -> FrameworkXml:
         """Return the same with other folders."""
         values = {**self.values, TEMP: temp, CONFIG_FOLDER: config, LOG_FOLDER: log}
-        return FrameworkXml(values, self.findings)
+        return FrameworkXml(self.file, values, self.findings)
 
     def text(self) -> str:
         """Return the file as the library takes it: a declaration, no empty element, no space round a value."""
@@ -97,7 +100,7 @@ def parse_framework_xml(text: str, file: str) -> FrameworkXml:
         if path not in _ELEMENTS:
             hint = did_you_mean(path, _ELEMENTS)
             findings.append(Finding(Kind.UNKNOWN, file, line, path, f"unknown element, not taken over{hint}"))
-    return FrameworkXml(values, tuple(findings))
+    return FrameworkXml(file, values, tuple(findings))
 
 
 def _value(path: str, found: dict[str, tuple[str, int]], file: str, findings: list[Finding]) -> str:
@@ -110,6 +113,8 @@ def _value(path: str, found: dict[str, tuple[str, int]], file: str, findings: li
         why = "is empty, and crashes the library's parser"
     elif wanted.is_number and not (re.fullmatch(r"[0-9]{1,10}", text) and wanted.low <= int(text) <= wanted.high):
         why = f"expected a whole number from {wanted.low} to {wanted.high}, was {text!r}"
+    elif not text.isprintable():
+        why = "holds a character that no path or number has"
     elif len(text.encode()) > MAX_PATH_BYTES:
         why = f"is longer than {MAX_PATH_BYTES} bytes, which the library copies unchecked"
     elif text != raw:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Final, NamedTuple
@@ -15,6 +16,16 @@ _MINUTES: Final = 43_200  # the library's month
 _MAX_BARS: Final = 10_000_000
 _MISC: Final = "misc"
 _PLOTS: Final = "plots"
+_NO_MAIL: Final = "no mail is sent yet; alerts are in the log and in 'atrader history alerts'"
+_MISC_GONE: Final = {
+    "screenLogSeverity": "'atrader-manager logs -f' shows what the files get",
+    "emailLogSeverity": _NO_MAIL,
+    **dict.fromkeys(("smtp", "port", "to", "from"), _NO_MAIL),
+    **dict.fromkeys(("user", "password"), f"{_NO_MAIL}; the secret was not copied"),
+    "executionTime": "nothing is asked for in a loop: bars and quotes come when there are some",
+}
+_NO_PAGES: Final = "no pictures and pages yet; 'atrader-manager account' and 'status' show the same in the terminal"
+_PLOTS_GONE: Final = dict.fromkeys(("graphicPaintingPeriod", "enableWebServer", "webServerPort"), _NO_PAGES)
 
 
 class OldRates(NamedTuple):
@@ -71,8 +82,6 @@ class OldTrader:
         In the file's order; strategies whether an account names them or not.
     log_severity : int or None
         0 off, 1 debug to 5 critical.
-    mail, plots : bool
-        Whether it sent mail, painted or served pages.
     findings : tuple of Finding
         Of reading it.
     """
@@ -81,8 +90,6 @@ class OldTrader:
     accounts: tuple[OldAccount, ...]
     strategies: tuple[OldStrategy, ...]
     log_severity: int | None
-    mail: bool
-    plots: bool
     findings: tuple[Finding, ...]
 
 
@@ -91,14 +98,14 @@ def parse_old_config(text: str, file: str) -> OldTrader:
     ini = parse_ini(text, file)
     accounts = tuple(_account(ini, section) for section in ini.sections.values() if _is_account(section))
     strategies = tuple(_strategy(ini, section) for section in ini.sections.values() if _is_strategy(section))
-    log_severity, mail = _misc(ini)
-    plots = _plots(ini)
+    log_severity = _misc(ini)
+    _plots(ini)
     if not accounts:
         ini.findings.append(
             Finding(Kind.PROBLEM, file, 0, "", "has no section [account]", "is it the old trader's atrader.config?")
         )
     _cross_check(ini, accounts, strategies)
-    return OldTrader(file, accounts, strategies, log_severity, mail, plots, tuple(ini.findings))
+    return OldTrader(file, accounts, strategies, log_severity, tuple(ini.findings))
 
 
 def _is_account(section: IniSection) -> bool:
@@ -117,7 +124,8 @@ def _account(ini: Ini, section: IniSection) -> OldAccount:
         keys.find(
             Kind.CHANGED, "isDemo", "is missing: taken for a demo account", "correct the account file if it is not"
         )
-    keys.flag("hasStaticIP")
+    if keys.flag("hasStaticIP"):
+        keys.find(Kind.NO_COUNTERPART, "hasStaticIP", "was for JForex's log-in by a captcha")
     account = OldAccount(
         section.name,
         section.line,
@@ -192,28 +200,31 @@ def _whole(text: str, high: int) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 and int(text) <= high else None
 
 
-def _misc(ini: Ini) -> tuple[int | None, bool]:
+def _misc(ini: Ini) -> int | None:
     section = ini.section(_MISC)
     if section is None:
-        return None, False
+        return None
     keys = Keys(ini, section)
     severity = keys.whole("logSeverity", 0, 5)
-    mail = [key for key in ("smtp", "port", "to", "from", "user", "password") if keys.text(key) is not None]
-    for key in ("screenLogSeverity", "emailLogSeverity", "executionTime"):
-        keys.text(key)
-    _unknown(keys, "logSeverity screenLogSeverity emailLogSeverity smtp port to from user password executionTime")
-    return severity, bool(mail)
+    if severity is not None:
+        keys.find(Kind.CONVERTED, "logSeverity", "is log.level in etc/atrader.toml")
+    _tell(keys, _MISC_GONE)
+    _unknown(keys, f"logSeverity {' '.join(_MISC_GONE)}")
+    return severity
 
 
-def _plots(ini: Ini) -> bool:
+def _plots(ini: Ini) -> None:
     section = ini.section(_PLOTS)
-    if section is None:
-        return False
-    keys = Keys(ini, section)
-    period, serves = keys.whole("graphicPaintingPeriod", 0, 2**31 - 1), keys.flag("enableWebServer")
-    keys.text("webServerPort")
-    _unknown(keys, "graphicPaintingPeriod enableWebServer webServerPort")
-    return bool(period) or bool(serves)
+    if section is not None:
+        keys = Keys(ini, section)
+        _tell(keys, _PLOTS_GONE)
+        _unknown(keys, " ".join(_PLOTS_GONE))
+
+
+def _tell(keys: Keys, gone: Mapping[str, str]) -> None:
+    for key, text in gone.items():
+        if keys.text(key) is not None:
+            keys.find(Kind.NO_COUNTERPART, key, text)
 
 
 def _unknown(keys: Keys, known: str) -> None:

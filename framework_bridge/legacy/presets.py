@@ -46,7 +46,7 @@ class Preset:
     values : Mapping of str to float
         The keys that the C library knows, as they are called in the file (upper case), in the file's order.
     lines : Mapping of str to int
-        The line each of `values` stands in, counted from 1.
+        The line each of `values` and `front_end` stands in, counted from 1.
     front_end : Mapping of str to str
         Keys that only the old front ends read, as text.
     unknown : Mapping of str to str
@@ -164,7 +164,7 @@ class _Reading:
             self.find(Kind.CHANGED, number, name, text, "remove one of them")
         self.seen[name] = number
         if name in FRONT_END or name.startswith(FRONT_END_PREFIXES):
-            self.front_end[name] = value
+            self.front_end[name], self.lines[name] = value, number
         elif name not in _KNOWN:
             self.unknown[name] = value
             self.find(Kind.UNKNOWN, number, name, f"unknown key, ignored{did_you_mean(name, _KNOWN)}")

@@ -37,6 +37,8 @@ class NewStrategy(NamedTuple):
     ----------
     name : str
         Of the instance.
+    magic : int
+        Its magic number.
     old_id : int or None
         The instance id that its old trades carry.
     file, text : str
@@ -50,6 +52,7 @@ class NewStrategy(NamedTuple):
     """
 
     name: str
+    magic: int
     old_id: int | None
     file: str
     text: str
@@ -104,6 +107,7 @@ def new_strategy(
     conversions = {conversion_of(one, new.currency) for one in looks_at} - {None}
     return NewStrategy(
         name,
+        magic,
         None if preset is None or not is_first else preset.instance_id,
         f"{name}.toml.incomplete" if lacks else f"{name}.toml",
         toml_text(comments, values),

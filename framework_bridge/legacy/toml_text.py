@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 import tomlkit
 from tomlkit.items import InlineTable, Item
@@ -12,7 +13,7 @@ def toml_text(comments: Sequence[str], values: Mapping[str, object]) -> str:
     """Return a TOML file; None is left out, maps become tables, maps in lists inline tables a line each."""
     document = tomlkit.document()
     for comment in comments:
-        document.add(tomlkit.comment(comment))
+        document.add(tomlkit.comment(_printable(comment)))
     for key, value in values.items():
         if isinstance(value, Mapping):
             if value:
@@ -32,6 +33,10 @@ def _table(values: Mapping[str, object]) -> Item:
 
 
 def _item(value: object) -> Item:
+    if isinstance(value, Decimal):  # as it is: no exponent, no digits of a float
+        return tomlkit.value(format(value, "f"))
+    if isinstance(value, str):
+        return tomlkit.item(_printable(value))
     if not isinstance(value, (list, tuple)):
         return tomlkit.item(value)
     array = tomlkit.array()
@@ -44,3 +49,8 @@ def _inline(values: Mapping[str, object]) -> InlineTable:
     table = tomlkit.inline_table()
     table.update(values)
     return table
+
+
+def _printable(text: str) -> str:
+    """Replace what TOML does not take and nobody typed on purpose."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from atrader.clock import NS_PER_S
 from atrader.orders.model import SIGN, Side
+from atrader.zones import zone_of
 from framework_bridge.legacy.findings import Finding, Kind
 from framework_bridge.legacy.symbols import canonical
 
@@ -112,7 +113,7 @@ def parse_virtual_trades(text: str, file: str, zone: str, *, closed: bool) -> Ol
     for number, row in _rows(content, file, findings):
         where = f"{file} row {number}"
         try:
-            trades.append(_trade(where, row, ZoneInfo(zone), closed=closed))
+            trades.append(_trade(where, row, zone_of(zone), closed=closed))
         except _Unreadable as error:
             findings.append(Finding(Kind.PROBLEM, file, 0, f"row {number}", str(error), "correct the row"))
     return OldTrades(tuple(trades), tuple(findings))

@@ -77,17 +77,17 @@ def _progress(sizes: list[int], *, silent: bool) -> Iterator[_Bar]:
 class Wish:
     """What the command line says about the files and about what to do with them."""
 
-    instrument: str | None
-    timeframe: str | None
-    zone: str | None
-    format: str | None
-    columns: str | None
-    delimiter: str | None
-    time_format: str | None
-    decimal: Literal["point", "comma"]
-    point: str | None
-    strict: bool
-    dry_run: bool
+    instrument: str | None = None
+    timeframe: str | None = None
+    zone: str | None = None
+    format: str | None = None
+    columns: str | None = None
+    delimiter: str | None = None
+    time_format: str | None = None
+    decimal: Literal["point", "comma"] = "point"
+    point: str | None = None
+    strict: bool = False
+    dry_run: bool = False
 
 
 def run_import(home: Home, files: tuple[Path, ...], wish: Wish, *, as_json: bool) -> None:
@@ -103,9 +103,40 @@ def run_import(home: Home, files: tuple[Path, ...], wish: Wish, *, as_json: bool
     point = None if wish.point is None else _point(wish.point)
     options = ReadOptions(wish.format, wish.zone, named, wish.delimiter, wish.time_format, wish.decimal, point)
     groups = grouped(expanded(files))
+    with open_market(home, fleet) as market:
+        rows, failures = import_groups(market, fleet, groups, options, wish, silent=as_json)
+    if as_json:
+        print_json({"dry_run": wish.dry_run, "imports": rows, "failures": failures})
+    else:
+        show_imports(rows, dry_run=wish.dry_run)
+    if failures:
+        raise ConfigError(f"{len(failures)} of {len(groups)} could not be imported:\n" + "\n".join(failures))
+
+
+def import_groups(
+    market: Market,
+    fleet: FleetConfig,
+    groups: list[tuple[Source, ...]],
+    options: ReadOptions,
+    wish: Wish,
+    *,
+    silent: bool,
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Import files, with a progress bar unless it is to be silent.
+
+    Returns
+    -------
+    tuple of (list of dict, list of str)
+        What became of each file, and which could not be read and why: the others are stored then.
+
+    Raises
+    ------
+    ConfigError
+        When the wish is strict and something is wrong; nothing is stored then.
+    """
     sizes = weights(groups)
     failures: list[str] = []
-    with open_market(home, fleet) as market, _progress(sizes, silent=as_json) as bar:
+    with _progress(sizes, silent=silent) as bar:
         importer = Importer(market, fleet, options, instrument=wish.instrument, timeframe=wish.timeframe)
         read = _read(importer, groups, sizes, bar, failures)
         if wish.strict:
@@ -116,12 +147,7 @@ def run_import(home: Home, files: tuple[Path, ...], wish: Wish, *, as_json: bool
         for series in read:
             stored = importer.compare(series) if wish.dry_run else importer.store(series, partial(bar.storing, series))
             rows.append(_row(series, stored, _gaps(series, market, fleet, stored, dry_run=wish.dry_run)))
-    if as_json:
-        print_json({"dry_run": wish.dry_run, "imports": rows, "failures": failures})
-    else:
-        _show(rows, dry_run=wish.dry_run)
-    if failures:
-        raise ConfigError(f"{len(failures)} of {len(groups)} could not be imported:\n" + "\n".join(failures))
+    return rows, failures
 
 
 def _point(text: str) -> Decimal:
@@ -187,7 +213,8 @@ def _row(series: Series, stored: Stored, gaps: int | None) -> dict[str, Any]:
     }
 
 
-def _show(rows: list[dict[str, Any]], *, dry_run: bool) -> None:
+def show_imports(rows: list[dict[str, Any]], *, dry_run: bool) -> None:
+    """Print what became of files, and of their rows that were not taken."""
     for row in rows:
         bad, name = row["bad_rows"], Path(row["files"][0]).name
         for one in bad[:_SHOWN_BAD_ROWS]:

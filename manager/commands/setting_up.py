@@ -55,38 +55,11 @@ _CHECKED = (
 @click.pass_obj
 def check(directory: Path, as_json: bool) -> None:
     """Read the whole configuration and load every strategy, without starting anything."""
-    from data_layer.tcp_keys import server_keys  # here: ZeroMQ and strategies are not for --help and completion
-    from worker.loading import load_strategy, make_strategy
-    from worker.placing import place
+    from manager.checking import check_installation  # here: ZeroMQ and strategies are not for --help and completion
 
     home = home_of(directory)
     installation = load_installation(home.root)
-    problems = []
-    rows = []
-    try:
-        server_keys(home, installation.fleet.bus)
-    except ConfigError as error:
-        problems.append(str(error))
-    for instance in installation.instances.values():
-        try:
-            kind = load_strategy(instance.strategy, home.root)
-            strategy = make_strategy(kind, instance.parameters, f"etc/strategies/{instance.name}.toml")
-            place(strategy, installation, instance)
-        except ConfigError as error:
-            problems.append(str(error))
-            continue
-        rows.append(
-            {
-                "instance": instance.name,
-                "strategy": instance.strategy,
-                "account": instance.account,
-                "magic": instance.magic,
-                "instrument": instance.instrument,
-                "timeframe": instance.timeframe,
-                "warmup_bars": instance.warmup_bars or strategy.warmup_bars,
-                "enabled": instance.enabled,
-            }
-        )
+    problems, rows = check_installation(home, installation)
     if problems:
         raise ConfigError("\n".join(problems))
     if as_json:

@@ -17,7 +17,14 @@ _HERE = "manager.commands"
 
 @click.group(
     cls=LazyGroup,
-    entries=(Entry("completion", f"{_HERE}.completion:completion", "Print the completion script of a shell."),),
+    entries=(
+        Entry("completion", f"{_HERE}.completion:completion", "Print the completion script of a shell."),
+        Entry(
+            "import-legacy",
+            f"{_HERE}.import_legacy:import_legacy",
+            "Move installations of the old trader here: their atrader.config and everything round it.",
+        ),
+    ),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @directory_option

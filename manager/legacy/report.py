@@ -1,0 +1,77 @@
+"""The report of an import for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from framework_bridge.legacy.findings import Kind
+from manager.commands.data_import_work import show_imports
+from manager.commands.tables import Column, print_rows
+
+_TITLES: Final[Mapping[Kind, str]] = {
+    Kind.CONVERTED: "Converted",
+    Kind.CHANGED: "Converted, and different now",
+    Kind.OLD_DEFECT: "What the old program did wrong",
+    Kind.NO_COUNTERPART: "Without a counterpart",
+    Kind.UNKNOWN: "Unknown",
+    Kind.PROBLEM: "Problems",
+    Kind.TO_DO: "To do",
+}
+_FILES: Final = (Column("path", "file"), Column("state", "state"))
+_TRADES: Final = (
+    *(Column("account", "account"), Column("closed", "closed trades", right=True)),
+    Column("new", "new in the history", right=True),
+)
+_TAKE_OVER: Final = (
+    *(Column("account", "account", 2), Column("trade_id", "trade", 1), Column("instance", "instance")),
+    *(Column("magic", "magic", 3, right=True), Column("instrument", "instrument"), Column("side", "side")),
+    *(Column("units", "units", right=True), Column("open_price", "open price", 4, right=True)),
+    *(Column("stop_loss", "stop", 5, right=True), Column("take_profit", "target", 6, right=True)),
+)
+
+
+def show(report: Mapping[str, Any]) -> None:
+    """Print a report: what is left to do comes last, where it is read."""
+    for title, columns, rows in (
+        ("Files", _FILES, report["files"]),
+        ("History", _TRADES, report["trades"]),
+        ("Open trades that wait for the gateway", _TAKE_OVER, report["take_over"]),
+    ):
+        if rows:
+            click.secho(f"\n{title}", bold=True)
+            print_rows(columns, rows, empty="none")
+    if report["bars"]:
+        click.secho("\nBars", bold=True)
+        show_imports(report["bars"], dry_run=report["dry_run"])
+    for failure in report["bars_failed"]:
+        click.secho(f"not imported: {failure}", fg="yellow", err=True)
+    for kind, title in _TITLES.items():
+        _show_findings(title, [row for row in report["findings"] if row["kind"] == kind.value])
+    click.echo(f"\n{_ending(report)}")
+
+
+def _show_findings(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    if not rows:
+        return
+    table = Table(title=f"{title} ({len(rows)})", title_justify="left", title_style="bold", show_lines=False)
+    for name in ("where", "what", "then"):
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        place = f"{Path(row['file']).name}:{row['line']}" if row["line"] else Path(row["file"]).name
+        key = f"{row['key']}: " if row["key"] else ""
+        table.add_row(place, f"{key}{row['text']}", row["remedy"])
+    Console().print(table, markup=False)
+
+
+def _ending(report: Mapping[str, Any]) -> str:
+    if report["dry_run"]:
+        return "nothing was written (--dry-run)"
+    changed = sum(one["state"] in ("new", "updated", "removed") for one in report["files"])
+    steps = [f"atrader-manager -C {report['out']} check", f"atrader-manager -C {report['out']} start"]
+    return f"{changed} files written; next: " + "\n      ".join(steps)

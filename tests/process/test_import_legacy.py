@@ -1,0 +1,187 @@
+"""``atrader import-legacy`` over whole installations: what it writes, and what it leaves alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from atrader.errors import ConfigError
+from manager.commands.fleet import cli as manager_cli
+from manager.commands.tools import cli
+from tests.support.old_trader import CLOSED, CONFIG, MONITOR, SECRETS, tiny_db, write_old_trader
+
+pytestmark = pytest.mark.process
+
+
+def run(*arguments: object, command: Any = cli) -> str:
+    result = CliRunner().invoke(command, [str(one) for one in arguments], catch_exceptions=False, standalone_mode=False)
+    return result.stdout
+
+
+def report_of(*arguments: object) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(run("import-legacy", *arguments, "--json"))
+    return found
+
+
+def contents(root: Path) -> dict[str, str]:
+    """Return the hash of every file below a folder; of stores what is asked for is compared instead."""
+    return {
+        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and ".db" not in path.name
+    }
+
+
+def stored(out: Path) -> tuple[Any, Any]:
+    return json.loads(run("-C", out, "data", "list", "--json")), json.loads(
+        run("-C", out, "history", "trades", "--json")
+    )
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    return write_old_trader(tmp_path / "old")
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "new"
+
+
+def test_a_dry_run_says_everything_and_writes_nothing(old: Path, out: Path) -> None:
+    report = report_of(old, "--out", out, "--dry-run")
+    assert not out.exists()
+    assert {one["state"] for one in report["files"]} == {"new"}
+    assert report["trades"] == [{"account": "oanda-demo", "closed": 2, "new": 2}]
+    assert [(one["instrument"], one["timeframe"], one["new"], one["dropped"]) for one in report["bars"]] == [
+        ("EUR/USD", "1h", 3, 1)
+    ]
+    assert report["problems"] == []
+
+
+def test_bars_and_trades_are_in_the_stores_and_the_installation_passes_its_check(old: Path, out: Path) -> None:
+    before = contents(old.parent.parent)
+    report = report_of(old, "--out", out, "--monitor", write_monitor(out))
+    assert report["problems"] == []
+    assert "is fine" in run("-C", out, "check", command=manager_cli)
+    (series,), trades = stored(out)
+    assert (series["instrument"], series["timeframe"], series["first"][:16]) == ("EUR/USD", "1h", "2016-01-05T09:00")
+    assert [(one["trade_id"], one["instance"], one["magic"], one["close_reason"], one["profit"]) for one in trades] == [
+        ("old-1-1451901600", "morning", 2001, "imported", "100.00"),
+        ("old-1-1451901600-2", "morning", 2001, "imported", "-50.00"),
+    ]
+    waiting = json.loads((out / "data/take-over/oanda-demo.json").read_text())
+    assert [one["trade_id"] for one in waiting["trades"]] == [one["trade_id"] for one in report["take_over"]]
+    assert contents(old.parent.parent) == before
+    for path in out.rglob("*"):
+        if path.is_file():
+            assert not any(secret.encode() in path.read_bytes() for secret in SECRETS), path
+
+
+def write_monitor(out: Path) -> Path:
+    path = out.parent / "monitor.config"
+    path.write_text(MONITOR)
+    return path
+
+
+def test_running_it_again_changes_nothing(old: Path, out: Path) -> None:
+    report_of(old, "--out", out)
+    first, known = contents(out), stored(out)
+    again = report_of(old, "--out", out)
+    assert {one["state"] for one in again["files"]} == {"unchanged"}
+    assert (again["trades"][0]["new"], again["bars"][0]["new"], again["bars"][0]["revised"]) == (0, 0, 0)
+    assert (contents(out), stored(out)) == (first, known)
+
+
+def test_a_later_import_brings_what_the_old_trader_did_since_and_keeps_what_a_person_changed(
+    old: Path, out: Path
+) -> None:
+    report_of(old, "--out", out)
+    account = out / "etc/accounts/oanda-demo.toml"
+    account.write_text(account.read_text() + "# mine\n")
+    history = old.parent.parent / "data/101-004-1234567-001_orderHistory.json"
+    history.write_text(tiny_db([*CLOSED, {**CLOSED[0], "Ticket": 77}]))
+    preset = old.parent.parent / "sets/morning.set"
+    preset.write_text(preset.read_text().replace("=1.5", "=2.5"))
+    report = report_of(old, "--out", out)
+    states = {one["path"]: one["state"] for one in report["files"]}
+    assert states["etc/accounts/oanda-demo.toml"] == "kept"
+    assert states["etc/asirikuy/morning.set"] == "updated"
+    assert account.read_text().endswith("# mine\n")
+    assert report["trades"] == [{"account": "oanda-demo", "closed": 3, "new": 1}]
+    assert any("kept as it is" in one["text"] for one in report["findings"])
+
+
+def test_a_strategy_is_complete_as_soon_as_the_library_is_named(old: Path, out: Path) -> None:
+    first = report_of(old, "--out", out)
+    assert "etc/strategies/morning.toml.incomplete" in {one["path"] for one in first["files"]}
+    library = out.parent / "lib.so"
+    library.touch()
+    result = CliRunner().invoke(
+        cli, ["import-legacy", str(old), "--out", str(out), "--library", str(library), "--json"]
+    )
+    report = json.loads(result.stdout)
+    states = {one["path"]: one["state"] for one in report["files"]}
+    assert states["etc/strategies/morning.toml"] == "new"
+    assert states["etc/strategies/morning.toml.incomplete"] == "removed"
+    assert not (out / "etc/strategies/morning.toml.incomplete").exists()
+
+
+def test_an_old_installation_is_not_left_out_of_what_was_made_of_two(old: Path, out: Path, tmp_path: Path) -> None:
+    other = write_old_trader(tmp_path / "other", CONFIG.replace("101-004-1234567-001", "101-004-7654321-001"))
+    report_of(old, other, "--out", out)
+    with pytest.raises(ConfigError, match=r"was made of .*other.* as well"):
+        run("import-legacy", old, "--out", out)
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (lambda root: (root / "data/101-004-1234567-001_openOrders.json").write_text("{"), "is no whole JSON"),
+        (lambda root: (root / "sets/morning.set").write_text("ACCOUNT_RISK_PERCENT=x"), "expected a number, was 'x'"),
+        (lambda root: (root / "config/broker-tz.csv").unlink(), "there is no broker-tz.csv beside it"),
+        (lambda root: (root / "config/AsirikuyConfig.xml").write_text("<a><b>"), "is no whole XML"),
+        (lambda root: (root / "history/EURUSD_60.csv").write_text("no bars at all"), "EURUSD_60.csv"),
+    ],
+)
+def test_one_damaged_file_is_named_and_everything_else_is_imported(
+    old: Path, out: Path, damage: Any, told: str
+) -> None:
+    damage(old.parent.parent)
+    report = report_of(old, "--out", out)
+    said = [*(f"{one['file']} {one['text']}" for one in report["findings"]), *report["bars_failed"]]
+    assert any(told in one for one in said), said
+    assert (out / "etc/accounts/oanda-demo.toml").exists()
+    assert report["trades"][0]["closed"] == 2
+    assert "is fine" in run("-C", out, "check", command=manager_cli)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["nowhere"], "there is no such file"),
+        (["OLD", "--library", "nowhere.so"], "there is no such file"),
+        (["OLD", "--monitor", "nowhere.config"], "cannot be read"),
+        (["OLD", "--zone", "Nowhere/Land"], "--zone"),
+    ],
+)
+def test_what_is_named_and_not_there_ends_the_import_before_anything_is_written(
+    old: Path, out: Path, arguments: list[str], told: str
+) -> None:
+    named = [str(old) if one == "OLD" else one for one in arguments]
+    with pytest.raises(ConfigError, match=told):
+        run("import-legacy", *named, "--out", out)
+    assert not out.exists()
+
+
+def test_the_report_for_people_names_every_kind_of_finding(old: Path, out: Path) -> None:
+    text = run("import-legacy", old, "--out", out, "--monitor", write_monitor(out))
+    for title in ("Converted (", "different now", "did wrong", "Without a counterpart", "Unknown (", "To do ("):
+        assert title in text
+    assert f"atrader-manager -C {out} check" in text
+    assert not any(secret in text for secret in SECRETS)
