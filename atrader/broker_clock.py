@@ -39,8 +39,8 @@ class WallClock:
         second = time_ns // _SECOND_NS
         return second + self._offset(second)
 
-    def seconds(self, time_ns: NDArray[np.int64]) -> NDArray[np.int32]:
-        """Return what it shows at times.
+    def seconds(self, time_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return what it shows at times; every value fits 32 bits with sign.
 
         Parameters
         ----------
@@ -53,17 +53,17 @@ class WallClock:
             When a time is outside 1970 to 2037: it would not fit.
         """
         if not len(time_ns):
-            return np.empty(0, np.int32)
-        first, last = int(time_ns[0]) // _SECOND_NS, int(time_ns[-1]) // _SECOND_NS
+            return np.empty(0, np.int64)
+        first, last = time_ns.item(0) // _SECOND_NS, time_ns.item(-1) // _SECOND_NS
         if first < 0 or last > _LAST_SECOND:
             raise ValueError(f"times outside 1970 to 2037 do not fit 32 bits: {first} to {last} s")
         found = time_ns // _SECOND_NS
         offset = self._offset(last)
         if first < self._spell[0]:  # clocks changed between the first and the last
             found += self._offsets_s[np.searchsorted(self._changes_s, found, side="right") - 1]
-        else:
+        elif offset:
             found += offset
-        return found.astype(np.int32)
+        return found
 
     def _offset(self, second: int) -> int:
         start, end, offset = self._spell

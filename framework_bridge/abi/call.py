@@ -14,12 +14,14 @@ from atrader.errors import ConfigError
 from atrader.market import Bars
 from framework_bridge.abi.account import ACCOUNT_FIELDS, PRICE_FIELDS, AccountInfo, Prices
 from framework_bridge.abi.orders import OrderArray
+from framework_bridge.abi.prototypes import RUN_ARGUMENTS
 from framework_bridge.abi.rates import RatesArray, RatesPlan
 from framework_bridge.abi.results import ResultArray
 from framework_bridge.abi.settings import Setting
 from framework_bridge.abi.structures import RATES_ARRAYS, RATES_INFO, SETTINGS
 
 _NAME_BYTES: Final = 64
+_RATES_FROM: Final = RUN_ARGUMENTS.index("rates_0")
 _ORDER_COUNTS: Final = 6  # never read, never NULL
 
 
@@ -88,10 +90,11 @@ class StrategyCall:
         self._infos = np.zeros(RATES_ARRAYS, RATES_INFO)
         self._rates = tuple(RatesArray() for _ in range(RATES_ARRAYS))
         self._no_orders = np.zeros(1)  # an address for an array without entries: NULL ends the process
-        self._arguments = self._addresses()
+        self._sizes = [0] * RATES_ARRAYS
+        self._addresses = self._all_addresses()
 
     def set_bars(self, index: int, bars: Bars) -> None:
-        """Write the bars of a rates index.
+        """Write all bars of a rates index: before the first call, and when the instance was initialised again.
 
         Parameters
         ----------
@@ -105,12 +108,26 @@ class StrategyCall:
         ValueError
             When the index is not used, or a time does not fit.
         """
+        self._rates[index].fill(bars, self._clock)
+        self._describe(index, len(bars))
+
+    def roll_bars(self, index: int, bars: Bars) -> None:
+        """Write the last two bars, which are all that the library looks at until the instance is initialised again.
+
+        The window moves on with them; when these are not the bars that are there, moved on by one at most, all are
+        written. Parameters and errors as of `set_bars`.
+        """
+        self._rates[index].roll(bars, self._clock)
+        self._describe(index, len(bars))
+
+    def _describe(self, index: int, size: int) -> None:
         plan = self.plans[index]
         if plan is None:
             raise ValueError(f"rates index {index} is not used")
-        if self._rates[index].fill(bars, self._clock):
-            self._infos[index] = plan.info(len(bars))
-            self._arguments = self._addresses()
+        if self._sizes[index] != size:
+            self._infos[index] = plan.info(size)
+            self._sizes[index] = size
+        self._addresses[_RATES_FROM + index] = self._rates[index].address
 
     def bars(self, index: int) -> NDArray[np.void]:
         """Return the bars of a rates index as they are passed; the next `set_bars` writes over them."""
@@ -138,14 +155,14 @@ class StrategyCall:
             raise ValueError(f"{setting.name} decides how long an array is: make another call")
         self._settings[setting] = value
 
-    def arguments(self) -> tuple[object, ...]:
-        """Return the 22 arguments; the account's currency is written again, since the library writes to it."""
+    def arguments(self) -> tuple[int | None, ...]:
+        """Return the 22 arguments, all addresses; the currency is written again, since the library writes to it."""
         self._names["currency"].raw = self._currency
-        return self._arguments
+        return tuple(self._addresses)
 
-    def _addresses(self) -> tuple[object, ...]:
+    def _all_addresses(self) -> list[int | None]:
         names = [ctypes.addressof(self._names[name]) for name in ("symbol", "currency", "broker", "reference")]
-        return (
+        return [
             _address(self._settings),
             *names,
             _address(self._time),
@@ -156,7 +173,7 @@ class StrategyCall:
             _address(self._infos),
             *(rates.address for rates in self._rates),
             self.results.address,
-        )
+        ]
 
 
 def _address(array: NDArray[np.generic]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from decimal import Decimal
 from math import floor
@@ -17,6 +18,9 @@ from framework_bridge.abi.structures import RATES
 
 _SPARE: Final = 1.2  # the library's own reserve for weekend bars that it drops
 _PRICES: Final = ("open", "high", "low", "close", "volume")
+_ROW: Final = struct.Struct("<5di")
+_ROW_PRICES: Final = struct.Struct("<5d")
+_SLACK: Final = 64  # rows by which a window may move on before it is written back to the start
 _KNOWN_DIGITS: Final = (1, 2, 3, 4, 5)
 
 
@@ -85,17 +89,29 @@ class RatesPlan:
 
 
 class RatesArray:
-    """Memory for bars of one rates index, written again at each call and moved only when there are more of them."""
+    """Memory for the bars of one rates index: a window that moves on by one bar, and back when it is at the end.
+
+    Attributes
+    ----------
+    address : int or None
+        Of the first bar; None when there is none.
+    """
 
     def __init__(self) -> None:
-        self._memory: NDArray[np.void] = np.zeros(0, RATES)
-        self._use(0)
+        self._allocate(_SLACK)
+        self._place(0, 0)
+        self._first_ns = self._second_ns = self._last_ns = -1
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return self._size
 
-    def fill(self, bars: Bars, clock: WallClock) -> bool:
-        """Write bars, oldest first; the last one is the unfinished bar.
+    @property
+    def rows(self) -> NDArray[np.void]:
+        """The bars, as the library sees them."""
+        return self._memory[self._start : self._start + self._size]
+
+    def fill(self, bars: Bars, clock: WallClock) -> None:
+        """Write all bars, oldest first; the last one is the unfinished bar.
 
         Parameters
         ----------
@@ -104,32 +120,60 @@ class RatesArray:
         clock : WallClock
             The broker's.
 
-        Returns
-        -------
-        bool
-            Whether address or length changed, so that the call's arguments have to.
-
         Raises
         ------
         ValueError
             When a time does not fit the library's 32 bits.
         """
-        moved = len(bars) != len(self.rows)
-        if moved:
-            if len(bars) > len(self._memory):
-                self._memory = np.zeros(len(bars), RATES)
-            self._use(len(bars))
-        if len(bars):
-            opened, high, low, close, volume, time = self._columns
-            opened[:] = bars.open
-            high[:] = bars.high
-            low[:] = bars.low
-            close[:] = bars.close
-            volume[:] = bars.volume
-            time[:] = clock.seconds(bars.open_time_ns)
-        return moved
+        size = len(bars)
+        if size + _SLACK > len(self._memory):
+            self._allocate(size + max(size, _SLACK))
+        seconds = clock.seconds(bars.open_time_ns)
+        self._place(0, size)
+        for column, name in zip(self._columns, _PRICES, strict=True):
+            column[:size] = getattr(bars, name)
+        self._times[:size] = seconds
+        times = bars.open_time_ns if size > 1 else np.full(2, -1)
+        self._first_ns, self._second_ns, self._last_ns = times.item(0), times.item(1), times.item(-1)
 
-    def _use(self, size: int) -> None:
-        self.rows = self._memory[:size]
-        self.address = int(self._memory.ctypes.data) if size else None
-        self._columns = [self.rows[name] for name in (*_PRICES, "time")]
+    def roll(self, bars: Bars, clock: WallClock) -> None:
+        """Write the last two bars when the others are those that are there, moved on by one bar or by none; else all.
+
+        Times decide: a bar in between that was revised is not written. The library would not look at it either before
+        the instance is initialised again, and then `fill` is the one to call. Parameters and errors as of `fill`.
+        """
+        times = bars.open_time_ns
+        size = len(times)
+        if size != self._size or size < 2:
+            self.fill(bars, clock)
+            return
+        first, last = times.item(0), times.item(-1)
+        moves = first == self._second_ns and times.item(-2) == self._last_ns
+        if not moves and (first != self._first_ns or last != self._last_ns):
+            self.fill(bars, clock)
+            return
+        if moves:
+            self._move(size)
+        at = (self._start + size - 1) * RATES.itemsize
+        prices = (bars.open, bars.high, bars.low, bars.close, bars.volume)
+        _ROW_PRICES.pack_into(self._bytes, at - RATES.itemsize, *[column.item(-2) for column in prices])
+        _ROW.pack_into(self._bytes, at, *[column.item(-1) for column in prices], clock.second(last))
+        self._first_ns, self._second_ns, self._last_ns = first, times.item(1), last
+
+    def _move(self, size: int) -> None:
+        start = self._start + 1
+        if start + size > len(self._memory):
+            self._memory[: size - 1] = self._memory[start:].copy()
+            start = 0
+        self._place(start, size)
+
+    def _allocate(self, room: int) -> None:
+        self._memory: NDArray[np.void] = np.zeros(room, RATES)
+        self._columns = [self._memory[name] for name in _PRICES]
+        self._times = self._memory["time"]
+        self._bytes = self._memory.view(np.uint8).data
+        self._address = int(self._memory.ctypes.data)
+
+    def _place(self, start: int, size: int) -> None:
+        self._start, self._size = start, size
+        self.address = self._address + start * RATES.itemsize if size else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -112,19 +113,20 @@ class ResultArray:
         LibraryError
             When one of them cannot be meant: nothing of such an answer may be carried out.
         """
-        said = np.flatnonzero(self._table.any(axis=1))
-        return tuple(_row(int(index), self._table[index].tolist()) for index in said)
+        said = dict.fromkeys(place // _FIELDS for place in np.flatnonzero(self._table).tolist())
+        return tuple(_row(index, self._table[index].tolist()) for index in said)
 
 
 def _row(index: int, values: list[float]) -> ResultRow:
-    if not np.isfinite(values).all():
-        raise _garbage(index, "a value is no number", values)
+    if not isfinite(sum(values)):
+        raise _garbage(index, "a value is no number, or too large", values)
     ticket, bits, lots, entry, broker_sl, broker_tp, internal_sl, internal_tp, trailing, expires = values
-    for name, value, low in (("ticket", ticket, ANY_TICKET), ("signals", bits, 0), ("expiration", expires, 0)):
-        if value != int(value) or not low <= value <= _MAX_INT:
-            raise _garbage(index, f"{name} is {value:g}", values)
-    if int(bits) & ~ALL_BITS:
-        raise _garbage(index, f"signals are {int(bits):#x}, which holds unknown bits", values)
+    if not _whole(ticket, ANY_TICKET):
+        raise _garbage(index, f"ticket is {ticket:g}", values)
+    if not _whole(bits) or int(bits) & ~ALL_BITS:
+        raise _garbage(index, f"signals are {bits:g}", values)
+    if not _whole(expires):
+        raise _garbage(index, f"expiration is {expires:g}", values)
     if trailing not in (0.0, 1.0):
         raise _garbage(index, f"trailing is {trailing:g}", values)
     distances = (broker_sl, broker_tp, internal_sl, internal_tp)
@@ -133,6 +135,10 @@ def _row(index: int, values: list[float]) -> ResultRow:
         if verb == "open" and (lots <= 0 or (entry <= 0 and kind.order_type != "market")):
             raise _garbage(index, f"it opens {lots:g} lots at {entry:g}", values)
     return row
+
+
+def _whole(value: float, low: int = 0) -> bool:
+    return low <= value <= _MAX_INT and value.is_integer()
 
 
 def _garbage(index: int, why: str, values: list[float]) -> LibraryError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 from atrader.orders.model import OrderType as AtraderOrderType
@@ -78,6 +79,7 @@ ALL_BITS: Final = sum(BITS.values())
 """Every bit that means something."""
 
 
+@lru_cache(maxsize=256)
 def commands_in(bits: int) -> tuple[Command, ...]:
     """Return the commands of a row in the order in which they are carried out: closes, updates, opens.
 

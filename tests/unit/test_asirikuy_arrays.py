@@ -115,7 +115,7 @@ def bars_at(*moments: str) -> Bars:
 
 def test_bars_carry_the_wall_clock_of_the_broker_on_both_sides_of_a_change() -> None:
     rates = RatesArray()
-    assert rates.fill(bars_at("2024-03-30T23:00:00Z", "2024-03-31T00:00:00Z", "2024-03-31T01:00:00Z"), HELSINKI)
+    rates.fill(bars_at("2024-03-30T23:00:00Z", "2024-03-31T00:00:00Z", "2024-03-31T01:00:00Z"), HELSINKI)
     shown = ["2024-03-31T01:00:00Z", "2024-03-31T02:00:00Z", "2024-03-31T04:00:00Z"]
     assert rates.rows["time"].tolist() == [parse_time(text) // 10**9 for text in shown]
     assert rates.rows[["open", "high", "low", "close", "volume"]].tolist()[1] == (2.0, 3.0, 4.0, 5.0, 200.0)
@@ -125,9 +125,46 @@ def test_memory_of_bars_moves_only_when_there_are_more() -> None:
     rates = RatesArray()
     rates.fill(bars_at("2024-06-12T10:00:00Z", "2024-06-12T11:00:00Z"), UTC)
     where = rates.address
-    assert not rates.fill(bars_at("2024-06-12T11:00:00Z", "2024-06-12T12:00:00Z"), UTC)
-    assert rates.fill(bars_at("2024-06-12T12:00:00Z"), UTC)
+    rates.fill(bars_at("2024-06-12T12:00:00Z"), UTC)
     assert (len(rates), rates.address) == (1, where)
+
+
+def hours(first: int, count: int, price: float) -> Bars:
+    times = OPENED + np.arange(first, first + count, dtype=np.int64) * 3600 * 10**9
+    prices = times / 1e13 + price
+    return Bars(times, *(prices + place for place in range(8)), prices)
+
+
+@pytest.mark.parametrize("steps", [[1] * 300, [0, 1, 0, 0, 1, 1], [1, 5, 1, -3, 1], [0], [200, 1]])
+def test_a_window_that_rolls_holds_the_same_bars_as_one_that_is_filled(steps: list[int]) -> None:
+    rolled, filled, first = RatesArray(), RatesArray(), 0
+    rolled.fill(hours(0, 40, 1.0), HELSINKI)
+    for step in steps:
+        first += step
+        bars = hours(first, 40, 1.0)
+        bars.close[-2:] += 0.5  # the forming bar went on, and the one before was completed
+        rolled.roll(bars, HELSINKI)
+        filled.fill(bars, HELSINKI)
+        assert rolled.rows[-2:].tolist() == filled.rows[-2:].tolist()
+        assert rolled.rows["time"].tolist() == filled.rows["time"].tolist()
+        assert rolled.address == rolled.rows.ctypes.data
+
+
+def test_rolling_leaves_what_was_written_before_alone_and_filling_does_not() -> None:
+    rates, revised = RatesArray(), hours(1, 40, 2.0)
+    rates.fill(hours(0, 40, 1.0), UTC)
+    rates.roll(revised, UTC)
+    assert rates.rows["open"].tolist() == [*hours(1, 38, 1.0).open, *revised.open[-2:]]
+    rates.fill(revised, UTC)
+    assert rates.rows["open"].tolist() == revised.open.tolist()
+
+
+@pytest.mark.parametrize("count", [1, 2, 39, 41])
+def test_another_number_of_bars_is_filled(count: int) -> None:
+    rates = RatesArray()
+    rates.fill(hours(0, 40, 1.0), UTC)
+    rates.roll(hours(1, count, 2.0), UTC)
+    assert rates.rows["open"].tolist() == hours(1, count, 2.0).open.tolist()
 
 
 def test_a_time_that_does_not_fit_is_refused() -> None:
@@ -218,8 +255,8 @@ def test_a_trailing_row_has_no_bit() -> None:
     [
         ({"trading_signals": 1, "lots": float("nan")}, "no number"),
         ({"broker_sl": float("inf")}, "no number"),
-        ({"trading_signals": 1.5, "lots": 1}, "signals is 1.5"),
-        ({"trading_signals": 0x200, "lots": 1}, "unknown bits"),
+        ({"trading_signals": 1.5, "lots": 1}, "signals are 1.5"),
+        ({"trading_signals": 0x200, "lots": 1}, "signals are 512"),
         ({"trading_signals": 2, "ticket_number": 2.0**31}, "ticket"),
         ({"trading_signals": 2, "ticket_number": -2}, "ticket"),
         ({"trading_signals": 1, "lots": 0}, "it opens 0 lots"),
