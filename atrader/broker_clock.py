@@ -31,7 +31,7 @@ class WallClock:
 
     def __init__(self, zone: str) -> None:
         self.zone = zone
-        self._changes_s, self._offsets_s = offset_changes(zone)
+        self._changes_s, self._offsets_s = (np.array(part, np.int64) for part in offset_changes(zone))
         self._spell = (0, 0, 0)  # first and last second of the spell asked for last, and its offset
 
     def second(self, time_ns: int) -> int:

@@ -10,9 +10,6 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import numpy as np
-from numpy.typing import NDArray
-
 _HOUR_S: Final = 3_600
 _OFFSET: Final = r"[+-]?\d{1,2}"
 _CHANGE: Final = r"M\d{1,2}\.[1-5]\.[0-6](?:/\d{1,2}(?::\d\d)?)?"
@@ -50,7 +47,7 @@ def zone_of(text: str) -> ZoneInfo:
 
 
 @lru_cache(maxsize=64)
-def offset_changes(text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def offset_changes(text: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return when the clocks of a zone change, from 1970 to 2037.
 
     Parameters
@@ -60,9 +57,9 @@ def offset_changes(text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
     Returns
     -------
-    changes_s : ndarray of int64, shape (n,)
+    changes_s : tuple of int
         Starts of the spells, UTC seconds; the first is 0.
-    offsets_s : ndarray of int64, shape (n,)
+    offsets_s : tuple of int
         Seconds to the east of UTC in each.
     """
     zone = zone_of(text)
@@ -78,7 +75,7 @@ def offset_changes(text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
                     after = middle
             changes.append(after)
             offsets.append(offset)
-    return np.array(changes, np.int64), np.array(offsets, np.int64)
+    return tuple(changes), tuple(offsets)
 
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
