@@ -60,7 +60,7 @@ class RatesFeed:
         self._own = Timeframe.parse(context.timeframe)
         self._passed: dict[int, NDArray[np.void]] | None = None
 
-    def fill(self, now_ns: int, bar_ns: int) -> Filled:
+    def fill(self, now_ns: int, bar_ns: int, *, is_new: bool) -> Filled:
         """Write the bars of a call.
 
         Parameters
@@ -69,11 +69,15 @@ class RatesFeed:
             Market time.
         bar_ns : int
             Open time of the instance's last complete bar that was handled.
+        is_new : bool
+            Whether it is handled now: then the bar after it must be the one that forms.
         """
         seen: dict[tuple[str, str], Bars] = {}
         for key, feed in self._feeds.items():
             bars = feed.see(self._context.bars_of(*key, feed.asked, forming=True), now_ns)
-            if key == (self._context.instrument.symbol, self._own.name) and self._is_history(bars, now_ns, bar_ns):
+            if key == (self._context.instrument.symbol, self._own.name) and self._is_history(
+                bars, now_ns, bar_ns, is_new
+            ):
                 return Filled(Readiness.HISTORY)
             seen[key] = bars
         lacks = [text for index, plan in self._plans.items() if (text := _lacking(index, plan, seen))]
@@ -93,11 +97,11 @@ class RatesFeed:
         """Nobody knows what the library read: the next call has it read everything."""
         self._passed = None
 
-    def _is_history(self, bars: Bars, now_ns: int, bar_ns: int) -> bool:
-        calendar = self._context.calendar
-        next_ns = calendar.next_bar_open(bar_ns, self._own)
-        newer = int(np.count_nonzero(bars.open_time_ns > bar_ns))
-        return newer > 1 or calendar.bar_open(now_ns, self._own) != next_ns
+    def _is_history(self, bars: Bars, now_ns: int, bar_ns: int, is_new: bool) -> bool:
+        calendar, newer = self._context.calendar, int(np.count_nonzero(bars.open_time_ns > bar_ns))
+        if is_new and calendar.bar_open(now_ns, self._own) != calendar.next_bar_open(bar_ns, self._own):
+            return True
+        return newer > 1 or (newer == 1 and calendar.next_bar_open(int(bars.open_time_ns[-1]), self._own) <= now_ns)
 
     def _calendar(self, symbol: str) -> Calendar:
         if symbol == self._context.instrument.symbol:

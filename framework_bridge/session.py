@@ -84,9 +84,9 @@ class LibrarySession:
         self._rates = RatesFeed(setup.plans, self.call, context)
         self._watchdog = Watchdog(parameters.call_deadline, end)
 
-    def fill_bars(self, now_ns: int, bar_ns: int) -> Filled:
+    def fill_bars(self, now_ns: int, bar_ns: int, *, is_new: bool) -> Filled:
         """Write the bars of the next call; see `RatesFeed.fill`."""
-        return self._rates.fill(now_ns, bar_ns)
+        return self._rates.fill(now_ns, bar_ns, is_new=is_new)
 
     def run(self, filled: Filled) -> int:
         """Call the library; return its code.

@@ -21,11 +21,12 @@ from framework_bridge.complaints import Complaints
 from framework_bridge.conversion import Conversion, conversion_of
 from framework_bridge.decisions import Decision, Open, Terms, decide
 from framework_bridge.files import InstanceFiles
+from framework_bridge.known_library import require_known_library
 from framework_bridge.order_view import OrderView, Seen, is_in_the_air
 from framework_bridge.own_curve import OwnCurve
 from framework_bridge.parameters import AsirikuyParameters
 from framework_bridge.performing import Performer
-from framework_bridge.rates_feed import Readiness
+from framework_bridge.rates_feed import Filled, Readiness
 from framework_bridge.session import LibrarySession
 from framework_bridge.setup import Setup, read_setup
 from framework_bridge.sleep_hours import sleeps
@@ -78,7 +79,9 @@ class AsirikuyStrategy(EventStrategy):
         """Load the library and initialise the instance."""
         context, parameters, setup, placement = self.context, self.parameters, self._setup, self._placement
         self._complaints = Complaints(context.alert)
-        self._files = None if setup.is_testing else InstanceFiles(setup.temp, setup.log, placement.magic)
+        files = InstanceFiles(setup.temp, setup.log, placement.magic)
+        self._files = None if setup.is_testing else files
+        require_known_library(setup.library, setup.temp)
         end = partial(end_process, f"worker-{placement.instance}")
         self._session = LibrarySession(setup, parameters, placement, self._conversion, context, end)
         self._wall: WallClock = setup.clock.wall()
@@ -113,14 +116,14 @@ class AsirikuyStrategy(EventStrategy):
         self._bar_ns = bar.open_time_ns
         self._rejected.clear()
         self._repeats = 0
-        self._turn()
+        self._turn(is_new=True)
 
     def on_tick(self, tick: Tick) -> None:
         """Call the library between bars: each time if it wants that, else when it is time again."""
         now_ns = self.context.now_ns()
         if self._bar_ns and (self._setup.runs_every_tick or self._is_due or now_ns >= self._next_ns):
             self._runs_again = False
-            self._turn()
+            self._turn(is_new=False)
 
     def on_order(self, order: Order) -> None:
         """Have the bar run again when the broker refused to open something."""
@@ -140,7 +143,7 @@ class AsirikuyStrategy(EventStrategy):
         placement = self._placement
         return series.instrument == placement.instrument.symbol and series.timeframe == placement.timeframe
 
-    def _turn(self) -> None:
+    def _turn(self, *, is_new: bool) -> None:
         """Call the library if it makes sense now, and do what it says."""
         context = self.context
         now_ns = context.now_ns()
@@ -161,12 +164,11 @@ class AsirikuyStrategy(EventStrategy):
             self._complaints.about("no-price", f"the library is not called: a price is missing of {needed}")
             return
         self._complaints.over("no-price")
-        self._call(now_ns, tick, prices)
+        filled = self._session.fill_bars(now_ns, self._bar_ns, is_new=is_new)
+        if filled.readiness is not Readiness.HISTORY:
+            self._call(now_ns, tick, prices, filled)
 
-    def _call(self, now_ns: int, tick: Tick, prices: Prices) -> None:
-        filled = self._session.fill_bars(now_ns, self._bar_ns)
-        if filled.readiness is Readiness.HISTORY:
-            return
+    def _call(self, now_ns: int, tick: Tick, prices: Prices, filled: Filled) -> None:
         if filled.readiness is Readiness.SHORT:
             self._complaints.about("not-enough-bars", f"the library is not called: {filled.text}")
             return
