@@ -27,6 +27,7 @@ from broker_api.oanda.requests import close_body, order_body, replacement_body, 
 from broker_api.oanda.rest import OandaRest
 from broker_api.oanda.terms import AccountTerms
 from broker_api.oanda.translate import Translator
+from broker_api.oanda.truth import terms_of_order
 from broker_api.oanda.values import name_of, symbol_of
 
 
@@ -115,6 +116,7 @@ class Desk:
             raise rejected("order-not-working")
         if not self._is_precise(working, change):
             raise rejected("price-precision")
+        _check_entry(working, change)
         body = replacement_body(working, change, guaranteed=self._terms.guaranteed_stops)
         return await self._change("PUT", path, body, change.client_id, "order-not-working")
 
@@ -256,3 +258,17 @@ class Desk:
             broker_id="",
             state=OrderState.DONE,
         )
+
+
+def _check_entry(working: Fields, change: Modification) -> None:
+    """Refuse a change after which an order could only open what its protection ends at once: the broker takes it."""
+    terms = terms_of_order(working, change.client_id)
+    if terms is None:
+        return
+    stop, target = (
+        held if wanted is None else wanted
+        for wanted, held in ((change.stop_loss, terms.stop_loss), (change.take_profit, terms.take_profit))
+    )
+    wrong = wrong_side(terms.side, stop, target, change.price or terms.price or Decimal(0))
+    if wrong is not None:
+        raise rejected(wrong)

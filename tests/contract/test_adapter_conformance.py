@@ -65,6 +65,17 @@ async def test_a_filled_order_cannot_be_cancelled(desk: Desk) -> None:
     assert reason == "order-not-working"
 
 
+@scenario(native_protection=True)
+async def test_a_working_order_is_not_moved_beyond_its_own_target(desk: Desk) -> None:
+    order = await desk.send(desk.order("buy", 1000, order_type="limit", price=D("1.09000"), take_profit=D("1.09200")))
+    change = Modification(
+        client_id=desk.next_client_id(), order_client_id=order.client_id, price=D("1.09500"), stop_loss=D("1.09100")
+    )
+    assert await desk.refused(desk.adapter.modify(change)) == "take-profit-wrong-side"
+    await desk.prices("1.08990", "1.09000")
+    await desk.until(lambda: [fill.price for fill in desk.fills_of(order.client_id)] == [D("1.09000")])
+
+
 @scenario()
 async def test_a_working_order_fills_at_the_price_it_was_changed_to(desk: Desk) -> None:
     order = await desk.send(desk.order("buy", 1000, order_type="limit", price=D("1.09000")))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Final, NamedTuple
 
 from tests.oanda_simulator.account import Account
@@ -12,7 +12,7 @@ from tests.oanda_simulator.model import Trade
 from tests.oanda_simulator.values import Fields, money
 
 _BRIDGE: Final = "USD"
-_PLACES: Final = Decimal("0.000000000001")
+_DIGITS: Final = Context(prec=12)
 ZERO: Final = Decimal("0.0000")
 
 
@@ -52,7 +52,7 @@ def _factors(market: Market, currency: str, home: str) -> Factors | None:
         if first is None or second is None:
             return None
         found = Factors(*(one * other for one, other in zip(first, second, strict=True)))
-    return Factors(*(value.quantize(_PLACES).normalize() + 0 for value in found))
+    return Factors(*(_DIGITS.plus(value).normalize() + 0 for value in found))
 
 
 def converted(account: Account, amount: Decimal, currency: str) -> Decimal:

@@ -136,7 +136,7 @@ def _apply(
             "clientOrderID": order.client_id,
             "instrument": quote.instrument,
             "units": spec.units(plan.units),
-            "requestedUnits": spec.units(wanted),
+            "requestedUnits": spec.units(order.units or wanted),
             "price": price,
             "fullVWAP": price,
             "fullPrice": quote.fields("timestamp"),

@@ -89,6 +89,8 @@ class GatewayBench:
         Makes the adapter of each life; default a `PaperAdapter` over the home's book.
     instances : tuple of InstanceConfig, optional
         Default: ``alpha`` (magic 7) and ``beta`` (magic 8).
+    host_clock : Clock, optional
+        Time of time-outs and budgets; default the host's.
     **account
         Settings of the account that differ from `account_config`.
     """
@@ -98,8 +100,10 @@ class GatewayBench:
         root: Path,
         make_adapter: Callable[[GatewayBench], Adapter] | None = None,
         instances: tuple[InstanceConfig, ...] | None = None,
+        host_clock: Clock | None = None,
         **account: Any,
     ) -> None:
+        self.host_clock = host_clock or SystemClock()
         self.home = Home(root)
         self.config = account_config(**account)
         self.clock = MarketClock(parse_time(START))
@@ -119,11 +123,13 @@ class GatewayBench:
     def start(self) -> None:
         """Open the journal and build a gateway; `connect` is the caller's."""
         self.journal = Journal(self.home.journal(self.config.name))
+        self.budget = Budget(self.config.budget, self.host_clock)
         self.adapter = self._make_adapter(self)
-        rate = None if self.adapter.capabilities.price_driven else self.config.budget
+        if self.adapter.capabilities.price_driven:
+            self.budget = Budget(None, self.host_clock)
         self.gateway = Gateway(
-            self.installation, self.config, self.adapter, self.journal, self.recorder, self.clock, SystemClock(),
-            self.clock, Budget(rate, SystemClock()), structlog.get_logger(), self.failures.append,
+            self.installation, self.config, self.adapter, self.journal, self.recorder, self.clock,
+            self.host_clock, self.clock, self.budget, structlog.get_logger(), self.failures.append,
         )  # fmt: skip
         self.journal.on_commit = self.gateway.publisher.on_commit
 
