@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from atrader.configuration.fleet import Installation
 from atrader.configuration.home import Home
@@ -12,29 +12,45 @@ from worker.loading import load_strategy, make_strategy
 from worker.placing import place
 
 
-def check_installation(home: Home, installation: Installation) -> tuple[list[str], list[dict[str, Any]]]:
-    """Load every strategy without starting anything.
+class Checked(NamedTuple):
+    """What came of it.
 
-    Returns
-    -------
-    tuple of (list of str, list of dict)
-        Problems, each naming its file; and what each instance without one is.
+    Attributes
+    ----------
+    fleet : list of str
+        Problems of the installation as a whole.
+    instances : dict of str to str
+        Problems of instances that cannot run, by name.
+    rows : list of dict
+        What each of the others is.
     """
-    problems: list[str] = []
-    rows = []
+
+    fleet: list[str]
+    instances: dict[str, str]
+    rows: list[dict[str, Any]]
+
+    @property
+    def problems(self) -> list[str]:
+        """All of them."""
+        return [*self.fleet, *self.instances.values()]
+
+
+def check_installation(home: Home, installation: Installation) -> Checked:
+    """Load every strategy without starting anything."""
+    found = Checked([], {}, [])
     try:
         server_keys(home, installation.fleet.bus)
     except ConfigError as error:
-        problems.append(str(error))
+        found.fleet.append(str(error))
     for instance in installation.instances.values():
         try:
             kind = load_strategy(instance.strategy, home.root)
             strategy = make_strategy(kind, instance.parameters, f"etc/strategies/{instance.name}.toml")
             place(strategy, installation, instance)
         except ConfigError as error:
-            problems.append(str(error))
+            found.instances[instance.name] = str(error)
             continue
-        rows.append(
+        found.rows.append(
             {
                 "instance": instance.name,
                 "strategy": instance.strategy,
@@ -46,4 +62,4 @@ def check_installation(home: Home, installation: Installation) -> tuple[list[str
                 "enabled": instance.enabled,
             }
         )
-    return problems, rows
+    return found

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from pydantic import ValidationError
+
 from atrader.clock import NS_PER_S
+from atrader.configuration.problems import problems_of
 from atrader.orders.ids import MAX_MAGIC
 from atrader.timeframes import Timeframe
+from framework_bridge.bars_plan import call_timeframe
 from framework_bridge.legacy.account_file import NewAccount
 from framework_bridge.legacy.broker_clocks import OldClocks
 from framework_bridge.legacy.findings import Finding, Kind, Notes
@@ -17,8 +21,12 @@ from framework_bridge.legacy.old_text import lines_of
 from framework_bridge.legacy.presets import Preset
 from framework_bridge.legacy.symbols import canonical, conversion_of
 from framework_bridge.legacy.toml_text import toml_text
+from framework_bridge.parameters import AsirikuyParameters
 
 _HOUR: Final = 60  # minutes; longer bars are handed to the library as hours, which it puts together itself
+NO_LIBRARY: Final = "the C library was not found"
+"""What a strategy lacks without one."""
+
 _ID: Final = "STRATEGY_INSTANCE_ID"
 
 
@@ -77,32 +85,39 @@ def new_strategy(
     notes = Notes(trader.file, strategy.line, strategy.section)
     lacks = _lacks(strategy, preset, notes)
     if files.library is None:
-        lacks.append("the C library was not found")  # told once for all
+        lacks.append(NO_LIBRARY)
     symbol = canonical(strategy.pair or "")
     rates = _rates(strategy, symbol or "", preset, notes)
     magic, is_first = _magic(strategy, name, preset, magics, notes)
     enabled = new.enabled and is_first and strategy.strategy_id in STRATEGY_IDS
     _clock_rows(account, clocks, notes)
+    parameters: dict[str, object] = {
+        "library": files.library,
+        "framework_config": files.framework_config,
+        "preset": f"{files.preset_folder}{name}.set",
+        "strategy_id": strategy.strategy_id,
+        "broker_name": account.broker,
+        "reference_name": account.reference_broker,
+        "account_number": _account_number(account),
+        "clock_check": "own" if new.broker == "paper" else None,  # a trial needs no time server
+        "rates": rates,
+    }
+    timeframe, wrong = _checked(parameters)
+    lacks += wrong if not lacks else []
+    for lack in lacks:
+        if lack != NO_LIBRARY:  # told once for all
+            notes.add(Kind.PROBLEM, "", f"cannot run: {lack}", "complete its file in etc/strategies")
     values: dict[str, object] = {
         "strategy": "asirikuy",
         "account": new.name,
         "magic": magic,
         "instrument": symbol,
-        "timeframe": _timeframe(rates, preset),
+        "timeframe": timeframe,
         "enabled": None if enabled else False,
-        "parameters": {
-            "library": files.library,
-            "framework_config": files.framework_config,
-            "preset": f"{files.preset_folder}{name}.set",
-            "strategy_id": strategy.strategy_id,
-            "broker_name": account.broker,
-            "reference_name": account.reference_broker,
-            "rates": rates,
-        },
+        "parameters": parameters,
     }
     comments = [f"From [{strategy.section}] of {trader.file}: {strategy.name}."]
-    if lacks:
-        comments += [f"Incomplete: {lack}. Complete it and rename it to {name}.toml." for lack in lacks]
+    comments += [f"Incomplete: {lack}." for lack in lacks]
     looks_at = {symbol or "", *(str(one["symbol"]) for one in rates if isinstance(one, dict))} - {""}
     conversions = {conversion_of(one, new.currency) for one in looks_at} - {None}
     return NewStrategy(
@@ -134,8 +149,6 @@ def _lacks(strategy: OldStrategy, preset: Preset | None, notes: Notes) -> list[s
         notes.add(Kind.PROBLEM, "strategyID", text, f"take one of {known}")
     if not any(one.symbol is not None for one in strategy.rates):
         lacks.append("it asks for no rates")
-    for lack in lacks:
-        notes.add(Kind.PROBLEM, "", f"cannot run: {lack}", "complete its file in etc/strategies")
     return lacks
 
 
@@ -168,12 +181,21 @@ def _one_rates(number: int, one: OldRates, pair: str, own: int, notes: Notes) ->
     return {"symbol": symbol, "timeframe": timeframe, "bars": one.bars}
 
 
-def _timeframe(rates: list[object], preset: Preset | None) -> str:
-    """Return the shortest bars that are handed to the library: at each of them it is called."""
-    own = preset.values.get("STRATEGY_TIMEFRAME", 0.0) if preset is not None else 0.0
-    minutes = [int(own)] if 0 < own < _HOUR else []
-    minutes += [Timeframe.parse(str(one["timeframe"])).seconds // 60 for one in rates if isinstance(one, dict)]
-    return Timeframe.of_ns(max(1, min([_HOUR, *minutes])) * 60 * NS_PER_S).name
+def _account_number(account: OldAccount) -> int | None:
+    """Return the number that tells the account to the library: of OANDA's four the one of the user."""
+    parts = (account.account_id or "").split("-")
+    number = parts[2] if len(parts) == 4 else parts[0]
+    return int(number) if number.isascii() and number.isdecimal() and 0 < int(number[:12]) <= MAX_MAGIC else None
+
+
+def _checked(parameters: dict[str, object]) -> tuple[str | None, list[str]]:
+    """Return the timeframe that the instance needs, and what its strategy would refuse."""
+    given = {key: value for key, value in parameters.items() if value is not None}
+    try:
+        checked = AsirikuyParameters.model_validate(given)
+    except ValidationError as error:
+        return None, problems_of(error, AsirikuyParameters, given)
+    return call_timeframe(checked.rates), []
 
 
 def _magic(strategy: OldStrategy, name: str, preset: Preset | None, magics: Magics, notes: Notes) -> tuple[int, bool]:

@@ -59,9 +59,10 @@ def check(directory: Path, as_json: bool) -> None:
 
     home = home_of(directory)
     installation = load_installation(home.root)
-    problems, rows = check_installation(home, installation)
-    if problems:
-        raise ConfigError("\n".join(problems))
+    found = check_installation(home, installation)
+    rows = found.rows
+    if found.problems:
+        raise ConfigError("\n".join(found.problems))
     if as_json:
         print_json({"accounts": sorted(installation.accounts), "instances": rows})
         return

@@ -23,7 +23,7 @@ from manager.checking import check_installation
 from manager.commands.data_import_work import Wish as FileWish
 from manager.commands.data_import_work import import_groups
 from manager.legacy.reading import OldInstallation, read_installation
-from manager.legacy.writing import Written, check_sources, read_manifest, states, write
+from manager.legacy.writing import INCOMPLETE, Manifest, Written, check_sources, read_manifest, states, write
 
 
 class Order(NamedTuple):
@@ -68,12 +68,12 @@ def import_legacy(order: Order, *, silent: bool) -> dict[str, Any]:
     plan = convert([one.files for one in old], Wish(paper=order.paper, library=_library(order, home)))
     for one in old:
         plan.findings += one.findings
-    files = {**plan.files, **_take_over_files(plan, sources)}
     manifest = read_manifest(home.root)
     check_sources(manifest, sources, home.root)
-    written = states(home.root, files, manifest)
+    plan.files |= _take_over_files(plan, sources)
+    written, fleet, problems = _complete(home, plan, manifest)
+    files = plan.files
     plan.findings += [_kept(one) for one in written if one.state == "kept"]
-    fleet, problems = _tried(home, files, plan.folders, written)
     if not order.dry_run:
         write(home.root, files, plan.folders, manifest, sources)
         for folder in (home.data, home.log):
@@ -120,10 +120,32 @@ def _kept(written: Written) -> Finding:
     return Finding(Kind.CHANGED, written.path, 0, "", text, "move it away to have it written again")
 
 
+def _complete(home: Home, plan: Plan, manifest: Manifest) -> tuple[list[Written], FleetConfig, list[str]]:
+    """Check the new installation as it would be; strategies that could not run become incomplete ones."""
+    while True:
+        written = states(home.root, plan.files, manifest)
+        fleet, problems, refused = _tried(home, plan.files, plan.folders, written)
+        ours = [name for name in refused if _file_of(name) in plan.files and (_file_of(name), "kept") not in written]
+        if not ours:
+            return written, fleet, [*problems, *refused.values()]
+        for name in ours:
+            path, lines = _file_of(name), refused[name].splitlines()
+            comments = "".join(f"# Incomplete: {line}\n" for line in lines)
+            plan.files[f"{path}{INCOMPLETE}"] = comments + plan.files.pop(path)
+            remedy = f"mend it, and rename it to {name}.toml"
+            plan.findings += [
+                Finding(Kind.PROBLEM, f"{path}{INCOMPLETE}", 0, "", f"cannot run: {line}", remedy) for line in lines
+            ]
+
+
+def _file_of(name: str) -> str:
+    return f"etc/strategies/{name}.toml"
+
+
 def _tried(
     home: Home, files: Mapping[str, str], folders: Sequence[str], written: Sequence[Written]
-) -> tuple[FleetConfig, list[str]]:
-    """Check the new installation as it would be, before anything is written."""
+) -> tuple[FleetConfig, list[str], dict[str, str]]:
+    """Lay the installation out where nobody sees it, and check it: problems of all, and by instance."""
     with tempfile.TemporaryDirectory(prefix="atrader-import-") as place:
         trial = Path(place)
         if home.etc.is_dir():
@@ -139,9 +161,10 @@ def _tried(
         try:
             installation = load_installation(trial)
         except ConfigError as error:
-            return _fleet_of(trial), [str(problem) for problem in _lines(error)]
-        problems, _ = check_installation(Home(trial), installation)
-        return installation.fleet, [problem.replace(f"{trial}/", "") for problem in problems]
+            return _fleet_of(trial), [str(problem) for problem in _lines(error)], {}
+        found = check_installation(Home(trial), installation)
+        named = {name: text.replace(f"{trial}/", "") for name, text in found.instances.items()}
+        return installation.fleet, found.fleet, named
 
 
 def _lines(error: ConfigError) -> Sequence[object]:

@@ -13,6 +13,8 @@ from click.testing import CliRunner
 from atrader.errors import ConfigError
 from manager.commands.fleet import cli as manager_cli
 from manager.commands.tools import cli
+from tests.support.asirikuy import standin_library
+from tests.support.fleet import Fleet
 from tests.support.old_trader import CLOSED, CONFIG, MONITOR, SECRETS, tiny_db, write_old_trader
 
 pytestmark = pytest.mark.process
@@ -120,16 +122,50 @@ def test_a_later_import_brings_what_the_old_trader_did_since_and_keeps_what_a_pe
 def test_a_strategy_is_complete_as_soon_as_the_library_is_named(old: Path, out: Path) -> None:
     first = report_of(old, "--out", out)
     assert "etc/strategies/morning.toml.incomplete" in {one["path"] for one in first["files"]}
-    library = out.parent / "lib.so"
-    library.touch()
-    result = CliRunner().invoke(
-        cli, ["import-legacy", str(old), "--out", str(out), "--library", str(library), "--json"]
-    )
-    report = json.loads(result.stdout)
+    report = report_of(old, "--out", out, "--library", standin_library())
     states = {one["path"]: one["state"] for one in report["files"]}
     assert states["etc/strategies/morning.toml"] == "new"
     assert states["etc/strategies/morning.toml.incomplete"] == "removed"
     assert not (out / "etc/strategies/morning.toml.incomplete").exists()
+    assert report["problems"] == []
+    shown = json.loads(run("-C", out, "check", "--json", command=manager_cli))
+    assert [(one["instance"], one["magic"], one["timeframe"]) for one in shown["instances"]] == [
+        ("evening", 2002, "15m"),
+        ("morning", 2001, "1h"),
+    ]
+
+
+def test_a_strategy_that_would_be_refused_is_incomplete_and_says_why(old: Path, out: Path) -> None:
+    library = out.parent / "lib.so"
+    library.write_bytes(b"no library")
+    config = old.read_text().replace("timeframeRequirements=0,1440", "timeframeRequirements=15,1440")
+    old.write_text(config)
+    report = report_of(old, "--out", out, "--library", library)
+    text = (out / "etc/strategies/morning.toml.incomplete").read_text()
+    assert "# Incomplete:" in text
+    assert "lib.so" in text
+    assert "STRATEGY_TIMEFRAME: 60 minutes, but rates[0] has 15m" in text
+    assert any(one["kind"] == "problem" and "rates[0] has 15m" in one["text"] for one in report["findings"])
+    assert "is fine" in run("-C", out, "check", command=manager_cli)
+    assert {one["state"] for one in report_of(old, "--out", out, "--library", library)["files"]} == {"unchanged"}
+
+
+def test_an_imported_installation_runs_its_strategies_on_paper(old: Path, out: Path) -> None:
+    report = report_of(old, "--out", out, "--library", standin_library(), "--paper")
+    assert report["problems"] == []
+    fleet = Fleet(out)
+    try:
+        fleet.start()
+        assert fleet.process("worker-morning")["state"] == fleet.process("worker-evening")["state"] == "RUNNING"
+        assert [one["close_reason"] for one in fleet.history("trades")] == ["imported", "imported"]
+        history = old.parent.parent / "data/101-004-1234567-001_orderHistory.json"
+        history.write_text(tiny_db([*CLOSED, {**CLOSED[0], "Ticket": 77}]))
+        again = report_of(old, "--out", out, "--library", standin_library(), "--paper")  # the data layer writes it
+        assert again["trades"] == [{"account": "oanda-demo", "closed": 3, "new": 1}]
+        assert len(fleet.history("trades")) == 3
+        assert fleet.stop() == 0
+    finally:
+        fleet.end()
 
 
 def test_an_old_installation_is_not_left_out_of_what_was_made_of_two(old: Path, out: Path, tmp_path: Path) -> None:

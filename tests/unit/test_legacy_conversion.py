@@ -80,6 +80,7 @@ def test_strategies_keep_magic_pair_preset_and_each_rates_index() -> None:
         "strategy_id": 29,
         "broker_name": "OANDA",
         "reference_name": "Reference",
+        "account_number": 1234567,
         "rates": [
             {"symbol": "EUR/USD", "timeframe": "1h", "bars": 300},
             {"symbol": "EUR/USD", "timeframe": "1d", "bars": 200},
@@ -238,6 +239,7 @@ def test_for_paper_every_account_is_enabled_on_synthetic_prices_and_begins_flat(
     account = AccountConfig.model_validate({"name": "x", **toml_of(plan, "etc/accounts/oanda-demo.toml")})
     assert (account.broker, account.enabled, account.paper.initial_balance) == ("paper", True, D(10_000))
     assert toml_of(plan, "etc/atrader.toml")["market"]["feed"] == "synthetic"
+    assert toml_of(plan, "etc/strategies/morning.toml")["parameters"]["clock_check"] == "own"
     assert plan.take_over == {}
     assert "3 open virtual trades stay in the old files" in told(plan, Kind.CHANGED)
 
