@@ -195,7 +195,7 @@ def _preset_problems(preset: Preset, parameters: AsirikuyParameters, placement: 
     minutes = preset.settings.get(Setting.TIMEFRAME)
     first = parameters.rates[0]
     assert first is not None  # the parameters were checked
-    if minutes is not None and minutes != minutes_of(first.timeframe):
+    if minutes is not None and minutes != (minutes_of(first.timeframe) or minutes):
         yield f"{file}: STRATEGY_TIMEFRAME: {minutes:g} minutes, but rates[0] has {first.timeframe}; they must agree"
     if preset.settings.get(Setting.MAX_OPEN_ORDERS, _LEAST_ORDERS) < 1:
         yield f"{file}: MAX_OPEN_ORDERS: it is the number of rows for results; with none nothing can be said"
@@ -231,8 +231,9 @@ def _read_xml(path: Path, problems: _Problems) -> Mapping[str, str]:
     except OSError as error:
         problems.add(f"{path}: cannot be read: {error.strerror} (parameters.framework_config)")
         return {}
-    problems.find(xml.findings)
-    return xml.values
+    broken = tuple(one for one in xml.findings if one.kind is Kind.PROBLEM)
+    problems.find(broken or xml.findings)  # of what is no XML nothing else can be said
+    return {} if broken else xml.values
 
 
 def _read_clocks(
