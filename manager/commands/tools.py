@@ -18,6 +18,11 @@ _HERE = "manager.commands"
 @click.group(
     cls=LazyGroup,
     entries=(
+        Entry(
+            "backtest",
+            f"{_HERE}.backtest:backtest",
+            "Run strategies over stored bars or quotes, as a live run on a paper account would trade them.",
+        ),
         Entry("completion", f"{_HERE}.completion:completion", "Print the completion script of a shell."),
         Entry(
             "import-legacy",

@@ -1,0 +1,195 @@
+"""Loads what a backtest needs from the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from typing import Final
+
+import numpy as np
+
+from atrader.calendars import Calendar
+from atrader.configuration.fleet import FleetConfig
+from atrader.configuration.instance import InstanceConfig
+from atrader.errors import ConfigError
+from atrader.instruments import KNOWN, Instrument, known_instrument
+from atrader.market import Bars, Quotes
+from atrader.messages.data import SeriesInfo
+from atrader.strategy import SignalStrategy, Strategy
+from atrader.timeframes import Timeframe
+from data_layer.bars import divides
+from data_layer.offline import Market
+from manager.backtests.request import Request
+from research.events import Plan, SeriesKey
+from research.events.checks import check_bars, check_quotes
+from research.events.tape import BarTape, QuoteTape, Tape
+
+TICKS: Final = "ticks"
+_WINDOW_NS: Final = 1_000_000_000  # quotes of one second are one step, as in a replay
+_LISTED: Final = "'atrader data list' shows what is stored, 'data import' and 'data backfill' bring more"
+
+
+def load_plan(
+    request: Request, strategies: Iterable[tuple[InstanceConfig, Strategy]], fleet: FleetConfig, market: Market
+) -> Plan:
+    """Load bars and quotes.
+
+    Parameters
+    ----------
+    strategies : iterable of (InstanceConfig, Strategy)
+        Already prepared: what they look at besides their own bars is asked for here.
+
+    Raises
+    ------
+    ConfigError
+        When something that is needed is not stored for the period, or is no market.
+    StoreError
+        When the store cannot be read.
+    """
+    chosen = list(strategies)
+    wanted = _series_of(chosen)
+    symbols = {key.instrument for key in wanted}
+    loader = _Loader(market, request)
+    symbols |= _converting(symbols, request.account.currency, fleet, loader.stored)
+    series = {key: loader.history(key) for key in wanted if key.timeframe}
+    whole = {config.name for config, strategy in chosen if _needs_whole(strategy)}
+    missing = {
+        SeriesKey(config.instrument, config.timeframe): loader.gaps(SeriesKey(config.instrument, config.timeframe))
+        for config, _ in chosen
+        if config.name in whole
+    }
+    return Plan(
+        account=request.account,
+        instances=chosen,
+        instruments={**KNOWN, **fleet.instruments},
+        calendar_of=_calendars(fleet),
+        tapes=[loader.tape(symbol, _finest_wanted(symbol, wanted)) for symbol in sorted(symbols)],
+        series=series,
+        missing=missing,
+    )
+
+
+def _needs_whole(strategy: Strategy) -> bool:
+    return isinstance(strategy, SignalStrategy) and strategy.needs_whole_warm_up
+
+
+def _series_of(chosen: Iterable[tuple[InstanceConfig, Strategy]]) -> list[SeriesKey]:
+    found: dict[SeriesKey, None] = {}
+    for config, strategy in chosen:
+        found[SeriesKey(config.instrument, config.timeframe)] = None
+        for one in strategy.other_series:
+            found[SeriesKey(one.instrument, one.timeframe if one.bars else "")] = None
+    return list(found)
+
+
+def _finest_wanted(symbol: str, wanted: Collection[SeriesKey]) -> Timeframe | None:
+    frames = [Timeframe.parse(key.timeframe) for key in wanted if key.instrument == symbol and key.timeframe]
+    return min(frames, key=lambda frame: frame.seconds, default=None)
+
+
+def _calendars(fleet: FleetConfig) -> Callable[[str], Calendar]:
+    known: dict[str, Calendar] = {}
+
+    def calendar_of(symbol: str) -> Calendar:
+        if symbol not in known:
+            known[symbol] = fleet.calendar_of(symbol)
+        return known[symbol]
+
+    return calendar_of
+
+
+def _converting(symbols: Collection[str], home: str, fleet: FleetConfig, stored: Collection[str]) -> set[str]:
+    """Return the instruments that convert what is won into the account's currency.
+
+    Raises
+    ------
+    ConfigError
+        When none of them is stored.
+    """
+    found = set()
+    for symbol in symbols:
+        instrument: Instrument = known_instrument(symbol, fleet.instruments)
+        pairs = (f"{instrument.quote}/{home}", f"{home}/{instrument.quote}")
+        if instrument.quote == home or any(pair in symbols for pair in pairs):
+            continue
+        pair = next((one for one in pairs if one in stored), None)
+        if pair is None:
+            raise ConfigError(
+                f"{symbol} is paid in {instrument.quote}, the account is in {home}: neither {pairs[0]} nor {pairs[1]}"
+                f" is stored; {_LISTED}"
+            )
+        found.add(pair)
+    return found
+
+
+class _Loader:
+    """Reads each series once."""
+
+    def __init__(self, market: Market, request: Request) -> None:
+        self._market = market
+        self._request = request
+        self._series = market.series()
+        self.stored = {one.instrument for one in self._series}
+
+    def history(self, key: SeriesKey) -> Bars:
+        """Return the complete bars of a series up to the end of the period, warm-up included."""
+        bars = self._market.bars(key.instrument, key.timeframe, end_ns=self._request.end_ns)
+        if not len(bars):
+            raise ConfigError(f"no {key.timeframe} bars of {key.instrument} are stored for the period; {_LISTED}")
+        check_bars(bars, f"{key.instrument} {key.timeframe}")
+        return bars
+
+    def gaps(self, key: SeriesKey) -> list[tuple[int, int, int]]:
+        """Return what is missing of a series."""
+        answer = self._market.gaps(key.instrument, key.timeframe, None, self._request.end_ns)
+        return [(gap.first_ns, gap.last_ns, gap.count) for gap in answer.gaps]
+
+    def tape(self, symbol: str, coarsest: Timeframe | None) -> Tape:
+        """Return what is played of an instrument in the period."""
+        if self._request.quotes == TICKS:
+            return self._quote_tape(symbol)
+        frame = self._frame_of(symbol, coarsest)
+        bars = self._market.bars(symbol, frame.name, start_ns=self._request.start_ns, end_ns=self._request.end_ns)
+        if not len(bars):
+            raise ConfigError(f"no {frame.name} bars of {symbol} are stored for the period; {_LISTED}")
+        check_bars(bars, f"{symbol} {frame.name}")
+        return BarTape(symbol, bars, frame.ns)
+
+    def _quote_tape(self, symbol: str) -> Tape:
+        parts = list(self._market.tick_parts(symbol, self._request.start_ns, self._request.end_ns))
+        if not parts:
+            raise ConfigError(f"no quotes of {symbol} are stored for the period; {_LISTED}")
+        quotes = Quotes(
+            np.concatenate([part.time_ns for part in parts]),
+            np.concatenate([part.received_ns for part in parts]),
+            np.concatenate([part.bid for part in parts]),
+            np.concatenate([part.ask for part in parts]),
+        )
+        check_quotes(quotes, f"{symbol} quotes")
+        return QuoteTape(symbol, quotes, _WINDOW_NS)
+
+    def _frame_of(self, symbol: str, coarsest: Timeframe | None) -> Timeframe:
+        """Return of which bars the quotes are made: those asked for, else the finest that are stored.
+
+        Raises
+        ------
+        ConfigError
+            When a strategy decides at bars that cannot be built of them.
+        """
+        if self._request.quotes is not None:
+            frame = Timeframe.parse(self._request.quotes)
+        else:
+            stored = [Timeframe.parse(one.timeframe) for one in self._series if _is_bars(one, symbol)]
+            usable = [one for one in stored if one.is_fixed]
+            if not usable:
+                raise ConfigError(f"no bars of {symbol} shorter than a day are stored; {_LISTED}")
+            frame = min(usable, key=lambda one: one.seconds)
+        if coarsest is not None and frame != coarsest and not divides(frame, coarsest):
+            raise ConfigError(
+                f"{symbol}: the quotes are made of {frame} bars, and {coarsest} bars are no multiple of them:"
+                " name other ones with --quotes"
+            )
+        return frame
+
+
+def _is_bars(info: SeriesInfo, symbol: str) -> bool:
+    return info.instrument == symbol and info.timeframe != TICKS

@@ -1,0 +1,185 @@
+"""What a backtest is to run: the words of a command line, or the files of an installation, as configuration."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from atrader.configuration.account import AccountConfig
+from atrader.configuration.files import FileProblem, read_toml
+from atrader.configuration.fleet import Installation
+from atrader.configuration.instance import InstanceConfig
+from atrader.configuration.problems import problems_of
+from atrader.errors import ConfigError
+
+ONE_PROCESS_EACH: Final = "asirikuy"
+"""A strategy that takes a process of its own: the library it loads holds the state of one instance."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overrides:
+    """What the command line says about every strategy it names; None: what the file says.
+
+    Attributes
+    ----------
+    parameters : Mapping of str to object
+        By name; they win over those of the file.
+    """
+
+    instrument: str | None = None
+    timeframe: str | None = None
+    account: str | None = None
+    balance: str | None = None
+    parameters: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One run: instances on one account over a period.
+
+    Attributes
+    ----------
+    root : str
+        The installation, absolute.
+    quotes : str or None
+        Timeframe of the bars whose quotes are played, ``ticks`` for stored quotes; None: the finest bars there are.
+    """
+
+    root: str
+    account: AccountConfig
+    instances: tuple[InstanceConfig, ...]
+    start_ns: int | None
+    end_ns: int | None
+    quotes: str | None
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return "+".join(item.name for item in self.instances)
+
+
+def parse_parameters(texts: Sequence[str]) -> dict[str, object]:
+    """Read ``NAME=VALUE`` texts; a value is TOML (``20``, ``2.5``, ``true``, ``[1, 2]``), else a text.
+
+    Raises
+    ------
+    ConfigError
+        When there is no ``=`` or no name.
+    """
+    found: dict[str, object] = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not sign or not name.strip():
+            raise ConfigError(f"--param {text!r}: expected NAME=VALUE, such as fast=20")
+        try:
+            found[name.strip()] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            found[name.strip()] = value
+    return found
+
+
+def requests_of(
+    whats: Sequence[str],
+    installation: Installation,
+    overrides: Overrides,
+    *,
+    period: tuple[int | None, int | None],
+    quotes: str | None,
+    apart: bool,
+) -> list[Request]:
+    """Return the runs that some words mean: one for each account, or with ``apart`` one for each word.
+
+    Parameters
+    ----------
+    whats : sequence of str
+        A configured instance, a strategy file (``.toml``), or a strategy as configuration names it.
+
+    Raises
+    ------
+    ConfigError
+        When a word means nothing, or its configuration is wrong.
+    """
+    chosen = [_instance_of(what, number, installation, overrides) for number, what in enumerate(whats, start=1)]
+    if not apart:
+        _check_together(chosen)
+    groups: dict[str, list[InstanceConfig]] = {}
+    for number, config in enumerate(chosen):
+        groups.setdefault(f"{number}" if apart else config.account, []).append(config)
+    return [
+        Request(
+            root=installation.home,
+            account=_account_of(configs[0].account, installation, overrides),
+            instances=tuple(configs),
+            start_ns=period[0],
+            end_ns=period[1],
+            quotes=quotes,
+        )
+        for configs in groups.values()
+    ]
+
+
+def _instance_of(what: str, number: int, installation: Installation, overrides: Overrides) -> InstanceConfig:
+    configured = installation.instances.get(what)
+    if configured is not None:
+        values = configured.model_dump(exclude_unset=True)
+        return _checked(values, overrides, f"etc/strategies/{what}.toml")
+    if what.endswith(".toml"):
+        try:
+            values = read_toml(Path(what))
+        except FileProblem as problem:
+            raise ConfigError(f"{what}: {problem}") from problem
+        return _checked({"name": Path(what).stem, **values}, overrides, what)
+    if overrides.instrument is None or overrides.timeframe is None:
+        known = ", ".join(installation.instances) or "none"
+        raise ConfigError(
+            f"{what} is no configured instance ({known}) and no .toml file; to run it as a strategy, say on what:"
+            " --instrument EUR/USD --timeframe 1h"
+        )
+    name = what.rpartition(":")[2].lower().replace("_", "-")
+    values = {"name": f"{name}-{number}" if number > 1 else name, "strategy": what, "magic": number}
+    return _checked(values, overrides, what)
+
+
+def _checked(values: Mapping[str, object], overrides: Overrides, file: str) -> InstanceConfig:
+    merged = {"account": "paper", **values}
+    for key in ("instrument", "timeframe", "account"):
+        merged[key] = getattr(overrides, key) or merged.get(key)
+    given = merged.get("parameters")
+    merged["parameters"] = {**(given if isinstance(given, dict) else {}), **overrides.parameters}
+    merged = {key: value for key, value in merged.items() if value is not None}
+    try:
+        return InstanceConfig.model_validate(merged)
+    except ValidationError as error:
+        problems = problems_of(error, InstanceConfig, merged)
+        raise ConfigError("\n".join(f"{file}: {problem}" for problem in problems)) from error
+
+
+def _account_of(name: str, installation: Installation, overrides: Overrides) -> AccountConfig:
+    """Return the account as paper: its currency, limits and ``[paper]`` table say what a backtest has to know."""
+    found = installation.accounts.get(name)
+    if found is None and (overrides.account is not None or name != "paper"):
+        known = ", ".join(installation.accounts) or "none"
+        raise ConfigError(f"no account {name!r} is configured in etc/accounts; there are: {known}")
+    account = found or AccountConfig(name="paper", broker="paper")
+    if overrides.balance is not None:
+        try:
+            paper = account.paper.model_validate({**account.paper.model_dump(), "initial_balance": overrides.balance})
+        except ValidationError as error:
+            raise ConfigError(f"--balance {overrides.balance!r}: expected a positive amount") from error
+        account = account.model_copy(update={"paper": paper})
+    return account
+
+
+def _check_together(configs: Sequence[InstanceConfig]) -> None:
+    for key in ("magic", "name"):
+        values = [str(getattr(item, key)) for item in configs]
+        twice = next((value for value in values if values.count(value) > 1), None)
+        if twice is not None:
+            raise ConfigError(f"two strategies have the {key} {twice}: give each its own, or run them --apart")
+    if len(configs) > 1 and any(item.strategy == ONE_PROCESS_EACH for item in configs):
+        raise ConfigError(f"the library of {ONE_PROCESS_EACH!r} serves one instance in a process: run them --apart")

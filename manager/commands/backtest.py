@@ -1,0 +1,70 @@
+"""``atrader backtest``: strategies over stored bars or quotes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from manager.commands.installed import home_of
+from manager.commands.output import json_option
+from manager.commands.periods import end_option, period_ns, start_option
+
+
+@click.command()
+@click.argument("what", nargs=-1, required=True)
+@click.option("--param", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter; may be repeated.")
+@click.option("--instrument", help="What it trades, where the file does not say it or says another.")
+@click.option("--timeframe", help="Of the bars it decides at.")
+@click.option("--account", help="Whose limits, currency and [paper] settings count; default: that of the file.")
+@click.option("--balance", help="Money at the begin, in the account's currency.")
+@start_option
+@end_option
+@click.option("--quotes", help="Bars that the quotes are made of (1m), or 'ticks'; default: the finest stored bars.")
+@click.option("--apart", is_flag=True, help="Each on an account of its own, several processes at once.")
+@click.option("--processes", type=click.IntRange(1), help="With --apart: at once, at most; default: one per processor.")
+@click.option("--ctester", type=click.Path(path_type=Path, dir_okay=False), help="Tester library to compare with.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Default: results/ of the installation.")
+@json_option
+@click.pass_obj
+def backtest(
+    directory: Path,
+    what: tuple[str, ...],
+    parameters: tuple[str, ...],
+    instrument: str | None,
+    timeframe: str | None,
+    account: str | None,
+    balance: str | None,
+    start: str | None,
+    end: str | None,
+    quotes: str | None,
+    apart: bool,
+    processes: int | None,
+    ctester: Path | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Run strategies over stored bars or quotes, as a live run on a paper account would trade them.
+
+    WHAT is a configured instance, a strategy file (.toml), a built-in strategy, or a class as configuration names it.
+    Several run together on one account. What came of it is kept as JSON and Parquet.
+    """
+    from manager.commands.backtest_work import Wish, run_backtest  # numpy: not for --help and completion
+
+    home = home_of(directory)
+    wish = Wish(
+        what=what,
+        parameters=parameters,
+        instrument=instrument,
+        timeframe=timeframe,
+        account=account,
+        balance=balance,
+        period=period_ns(start, end),
+        quotes=quotes,
+        apart=apart,
+        processes=processes,
+        ctester=ctester,
+        out=out or home.root / "results",
+        as_json=as_json,
+    )
+    run_backtest(home, wish)

@@ -1,0 +1,141 @@
+"""What ``atrader backtest`` does."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from atrader.configuration.home import Home
+from atrader.configuration.loader import load_installation
+from atrader.errors import AtraderError, ConfigError
+from atrader.timeframes import Timeframe
+from manager.backtests.files import Kept
+from manager.backtests.loading import TICKS
+from manager.backtests.request import Overrides, Request, parse_parameters, requests_of
+from manager.backtests.running import Outcome, run_all, summary_of
+from manager.commands.history_statistics import print_statistics
+from manager.commands.output import print_json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the command line says."""
+
+    what: tuple[str, ...]
+    parameters: tuple[str, ...]
+    instrument: str | None
+    timeframe: str | None
+    account: str | None
+    balance: str | None
+    period: tuple[int | None, int | None]
+    quotes: str | None
+    apart: bool
+    processes: int | None
+    ctester: Path | None
+    out: Path
+    as_json: bool
+
+
+def run_backtest(home: Home, wish: Wish) -> None:
+    """Run what is wished and show what came of it.
+
+    Raises
+    ------
+    AtraderError
+        The first error, after everything else was run and shown.
+    """
+    requests = _requests(home, wish)
+    outcomes: list[Outcome] = []
+    with _progress(requests, silent=wish.as_json) as bar:
+        run_all(
+            requests, wish.out, wish.processes or os.cpu_count() or 1, bar.step, lambda one: _over(one, outcomes, bar)
+        )
+    outcomes.sort(key=lambda outcome: requests.index(outcome.request))
+    if wish.as_json:
+        print_json([summary_of(outcome) for outcome in outcomes])
+    else:
+        for outcome in outcomes:
+            if outcome.kept is not None:
+                _show(outcome.kept)
+    failed = [outcome.error for outcome in outcomes if outcome.error is not None]
+    if failed:
+        raise _first(failed)
+
+
+def _requests(home: Home, wish: Wish) -> list[Request]:
+    try:
+        timeframe = None if wish.timeframe is None else Timeframe.parse(wish.timeframe).name
+        quotes = wish.quotes if wish.quotes in (None, TICKS) else Timeframe.parse(wish.quotes).name
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    overrides = Overrides(
+        instrument=wish.instrument,
+        timeframe=timeframe,
+        account=wish.account,
+        balance=wish.balance,
+        parameters=parse_parameters(wish.parameters),
+    )
+    installation = load_installation(home.root)
+    return requests_of(wish.what, installation, overrides, period=wish.period, quotes=quotes, apart=wish.apart)
+
+
+def _first(errors: list[AtraderError]) -> AtraderError:
+    for error in errors[1:]:
+        click.secho(f"error: {error.message}", fg="red", err=True)
+    return errors[0]
+
+
+class _Bar:
+    """Progress on a terminal: steps of the run that is here, or runs that are over."""
+
+    def __init__(self, progress: Progress, requests: list[Request]) -> None:
+        self._progress = progress
+        self._task = progress.add_task(requests[0].name, total=None if len(requests) == 1 else len(requests))
+        self._many = len(requests) > 1
+
+    def step(self, _number: int, done: int, total: int) -> None:
+        self._progress.update(self._task, completed=done, total=total)
+
+    def over(self, request: Request) -> None:
+        if self._many:
+            self._progress.update(self._task, advance=1, description=request.name)
+
+
+def _over(outcome: Outcome, outcomes: list[Outcome], bar: _Bar) -> None:
+    outcomes.append(outcome)
+    bar.over(outcome.request)
+
+
+@contextmanager
+def _progress(requests: list[Request], *, silent: bool) -> Iterator[_Bar]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    hidden = silent or not sys.stderr.isatty()
+    with Progress(*columns, console=Console(stderr=True), disable=hidden, transient=True) as progress:
+        yield _Bar(progress, requests)
+
+
+def _show(kept: Kept) -> None:
+    """Print what a person wants to know first."""
+    summary = kept.summary
+    currency = summary["account"]["currency"]
+    click.secho(f"{summary['name']}: {summary['start']} to {summary['end']}", bold=True)
+    click.echo(
+        f"  {float(summary['initial_balance']):,.2f} -> {summary['final_balance']:,.2f} {currency},"
+        f" {summary['final_equity']:,.2f} with what is open"
+    )
+    bars = sum(summary["bars"].values())
+    click.echo(f"  {bars:,} bars in {summary['took_s']:.2f} s ({summary['bars_per_s'] or 0:,} bars/s)")
+    for name, counts in (("refused", summary["refused"]), ("exceptions", summary["errors"])):
+        if counts:
+            shown = ", ".join(f"{count} {key}" for key, count in counts.items())
+            click.secho(f"  {name}: {shown}", fg="yellow")
+    print_statistics(summary["statistics"], "instance")
+    click.echo(f"  kept in {kept.folder}")

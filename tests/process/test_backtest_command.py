@@ -1,0 +1,164 @@
+"""``atrader backtest`` on a real store: what it says, what it keeps, what it refuses; the C library in its process."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from atrader.clock import NS_PER_S, parse_time
+from tests.support.asirikuy_fleet import METRONOME, PAIR, TOOLS, AsirikuyFleet
+from tests.support.fleet import Fleet
+from tests.support.replays import CROSS, write_bars, write_replay
+
+MINUTE_NS = 60 * NS_PER_S
+BEGIN = "2024-06-04T00:00:00Z"
+PERIOD = 8
+
+
+def backtest(fleet: Fleet, *arguments: str) -> list[dict[str, Any]]:
+    done = fleet.command("backtest", *arguments, "--json", program=TOOLS)
+    assert done.returncode == 0, done.stderr
+    found: list[dict[str, Any]] = json.loads(done.stdout)
+    return found
+
+
+def refusal(fleet: Fleet, *arguments: str) -> str:
+    done = fleet.command("backtest", *arguments, program=TOOLS)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+@pytest.fixture(scope="module")
+def yen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """Give an installation with half-hours of USD/JPY and one instance."""
+    fleet = Fleet(tmp_path_factory.mktemp("yen") / "home")
+    path = tmp_path_factory.mktemp("market") / "usdjpy.csv"
+    write_bars(path)
+    write_replay(fleet, {"cross": CROSS}, files=[path])
+    yield fleet
+    fleet.end()
+
+
+def test_a_configured_instance_is_run_and_everything_is_kept(yen: Fleet) -> None:
+    (summary,) = backtest(yen, "cross")
+    folder = Path(summary["folder"])
+    kept = json.loads((folder / "result.json").read_text())
+    (figures,) = summary["statistics"]
+    assert figures["trades"] == sum(trade["state"] == "closed" for trade in kept["trades"]) > 10
+    assert summary["instances"][0]["parameters"]["fast"] == 3
+    trades = pq.read_table(folder / "trades.parquet").to_pylist()
+    assert [trade["trade_id"] for trade in trades] == [trade["trade_id"] for trade in kept["trades"]]
+    won = sum(trade["profit"] + trade["commission"] + trade["swap"] for trade in trades)
+    assert summary["final_balance"] == pytest.approx(float(summary["initial_balance"]) + won)
+    equity = pq.read_table(folder / "equity.parquet").to_pylist()
+    assert equity[-1]["equity"] == pytest.approx(summary["final_equity"])
+
+
+def test_a_second_run_says_the_same_and_replaces_nothing(yen: Fleet) -> None:
+    one, other = backtest(yen, "cross")[0], backtest(yen, "cross")[0]
+    assert one["folder"] != other["folder"]
+    assert one["statistics"] == other["statistics"]
+    assert one["data_sha256"] == other["data_sha256"]
+
+
+def test_a_built_in_strategy_takes_its_parameters_from_the_command_line(yen: Fleet) -> None:
+    words = ("sma-cross", "--instrument", "USD/JPY", "--timeframe", "1h", "--param", "fast=2", "--param", "slow=6")
+    (summary,) = backtest(yen, *words, "--balance", "5000", "--start", "2013-02-05")
+    assert summary["instances"][0]["parameters"] == {"fast": 2, "slow": 6}
+    assert summary["initial_balance"] == "5000"
+    assert summary["start"] == "2013-02-05T00:30:00Z"
+
+
+def test_several_run_apart_in_processes_of_their_own_as_each_does_alone(yen: Fleet, tmp_path: Path) -> None:
+    other = tmp_path / "quick.toml"
+    other.write_text(CROSS.replace("magic = 1", "magic = 5").replace("fast = 3", "fast = 2"))
+    together = backtest(yen, "cross", str(other), "--apart", "--processes", "2")
+    alone = [backtest(yen, name)[0] for name in ("cross", str(other))]
+    assert [one["statistics"] for one in together] == [one["statistics"] for one in alone]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("nothing",), "--instrument EUR/USD --timeframe 1h"),
+        (("sma-cross", "--instrument", "USD/JPY", "--timeframe", "7x"), "timeframe: expected"),
+        (("sma-cross", "--instrument", "USD/JPY", "--timeframe", "45m"), "no multiple"),
+        (("cross", "--param", "fast=9000"), "fast"),
+        (("cross", "--param", "speed=1"), "speed"),
+        (("cross", "--param", "fast"), "NAME=VALUE"),
+        (("cross", "--start", "2030-01-01"), "'atrader data list'"),
+        (("cross", "--quotes", "ticks"), "no quotes of USD/JPY"),
+        (("cross", "--account", "other"), "no account 'other'"),
+        (("cross", "--instrument", "EUR/GBP"), "GBP/USD"),
+        (("cross", "cross"), "--apart"),
+        (("cross", "--balance", "-3"), "--balance"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_with_its_remedy(yen: Fleet, words: tuple[str, ...], said: str) -> None:
+    assert said in refusal(yen, *words)
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[AsirikuyFleet]:
+    """Give an installation of the stand-in library with a day of minutes, every price another one."""
+    fleet = AsirikuyFleet(tmp_path / "home")
+    fleet.write_market()
+    path = tmp_path / "btc.csv"
+    chance = np.random.default_rng(3)
+    closes = np.round(60_000 + np.cumsum(chance.normal(0, 5, 1440)), 1)
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["timestamp", "open", "high", "low", "close", "volume"])
+        for number, close in enumerate(closes.tolist()):
+            stamp = datetime.fromtimestamp(parse_time(BEGIN) / NS_PER_S + 60 * number, UTC).isoformat()
+            rows.writerow([stamp, close - 0.5, close + 1, close - 1, close, 1])
+    words = ("data", "import", str(path), "--instrument", PAIR, "--timeframe", "1m")
+    done = fleet.command(*words, program=TOOLS)
+    assert done.returncode == 0, done.stderr
+    yield fleet
+    fleet.end()
+
+
+def metronome(fleet: AsirikuyFleet, name: str, magic: int, period: int) -> None:
+    row = (period, 0, 1, 0, 0, 0)
+    fleet.write_library_instance(name, magic, mode=METRONOME, row=row, preset="", text=fleet.unlimited())
+
+
+def test_the_library_trades_the_past_as_its_formula_says(library: AsirikuyFleet) -> None:
+    metronome(library, "beat", 7, PERIOD)
+    (summary,) = backtest(library, "beat", "--start", "2024-06-04T02:00:00Z")
+    kept = json.loads((Path(summary["folder"]) / "result.json").read_text())
+    opened = [trade["open_time_ns"] // MINUTE_NS + 1 for trade in kept["trades"]]
+    closed = [trade["close_time_ns"] // MINUTE_NS + 1 for trade in kept["trades"] if trade["state"] == "closed"]
+    assert len(opened) > 100
+    assert all(number % PERIOD == 0 for number in opened)
+    assert all(number % PERIOD == PERIOD // 2 for number in closed)
+    assert summary["errors"] == {}
+
+
+def test_libraries_run_in_parallel_in_a_process_each(library: AsirikuyFleet) -> None:
+    metronome(library, "beat", 7, PERIOD)
+    metronome(library, "slow", 8, 4 * PERIOD)
+    both = backtest(library, "beat", "slow", "--apart", "--processes", "2", "--start", "2024-06-04T02:00:00Z")
+    beat, slow = (summary["statistics"][0]["trades"] for summary in both)
+    assert beat > 3 * slow > 30
+    assert "--apart" in refusal(library, "beat", "slow")
+
+
+def test_a_library_that_crashes_takes_its_own_run_with_it_and_no_other(library: AsirikuyFleet) -> None:
+    metronome(library, "beat", 7, PERIOD)
+    library.write_library_instance("wild", 8, preset="ADDITIONAL_PARAM_35=1\nADDITIONAL_PARAM_36=5\n")
+    done = library.command("backtest", "wild", "beat", "--apart", "--json", program=TOOLS)
+    wild, beat = json.loads(done.stdout)
+    assert "its process died" in wild["error"]
+    assert beat["statistics"][0]["trades"] > 100
+    assert done.returncode != 0
