@@ -50,6 +50,7 @@ def load_plan(
     symbols = {key.instrument for key in wanted}
     loader = _Loader(market, request)
     symbols |= _converting(symbols, request.account.currency, fleet, loader.stored)
+    tapes = [loader.tape(symbol, _finest_wanted(symbol, wanted)) for symbol in sorted(symbols)]
     series = {key: loader.history(key) for key in wanted if key.timeframe}
     whole = {config.name for config, strategy in chosen if _needs_whole(strategy)}
     missing = {
@@ -62,7 +63,7 @@ def load_plan(
         instances=chosen,
         instruments={**KNOWN, **fleet.instruments},
         calendar_of=_calendars(fleet),
-        tapes=[loader.tape(symbol, _finest_wanted(symbol, wanted)) for symbol in sorted(symbols)],
+        tapes=tapes,
         series=series,
         missing=missing,
     )

@@ -39,7 +39,6 @@ class Wish:
     quotes: str | None
     apart: bool
     processes: int | None
-    ctester: Path | None
     out: Path
     as_json: bool
 
