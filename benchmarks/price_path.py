@@ -48,8 +48,10 @@ class Measured(EventStrategy):
 '''
 
 
-def write_fleet(root: Path, made: Venue, pairs: tuple[str, ...], workers: int, strategy: str) -> Fleet:
-    """Write a fleet of watching workers on these instruments by turns."""
+def write_fleet(
+    root: Path, made: Venue, pairs: tuple[str, ...], workers: int, strategy: str, of_each: str = ""
+) -> Fleet:
+    """Write a fleet of workers on these instruments by turns."""
     fleet = Fleet(root, {"OANDA_TOKEN": made.told["token"]})
     for folder in ("etc/accounts", "etc/strategies", "strategies/rows"):
         (root / folder).mkdir(parents=True)
@@ -59,7 +61,7 @@ def write_fleet(root: Path, made: Venue, pairs: tuple[str, ...], workers: int, s
     for number in range(workers):
         (root / "etc" / "strategies" / f"i{number}.toml").write_text(
             f"strategy = 'strategies/measured.py:Measured'\naccount = 'oanda'\nmagic = {number + 1}\n"
-            f"instrument = '{pairs[number % len(pairs)]}'\ntimeframe = '1m'\nwarmup_bars = 0\n"
+            f"instrument = '{pairs[number % len(pairs)]}'\ntimeframe = '1m'\nwarmup_bars = 0\n{of_each}"
         )
     return fleet
 

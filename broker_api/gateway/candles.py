@@ -17,6 +17,9 @@ from atrader.wire import Request
 from broker_api.gateway.budget import Budget, Priority
 from broker_api.prices import PriceSource
 
+PAGES_AT_ONCE: Final = 2
+"""An account has few connections; an exit does not wait in line behind pages that are slow to come."""
+
 _ANSWER_MARGIN_S: Final = 1.0  # before the caller's deadline, for the broker's answer
 
 
@@ -50,6 +53,7 @@ class Candles:
         self._instruments = instruments
         self._calendar_of = calendar_of
         self._clock = clock
+        self._few = asyncio.Semaphore(PAGES_AT_ONCE)
 
     def handlers(self) -> Mapping[type[Request], Handler]:
         """Return what answers which request."""
@@ -74,16 +78,17 @@ class Candles:
             raise Rejected(f"the broker has no {request.instrument}", details={"reason": "instrument"})
         left_s = (caller.deadline_ns - self._clock.now_ns()) / NS_PER_S - _ANSWER_MARGIN_S
         try:
-            async with asyncio.timeout(max(0.0, left_s)):
+            async with asyncio.timeout(max(0.0, left_s)) as patience, self._few:
                 await self._budget.take(Priority.HISTORY)
+                patience.reschedule(None)
+                page = await self._source.candles(
+                    request.instrument,
+                    Timeframe.parse(request.timeframe),
+                    self._calendar_of(request.instrument),
+                    request.start_ns,
+                    request.end_ns,
+                )
         except TimeoutError:
             raise Retryable("the account's requests are needed for more urgent things: ask again") from None
-        page = await self._source.candles(
-            request.instrument,
-            Timeframe.parse(request.timeframe),
-            self._calendar_of(request.instrument),
-            request.start_ns,
-            request.end_ns,
-        )
         answer = CandlesAnswer(count=len(page.bars), answered_until_ns=page.answered_until_ns)
         return Reply(answer, frames_of_bars(page.bars))

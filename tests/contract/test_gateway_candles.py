@@ -19,9 +19,10 @@ from atrader.configuration.account import AccountConfig, RequestBudget
 from atrader.configuration.home import Home
 from atrader.timeframes import Timeframe
 from broker_api.gateway.budget import Budget, Priority
-from broker_api.gateway.candles import Candles
+from broker_api.gateway.candles import PAGES_AT_ONCE, Candles
 from broker_api.oanda.candles import GRANULARITIES
 from broker_api.oanda.prices import OandaPrices
+from broker_api.oanda.rest import OandaRest
 from broker_api.oanda.transport import HttpTransport
 from data_layer.sources import SourceBusy, SourceRefused, gateway_candles
 from data_layer.sources.gateway_candles import GatewayCandleSource
@@ -44,6 +45,7 @@ class Bench:
     server: CallServer
     budget: Budget
     instruments: set[str]
+    rest: OandaRest
 
 
 @contextlib.asynccontextmanager
@@ -69,7 +71,7 @@ async def bench(directory: Path, monkeypatch: pytest.MonkeyPatch, *, per_second:
         sim.venue.market.candles.load("EUR_USD", columns)
         await server.start()
         try:
-            yield Bench(sim, source, server, budget, instruments)
+            yield Bench(sim, source, server, budget, instruments, OandaRest(transport, account.oanda))
         finally:
             await source.close()
             await server.close()
@@ -139,3 +141,21 @@ async def test_history_waits_until_nobody_else_wants_a_request_and_not_for_ever(
         for one in more:
             one.cancel()
         assert sum("/candles" in path for _, path in made.sim.requests) == 1
+
+
+@in_loop
+async def test_pages_that_are_slow_to_come_leave_connections_to_orders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench(tmp_path, monkeypatch) as made:
+        made.sim.faults.next("GET", "/candles", "hang-before-accept", times=8)
+        pages = [asyncio.ensure_future(made.source.page("EUR/USD", M1, START, END)) for _ in range(8)]
+        async with asyncio.timeout(10):
+            while sum("/candles" in path for _, path in made.sim.requests) < PAGES_AT_ONCE:
+                await asyncio.sleep(0.01)
+            for _ in range(3):  # each of them a new turn of everything that waits
+                await made.rest.get("/summary")
+        assert sum("/candles" in path for _, path in made.sim.requests) == PAGES_AT_ONCE
+        for page in pages:
+            page.cancel()
+        await asyncio.gather(*pages, return_exceptions=True)

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple, Self
 from atrader.clock import parse_time
 from atrader.errors import Rejected
 from atrader.instruments import KNOWN
+from atrader.ledger import AVERAGE_DECIMALS
 from atrader.orders.model import Intent, Order, Trade
 from broker_api.adapter import Snapshot
 from broker_api.oanda.adapter import OandaAdapter
@@ -28,6 +29,7 @@ SYMBOLS: Final = ("EUR/USD", "USD/JPY", "EUR/GBP", "GBP/USD")
 """Traded; the last converts what the third earns."""
 
 _LAST_DIGIT: Final = Decimal("0.0001")
+_LAST_DECIMAL: Final = Decimal(1).scaleb(-AVERAGE_DECIMALS)
 _LIQUIDITY: Final = Decimal(1_000_000_000)
 TOKEN: Final = "practice-0123456789abcdef-fedcba9876543210"
 """Of the simulator; a test puts it into the environment under `TOKEN_VARIABLE`."""
@@ -36,10 +38,11 @@ _SETTLED_S: Final = 1.0
 """Of the loop's time: everything that a step causes is through then, on an account that nothing disturbs."""
 
 
-class Profit(NamedTuple):
-    """Of a trade, and of how many executions it is the sum: each is rounded."""
+class Close(NamedTuple):
+    """What closing brought: the sum and the average of so many executions, each of them rounded."""
 
-    amount: Decimal
+    profit: Decimal
+    price: Decimal
     executions: int
 
 
@@ -48,7 +51,7 @@ class Result(NamedTuple):
 
     orders: dict[str, tuple[object, ...]]
     trades: dict[str, tuple[object, ...]]
-    profits: dict[str, Profit]
+    closes: dict[str, Close]
 
 
 class Account:
@@ -61,11 +64,11 @@ class Account:
         """Return what was published last of each order and trade."""
         recorder = self.bench.recorder
         orders = {order.client_id: _order(order) for order in recorder.orders if order.intent.n > 0}
-        profits = {}
+        closes = {}
         for trade in recorder.trades:
             parts = {other.units_closed for other in recorder.trades if other.trade_id == trade.trade_id} - {0}
-            profits[trade.trade_id] = Profit(trade.profit, len(parts))
-        return Result(orders, {trade.trade_id: _trade(trade) for trade in recorder.trades}, profits)
+            closes[trade.trade_id] = Close(trade.profit, trade.close_price or Decimal(0), len(parts))
+        return Result(orders, {trade.trade_id: _trade(trade) for trade in recorder.trades}, closes)
 
     async def begin(self) -> None:
         """Connect, and stay connected."""
@@ -178,11 +181,12 @@ class TwinAccounts:
             for name in sorted({*ours, *theirs}):
                 if ours.get(name) != theirs.get(name):
                     yield f"{name}:\n   paper {_text(ours.get(name))}\n   oanda {_text(theirs.get(name))}"
-        for name in paper.profits.keys() & oanda.profits.keys():
-            here, there = paper.profits[name], oanda.profits[name]
+        for name in paper.closes.keys() & oanda.closes.keys():
+            here, there = paper.closes[name], oanda.closes[name]
             # A stop at the broker closes what the net position leaves it, the gateway the rest: rounded apart.
             apart = abs(here.executions - there.executions)
-            if abs(here.amount - there.amount) > apart * _LAST_DIGIT or (apart and self.hedging):
+            differs = abs(here.profit - there.profit) > apart * _LAST_DIGIT
+            if differs or abs(here.price - there.price) > apart * _LAST_DECIMAL or (apart and self.hedging):
                 yield f"{name}:\n   paper {_text(here)}\n   oanda {_text(there)}"
         for account, name in zip(self.both, ("paper", "oanda"), strict=True):
             if account.bench.failures:
@@ -237,7 +241,7 @@ def _trade(trade: Trade) -> tuple[object, ...]:
     both = bool(trade.initial_stop or trade.stop_loss) and trade.trailing_distance
     why = "a stop" if both and trade.close_reason in ("stop-loss", "trailing-stop") else trade.close_reason
     return (
-        trade.instrument, trade.side, trade.units_opened, trade.units, trade.open_price, trade.close_price,
+        trade.instrument, trade.side, trade.units_opened, trade.units, trade.open_price,
         trade.stop_loss, trade.take_profit, trade.trailing_distance, trade.commission, why,
     )  # fmt: skip
 
