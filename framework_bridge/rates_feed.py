@@ -91,7 +91,7 @@ class RatesFeed:
 
     def passed(self) -> None:
         """Remember what was passed: the library read it."""
-        self._passed = {index: self._call.bars(index).copy() for index in self._plans}
+        self._passed = {index: _as_it_is(self._call.bars(index)) for index in self._plans}
 
     def forget(self) -> None:
         """Nobody knows what the library read: the next call has it read everything."""
@@ -107,6 +107,11 @@ class RatesFeed:
         if symbol == self._context.instrument.symbol:
             return self._context.calendar
         return Calendar.get(self._context.instrument_of(symbol).calendar)
+
+
+def _as_it_is(rows: NDArray[np.void]) -> NDArray[np.void]:
+    """Copy rows byte by byte: numpy leaves what lies between fields as it finds it, and bytes are compared."""
+    return np.frombuffer(rows.tobytes(), rows.dtype)
 
 
 def _lacking(index: int, plan: IndexPlan, seen: dict[tuple[str, str], Bars]) -> str:

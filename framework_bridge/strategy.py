@@ -186,6 +186,8 @@ class AsirikuyStrategy(EventStrategy):
         finally:
             if files is not None:  # the library forgets it only when it had to look: on a new bar it runs anyway
                 files.forget_order_failed()
+        if filled.readiness is Readiness.ANEW:
+            self.context.signal("library-initialised", float(self._session.initialised))
         self._report(code)
         if code == 0:
             self._show_life()

@@ -31,3 +31,5 @@ def test_the_library_trades_live_and_every_order_is_in_the_books(fleet: Asirikuy
     wait_for(lambda: orders_so_far(fleet) > 10, "orders")
     assert fleet.stop() == 0
     check_books(fleet)
+    read_anew = [row["value"] for row in fleet.history("signals") if row["name"] == "library-initialised"]
+    assert read_anew == [1.0], "the library followed each call with its own bars"
