@@ -1,0 +1,106 @@
+"""From an old installation with open virtual trades to a fleet that owns them, at a broker that knows only the net."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from click.testing import CliRunner
+
+from manager.commands.tools import cli
+from tests.oanda_simulator import NETTING_ACCOUNT
+from tests.oanda_simulator.hosting import RemoteSimulator, in_process
+from tests.support.fleet import Fleet, wait_for
+from tests.support.oanda_fleet import ALWAYS_OPEN
+from tests.support.old_trader import CONFIG, OPEN, tiny_db, write_old_trader
+
+pytestmark = pytest.mark.process
+OLD_ID = "101-004-1234567-001"
+
+
+@pytest.fixture
+def venue() -> Iterator[RemoteSimulator]:
+    with in_process("--loose", "--window", "0", "--every", "0.05") as venue:
+        yield venue
+
+
+class Desk:
+    """A person at the broker."""
+
+    def __init__(self, venue: RemoteSimulator) -> None:
+        self._url = f"{venue.rest_url}/v3/accounts/{NETTING_ACCOUNT}"
+        self._client = httpx.Client(headers={"Authorization": f"Bearer {venue.token}"}, trust_env=False)
+
+    def trade(self, units: int) -> None:
+        body = {"order": {"type": "MARKET", "instrument": "EUR_USD", "units": str(units)}}
+        self._client.post(f"{self._url}/orders", json=body).raise_for_status()
+
+    def orders_after(self, transaction: int) -> list[str]:
+        found = self._client.get(f"{self._url}/transactions/sinceid", params={"id": transaction}).raise_for_status()
+        return [item["type"] for item in found.json()["transactions"] if item["type"].endswith("_ORDER")]
+
+    def last(self) -> int:
+        return int(self._client.get(f"{self._url}/summary").raise_for_status().json()["lastTransactionID"])
+
+    def close(self) -> None:
+        self._client.close()
+
+
+@pytest.fixture
+def desk(venue: RemoteSimulator) -> Iterator[Desk]:
+    desk = Desk(venue)
+    yield desk
+    desk.close()
+
+
+def imported(tmp_path: Path, venue: RemoteSimulator) -> Fleet:
+    """Import an installation with EUR/USD trades of +3000 and +2000, and point its account at the simulator."""
+    old = write_old_trader(tmp_path / "old", CONFIG.replace(OLD_ID, NETTING_ACCOUNT))
+    (old.parent.parent / "data" / f"{NETTING_ACCOUNT}_openOrders.json").write_text(tiny_db([OPEN[0], OPEN[3]]))
+    out = tmp_path / "new"
+    result = CliRunner().invoke(cli, ["import-legacy", str(old), "--out", str(out)], catch_exceptions=False)
+    assert result.exit_code == 0
+    account = out / "etc/accounts/oanda-demo.toml"
+    account.write_text(
+        account.read_text()
+        + f"rest_url = '{venue.rest_url}'\nstream_url = '{venue.stream_url}'\nnew_connections_per_s = 1000\n"
+    )
+    fleet_file = out / "etc/atrader.toml"
+    fleet_file.write_text(fleet_file.read_text() + ALWAYS_OPEN)
+    return Fleet(out, {"ATRADER_OANDA_DEMO_TOKEN": venue.token})
+
+
+def account_of(fleet: Fleet) -> dict[str, Any]:
+    return dict(fleet.json("account", "oanda-demo"))
+
+
+def test_virtual_trades_wait_until_they_add_up_and_belong_to_their_strategies_from_then_on(
+    tmp_path: Path, venue: RemoteSimulator, desk: Desk
+) -> None:
+    desk.trade(4000)
+    before = desk.last()
+    fleet = imported(tmp_path, venue)
+    try:
+        assert desk.last() == before  # the import asked for nothing
+        fleet.start()
+        breaks = wait_for(lambda: account_of(fleet)["breaks"], "the break", interval_s=0.2)
+        assert "add up to 5000, the broker holds 4000" in str(breaks)
+        assert account_of(fleet)["trades"] == []
+        desk.trade(1000)
+        before = desk.last()
+        wait_for(lambda: account_of(fleet)["proof"] == "holds", "the proof", interval_s=0.2)
+        trades = account_of(fleet)["trades"]
+        assert [(one["trade_id"], one["magic"], one["units"], one["open_price"]) for one in trades] == [
+            ("old-11-1451988000", 2001, "3000", "1.08"),
+            ("old-14-1451988000", 999, "2000", "1.09"),
+        ]
+        owned = {one["trade_id"] for one in trades}
+        wait_for(lambda: owned <= {one["trade_id"] for one in fleet.history("trades")}, "the history", interval_s=0.2)
+        ids = [one["trade_id"] for one in fleet.history("trades") if one["trade_id"].startswith("old-")]
+        assert len(ids) == len({*ids}) == 4  # two were closed long ago
+        wait_for(lambda: desk.orders_after(before) == ["STOP_ORDER"], "the stop of the trade that has one, alone")
+    finally:
+        fleet.end()
