@@ -26,12 +26,25 @@ def require_known_library(library: Path, temp: Path) -> None:
     ConfigError
         When it is another one, or ends or stops the process that tries it.
     """
-    about = library.stat()
-    known = f"{library.resolve()} {about.st_size} {about.st_mtime_ns}\n"
-    marker = temp / _NAME
     with suppress(OSError):
-        if marker.read_text() == known:
+        if (temp / _NAME).read_text() == _identity(library):
             return
     require_known_interface(library)
     with suppress(OSError):  # no room: it is tried again at the next start
-        marker.write_text(known)
+        remember_library(library, temp)
+
+
+def remember_library(library: Path, temp: Path) -> None:
+    """Note that a library need not be tried.
+
+    Raises
+    ------
+    OSError
+        When there is no room.
+    """
+    (temp / _NAME).write_text(_identity(library))
+
+
+def _identity(library: Path) -> str:
+    about = library.stat()
+    return f"{library.resolve()} {about.st_size} {about.st_mtime_ns}\n"
