@@ -59,7 +59,9 @@ class SocketOptions:
     reconnect_ms, reconnect_max_ms : int, default 50 and 1000
         First and longest pause between attempts to reach an absent server: a restarted one is found within a second.
     heartbeat_ms : int, default 5000
-        Of tcp connections; a peer silent for three of them is taken for gone (half-open connections).
+        Of tcp connections; a peer silent for three of them is taken for gone (half-open connections). On streams the
+        kernel asks for the sign of life: libzmq's own heartbeats take a subscriber that does not read for dead, and
+        then abort its process (libzmq issues 3937, 4364).
     handshake_ms : int, default 5000
         How long a tcp peer may take to prove who it is.
     """
@@ -239,14 +241,24 @@ def _make(kind: int, endpoint: Endpoint, options: SocketOptions) -> Socket:
 
 
 def _set_tcp_options(socket: Socket, options: SocketOptions) -> None:
-    for option, value in (
+    kind = socket.getsockopt(zmq.TYPE)
+    values = [
         (zmq.IPV6, 1),
         (zmq.TCP_KEEPALIVE, 1),
-        (zmq.HEARTBEAT_IVL, options.heartbeat_ms),
-        (zmq.HEARTBEAT_TIMEOUT, 3 * options.heartbeat_ms),
-        (zmq.HEARTBEAT_TTL, 3 * options.heartbeat_ms),
+        (zmq.TCP_KEEPALIVE_IDLE, max(1, options.heartbeat_ms // 1000)),
+        (zmq.TCP_KEEPALIVE_INTVL, max(1, options.heartbeat_ms // 1000)),
+        (zmq.TCP_KEEPALIVE_CNT, 3),
         (zmq.HANDSHAKE_IVL, options.handshake_ms),
-    ):
+    ]
+    if kind not in (zmq.XPUB, zmq.SUB):
+        values += [
+            (zmq.HEARTBEAT_IVL, options.heartbeat_ms),
+            (zmq.HEARTBEAT_TIMEOUT, 3 * options.heartbeat_ms),
+            (zmq.HEARTBEAT_TTL, 3 * options.heartbeat_ms),
+        ]
+    elif kind == zmq.SUB:  # not of a publisher: it would count a subscriber that does not read as gone
+        values.append((zmq.TCP_MAXRT, 3 * options.heartbeat_ms))
+    for option, value in values:
         socket.setsockopt(option, value)
 
 

@@ -39,10 +39,36 @@ asyncio.run(main(sys.argv[1]))
 """
 
 
+LAZY = """
+import os, sys, time
+sys.path.append(os.getcwd())
+from pathlib import Path
+from atrader.bus import CurveKeys, SocketOptions, StreamClient, StreamServer
+from tests.support.bus import QUOTE
+
+curve = CurveKeys.generate(Path(sys.argv[1]))
+options = SocketOptions(hwm=10, heartbeat_ms=10, reconnect_ms=1, reconnect_max_ms=1)
+server = StreamServer("tcp://127.0.0.1:0", curve=curve, options=options)
+client = StreamClient(server.endpoint, curve=curve, options=options)
+client.subscribe("t")
+while client.counters["received"] < 300:
+    for _ in range(1000):
+        server.publish("t", QUOTE, ("EUR/USD", 1, 1.5))
+    time.sleep(0.1)
+    client.drain(15)
+print("lives")
+"""
+
+
 @pytest.fixture(autouse=True)
 def no_context_left() -> Iterator[None]:
     yield
     close_context()
+
+
+def test_a_far_subscriber_that_reads_nothing_for_many_heartbeats_lives(tmp_path: Path):
+    with child(LAZY, tmp_path / "keys") as lazy:
+        line_of(lazy, "lives")
 
 
 def ask_until_answered(client: SyncCallClient, text: str) -> int:

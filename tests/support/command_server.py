@@ -24,10 +24,23 @@ from manager.fork_server import begin_early
 MAINS = {"atrader": "manager.commands.tools", "atrader-manager": "manager.commands.fleet"}
 """Where the function ``main`` of a program is."""
 
-TOY_MANAGER = "toy-manager"
-"""The program of `toy_manager`, which is no command of ours."""
+TOY_MANAGER, GATEWAY, DATA_LAYER = "toy-manager", "gateway-alone", "data-layer-alone"
+HOSTS = {
+    TOY_MANAGER: "tests.support.toy_manager",
+    GATEWAY: "tests.support.gateway_process",
+    DATA_LAYER: "tests.support.data_layer_process",
+}
+"""Where the function ``main`` of a program is that is no command of ours."""
 
-HEAVY = ("data_layer.offline", "data_layer.files", "data_layer.store", "manager.doctor", "manager.service")
+HEAVY = (
+    "data_layer.offline",
+    "data_layer.files",
+    "data_layer.store",
+    "manager.doctor",
+    "manager.service",
+    "data_layer.process",
+    "broker_api.gateway.process",
+)
 """Beside the modules of the commands, which import these when they run. None starts a thread."""
 
 _LARGEST = 1 << 20
@@ -110,12 +123,9 @@ def _become(request: dict[str, Any]) -> NoReturn:
 
 
 def _main_of(program: str) -> Callable[[], None]:
-    if program == TOY_MANAGER:
-        sys.path.append(str(Path(__file__).resolve().parents[2]))  # its children inherit it
-        name = "tests.support.toy_manager"
-    else:
-        name = MAINS[program]
-    main: Callable[[], None] = importlib.import_module(name).main
+    if program in HOSTS:
+        sys.path.append(str(Path(__file__).resolve().parents[2]))  # their children inherit it
+    main: Callable[[], None] = importlib.import_module((MAINS | HOSTS)[program]).main
     return main
 
 

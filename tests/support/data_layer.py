@@ -6,8 +6,6 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,16 +19,9 @@ from atrader.errors import DeadlineExceeded
 from atrader.market import Tick
 from atrader.messages.prices import TICKS, Place, ticks_body
 from data_layer.client import DataClient
+from tests.support.command_server import DATA_LAYER
+from tests.support.warm_commands import WarmProcess
 
-_CHILD = """
-import json, sys
-from pathlib import Path
-from atrader.configuration.fleet import Installation
-from atrader.runtime.child import run_child
-from atrader.runtime.spec import ProcessSpec
-installation = Installation.model_validate(json.loads(Path(sys.argv[1]).read_text()))
-run_child(ProcessSpec("data-layer", "data-layer", "data-layer", installation, installation.fleet.process, "test"))
-"""
 _START_S = 20.0
 
 
@@ -63,13 +54,13 @@ class DataLayerProcess:
             directory.mkdir(parents=True, exist_ok=True)
         self._written = {"home": str(root), "fleet": fleet or {}, "accounts": {}, "instances": {}, **others}
         self.installation = Installation.model_validate(self._written)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: WarmProcess | None = None
 
     def start(self) -> Self:
         """Start and wait until it answers."""
         path = self.home.run / "installation.json"
         path.write_text(json.dumps(self._written))
-        self._process = subprocess.Popen([sys.executable, "-P", "-c", _CHILD, str(path)])
+        self._process = WarmProcess([DATA_LAYER, str(path)], environment=os.environ, out=1, err=2)
         client = DataClient(self.home, timeout_s=0.2)
         try:
             wait_until(lambda: self._answers(client), "the data layer to answer", _START_S)

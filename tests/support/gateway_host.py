@@ -6,8 +6,6 @@ import os
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,9 @@ from atrader.messages.gateway import OrderAnswer
 from atrader.orders.model import Intent
 from atrader.orders.states import OrderState
 from broker_api.client import BrokerClient
+from tests.support.command_server import GATEWAY
 from tests.support.fleet import wait_for
+from tests.support.warm_commands import WarmProcess
 
 CLOCK = SystemClock()
 PAPER = 'broker = "paper"\n[paper]\ninitial_balance = 1000000\n'
@@ -55,16 +55,14 @@ class GatewayProcess:
             "[limits]\nmax_orders_per_minute = 100000\n"
         )
         self.home.sockets.mkdir(mode=0o700, parents=True, exist_ok=True)  # the manager makes it otherwise
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: WarmProcess | None = None
         self.quotes = StreamServer(self.home.endpoint("data.stream"))
         self.client = BrokerClient(self.home, account)
         self._n = 0
 
     def start(self, **environment: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "tests.support.gateway_process", str(self.home.root), self.account],
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2]), **environment},
-            stdin=subprocess.DEVNULL,
+        self.process = WarmProcess(
+            [GATEWAY, str(self.home.root), self.account], environment={**os.environ, **environment}, out=1, err=2
         )
 
     def quote(self) -> None:

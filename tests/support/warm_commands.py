@@ -2,8 +2,9 @@
 
 A helper process has imported everything and forks one process for each command. It is a process like any other: own
 descriptors, locks, environment and directory; its exit status is the real one. The manager of a test's fleet is such a
-process, too; what it starts are new programs, as always. A `start` that is typed is not run in this way: a daemon is
-found by an environment that only a new program carries.
+process, too; what it starts are new programs, as always. So are single data layers and gateways, which a fleet forks
+from a process that has imported everything as well. A `start` that is typed is not run in this way: a daemon is found
+by an environment that only a new program carries.
 """
 
 from __future__ import annotations
