@@ -181,7 +181,7 @@ def test_the_gateway_is_told_once_that_a_worker_is_down_for_too_long(make_fleet:
     fleet.launch()
     fleet.wait_state("worker-toy1", "FAILED")
     assert wait_for(lambda: _told(fleet), "InstanceDown at the gateway") == ["down toy1 flatten"]
-    assert any("on_down = flatten" in line for line in fleet.output().splitlines())
+    wait_for(lambda: any("on_down = flatten" in line for line in fleet.output().splitlines()), "a note of it")
 
 
 def test_on_down_of_a_strategy_that_was_disabled_is_carried_out_as_well(make_fleet: MakeFleet) -> None:

@@ -163,6 +163,7 @@ def test_columns_that_are_full_end_and_others_take_their_place(share: BarShare, 
         while True:
             number += 1
             share.append(KEY, bar(number), number)
+            share.beat()
             assert len(read(reader, count=2)) == 2
             assert number < 10_000
     assert begin(share, reader, bars(1, number))
