@@ -19,7 +19,7 @@ from framework_bridge.legacy.names import Magics, Names
 from framework_bridge.legacy.old_config import OldAccount, OldStrategy, OldTrader
 from framework_bridge.legacy.old_trades import convert_trades
 from framework_bridge.legacy.presets import Preset
-from framework_bridge.legacy.strategy_file import NewStrategy, StrategyFiles, new_strategy
+from framework_bridge.legacy.strategy_file import NewStrategy, OldInstance, StrategyFiles, new_strategy
 from framework_bridge.legacy.virtual_trades import OldTrades
 
 LIBRARY: Final = "libAsirikuyFrameworkAPI.so"
@@ -210,7 +210,8 @@ class _Conversion:
         preset, text = (None, "") if found is None else found
         files = StrategyFiles(self._library(old), f"etc/asirikuy/{folder}/AsirikuyConfig.xml", "etc/asirikuy/")
         name = self._instance_names.take(strategy.section)
-        made = new_strategy(old.config, account, new, strategy, name, files, preset, text, old.clocks, self._magics)
+        one = OldInstance(old.config, account, strategy, preset, text, old.clocks)
+        made = new_strategy(one, new, name, files, self._magics)
         plan.findings += made.findings
         plan.findings += old_defects.of_strategy(old.config, strategy, preset)
         plan.files[f"etc/strategies/{made.file}"] = made.text

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from atrader.configuration.problems import did_you_mean
 from framework_bridge.legacy.findings import Finding, Kind
 from framework_bridge.legacy.old_text import lines_of
 
@@ -184,6 +184,13 @@ class Keys:
         shown = f"{self.name}.{key}" if key else f"[{self.name}]"
         self._ini.findings.append(Finding(kind, self._ini.file, self.line_of(key), shown, text, remedy))
 
-    def rest(self) -> Iterator[str]:
-        """Yield the keys that nobody asked for."""
-        yield from (key for key in self._section.values if key not in self._asked)
+    def pass_over(self, *keys: str) -> None:
+        """Know keys that nothing is made of."""
+        self._asked.update(key.lower() for key in keys)
+
+    def tell_unknown(self) -> None:
+        """Note the keys that nobody asked for; without their values, which may be secrets."""
+        for key in self._section.values:
+            if key not in self._asked:
+                hint = did_you_mean(key, self._asked)
+                self.find(Kind.UNKNOWN, key, f"unknown key, not taken over{hint}")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from atrader.configuration.problems import did_you_mean
 from framework_bridge.legacy.findings import Finding, Kind
-from framework_bridge.legacy.ini import Ini, Keys, parse_ini
+from framework_bridge.legacy.ini import Keys, parse_ini
 
 _SELF: Final = "the manager watches progress, not files: see beat_timeout and progress_timeout of [process]"
 _CALENDAR: Final = "each instrument has a calendar that knows its weekend, holidays and summer time"
@@ -55,32 +54,22 @@ def parse_monitor(text: str, file: str) -> OldMonitor:
         keys = Keys(ini, general)
         level = _LEVELS.get((keys.text("logLevel") or "").lower())
         size, count = keys.whole("logMaxBytes", 1, 2**40), keys.whole("logBackupCount", 1, 10_000)
-        for key in list(general.values):
-            _tell(keys, key)
+        for key, (kind, text) in _GENERAL.items():
+            if keys.text(key) is not None:
+                keys.find(kind, key, text + ("; the secret was not copied" if key in _SECRETS else ""))
+        keys.tell_unknown()
     for section in ini.sections.values():
         if section is not general:
-            _account(ini, Keys(ini, section), "accounts" in section.values)
+            _account(Keys(ini, section))
     return OldMonitor(level, size, None if count is None else count + 1, tuple(ini.findings))
 
 
-def _tell(keys: Keys, key: str) -> None:
-    known = _GENERAL.get(key)
-    if known is None:
-        keys.find(Kind.UNKNOWN, key, f"unknown key, not taken over{did_you_mean(key, _GENERAL)}")
-    elif keys.text(key) is not None:
-        keys.find(known[0], key, known[1] + ("; the secret was not copied" if key in _SECRETS else ""))
-
-
-def _account(ini: Ini, keys: Keys, lists: bool) -> None:
-    if lists:
-        keys.text("accounts")
-    elif (keys.text("frontend") or "AT").upper() == "AT":
-        keys.text("accountNumber"), keys.text("path")
+def _account(keys: Keys) -> None:
+    keys.pass_over("accountNumber", "path", "accounts")
+    frontend = keys.text("frontend")
+    if frontend is not None and frontend.upper() != "AT":
+        why = "MetaTrader 4 is not watched or ended by atrader"
+        keys.find(Kind.NO_COUNTERPART, "", why, "keep the old monitor for it")
+    elif frontend is not None:
         keys.find(Kind.CONVERTED, "", "its processes are watched by their manager")
-    else:
-        keys.text("accountNumber"), keys.text("path")
-        keys.find(
-            Kind.NO_COUNTERPART, "", "MetaTrader 4 is not watched or ended by atrader", "keep the old monitor for it"
-        )
-    for key in keys.rest():
-        keys.find(Kind.UNKNOWN, key, "unknown key, not taken over")
+    keys.tell_unknown()

@@ -142,11 +142,7 @@ def _account(ini: Ini, section: IniSection) -> OldAccount:
         keys.text("initialBalance"),
         secrets,
     )
-    _unknown(
-        keys,
-        "accountName brokerName refBrokerName strategies login password useOrderWrapper hasStaticIP accountID isDemo"
-        " isJava useStreaming initialBalance depositSymbol",
-    )
+    keys.tell_unknown()
     return account
 
 
@@ -162,10 +158,7 @@ def _strategy(ini: Ini, section: IniSection) -> OldStrategy:
         keys.whole("passedTimeFrame", 1, _MINUTES),
         _rates(keys),
     )
-    _unknown(
-        keys,
-        "name setFile pair strategyID passedTimeFrame rateRequirements symbolRequirements timeframeRequirements",
-    )
+    keys.tell_unknown()
     return strategy
 
 
@@ -209,7 +202,7 @@ def _misc(ini: Ini) -> int | None:
     if severity is not None:
         keys.find(Kind.CONVERTED, "logSeverity", "is log.level in etc/atrader.toml")
     _tell(keys, _MISC_GONE)
-    _unknown(keys, f"logSeverity {' '.join(_MISC_GONE)}")
+    keys.tell_unknown()
     return severity
 
 
@@ -218,19 +211,13 @@ def _plots(ini: Ini) -> None:
     if section is not None:
         keys = Keys(ini, section)
         _tell(keys, _PLOTS_GONE)
-        _unknown(keys, " ".join(_PLOTS_GONE))
+        keys.tell_unknown()
 
 
 def _tell(keys: Keys, gone: Mapping[str, str]) -> None:
     for key, text in gone.items():
         if keys.text(key) is not None:
             keys.find(Kind.NO_COUNTERPART, key, text)
-
-
-def _unknown(keys: Keys, known: str) -> None:
-    for key in keys.rest():  # without its value: it may be a secret
-        names = known.lower().split()
-        keys.find(Kind.UNKNOWN, key, f"unknown key, not taken over{did_you_mean(key, names)}")
 
 
 def _cross_check(ini: Ini, accounts: tuple[OldAccount, ...], strategies: tuple[OldStrategy, ...]) -> None:

@@ -5,21 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from framework_bridge.abi.settings import StrategyId
 from framework_bridge.legacy.findings import Finding, Kind
 from framework_bridge.legacy.old_config import OldAccount, OldStrategy, OldTrader
 from framework_bridge.legacy.presets import Preset
 
-STRATEGY_IDS: Final = {
-    19: "RecordBars",
-    26: "TakeOver",
-    27: "Screening",
-    29: "AutoBBS",
-    30: "AutoBBSWeekly",
-    31: "TrendLimit",
-}
-"""Strategies that the library still has."""
-
-_AUTOBBS: Final = (29, 30, 31)
+_AUTOBBS: Final = (StrategyId.AUTOBBS, StrategyId.AUTOBBSWEEKLY, StrategyId.TRENDLIMIT)
 _OLD_ORDERS: Final = 20
 _MONITOR: Final = 2.0
 

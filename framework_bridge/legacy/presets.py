@@ -13,13 +13,12 @@ from atrader.configuration.problems import did_you_mean
 from atrader.errors import ConfigError
 from framework_bridge.legacy.findings import Finding, Kind
 from framework_bridge.legacy.old_text import decode, lines_of
-from framework_bridge.legacy.preset_keys import ADDITIONAL, COMMON, FRONT_END, FRONT_END_PREFIXES, MAX_SPREAD_PIPS
+from framework_bridge.legacy.preset_keys import FRONT_END, FRONT_END_PREFIXES, MAX_SPREAD_PIPS, PLACES
 
 _INT32_MAX: Final = 2**31 - 1
 _WORDS: Final = {"true": 1.0, "false": 0.0}
 _HEADING: Final = re.compile(r"SECTION_\d+")
 _LIMITS: Final = {"1": "start", "2": "step", "3": "stop"}
-_KNOWN: Final = {**COMMON, **ADDITIONAL}
 
 
 class Range(NamedTuple):
@@ -73,7 +72,7 @@ class Preset:
     @property
     def settings(self) -> dict[int, float]:
         """Values by their place in the settings array; without the spread limit, which is in pips here."""
-        return {_KNOWN[name]: value for name, value in self.values.items() if name != MAX_SPREAD_PIPS}
+        return {PLACES[name]: value for name, value in self.values.items() if name != MAX_SPREAD_PIPS}
 
     @property
     def max_spread_pips(self) -> float | None:
@@ -165,9 +164,9 @@ class _Reading:
         self.seen[name] = number
         if name in FRONT_END or name.startswith(FRONT_END_PREFIXES):
             self.front_end[name], self.lines[name] = value, number
-        elif name not in _KNOWN:
+        elif name not in PLACES:
             self.unknown[name] = value
-            self.find(Kind.UNKNOWN, number, name, f"unknown key, ignored{did_you_mean(name, _KNOWN)}")
+            self.find(Kind.UNKNOWN, number, name, f"unknown key, ignored{did_you_mean(name, PLACES)}")
         else:
             self.take_known(number, name, value)
 
@@ -176,9 +175,9 @@ class _Reading:
         if reading is None:
             self.find(Kind.PROBLEM, number, name, f"expected a number, was {value!r}", "correct the preset")
             return
-        other = self.places.setdefault(_KNOWN[name], name)
+        other = self.places.setdefault(PLACES[name], name)
         if other != name:
-            text = f"has the same place in the settings ({_KNOWN[name]}) as {other} in line {self.lines[other]}"
+            text = f"has the same place in the settings ({PLACES[name]}) as {other} in line {self.lines[other]}"
             self.find(Kind.PROBLEM, number, name, text, "keep the one of this strategy")
         self.values[name], self.lines[name] = reading, number
 

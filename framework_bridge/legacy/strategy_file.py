@@ -10,13 +10,13 @@ from atrader.clock import NS_PER_S
 from atrader.configuration.problems import problems_of
 from atrader.orders.ids import MAX_MAGIC
 from atrader.timeframes import Timeframe
+from framework_bridge.abi.settings import StrategyId
 from framework_bridge.bars_plan import call_timeframe
 from framework_bridge.legacy.account_file import NewAccount
 from framework_bridge.legacy.broker_clocks import OldClocks
 from framework_bridge.legacy.findings import Finding, Kind, Notes
 from framework_bridge.legacy.names import Magics
 from framework_bridge.legacy.old_config import OldAccount, OldRates, OldStrategy, OldTrader
-from framework_bridge.legacy.old_defects import STRATEGY_IDS
 from framework_bridge.legacy.old_text import lines_of
 from framework_bridge.legacy.presets import Preset
 from framework_bridge.legacy.symbols import canonical, conversion_of
@@ -69,39 +69,29 @@ class NewStrategy(NamedTuple):
     findings: tuple[Finding, ...]
 
 
-def new_strategy(
-    trader: OldTrader,
-    account: OldAccount,
-    new: NewAccount,
-    strategy: OldStrategy,
-    name: str,
-    files: StrategyFiles,
-    preset: Preset | None,
-    preset_text: str,
-    clocks: OldClocks | None,
-    magics: Magics,
-) -> NewStrategy:
+class OldInstance(NamedTuple):
+    """One strategy of an old installation, with everything that belongs to it; preset and clocks may be missing."""
+
+    trader: OldTrader
+    account: OldAccount
+    strategy: OldStrategy
+    preset: Preset | None
+    preset_text: str
+    clocks: OldClocks | None
+
+
+def new_strategy(old: OldInstance, new: NewAccount, name: str, files: StrategyFiles, magics: Magics) -> NewStrategy:
     """Make the files of a strategy instance; an incomplete one is written as far as it goes."""
-    notes = Notes(trader.file, strategy.line, strategy.section)
+    strategy, preset = old.strategy, old.preset
+    notes = Notes(old.trader.file, strategy.line, strategy.section)
     lacks = _lacks(strategy, preset, notes)
     if files.library is None:
         lacks.append(NO_LIBRARY)
     symbol = canonical(strategy.pair or "")
     rates = _rates(strategy, symbol or "", preset, notes)
     magic, is_first = _magic(strategy, name, preset, magics, notes)
-    enabled = new.enabled and is_first and strategy.strategy_id in STRATEGY_IDS
-    _clock_rows(account, clocks, notes)
-    parameters: dict[str, object] = {
-        "library": files.library,
-        "framework_config": files.framework_config,
-        "preset": f"{files.preset_folder}{name}.set",
-        "strategy_id": strategy.strategy_id,
-        "broker_name": account.broker,
-        "reference_name": account.reference_broker,
-        "account_number": _account_number(account),
-        "clock_check": "own" if new.broker == "paper" else None,  # a trial needs no time server
-        "rates": rates,
-    }
+    _clock_rows(old.account, old.clocks, notes)
+    parameters = _parameters(old, new, f"{files.preset_folder}{name}.set", files, rates)
     timeframe, wrong = _checked(parameters)
     lacks += wrong if not lacks else []
     for lack in lacks:
@@ -113,23 +103,43 @@ def new_strategy(
         "magic": magic,
         "instrument": symbol,
         "timeframe": timeframe,
-        "enabled": None if enabled else False,
+        "enabled": None if new.enabled and is_first and strategy.strategy_id in {*StrategyId} else False,
         "parameters": parameters,
     }
-    comments = [f"From [{strategy.section}] of {trader.file}: {strategy.name}."]
+    comments = [f"From [{strategy.section}] of {old.trader.file}: {strategy.name}."]
     comments += [f"Incomplete: {lack}." for lack in lacks]
-    looks_at = {symbol or "", *(str(one["symbol"]) for one in rates if isinstance(one, dict))} - {""}
-    conversions = {conversion_of(one, new.currency) for one in looks_at} - {None}
     return NewStrategy(
         name,
         magic,
         None if preset is None or not is_first else preset.instance_id,
         f"{name}.toml.incomplete" if lacks else f"{name}.toml",
         toml_text(comments, values),
-        None if preset is None else _with_id(preset, preset_text, magic),
-        frozenset() if lacks else frozenset({*looks_at, *(one for one in conversions if one is not None)}),
+        None if preset is None else _with_id(preset, old.preset_text, magic),
+        frozenset() if lacks else _instruments(symbol or "", rates, new.currency),
         tuple(notes.found),
     )
+
+
+def _parameters(
+    old: OldInstance, new: NewAccount, preset: str, files: StrategyFiles, rates: list[object]
+) -> dict[str, object]:
+    return {
+        "library": files.library,
+        "framework_config": files.framework_config,
+        "preset": preset,
+        "strategy_id": old.strategy.strategy_id,
+        "broker_name": old.account.broker,
+        "reference_name": old.account.reference_broker,
+        "account_number": _account_number(old.account),
+        "clock_check": "own" if new.broker == "paper" else None,  # a trial needs no time server
+        "rates": rates,
+    }
+
+
+def _instruments(symbol: str, rates: list[object], currency: str) -> frozenset[str]:
+    looks_at = {symbol, *(str(one["symbol"]) for one in rates if isinstance(one, dict))}
+    conversions = (conversion_of(one, currency) for one in looks_at)
+    return frozenset({*looks_at, *(one for one in conversions if one is not None)})
 
 
 def _lacks(strategy: OldStrategy, preset: Preset | None, notes: Notes) -> list[str]:
@@ -143,8 +153,8 @@ def _lacks(strategy: OldStrategy, preset: Preset | None, notes: Notes) -> list[s
         lacks.append(f"its pair {strategy.pair or ''} is not known")
     if strategy.strategy_id is None:
         lacks.append("it has no strategyID")
-    elif strategy.strategy_id not in STRATEGY_IDS:
-        known = ", ".join(f"{number} {name}" for number, name in STRATEGY_IDS.items())
+    elif strategy.strategy_id not in {*StrategyId}:
+        known = ", ".join(f"{one.value} {one.name}" for one in StrategyId)
         text = f"the library no longer has strategy {strategy.strategy_id} (it would answer 3006): not enabled"
         notes.add(Kind.PROBLEM, "strategyID", text, f"take one of {known}")
     if not any(one.symbol is not None for one in strategy.rates):

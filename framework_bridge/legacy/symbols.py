@@ -33,11 +33,6 @@ def guessed_instrument(symbol: str) -> Instrument:
     return like.model_copy(update={"symbol": symbol, "margin_rate_frac": Decimal("0.05")})
 
 
-def pip_of(symbol: str) -> Decimal:
-    """Return the pip of a canonical symbol."""
-    return (KNOWN.get(symbol) or guessed_instrument(symbol)).pip
-
-
 def conversion_of(symbol: str, currency: str) -> str | None:
     """Return the pair that turns a pair's profit into an account's currency; None when none is needed.
 

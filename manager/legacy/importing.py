@@ -63,7 +63,8 @@ def import_legacy(order: Order, *, silent: bool) -> dict[str, Any]:
         When the stores cannot be written.
     """
     home = Home(order.out.resolve())
-    old = [read_installation(path, order.monitor if number == 0 else None, order.zone) for number, path in _once(order)]
+    configs = list(dict.fromkeys(order.configs))
+    old = [read_installation(path, order.monitor if path == configs[0] else None, order.zone) for path in configs]
     sources = [str(one.path) for one in old]
     plan = convert([one.files for one in old], Wish(paper=order.paper, library=_library(order, home)))
     for one in old:
@@ -92,10 +93,6 @@ def import_legacy(order: Order, *, silent: bool) -> dict[str, Any]:
         "findings": [_finding(one) for one in plan.findings],
         "problems": problems,
     }
-
-
-def _once(order: Order) -> list[tuple[int, Path]]:
-    return list(enumerate(dict.fromkeys(order.configs)))
 
 
 def _library(order: Order, home: Home) -> str | None:

@@ -73,5 +73,6 @@ def _ending(report: Mapping[str, Any]) -> str:
     if report["dry_run"]:
         return "nothing was written (--dry-run)"
     changed = sum(one["state"] in ("new", "updated", "removed") for one in report["files"])
-    steps = [f"atrader-manager -C {report['out']} check", f"atrader-manager -C {report['out']} start"]
+    here = f"atrader-manager -C {report['out']}"
+    steps = [f"{here} check", f"{here} start   # or reload, when it runs"]
     return f"{changed} files written; next: " + "\n      ".join(steps)
