@@ -7,7 +7,6 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from atrader.calendars import Calendar
 from atrader.market import Bars
@@ -15,7 +14,7 @@ from atrader.strategy import Context
 from atrader.timeframes import Timeframe
 from framework_bridge.abi.call import StrategyCall
 from framework_bridge.bars_plan import IndexPlan, series_of
-from framework_bridge.series_feed import SeriesFeed, can_follow
+from framework_bridge.series_feed import SeriesFeed
 
 
 class Readiness(Enum):
@@ -58,7 +57,6 @@ class RatesFeed:
             for one in series_of(plans)
         }
         self._own = Timeframe.parse(context.timeframe)
-        self._passed: dict[int, NDArray[np.void]] | None = None
 
     def fill(self, now_ns: int, bar_ns: int, *, is_new: bool) -> Filled:
         """Write the bars of a call.
@@ -85,17 +83,16 @@ class RatesFeed:
             return Filled(Readiness.SHORT, "; ".join(lacks))
         follows = True
         for index, plan in self._plans.items():
-            self._call.set_bars(index, seen[plan.symbol, plan.timeframe][-plan.rates.bars_needed :])
-            follows &= self._passed is not None and can_follow(self._passed[index], self._call.bars(index))
+            follows &= self._call.set_bars(index, seen[plan.symbol, plan.timeframe][-plan.rates.bars_needed :])
         return Filled(Readiness.FOLLOWS if follows else Readiness.ANEW)
 
     def passed(self) -> None:
         """Remember what was passed: the library read it."""
-        self._passed = {index: _as_it_is(self._call.bars(index)) for index in self._plans}
+        self._call.bars_passed()
 
     def forget(self) -> None:
         """Nobody knows what the library read: the next call has it read everything."""
-        self._passed = None
+        self._call.forget_bars()
 
     def _is_history(self, bars: Bars, now_ns: int, bar_ns: int, is_new: bool) -> bool:
         calendar, newer = self._context.calendar, int(np.count_nonzero(bars.open_time_ns > bar_ns))
@@ -107,11 +104,6 @@ class RatesFeed:
         if symbol == self._context.instrument.symbol:
             return self._context.calendar
         return Calendar.get(self._context.instrument_of(symbol).calendar)
-
-
-def _as_it_is(rows: NDArray[np.void]) -> NDArray[np.void]:
-    """Copy rows byte by byte: numpy leaves what lies between fields as it finds it, and bytes are compared."""
-    return np.frombuffer(rows.tobytes(), rows.dtype)
 
 
 def _lacking(index: int, plan: IndexPlan, seen: dict[tuple[str, str], Bars]) -> str:

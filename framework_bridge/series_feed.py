@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from atrader.calendars import Calendar
 from atrader.market import Bar, Bars
@@ -84,21 +83,3 @@ class SeriesFeed:
 def _flat(before: Bar, open_time_ns: int) -> Bar:
     bid, ask = before.close, before.ask_close
     return Bar(open_time_ns, bid, bid, bid, bid, ask, ask, ask, ask, 0.0)
-
-
-def can_follow(before: NDArray[np.void], after: NDArray[np.void]) -> bool:
-    """Tell whether the library, which was passed `before`, gets to `after` by looking at its last two bars.
-
-    Parameters
-    ----------
-    before, after : ndarray of RATES, shape (n,)
-        As they were passed in the last call, and as they would be now.
-    """
-    count = len(before)
-    if len(after) != count or count < 2:
-        return False
-    if after["time"][-1] == before["time"][-1]:  # the same bar forms
-        return before[:-1].tobytes() == after[:-1].tobytes()
-    if after["time"][-2] != before["time"][-1]:
-        return False
-    return before[1:-1].tobytes() == after[:-2].tobytes()  # one bar more; the one before it is complete now

@@ -93,8 +93,8 @@ class StrategyCall:
         self._sizes = [0] * RATES_ARRAYS
         self._addresses = self._all_addresses()
 
-    def set_bars(self, index: int, bars: Bars) -> None:
-        """Write all bars of a rates index: before the first call, and when the instance was initialised again.
+    def set_bars(self, index: int, bars: Bars) -> bool:
+        """Write the bars of a rates index.
 
         Parameters
         ----------
@@ -103,35 +103,36 @@ class StrategyCall:
         bars : Bars
             Oldest first; the last is the unfinished one.
 
+        Returns
+        -------
+        bool
+            Whether the library can go on from the bars it was passed (`bars_passed`): when not, its instance has to be
+            initialised again, or its own copies keep holes.
+
         Raises
         ------
         ValueError
             When the index is not used, or a time does not fit.
         """
-        self._rates[index].fill(bars, self._clock)
-        self._describe(index, len(bars))
-
-    def roll_bars(self, index: int, bars: Bars) -> None:
-        """Write the last two bars, which are all that the library looks at until the instance is initialised again.
-
-        The window moves on with them; when these are not the bars that are there, moved on by one at most, all are
-        written. Parameters and errors as of `set_bars`.
-        """
-        self._rates[index].roll(bars, self._clock)
-        self._describe(index, len(bars))
-
-    def _describe(self, index: int, size: int) -> None:
-        plan = self.plans[index]
+        plan, rates = self.plans[index], self._rates[index]
         if plan is None:
             raise ValueError(f"rates index {index} is not used")
-        if self._sizes[index] != size:
-            self._infos[index] = plan.info(size)
-            self._sizes[index] = size
-        self._addresses[_RATES_FROM + index] = self._rates[index].address
+        follows = rates.write(bars, self._clock)
+        if self._sizes[index] != len(rates):
+            self._infos[index] = plan.info(len(rates))
+            self._sizes[index] = len(rates)
+        self._addresses[_RATES_FROM + index] = rates.address
+        return follows
 
-    def bars(self, index: int) -> NDArray[np.void]:
-        """Return the bars of a rates index as they are passed; the next `set_bars` writes over them."""
-        return self._rates[index].rows
+    def bars_passed(self) -> None:
+        """Note that the library read the bars that were written last: after a call that was good."""
+        for rates in self._rates:
+            rates.passed()
+
+    def forget_bars(self) -> None:
+        """Note that the library reads all bars in the next call, or that nobody knows what it read."""
+        for rates in self._rates:
+            rates.forget()
 
     def set_now(self, time_ns: int, prices: Prices, account: AccountInfo) -> None:
         """Write what changes with every call.

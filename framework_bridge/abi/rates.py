@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from math import floor
@@ -20,6 +21,7 @@ _SPARE: Final = 1.2  # the library's own reserve for weekend bars that it drops
 _PRICES: Final = ("open", "high", "low", "close", "volume")
 _ROW: Final = struct.Struct("<5di")
 _ROW_PRICES: Final = struct.Struct("<5d")
+_VALUE: Final = 8  # bytes of a number in a column
 _SLACK: Final = 64  # rows by which a window may move on before it is written back to the start
 _KNOWN_DIGITS: Final = (1, 2, 3, 4, 5)
 
@@ -89,7 +91,10 @@ class RatesPlan:
 
 
 class RatesArray:
-    """Memory for the bars of one rates index: a window that moves on by one bar, and back when it is at the end.
+    """Memory for the bars of one rates index, and what the library knows of them.
+
+    After its first call the library looks at the last two bars of an array only. So two bars are written when the
+    others are those that it was passed already, and the window moves on by one bar; else all are written.
 
     Attributes
     ----------
@@ -100,7 +105,8 @@ class RatesArray:
     def __init__(self) -> None:
         self._allocate(_SLACK)
         self._place(0, 0)
-        self._first_ns = self._second_ns = self._last_ns = -1
+        self._written: tuple[bytes, ...] = ()  # the columns that are in memory
+        self._passed: tuple[bytes, ...] = ()  # those that the library was passed
 
     def __len__(self) -> int:
         return self._size
@@ -110,8 +116,8 @@ class RatesArray:
         """The bars, as the library sees them."""
         return self._memory[self._start : self._start + self._size]
 
-    def fill(self, bars: Bars, clock: WallClock) -> None:
-        """Write all bars, oldest first; the last one is the unfinished bar.
+    def write(self, bars: Bars, clock: WallClock) -> bool:
+        """Write bars, oldest first; the last one is the unfinished bar.
 
         Parameters
         ----------
@@ -120,52 +126,54 @@ class RatesArray:
         clock : WallClock
             The broker's.
 
+        Returns
+        -------
+        bool
+            Whether the library gets to these bars from those it was passed by looking at the last two: the same bar
+            forms, or the next one, and no value before was revised.
+
         Raises
         ------
         ValueError
             When a time does not fit the library's 32 bits.
         """
+        prices = (bars.open, bars.high, bars.low, bars.close, bars.volume)
+        columns = (bars.open_time_ns.tobytes(), *[column.tobytes() for column in prices])
+        moved = _bars_between(self._passed, columns)
+        if moved is None or self._written is not self._passed:
+            self._write_all(bars, clock)
+        else:
+            self._write_two(prices, moved, clock.second(bars.open_time_ns.item(-1)))
+        self._written = columns
+        return moved is not None
+
+    def passed(self) -> None:
+        """Note that the library read what was written last."""
+        self._passed = self._written
+
+    def forget(self) -> None:
+        """Note that nobody knows what the library read, or that it reads everything again."""
+        self._passed = ()
+
+    def _write_all(self, bars: Bars, clock: WallClock) -> None:
         size = len(bars)
+        seconds = clock.seconds(bars.open_time_ns)
         if size + _SLACK > len(self._memory):
             self._allocate(size + max(size, _SLACK))
-        seconds = clock.seconds(bars.open_time_ns)
         self._place(0, size)
         for column, name in zip(self._columns, _PRICES, strict=True):
             column[:size] = getattr(bars, name)
         self._times[:size] = seconds
-        times = bars.open_time_ns if size > 1 else np.full(2, -1)
-        self._first_ns, self._second_ns, self._last_ns = times.item(0), times.item(1), times.item(-1)
 
-    def roll(self, bars: Bars, clock: WallClock) -> None:
-        """Write the last two bars when the others are those that are there, moved on by one bar or by none; else all.
-
-        Times decide: a bar in between that was revised is not written. The library would not look at it either before
-        the instance is initialised again, and then `fill` is the one to call. Parameters and errors as of `fill`.
-        """
-        times = bars.open_time_ns
-        size = len(times)
-        if size != self._size or size < 2:
-            self.fill(bars, clock)
-            return
-        first, last = times.item(0), times.item(-1)
-        moves = first == self._second_ns and times.item(-2) == self._last_ns
-        if not moves and (first != self._first_ns or last != self._last_ns):
-            self.fill(bars, clock)
-            return
-        if moves:
-            self._move(size)
-        at = (self._start + size - 1) * RATES.itemsize
-        prices = (bars.open, bars.high, bars.low, bars.close, bars.volume)
-        _ROW_PRICES.pack_into(self._bytes, at - RATES.itemsize, *[column.item(-2) for column in prices])
-        _ROW.pack_into(self._bytes, at, *[column.item(-1) for column in prices], clock.second(last))
-        self._first_ns, self._second_ns, self._last_ns = first, times.item(1), last
-
-    def _move(self, size: int) -> None:
-        start = self._start + 1
+    def _write_two(self, prices: Sequence[NDArray[np.float64]], moved: int, last_s: int) -> None:
+        size, start = self._size, self._start + moved
         if start + size > len(self._memory):
             self._memory[: size - 1] = self._memory[start:].copy()
             start = 0
         self._place(start, size)
+        at = (start + size - 1) * RATES.itemsize
+        _ROW_PRICES.pack_into(self._bytes, at - RATES.itemsize, *[column.item(-2) for column in prices])
+        _ROW.pack_into(self._bytes, at, *[column.item(-1) for column in prices], last_s)
 
     def _allocate(self, room: int) -> None:
         self._memory: NDArray[np.void] = np.zeros(room, RATES)
@@ -177,3 +185,17 @@ class RatesArray:
     def _place(self, start: int, size: int) -> None:
         self._start, self._size = start, size
         self.address = self._address + start * RATES.itemsize if size else None
+
+
+def _bars_between(before: tuple[bytes, ...], after: tuple[bytes, ...]) -> int | None:
+    """Return by how many bars columns moved on, 0 or 1, or None when they did otherwise; the first are times."""
+    if not before or len(after[0]) != len(before[0]) or len(after[0]) < 2 * _VALUE:
+        return None
+    if after[0] == before[0]:  # the same bar forms
+        same = all(new[:-_VALUE] == old[:-_VALUE] for new, old in zip(after, before, strict=True))
+        return 0 if same else None
+    if after[0][:-_VALUE] != before[0][_VALUE:]:
+        return None
+    # one bar more: the one before it was forming, and is complete now
+    same = all(new[: -2 * _VALUE] == old[_VALUE:-_VALUE] for new, old in zip(after, before, strict=True))
+    return 1 if same else None

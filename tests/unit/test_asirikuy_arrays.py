@@ -115,7 +115,7 @@ def bars_at(*moments: str) -> Bars:
 
 def test_bars_carry_the_wall_clock_of_the_broker_on_both_sides_of_a_change() -> None:
     rates = RatesArray()
-    rates.fill(bars_at("2024-03-30T23:00:00Z", "2024-03-31T00:00:00Z", "2024-03-31T01:00:00Z"), HELSINKI)
+    rates.write(bars_at("2024-03-30T23:00:00Z", "2024-03-31T00:00:00Z", "2024-03-31T01:00:00Z"), HELSINKI)
     shown = ["2024-03-31T01:00:00Z", "2024-03-31T02:00:00Z", "2024-03-31T04:00:00Z"]
     assert rates.rows["time"].tolist() == [parse_time(text) // 10**9 for text in shown]
     assert rates.rows[["open", "high", "low", "close", "volume"]].tolist()[1] == (2.0, 3.0, 4.0, 5.0, 200.0)
@@ -123,9 +123,9 @@ def test_bars_carry_the_wall_clock_of_the_broker_on_both_sides_of_a_change() -> 
 
 def test_memory_of_bars_moves_only_when_there_are_more() -> None:
     rates = RatesArray()
-    rates.fill(bars_at("2024-06-12T10:00:00Z", "2024-06-12T11:00:00Z"), UTC)
+    rates.write(bars_at("2024-06-12T10:00:00Z", "2024-06-12T11:00:00Z"), UTC)
     where = rates.address
-    rates.fill(bars_at("2024-06-12T12:00:00Z"), UTC)
+    rates.write(bars_at("2024-06-12T12:00:00Z"), UTC)
     assert (len(rates), rates.address) == (1, where)
 
 
@@ -135,41 +135,67 @@ def hours(first: int, count: int, price: float) -> Bars:
     return Bars(times, *(prices + place for place in range(8)), prices)
 
 
+def passed(*bars: Bars) -> RatesArray:
+    rates = RatesArray()
+    for one in bars:
+        rates.write(one, HELSINKI)
+        rates.passed()
+    return rates
+
+
 @pytest.mark.parametrize("steps", [[1] * 300, [0, 1, 0, 0, 1, 1], [1, 5, 1, -3, 1], [0], [200, 1]])
-def test_a_window_that_rolls_holds_the_same_bars_as_one_that_is_filled(steps: list[int]) -> None:
-    rolled, filled, first = RatesArray(), RatesArray(), 0
-    rolled.fill(hours(0, 40, 1.0), HELSINKI)
+def test_the_library_sees_the_same_bars_however_few_were_written(steps: list[int]) -> None:
+    rates, first = passed(hours(0, 40, 1.0)), 0
     for step in steps:
         first += step
         bars = hours(first, 40, 1.0)
-        bars.close[-2:] += 0.5  # the forming bar went on, and the one before was completed
-        rolled.roll(bars, HELSINKI)
-        filled.fill(bars, HELSINKI)
-        assert rolled.rows[-2:].tolist() == filled.rows[-2:].tolist()
-        assert rolled.rows["time"].tolist() == filled.rows["time"].tolist()
-        assert rolled.address == rolled.rows.ctypes.data
+        assert rates.write(bars, HELSINKI) == (step in (0, 1))
+        rates.passed()
+        assert rates.rows.tolist() == passed(bars).rows.tolist()
+        assert rates.address == rates.rows.ctypes.data
 
 
-def test_rolling_leaves_what_was_written_before_alone_and_filling_does_not() -> None:
-    rates, revised = RatesArray(), hours(1, 40, 2.0)
-    rates.fill(hours(0, 40, 1.0), UTC)
-    rates.roll(revised, UTC)
-    assert rates.rows["open"].tolist() == [*hours(1, 38, 1.0).open, *revised.open[-2:]]
-    rates.fill(revised, UTC)
-    assert rates.rows["open"].tolist() == revised.open.tolist()
+def test_the_bar_that_formed_may_have_gone_on_and_the_next_may_form() -> None:
+    before, later = hours(0, 40, 1.0), hours(1, 40, 1.0)
+    grown, completed = hours(0, 40, 1.0), hours(1, 40, 1.0)
+    grown.close[-1] += 1
+    completed.high[-2] += 1
+    for after in (before, grown, later, completed):
+        rates = passed(before)
+        assert rates.write(after, HELSINKI)
+        assert rates.rows.tolist() == passed(after).rows.tolist()
+
+
+@pytest.mark.parametrize("place", [0, 20, 37])
+@pytest.mark.parametrize("column", ["open", "high", "low", "close", "volume"])
+def test_a_bar_that_was_revised_cannot_be_followed_and_is_written(column: str, place: int) -> None:
+    for moved in (0, 1):
+        rates, after = passed(hours(0, 40, 1.0)), hours(moved, 40, 1.0)
+        getattr(after, column)[place] += 1e-9
+        assert not rates.write(after, HELSINKI)
+        assert rates.rows.tolist() == passed(after).rows.tolist()
 
 
 @pytest.mark.parametrize("count", [1, 2, 39, 41])
-def test_another_number_of_bars_is_filled(count: int) -> None:
-    rates = RatesArray()
-    rates.fill(hours(0, 40, 1.0), UTC)
-    rates.roll(hours(1, count, 2.0), UTC)
-    assert rates.rows["open"].tolist() == hours(1, count, 2.0).open.tolist()
+def test_another_number_of_bars_cannot_be_followed(count: int) -> None:
+    rates, after = passed(hours(0, 40, 1.0)), hours(1, count, 1.0)
+    assert not rates.write(after, HELSINKI)
+    assert rates.rows.tolist() == passed(after).rows.tolist()
+
+
+def test_what_was_written_and_not_passed_is_not_what_the_library_goes_on_from() -> None:
+    rates = passed(hours(0, 40, 1.0))
+    assert rates.write(hours(1, 40, 1.0), HELSINKI)
+    assert not rates.write(hours(2, 40, 1.0), HELSINKI)
+    assert rates.write(hours(1, 40, 1.0), HELSINKI)
+    assert rates.rows.tolist() == passed(hours(1, 40, 1.0)).rows.tolist()
+    rates.forget()
+    assert not rates.write(hours(1, 40, 1.0), HELSINKI)
 
 
 def test_a_time_that_does_not_fit_is_refused() -> None:
     with pytest.raises(ValueError, match="do not fit 32 bits"):
-        RatesArray().fill(bars_at("2024-06-12T10:00:00Z", "2039-01-01T00:00:00Z"), UTC)
+        RatesArray().write(bars_at("2024-06-12T10:00:00Z", "2039-01-01T00:00:00Z"), UTC)
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Helsinki", "America/New_York", "STD5DST4,M3.2.0/2:00,M11.1.0/2:00"])
