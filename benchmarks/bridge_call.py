@@ -105,11 +105,12 @@ class Stage:
         self.said = [rows[name][:ROWS] for name in ("ticket_number", "trading_signals")]
 
     def once(self, turn: int) -> None:
+        """Call once; every `TURNS` calls all bars are written."""
         self.bars = self.windows[turn % TURNS]
         now_ns = int(self.bars.open_time_ns[-1])
         if not turn % TURNS:
             self.feed.forget()
-        filled = self.feed.fill(now_ns, now_ns - HOUR_NS)
+        filled = self.feed.fill(now_ns, now_ns - HOUR_NS, is_new=True)
         assert not filled.text
         self.view.fill(self.call.orders, self.opened, (), self.closed, PRICES, 1.0, 10_000.0)
         self.call.set_now(now_ns, PRICES, ACCOUNT)

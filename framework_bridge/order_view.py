@@ -56,7 +56,8 @@ class OrderView:
         self._tickets = tickets
         self._clock = clock
         self._contract_size = contract_size
-        self._packed: dict[tuple[str, int], bytes] = {}
+        self._packed: dict[int, bytes] = {}  # by identity: values never change
+        self._shown: list[Trade | Order] = []  # held, so that no other value gets an identity of these
 
     def fill(
         self,
@@ -82,11 +83,17 @@ class OrderView:
             raise InvariantBroken(
                 f"{len(opened)} trades and orders are open, and the preset's ORDERINFO_ARRAY_SIZE is {len(array)}"
             )
-        shown: list[Trade | Order] = [*opened, *closed[: len(array) - len(opened)]]
-        entries = {self._key(one): one for one in shown}
-        self._packed = {key: self._packed.get(key) or self._pack(one) for key, one in entries.items()}
-        array.fill(self._packed.values())
+        array.fill(self._entries([*opened, *closed[: len(array) - len(opened)]]))
         return self._mark(array, opened, orders, prices, home_rate, balance)
+
+    def _entries(self, shown: list[Trade | Order]) -> list[bytes]:
+        packed = self._packed
+        try:
+            return [packed[id(one)] for one in shown]
+        except KeyError:  # something is new
+            self._packed = {id(one): packed.get(id(one)) or self._pack(one) for one in shown}
+            self._shown = shown
+            return list(self._packed.values())
 
     def _mark(
         self,
@@ -129,9 +136,6 @@ class OrderView:
         return Holding(
             self._tickets.of(client_id), kind, client_id, price, stop or None, target or None, client_id in leaving
         )
-
-    def _key(self, one: Trade | Order) -> tuple[str, int]:
-        return (one.trade_id, one.version) if isinstance(one, Trade) else (f"order:{one.client_id}", one.version)
 
     def _pack(self, one: Trade | Order) -> bytes:
         if isinstance(one, Trade):

@@ -83,7 +83,8 @@ class RatesFeed:
             return Filled(Readiness.SHORT, "; ".join(lacks))
         follows = True
         for index, plan in self._plans.items():
-            follows &= self._call.set_bars(index, seen[plan.symbol, plan.timeframe][-plan.rates.bars_needed :])
+            bars, needed = seen[plan.symbol, plan.timeframe], plan.rates.bars_needed
+            follows &= self._call.set_bars(index, bars if len(bars) == needed else bars[-needed:])
         return Filled(Readiness.FOLLOWS if follows else Readiness.ANEW)
 
     def passed(self) -> None:

@@ -64,7 +64,7 @@ class SeriesFeed:
             flat = _flat(whole.row(-1), current_ns)
             self._quiet[current_ns] = flat
             whole = whole.append(Bars.from_rows([flat]))
-        return whole[-self.count :]
+        return whole if len(whole) <= self.count else whole[-self.count :]
 
     def _with_quiet(self, bars: Bars, current_ns: int) -> Bars:
         """Put the bars without quotes back that were passed before and never got one."""

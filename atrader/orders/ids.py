@@ -50,6 +50,7 @@ def client_id_of(intent_id: IntentId) -> str:
     return f"a{_base36(magic).rjust(_MAGIC_WIDTH, '0')}{'w' if n > 0 else 'g'}{_base36(abs(n))}"
 
 
+@lru_cache(maxsize=4096)
 def intent_id_of(client_id: str) -> IntentId | None:
     """Read the intent id back from a client order id; None when the id is not one of ours."""
     head, kind, tail = client_id[1 : 1 + _MAGIC_WIDTH], client_id[7:8], client_id[8:]

@@ -37,7 +37,7 @@ class OrderKind(IntEnum):
     @staticmethod
     def of(side: Side, order_type: AtraderOrderType) -> OrderKind:
         """Return the number of a kind of order."""
-        return next(kind for kind in SIX if kind.side == side and kind.order_type == order_type)
+        return _OF[side, order_type]
 
 
 SIX: Final = tuple(kind for kind in OrderKind if kind >= 0)
@@ -51,6 +51,8 @@ _ORDER_TYPES: Final[Mapping[OrderKind, AtraderOrderType]] = {
     OrderKind.BUYSTOP: "stop",
     OrderKind.SELLSTOP: "stop",
 }
+
+_OF: Final = {(kind.side, kind.order_type): kind for kind in SIX}
 
 
 class Command(NamedTuple):
