@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,7 +10,7 @@ from atrader.calendars import Calendar
 from atrader.clock import parse_time
 from atrader.market import Bars
 from framework_bridge.abi.rates import RatesArray
-from framework_bridge.series_feed import SeriesFeed, can_follow
+from framework_bridge.series_feed import SeriesFeed
 from tests.support.asirikuy_desk import bars_until
 
 HOUR_NS = 3600 * 10**9
@@ -24,10 +23,11 @@ def feed(count: int = 5) -> SeriesFeed:
     return SeriesFeed("EUR/USD", "1h", count, ALWAYS)
 
 
-def passed(bars: Bars) -> np.ndarray[tuple[int], np.dtype[np.void]]:
+def can_follow(before: Bars, after: Bars) -> bool:
     array = RatesArray()
-    array.fill(bars, UTC)
-    return np.frombuffer(bytearray(array.rows.tobytes()), array.rows.dtype)
+    array.write(before, UTC)
+    array.passed()
+    return array.write(after, UTC)
 
 
 def test_a_forming_bar_without_a_quote_is_put_there_with_the_last_price_and_no_volume() -> None:
@@ -47,18 +47,18 @@ def test_a_forming_bar_is_taken_as_it_is_and_only_as_many_bars_as_wanted() -> No
 
 def test_an_instrument_that_stays_without_quotes_seems_to_have_no_hole() -> None:
     series, quiet = feed(), bars_until(NOON_NS - HOUR_NS, 8)
-    before = passed(series.see(quiet, NOON_NS))
-    later = passed(series.see(quiet, NOON_NS + HOUR_NS))
+    before = series.see(quiet, NOON_NS)
+    later = series.see(quiet, NOON_NS + HOUR_NS)
     assert can_follow(before, later)
     back = quiet.append(bars_until(NOON_NS + 2 * HOUR_NS, 1))
-    assert can_follow(later, passed(series.see(back, NOON_NS + 2 * HOUR_NS)))
+    assert can_follow(later, series.see(back, NOON_NS + 2 * HOUR_NS))
 
 
 def test_a_bar_that_comes_late_for_a_quiet_hour_has_everything_read_anew() -> None:
     series, quiet = feed(), bars_until(NOON_NS - HOUR_NS, 8)
     series.see(quiet, NOON_NS)
-    before = passed(series.see(quiet, NOON_NS + HOUR_NS))
-    assert not can_follow(before, passed(series.see(bars_until(NOON_NS, 9), NOON_NS + HOUR_NS + 1)))
+    before = series.see(quiet, NOON_NS + HOUR_NS)
+    assert not can_follow(before, series.see(bars_until(NOON_NS, 9), NOON_NS + HOUR_NS + 1))
 
 
 def test_nothing_is_put_there_while_the_market_is_closed() -> None:
@@ -71,9 +71,9 @@ def test_nothing_is_put_there_while_the_market_is_closed() -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.integers(0, 12), st.integers(-1, 7), st.sampled_from(["close", "volume"]))
 def test_the_library_follows_the_same_bar_and_one_more_and_nothing_else(steps: int, revised: int, column: str) -> None:
-    before = passed(bars_until(NOON_NS, 8))
-    after = passed(bars_until(NOON_NS + steps * HOUR_NS, 8))
+    before = bars_until(NOON_NS, 8)
+    after = bars_until(NOON_NS + steps * HOUR_NS, 8)
     if revised >= 0:
-        after[column][revised] += 1.0
+        getattr(after, column)[revised] += 1.0
     last_seen = {0: 7, 1: 6}.get(steps, 8)  # from this row on values may be others: it is looked at
     assert can_follow(before, after) == (steps <= 1 and (revised < 0 or revised >= last_seen))
