@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -26,12 +27,14 @@ def require_known_library(library: Path, temp: Path) -> None:
     ConfigError
         When it is another one, or ends or stops the process that tries it.
     """
-    with suppress(OSError):
-        if (temp / _NAME).read_text() == _identity(library):
-            return
-    require_known_interface(library)
-    with suppress(OSError):  # no room: it is tried again at the next start
-        remember_library(library, temp)
+    with (temp / f"{_NAME}.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # of instances that start together one tries it
+        with suppress(OSError):
+            if (temp / _NAME).read_text() == _identity(library):
+                return
+        require_known_interface(library)
+        with suppress(OSError):  # no room: it is tried again at the next start
+            remember_library(library, temp)
 
 
 def remember_library(library: Path, temp: Path) -> None:

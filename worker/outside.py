@@ -71,7 +71,9 @@ class Outside:
         if count <= 0:
             return Bars.empty()
         # Asked first: whatever completes meanwhile is among the complete bars, so that none can be missing in between.
-        now = self._data.forming_bar(instrument, timeframe) if forming else None
+        # Of the base timeframe it is in shared memory, found there when no timeframe is named.
+        named = None if timeframe == self._fleet.data.base_timeframe else timeframe
+        now = self._data.forming_bar(instrument, named) if forming else None
         bars, _, _ = self._data.bars(instrument, timeframe, count=count)
         if now is None or (len(bars) and now.open_time_ns <= bars.open_time_ns[-1]):
             return bars
