@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 from atrader.errors import InvariantBroken
+from atrader.fast_models import changed, made
 from atrader.orders.model import OPPOSITE, SIGN, Fill, Order, Side, Trade
 
 FOREIGN_MAGIC = 0
@@ -172,20 +173,19 @@ class Ledger:
                     f"fill {fill.fill_id} ({fill.side} {fill.instrument}, magic {fill.magic}) cannot add to trade"
                     f" {trade_id} ({known.side} {known.instrument}, magic {known.magic})"
                 )
-            trade = known.model_copy(
-                update={
-                    "units_opened": known.units_opened + fill.units,
-                    "units": known.units + fill.units,
-                    "open_price": average_price(known.units, known.open_price, fill.units, fill.price),
-                    "commission": known.commission + fill.commission,
-                    "version": known.version + 1,
-                }
+            trade = changed(
+                known,
+                units_opened=known.units_opened + fill.units,
+                units=known.units + fill.units,
+                open_price=average_price(known.units, known.open_price, fill.units, fill.price),
+                commission=known.commission + fill.commission,
+                version=known.version + 1,
             )
         given = {"stop_loss": stop_loss, "take_profit": take_profit, "trailing_distance": trailing_distance}
         update: dict[str, object] = {name: value or None for name, value in given.items() if value is not None}
         if broker_trade_id is not None:
             update["broker_trade_id"] = broker_trade_id
-        return self._keep(self._with_risk(trade.model_copy(update=update), fill, is_new=known is None))
+        return self._keep(self._with_risk(changed(trade, **update), fill, is_new=known is None))
 
     def apply_close(self, trade_id: str, fill: Fill, *, reason: str | None = None) -> tuple[Fill, Trade]:
         """Book a fill that closes a trade, partly or wholly.
@@ -225,20 +225,19 @@ class Ledger:
         digits = self._currency_digits
         profit = profit_of(trade.side, fill.units, trade.open_price, fill.price, fill.home_rate, digits)
         units = trade.units - fill.units
-        closed = trade.model_copy(
-            update={
-                "units": units,
-                "units_closed": trade.units_closed + fill.units,
-                "close_price": average_price(trade.units_closed, trade.close_price or _ZERO, fill.units, fill.price),
-                "close_time_ns": fill.time_ns if units == 0 else None,
-                "close_reason": fill.reason if reason is None else reason,
-                "profit": trade.profit + profit,
-                "commission": trade.commission + fill.commission,
-                "version": trade.version + 1,
-            }
+        closed = changed(
+            trade,
+            units=units,
+            units_closed=trade.units_closed + fill.units,
+            close_price=average_price(trade.units_closed, trade.close_price or _ZERO, fill.units, fill.price),
+            close_time_ns=fill.time_ns if units == 0 else None,
+            close_reason=fill.reason if reason is None else reason,
+            profit=trade.profit + profit,
+            commission=trade.commission + fill.commission,
+            version=trade.version + 1,
         )
         self._keep(closed)
-        return fill.model_copy(update={"profit": profit, "trade_id": trade_id}), closed
+        return changed(fill, profit=profit, trade_id=trade_id), closed
 
     def apply_foreign(self, fill: Fill) -> list[tuple[Fill, Trade]]:
         """Book a fill of nobody on a netting account: it closes foreign trades, oldest first, the rest opens one.
@@ -254,20 +253,20 @@ class Ledger:
         for trade in self.open_trades(FOREIGN_MAGIC, fill.instrument):
             if trade.side != fill.side and rest:
                 units = min(rest, trade.units)
-                parts.append((fill.model_copy(update={"units": units}), trade))
+                parts.append((changed(fill, units=units), trade))
                 rest -= units
         if rest:
-            parts.append((fill.model_copy(update={"units": rest}), None))
+            parts.append((changed(fill, units=rest), None))
         booked = list[tuple[Fill, Trade]]()
         for number, (part, closes) in enumerate(parts, start=1):
             if len(parts) > 1:
                 commission = fill.commission if number == 1 else _ZERO
-                part = part.model_copy(update={"fill_id": f"{fill.fill_id}/{number}", "commission": commission})
+                part = changed(part, fill_id=f"{fill.fill_id}/{number}", commission=commission)
             if closes is not None:
                 booked.append(self.apply_close(closes.trade_id, part))
             else:
                 opened = self.apply_open(None, part)
-                booked.append((part.model_copy(update={"trade_id": opened.trade_id}), opened))
+                booked.append((changed(part, trade_id=opened.trade_id), opened))
         return booked
 
     def protect(
@@ -290,7 +289,7 @@ class Ledger:
         update: dict[str, object] = {name: value or None for name, value in given.items() if value is not None}
         if all(getattr(trade, name) == value for name, value in update.items()):
             return trade
-        return self._keep(trade.model_copy(update={**update, "version": trade.version + 1}))
+        return self._keep(changed(trade, **update, version=trade.version + 1))
 
     def assign(self, trade_id: str, magic: int, instance: str) -> Trade:
         """Give a trade another owner; what it won so far stays with it.
@@ -301,7 +300,7 @@ class Ledger:
             When there is no such open trade.
         """
         trade = self._open_trade(trade_id)
-        return self._keep(trade.model_copy(update={"magic": magic, "instance": instance, "version": trade.version + 1}))
+        return self._keep(changed(trade, magic=magic, instance=instance, version=trade.version + 1))
 
     def add_swap(self, trade_id: str, amount: Decimal) -> Trade:
         """Book financing on a trade (account currency, negative = paid).
@@ -312,7 +311,7 @@ class Ledger:
             When there is no such open trade.
         """
         trade = self._open_trade(trade_id)
-        return self._keep(trade.model_copy(update={"swap": trade.swap + amount, "version": trade.version + 1}))
+        return self._keep(changed(trade, swap=trade.swap + amount, version=trade.version + 1))
 
     def net_units(self, magic: int | None = None) -> dict[str, Decimal]:
         """Return net units by instrument, long positive; instruments that are flat are left out."""
@@ -347,7 +346,8 @@ class Ledger:
 
     def _new_trade(self, trade_id: str, order: Order | None, fill: Fill) -> Trade:
         intent = None if order is None else order.intent
-        return Trade(
+        return made(
+            Trade,
             trade_id=trade_id,
             account=self.account,
             magic=fill.magic,
@@ -372,7 +372,7 @@ class Ledger:
         digits = self._currency_digits
         risk = -profit_of(trade.side, fill.units, fill.price, stop, fill.home_rate, digits)
         total = risk + (trade.initial_risk or _ZERO)
-        return trade.model_copy(update={"initial_stop": stop, "initial_risk": total if risk > 0 else None})
+        return changed(trade, initial_stop=stop, initial_risk=total if risk > 0 else None)
 
     def _open_trade(self, trade_id: str) -> Trade:
         trade = self._trades.get(trade_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from atrader.fast_models import made
 from atrader.instruments import Instrument
 from atrader.orders.broker import BrokerOrder, Capabilities, Modification
 from atrader.orders.model import OPPOSITE, Order, Trade
@@ -14,7 +15,8 @@ def open_order(order: Order, instrument: Instrument, capabilities: Capabilities)
     intent, native = order.intent, capabilities.native_protection
     assert intent.side is not None
     assert order.units is not None
-    return BrokerOrder.model_construct(
+    return made(
+        BrokerOrder,
         client_id=order.client_id,
         magic=intent.magic,
         instance=intent.instance,
@@ -37,7 +39,8 @@ def close_order(order: Order, trade: Trade, capabilities: Capabilities) -> Broke
     """Return the broker order that closes a trade: its ticket, or an opposite order on the net position."""
     intent = order.intent
     assert order.units is not None
-    return BrokerOrder.model_construct(
+    return made(
+        BrokerOrder,
         client_id=order.client_id,
         magic=trade.magic,
         instance=trade.instance,
@@ -61,7 +64,8 @@ def modification(
 ) -> Modification:
     """Return the broker's form of an intent to modify; protection only where the broker holds it."""
     intent, native = order.intent, capabilities.native_protection
-    return Modification.model_construct(
+    return made(
+        Modification,
         client_id=order.client_id,
         broker_trade_id=broker_trade_id,
         order_client_id=intent.order_id,

@@ -18,6 +18,7 @@ from decimal import Decimal
 from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S
 from atrader.configuration.account import AccountConfig
+from atrader.fast_models import made
 from atrader.instruments import Instrument
 from atrader.market import Tick
 from atrader.orders.broker import BrokerOrder, Modification
@@ -128,7 +129,8 @@ class Engine:
         if refusal or desk is None:
             self._execution.report_order(order.client_id, None, OrderState.REJECTED, now_ns, refusal or "")
             return refusal
-        working = WorkingOrder(
+        working = made(
+            WorkingOrder,
             order=order,
             broker_id=str(self.state.transaction_id + 1),
             accepted_ns=now_ns,

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from atrader.configuration.account import AccountConfig
 from atrader.errors import InvariantBroken
+from atrader.fast_models import made
 from atrader.ledger import average_price
 from atrader.orders.broker import FillReport, OrderReport, SwapReport
 from atrader.orders.model import FillReason, Side
@@ -42,7 +43,8 @@ class Execution:
     ) -> OrderReport:
         """Tell an order's state; without a broker id the transaction's own id becomes one."""
         number = self.next_id()
-        report = OrderReport(
+        report = made(
+            OrderReport,
             transaction_id=number,
             time_ns=now_ns,
             client_id=client_id,
@@ -104,7 +106,8 @@ class Execution:
     def book_swap(self, ticket: Ticket, amount: Decimal, boundary_ns: int) -> None:
         """Book financing."""
         self.state.balance += amount
-        report = SwapReport(
+        report = made(
+            SwapReport,
             transaction_id=self.next_id(),
             time_ns=boundary_ns,
             instrument=ticket.instrument,
@@ -132,7 +135,8 @@ class Execution:
         stop_loss = order.stop_loss or None
         if stop_loss is None and distance is not None:
             stop_loss = trailed_stop(order.side, None, distance, *desk.prices())
-        ticket = Ticket(
+        ticket = made(
+            Ticket,
             ticket_id=str(number),
             client_id=order.client_id,
             magic=order.magic,
@@ -166,7 +170,8 @@ class Execution:
             left -= reduced
         if left:
             self._keep(
-                Ticket(
+                made(
+            Ticket,
                     ticket_id=symbol, client_id=None, magic=None, instrument=symbol, side=side, units=left,
                     open_price=price, open_time_ns=now_ns, home_rate=rate,
                 )
@@ -210,7 +215,8 @@ class Execution:
     ) -> None:
         commission = self._money.commission(units, price, rate)
         self.state.balance += profit + commission
-        report = FillReport(
+        report = made(
+            FillReport,
             transaction_id=number,
             time_ns=now_ns,
             fill_id=str(number),

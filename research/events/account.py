@@ -13,6 +13,7 @@ from atrader.calendars import Calendar
 from atrader.configuration.account import AccountConfig
 from atrader.configuration.instance import InstanceConfig
 from atrader.errors import ConfigError
+from atrader.fast_models import made
 from atrader.instruments import Instrument
 from atrader.ledger import Ledger
 from atrader.market import Tick
@@ -53,6 +54,11 @@ class Account:
         Market time, UTC.
     states : dict of str to TradingState
         Of instances that are not ACTIVE.
+    watches : bool
+        Whether any limit depends on what the account is worth from step to step. If not it need not be looked at while
+        nothing happens.
+    counts_day : bool
+        Whether any limit depends on what was won and lost.
 
     Raises
     ------
@@ -78,6 +84,8 @@ class Account:
         self.now_ns = 0
         self.submitted = 0  # intents so far
         self.states: dict[str, TradingState] = {}
+        self.watches = _watches(config, instances)
+        self.counts_day = self.watches or any(item.limits.cooldown_after_losses for item in instances)
         self.engine = Engine(config, instruments, calendar_of, BookState(balance=config.paper.initial_balance))
         self.ledger = Ledger(config.name, config.currency_digits)
         self.valuation = Valuation(config.currency, config.currency_digits)
@@ -122,7 +130,8 @@ class Account:
         units, denial = self._decide(intent)
         if intent.n > 0:
             self._pace.count(intent.magic, self.now_ns)
-        order = Order.model_construct(
+        order = made(
+            Order,
             client_id=intent.client_id,
             intent=intent,
             state=OrderState.SENT if denial is None else OrderState.DENIED,
@@ -244,3 +253,13 @@ class Account:
             recent_intents=recent,
             instance_states=self.states,
         )
+
+
+def _watches(account: AccountConfig, instances: Sequence[InstanceConfig]) -> bool:
+    limits = account.limits
+    of_account = (limits.daily_loss, limits.daily_loss_frac, limits.max_drawdown_frac, account.prop_firm)
+    return any(one is not None for one in of_account) or any(_watches_instance(item) for item in instances)
+
+
+def _watches_instance(config: InstanceConfig) -> bool:
+    return config.limits.daily_loss is not None or config.limits.exit_at_session_end

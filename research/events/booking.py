@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from atrader.fast_models import changed, made
 from atrader.ledger import average_price
 from atrader.orders.broker import AnyReport, FillReport, OrderReport, SwapReport
 from atrader.orders.model import Fill, Intent, Order, Trade
@@ -105,7 +106,7 @@ class Booking:
     def _rewrite(self, order: Order, **update: Any) -> None:
         update["updated_ns"] = max(order.updated_ns, self._account.now_ns)
         update["version"] = order.version + 1
-        after = order.model_copy(update=update)
+        after = changed(order, **update)
         self._account.keep(after)
         self._account.news_of(order.intent.instance).orders.append(after)
 
@@ -129,7 +130,7 @@ class Booking:
         changes: dict[str, object] = {name: value or None for name, value in protection.items()}
         if intent.price is not None:
             changes["price"] = intent.price
-        self._rewrite(order, intent=order.intent.model_copy(update=changes))
+        self._rewrite(order, intent=changed(order.intent, **changes))
 
     def _protect(self, trade_id: str, protection: dict[str, Decimal]) -> None:
         before = self._account.ledger.trade(trade_id)
@@ -157,7 +158,7 @@ class Booking:
         protection = self._protection_of(intent) if is_new else {}
         trade = ledger.apply_open(order, fill, broker_trade_id=ticket, **protection)
         self._tickets[ticket] = trade.trade_id
-        self._settle(fill.model_copy(update={"trade_id": trade.trade_id}), trade, report, fill.units, fill.price)
+        self._settle(changed(fill, trade_id=trade.trade_id), trade, report, fill.units, fill.price)
 
     def _close(self, order: Order | None, report: FillReport, ticket: str) -> None:
         before = self._account.ledger.trade(self._tickets[ticket])
@@ -178,7 +179,7 @@ class Booking:
         self.fills.append(fill)
         balance = account.valuation.balance
         self.changes.append(Booked(report.time_ns, report.instrument, trade.side, units, open_price, balance))
-        if account.day is not None:
+        if account.day is not None and account.counts_day:
             account.day = account.day.filled(fill).closed(trade)
         self._tell(trade)
 
@@ -202,7 +203,7 @@ class Booking:
         trade = account.ledger.add_swap(self._tickets[report.broker_trade_id or ""], report.amount)
         balance = account.valuation.balance
         self.changes.append(Booked(report.time_ns, trade.instrument, trade.side, _ZERO, _ZERO, balance))
-        if account.day is not None:
+        if account.day is not None and account.counts_day:
             account.day = account.day.booked(trade.magic, report.amount)
         self._tell(trade)
 
@@ -220,7 +221,8 @@ class Booking:
         return {name: rounded(value) for name, value in given.items() if value is not None}
 
     def _fill_of(self, report: FillReport, owner: Intent | Trade, trade_id: str | None) -> Fill:
-        return Fill.model_construct(
+        return made(
+            Fill,
             fill_id=report.fill_id,
             account=self._account.config.name,
             magic=owner.magic,

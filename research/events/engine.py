@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -69,6 +68,7 @@ class EventEngine:
             for config, strategy in sorted(plan.instances, key=lambda item: item[0].name)
         ]
         self._turn_steps, self._turn_of, self._turn_bars = _turns(self._runners, len(self.market))
+        self._odd_turns = np.flatnonzero(self._turn_bars != 1)
 
     # -- what contexts ask
 
@@ -104,7 +104,7 @@ class EventEngine:
         account = self.account
         account.on_ticks(self.market.skip(step))
         account.now_ns = max(account.now_ns, int(self.market.ends[step]))
-        if self._exits.watches:
+        if account.watches:
             account.roll_day()
 
     # -- the loop
@@ -190,23 +190,17 @@ class EventEngine:
                 self._whole_turn(int(self._turn_steps[turn]), self._turn_of[turn], int(self._turn_bars[turn]))
                 turn += 1
             else:
-                turn = self._decide_bars(runner, turn, stop if len(self._runners) == 1 else turn + 1)
+                turn += runner.decide_bars(self._alike(turn, stop) - turn)
+                if runner.waiting:
+                    runner.finish(int(self._turn_steps[turn - 1]))
         return turn
 
-    def _decide_bars(self, runner: Runner, turn: int, stop: int) -> int:
-        """Let one instance decide bar after bar, until it wants something; return the next turn."""
-        waiting, decide = runner.waiting, runner.decide_alone
-        for bar in islice(runner.bars, stop - turn):
-            try:
-                decide(bar)
-            except Exception as error:  # noqa: BLE001 - boundary: user code may fail in any way, a policy decides
-                waiting.clear()
-                runner.fail("on_bar", error)
-            turn += 1
-            if waiting:
-                runner.finish(int(self._turn_steps[turn - 1]))
-                break
-        return turn
+    def _alike(self, turn: int, stop: int) -> int:
+        """Return up to which turn there is nothing but a bar of the same instance in each."""
+        if len(self._runners) > 1:
+            return turn + 1
+        odd = int(np.searchsorted(self._odd_turns, turn))
+        return stop if odd == len(self._odd_turns) else min(stop, int(self._odd_turns[odd]))
 
 
 def _turns(runners: list[Runner], steps: int) -> tuple[NDArray[np.int64], list[int], NDArray[np.int64]]:

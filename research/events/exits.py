@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from atrader.clock import NS_PER_S
-from atrader.configuration.account import AccountConfig
-from atrader.configuration.instance import InstanceConfig
 from atrader.orders.model import Action, Intent, Order, Trade
 from atrader.orders.patience import Patience
 from atrader.orders.states import LIVE
@@ -15,14 +13,7 @@ from research.events.account import Account
 
 
 class ForcedExits:
-    """Rolls the risk day and closes what must not stay open, each ``proof_interval`` of market time.
-
-    Attributes
-    ----------
-    watches : bool
-        Whether anything in the configuration depends on what the account is worth from step to step. If not the
-        account need not be looked at while nothing happens.
-    """
+    """Rolls the risk day and closes what must not stay open, each ``proof_interval`` of market time."""
 
     def __init__(self, account: Account) -> None:
         self._account = account
@@ -31,13 +22,12 @@ class ForcedExits:
         self._interval_ns = int(account.config.proof_interval * NS_PER_S)
         self._due_ns = 0
         self._patience = Patience()
-        self.watches = _watches(account.config, account.instances.values())
 
     @property
     def is_busy(self) -> bool:
         """Whether every step has to be looked at now."""
         account = self._account
-        if self.watches and (account.open_orders or account.ledger.open_trades()):
+        if account.watches and (account.open_orders or account.ledger.open_trades()):
             return True
         return bool(account.booking.trailed())
 
@@ -48,7 +38,7 @@ class ForcedExits:
             return
         self._due_ns = account.now_ns + self._interval_ns
         account.booking.note_stops()
-        if not self.watches:
+        if not account.watches:
             return
         account.roll_day()
         if account.ledger.open_trades() or any(self._live_opens(None)):
@@ -89,13 +79,3 @@ class ForcedExits:
     @property
     def _now_s(self) -> float:
         return self._account.now_ns / NS_PER_S
-
-
-def _watches(account: AccountConfig, instances: Iterable[InstanceConfig]) -> bool:
-    limits = account.limits
-    of_account = (limits.daily_loss, limits.daily_loss_frac, limits.max_drawdown_frac, account.prop_firm)
-    return any(one is not None for one in of_account) or any(_watches_instance(item) for item in instances)
-
-
-def _watches_instance(config: InstanceConfig) -> bool:
-    return config.limits.daily_loss is not None or config.limits.exit_at_session_end

@@ -6,6 +6,7 @@ import json
 import traceback
 from collections.abc import Callable
 from functools import partial
+from itertools import islice
 from typing import Final
 
 from atrader.configuration.instance import InstanceConfig
@@ -117,15 +118,28 @@ class Runner:
         self._hear()
         self.needs_whole_turn = self._listens or self._telling.is_waiting
 
-    def decide_alone(self, bar: Bar) -> None:
-        """Take a turn in which there is nothing but one bar; what it wants waits for `finish`."""
-        context = self.context
-        context.row += 1
+    def decide_bars(self, count: int) -> int:
+        """Take turns in which there is nothing but one bar, until something is wanted; return how many.
+
+        What is wanted waits for `finish`.
+        """
+        context, on_bar, waiting = self.context, self.strategy.on_bar, self.waiting
         context.deciding = True
-        self.strategy.on_bar(bar)
+        first, done = context.row, 0
+        while done < count and not waiting:
+            try:
+                for context.row, bar in enumerate(islice(self.bars, count - done), first + done + 1):
+                    on_bar(bar)
+                    if waiting:
+                        break
+            except Exception as error:  # noqa: BLE001 - boundary: user code may fail in any way, a policy decides
+                waiting.clear()
+                self.fail("on_bar", error)
+            done = context.row - first
+        return done
 
     def finish(self, step: int) -> None:
-        """End a turn begun by `decide_alone`, with the account at its step: hand over, hear what came of it."""
+        """End a turn begun by `decide_bars`, with the account at its step: hand over, hear what came of it."""
         self._telling.begin_turn()
         self._tell_answers()
         self.context.deciding, self.context.step = False, step
