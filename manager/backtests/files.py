@@ -14,6 +14,7 @@ from atrader.clock import SystemClock, iso_from_ns
 from atrader.errors import ConfigError, StoreError
 from data_layer.archive.parquet import pyarrow
 from data_layer.statistics import report
+from manager.backtests.comparing import Comparison
 from manager.backtests.request import Request
 from manager.backtests.rows import Row, alert_row, equity_rows, in_plain, order_row, signal_row, trade_row
 from research.events import Plan, Result
@@ -22,6 +23,7 @@ FORMAT: Final = 1
 """Version of the files."""
 
 SUMMARY: Final = "result.json"
+COMPARISON: Final = "ctester.json"
 _CONVENTION: Final = (
     "decisions at a bar's close; market orders fill at the last quote (a bar's close, ask for buys, bid for sells);"
     " each bar is played as open, the nearer extreme, the other one, close; stops before targets in one quote"
@@ -75,6 +77,14 @@ def save(folder: Path, request: Request, plan: Plan, result: Result, took_s: flo
     except OSError as error:
         raise StoreError(f"{folder}: the result cannot be written: {error}") from error
     return Kept(made, summary, trades)
+
+
+def add_comparison(kept: Kept, found: Comparison) -> Kept:
+    """Write a comparison beside a result, and into its summary."""
+    summary = {**kept.summary, "ctester": found.as_json(), "files": [*kept.summary["files"], COMPARISON]}
+    _write_json(kept.folder / COMPARISON, found.as_json())
+    _write_json(kept.folder / SUMMARY, {**summary, "trades": in_plain(kept.trades)})
+    return kept._replace(summary=summary)
 
 
 def _summary(

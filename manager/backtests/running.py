@@ -7,22 +7,24 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from atrader.clock import SystemClock
 from atrader.configuration.home import Home
-from atrader.configuration.instance import InstanceConfig
 from atrader.configuration.loader import load_fleet
-from atrader.errors import AtraderError, ConfigError, StrategyError
-from atrader.instruments import KNOWN, known_instrument
-from atrader.strategy import Placement, Strategy
+from atrader.errors import AtraderError, StrategyError
 from data_layer.offline import open_market
-from manager.backtests.files import Kept, save
+from framework_bridge.tester_run import TesterAnswer
+from manager.backtests.comparing import ask_tester, compare
+from manager.backtests.files import Kept, add_comparison, save
 from manager.backtests.loading import load_plan
 from manager.backtests.request import ONE_PROCESS_EACH, Request
+from manager.backtests.starting import placed
 from research.events import EventEngine, Progress
-from worker.loading import load_strategy, make_strategy
+
+T = TypeVar("T")
 
 
 class Outcome(NamedTuple):
@@ -49,7 +51,7 @@ def run_here(request: Request, folder: Path, progress: Progress | None = None) -
     """
     home, clock = Home(Path(request.root)), SystemClock()
     fleet = load_fleet(home.root)
-    chosen = [(config, _placed(config, request)) for config in request.instances]
+    chosen = [(config, placed(config, request, fleet)) for config in request.instances]
     with open_market(home, fleet) as market:
         plan = load_plan(request, chosen, fleet, market)
     began_s = clock.monotonic_s()
@@ -63,6 +65,7 @@ def run_all(
     processes: int,
     progress: Callable[[int, int, int], None],
     done: Callable[[Outcome], None],
+    tester: Path | None = None,
 ) -> None:
     """Run requests, several at once, and tell of each when it is over.
 
@@ -77,6 +80,8 @@ def run_all(
         Takes the number of a request that runs here, steps done and all steps.
     done : callable
         Takes each outcome, in the order they come.
+    tester : Path, optional
+        A tester library, which runs the same in processes of its own.
     """
     if len(requests) == 1 and not _loads_a_library(requests[0]):
         try:
@@ -87,22 +92,24 @@ def run_all(
             done(Outcome(requests[0], kept, None))
         return
     for start in range(0, len(requests), processes):
-        _run_apart(requests[start : start + processes], folder, done)
+        _run_apart(requests[start : start + processes], folder, done, tester)
 
 
-def _run_apart(requests: Sequence[Request], folder: Path, done: Callable[[Outcome], None]) -> None:
-    """Run some requests at once, each in a pool of one process: a death is that of its own request."""
-    context = multiprocessing.get_context("spawn")
-    pools = [ProcessPoolExecutor(1, mp_context=context) for _ in requests]
-    try:
-        futures: dict[Future[Kept], Request] = {
-            pool.submit(_in_child, request, folder): request for pool, request in zip(pools, requests, strict=True)
-        }
+def _run_apart(requests: Sequence[Request], folder: Path, done: Callable[[Outcome], None], tester: Path | None) -> None:
+    """Run some requests at once, each in a process of its own: a death is that of its own request."""
+    with ExitStack() as stack:
+        futures = {_apart(stack, run_in_root, request, folder): request for request in requests}
         for future in as_completed(futures):
-            done(_outcome(futures[future], future))
-    finally:
-        for pool in pools:
-            pool.shutdown(cancel_futures=True)
+            outcome = _outcome(futures[future], future)
+            if tester is not None and outcome.kept is not None:
+                outcome = _compared(outcome, outcome.kept, _apart(stack, ask_tester, outcome.request, tester))
+            done(outcome)
+
+
+def _apart(stack: ExitStack, work: Callable[[Request, Path], T], request: Request, path: Path) -> Future[T]:
+    """Begin some work in a process of its own, which ends with the stack."""
+    pool = stack.enter_context(ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")))
+    return pool.submit(work, request, path)
 
 
 def _outcome(request: Request, future: Future[Kept]) -> Outcome:
@@ -111,46 +118,33 @@ def _outcome(request: Request, future: Future[Kept]) -> Outcome:
     except AtraderError as error:
         return Outcome(request, None, error)
     except BrokenProcessPool:
-        text = f"{request.name}: its process died: the library crashed, or memory ran out (see 'dmesg')"
-        return Outcome(request, None, StrategyError(text))
+        return Outcome(request, None, _death_of(request.name, "the library"))
 
 
-def _in_child(request: Request, folder: Path) -> Kept:
+def _compared(outcome: Outcome, kept: Kept, future: Future[TesterAnswer]) -> Outcome:
+    """Add what the tester says to a run, in its files too."""
+    try:
+        answer = future.result()
+    except AtraderError as error:
+        return outcome._replace(error=error)
+    except BrokenProcessPool:
+        return outcome._replace(error=_death_of(outcome.request.name, "the tester library"))
+    found = compare(outcome.request, kept.trades, kept.summary["final_balance"], answer)
+    return outcome._replace(kept=add_comparison(kept, found))
+
+
+def _death_of(name: str, whose: str) -> StrategyError:
+    return StrategyError(f"{name}: its process died: {whose} crashed, or memory ran out (see 'dmesg')")
+
+
+def run_in_root(request: Request, folder: Path) -> Kept:
+    """Run one request in this process, which is its own."""
     os.chdir(request.root)  # relative paths of a library's configuration begin there, as in a worker
     return run_here(request, folder)
 
 
 def _loads_a_library(request: Request) -> bool:
     return any(config.strategy == ONE_PROCESS_EACH for config in request.instances)
-
-
-def _placed(config: InstanceConfig, request: Request) -> Strategy:
-    """Return the strategy of an instance, told where it runs.
-
-    Raises
-    ------
-    ConfigError
-        When there is none of that name, or its parameters are wrong.
-    """
-    root = Path(request.root)
-    strategy = make_strategy(load_strategy(config.strategy, root), config.parameters, config.name)
-    fleet = load_fleet(root)
-    placement = Placement(
-        root=root,
-        instance=config.name,
-        magic=config.magic,
-        instrument=known_instrument(config.instrument, fleet.instruments),
-        timeframe=config.timeframe,
-        currency=request.account.currency,
-        session="gateway",
-        is_live=False,
-        instruments={**KNOWN, **fleet.instruments},
-    )
-    try:
-        strategy.prepare(placement)
-    except ConfigError as error:
-        raise ConfigError("\n".join(f"{config.name}: {line}" for line in str(error).splitlines())) from error
-    return strategy
 
 
 def summary_of(outcome: Outcome) -> dict[str, Any]:

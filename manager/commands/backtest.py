@@ -23,6 +23,7 @@ from manager.commands.periods import end_option, period_ns, start_option
 @click.option("--quotes", help="Bars that the quotes are made of (1m), or 'ticks'; default: the finest stored bars.")
 @click.option("--apart", is_flag=True, help="Each on an account of its own, several processes at once.")
 @click.option("--processes", type=click.IntRange(1), help="With --apart: at once, at most; default: one per processor.")
+@click.option("--ctester", type=click.Path(path_type=Path, dir_okay=False), help="Tester library to compare with.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Default: results/ of the installation.")
 @json_option
 @click.pass_obj
@@ -39,6 +40,7 @@ def backtest(
     quotes: str | None,
     apart: bool,
     processes: int | None,
+    ctester: Path | None,
     out: Path | None,
     as_json: bool,
 ) -> None:
@@ -61,6 +63,7 @@ def backtest(
         quotes=quotes,
         apart=apart,
         processes=processes,
+        ctester=ctester,
         out=out or home.root / "results",
         as_json=as_json,
     )

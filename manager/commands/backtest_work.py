@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from atrader.clock import NS_PER_S, iso_from_ns
 from atrader.configuration.home import Home
 from atrader.configuration.loader import load_installation
 from atrader.errors import AtraderError, ConfigError
 from atrader.timeframes import Timeframe
+from manager.backtests.comparing import check_comparable
 from manager.backtests.files import Kept
 from manager.backtests.loading import TICKS
 from manager.backtests.request import Overrides, Request, parse_parameters, requests_of
@@ -39,6 +42,7 @@ class Wish:
     quotes: str | None
     apart: bool
     processes: int | None
+    ctester: Path | None
     out: Path
     as_json: bool
 
@@ -52,10 +56,18 @@ def run_backtest(home: Home, wish: Wish) -> None:
         The first error, after everything else was run and shown.
     """
     requests = _requests(home, wish)
+    tester = None if wish.ctester is None else wish.ctester.resolve()
+    if tester is not None:
+        check_comparable(requests)
     outcomes: list[Outcome] = []
     with _progress(requests, silent=wish.as_json) as bar:
         run_all(
-            requests, wish.out, wish.processes or os.cpu_count() or 1, bar.step, lambda one: _over(one, outcomes, bar)
+            requests,
+            wish.out,
+            wish.processes or os.cpu_count() or 1,
+            bar.step,
+            lambda one: _over(one, outcomes, bar),
+            tester,
         )
     outcomes.sort(key=lambda outcome: requests.index(outcome.request))
     if wish.as_json:
@@ -137,4 +149,27 @@ def _show(kept: Kept) -> None:
             shown = ", ".join(f"{count} {key}" for key, count in counts.items())
             click.secho(f"  {name}: {shown}", fg="yellow")
     print_statistics(summary["statistics"], "instance")
+    if "ctester" in summary:
+        _show_comparison(summary["ctester"])
     click.echo(f"  kept in {kept.folder}")
+
+
+def _show_comparison(found: Mapping[str, Any]) -> None:
+    """Print both results, and the first trade that differs."""
+    click.secho(f"tester {found['version']}, spread {found['spread']:g}", bold=True)
+    for key in ("trades", "net", "final_balance"):
+        click.echo(f"  {key.replace('_', ' '):<18} {found['ours'][key]:>16,} {found['theirs'][key]:>16,}")
+    if found["first_different"] is None:
+        click.echo(f"  all {found['same']} trades agree in side, size and times")
+        return
+    click.echo(f"  {found['same']} trades agree, then:")
+    for name, trade in zip(("ours", "tester's"), found["first_different"], strict=True):
+        click.echo(f"  {name:<10} {'none' if trade is None else _trade_text(trade)}")
+
+
+def _trade_text(trade: Mapping[str, Any]) -> str:
+    opened = iso_from_ns(trade["open_s"] * NS_PER_S)
+    closed = "open" if trade["close_s"] is None else iso_from_ns(trade["close_s"] * NS_PER_S)
+    prices = f"{trade['open_price']:g} -> {trade['close_price'] or 0:g}"
+    times = f"{opened} -> {closed} (broker's clock)"
+    return f"{trade['side']} {trade['lots']:g} lots, {times}, {prices}, {trade['profit']:.2f}"

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from atrader.clock import NS_PER_S, parse_time
+from tests.support.asirikuy import standin_tester
 from tests.support.asirikuy_fleet import METRONOME, PAIR, TOOLS, AsirikuyFleet
 from tests.support.fleet import Fleet
 from tests.support.replays import CROSS, write_bars, write_replay
@@ -150,6 +151,21 @@ def test_the_library_trades_the_past_as_its_formula_says(library: AsirikuyFleet)
     assert closed == [number + PERIOD // 2 for number in due][: len(closed)]
     assert len(due) - len(closed) <= 1
     assert summary["errors"] == {}
+
+
+def test_the_tester_library_is_driven_too_and_the_first_trade_that_differs_is_shown(library: AsirikuyFleet) -> None:
+    metronome(library, "beat", 7, PERIOD)
+    words = ("beat", "--start", "2024-06-04T02:00:00Z", "--ctester", str(standin_tester()))
+    (summary,) = backtest(library, *words)
+    found = summary["ctester"]
+    assert json.loads((Path(summary["folder"]) / "ctester.json").read_text()) == found
+    assert found["same"] > 150
+    ours, theirs = found["first_different"]
+    assert (ours is None) != (theirs is None), "only the trade at the very end may be missing on one side"
+    shown = library.command("backtest", *words, program=TOOLS)
+    assert shown.returncode == 0, shown.stderr
+    assert f"{found['same']} trades agree" in shown.stdout
+    assert "--ctester compares" in refusal(library, "busy", "--instrument", PAIR, "--timeframe", "1m", *words[3:])
 
 
 def test_libraries_run_in_parallel_in_a_process_each(library: AsirikuyFleet) -> None:
