@@ -1,0 +1,234 @@
+"""The event engine: input that is no market, strategies that fail, quotes, several instances, what a context shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+
+from atrader.clock import NS_PER_S, parse_time
+from atrader.errors import ConfigError, StrategyError
+from atrader.market import Bar, Bars, Quotes, Tick
+from atrader.orders.model import Order, Trade
+from atrader.strategy import BaseParameters, EventStrategy
+from manager.backtests.comparing import side_by_side
+from research.events import EventEngine
+from research.events.checks import check_bars, check_quotes
+from research.events.tape import BarTape, QuoteTape
+from tests.support.event_runs import account_of, instance_of, plan_of, run
+
+D = Decimal
+MINUTE = 60 * NS_PER_S
+BEGIN = parse_time("2024-06-04T10:00:00Z")
+
+
+def flat_bars(closes: list[float], begin_ns: int = BEGIN, step_ns: int = MINUTE) -> Bars:
+    """Return bars of one price each, one tick wide, with a spread of two ticks."""
+    bids = [np.array(closes) + shift for shift in (0.0, 1e-5, -1e-5, 0.0)]
+    times = begin_ns + np.arange(len(closes)) * step_ns
+    return Bars(times, *bids, *(column + 2e-5 for column in bids), np.ones(len(closes)))
+
+
+class Doing(EventStrategy):
+    """Does at each bar what a test says, and remembers what it heard."""
+
+    def __init__(self, act: Callable[[Doing, Bar], None] = lambda strategy, bar: None) -> None:
+        super().__init__(BaseParameters())
+        self._act = act
+        self.orders: list[Order] = []
+        self.trades: list[Trade] = []
+        self.bars = 0
+
+    def on_bar(self, bar: Bar) -> None:
+        self.bars += 1
+        self._act(self, bar)
+
+    def on_order(self, order: Order) -> None:
+        self.orders.append(order)
+
+    def on_trade(self, trade: Trade) -> None:
+        self.trades.append(trade)
+
+
+def at(number: int, wish: Callable[[Doing], object]) -> Doing:
+    """Return a strategy that wants one thing, at one bar."""
+
+    def act(strategy: Doing, bar: Bar) -> None:
+        if strategy.bars == number:
+            wish(strategy)
+
+    return Doing(act)
+
+
+def over(strategy: EventStrategy, closes: list[float], **settings: Any) -> EventEngine:
+    plan = plan_of(account_of(), [(instance_of(**settings), strategy)], {("EUR/USD", "1m"): flat_bars(closes)})
+    return EventEngine(plan)
+
+
+def test_a_market_order_fills_at_the_close_of_its_bar_and_the_stop_where_the_market_is() -> None:
+    strategy = at(2, lambda s: s.context.order("buy", units=D(1000), stop_loss=D("1.0999")))
+    result = over(strategy, [1.1, 1.1, 1.1, 1.0990, 1.1]).run()
+    (trade,) = result.closed
+    assert trade.open_price == D("1.10002") or trade.open_price > D("1.10002")  # slippage is against us
+    assert trade.close_reason == "stop-loss"
+    assert trade.close_price is not None and trade.close_price <= D("1.0990")  # noqa: PT018 - one thing: it was closed there
+    assert trade.open_time_ns == BEGIN + 2 * MINUTE
+    assert [order.state for order in strategy.orders] == ["FILLED"]
+    assert [one.units for one in strategy.trades] == [1000, 0]
+    assert result.curve.equity[-1] == pytest.approx(float(10_000 + trade.profit + trade.commission))
+
+
+def test_a_strategy_hears_of_its_own_orders_only() -> None:
+    mine, other = at(1, lambda s: s.context.order("buy", units=D(10))), Doing()
+    chosen = [(instance_of("b", magic=2), other), (instance_of("a", magic=1), mine)]
+    run(plan_of(account_of(), chosen, {("EUR/USD", "1m"): flat_bars([1.1] * 4)}))
+    assert len(mine.trades) == 1
+    assert not other.orders
+    assert not other.trades
+
+
+def test_an_exception_drops_what_the_bar_wanted_and_goes_on() -> None:
+    def act(strategy: Doing, bar: Bar) -> None:
+        strategy.context.order("buy", units=D(10))
+        if strategy.bars == 2:
+            raise ValueError("no luck")
+
+    strategy = Doing(act)
+    result = over(strategy, [1.1] * 4).run()
+    assert len(result.open_trades) == 3
+    assert result.errors == {"one": 1}
+    assert "no luck" in result.alerts[0].text
+
+
+@pytest.mark.parametrize(("settings", "said"), [({"on_error": "stop"}, "on_error"), ({"max_errors": 3}, "3 errors")])
+def test_errors_end_a_run_as_they_end_a_worker(settings: dict[str, object], said: str) -> None:
+    def fail(strategy: Doing, bar: Bar) -> None:
+        raise ValueError("always")
+
+    with pytest.raises(StrategyError, match=said):
+        over(Doing(fail), [1.1] * 9, **settings).run()
+
+
+def test_after_an_error_an_instance_that_is_to_reduce_opens_nothing() -> None:
+    def act(strategy: Doing, bar: Bar) -> None:
+        strategy.context.order("buy", units=D(10))
+        if strategy.bars == 2:
+            raise ValueError("no luck")
+
+    result = over(Doing(act), [1.1] * 4, on_error="reduce").run()
+    assert len(result.open_trades) == 1
+    assert [order.state for order in result.orders] == ["FILLED", "DENIED", "DENIED"]
+
+
+def test_the_context_shows_the_past_and_nothing_else() -> None:
+    seen: list[tuple[int, int, float]] = []
+
+    def look(strategy: Doing, bar: Bar) -> None:
+        context = strategy.context
+        price = context.price()
+        assert price is not None
+        seen.append((int(context.bars(1).open_time_ns[-1]), context.now_ns(), price.bid))
+        assert context.bars_of("EUR/USD", "1m", 5).close[-1] == bar.close
+        with pytest.raises(ConfigError, match="other_series"):
+            context.bars_of("EUR/USD", "5m", 5)
+
+    closes = [1.1, 1.2, 1.3]
+    over(Doing(look), closes).run()
+    assert seen == [(BEGIN + n * MINUTE, BEGIN + (n + 1) * MINUTE, close) for n, close in enumerate(closes)]
+
+
+def test_bars_before_the_first_quote_are_history_and_not_decided() -> None:
+    bars = flat_bars([1.1] * 10)
+    strategy = Doing()
+    plan = plan_of(
+        account_of(),
+        [(instance_of(warmup_bars=4), strategy)],
+        {("EUR/USD", "1m"): bars},
+        tapes=[BarTape("EUR/USD", bars[6:], MINUTE)],
+    )
+    result = EventEngine(plan).run()
+    assert strategy.bars == result.bars["one"] == 4
+    assert strategy.context.warm_up == (4, 4, 0)
+
+
+def test_stored_quotes_are_played_one_by_one_and_told_once_a_second() -> None:
+    class Listening(Doing):
+        ticks: list[Tick]
+
+        def on_start(self) -> None:
+            self.ticks = []
+
+        def on_tick(self, tick: Tick) -> None:
+            self.ticks.append(tick)
+
+    times = BEGIN + np.array([0, 200, 400, 70_000, 70_100]) * 10**6
+    bids = np.array([1.1, 1.0980, 1.1, 1.1, 1.1])
+    tape = QuoteTape("EUR/USD", Quotes(times, times, bids, bids + 2e-5), NS_PER_S)
+    strategy = Listening(lambda s, bar: None)
+    plan = plan_of(account_of(), [(instance_of(), strategy)], {("EUR/USD", "1m"): flat_bars([1.1] * 2)}, tapes=[tape])
+    EventEngine(plan).run()
+    assert [tick.time_ns for tick in strategy.ticks] == [int(times[2]), int(times[4])]
+    assert strategy.bars == 1
+
+
+def test_a_period_without_quotes_is_refused() -> None:
+    with pytest.raises(ConfigError, match="nothing to play"):
+        over(Doing(), [])
+
+
+def test_state_that_json_cannot_hold_is_an_error_as_it_is_for_a_worker() -> None:
+    with pytest.raises(StrategyError, match="JSON"):
+        over(at(1, lambda s: s.context.state.update(when=object())), [1.1] * 2).run()
+
+
+def test_an_account_that_nets_is_refused() -> None:
+    plan = plan_of(
+        account_of(positions="netting"), [(instance_of(), Doing())], {("EUR/USD", "1m"): flat_bars([1.1] * 2)}
+    )
+    with pytest.raises(ConfigError, match="replay"):
+        EventEngine(plan)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda b: b.close.__setitem__(2, np.nan), "close at 2024-06-04T10:02:00Z is nan"),
+        (lambda b: b.ask_low.__setitem__(1, 0.0), "ask_low at 2024-06-04T10:01:00Z is 0.0"),
+        (lambda b: b.open.__setitem__(1, -1.0), "open at 2024-06-04T10:01:00Z is -1.0"),
+        (lambda b: b.open_time_ns.__setitem__(2, BEGIN), "after a later one"),
+        (lambda b: b.open_time_ns.__setitem__(2, BEGIN + MINUTE), "comes twice"),
+        (lambda b: b.high.__setitem__(3, 1.0), "outside of high and low"),
+    ],
+)
+def test_bars_that_are_no_market_are_refused_by_the_first_that_is_wrong(
+    spoil: Callable[[Bars], None], said: str
+) -> None:
+    bars = flat_bars([1.1] * 5)
+    check_bars(bars, "EUR/USD 1m")
+    spoil(bars)
+    with pytest.raises(ConfigError, match=f"EUR/USD 1m: .*{said}"):
+        check_bars(bars, "EUR/USD 1m")
+
+
+def test_quotes_that_are_no_market_are_refused() -> None:
+    times, bids = BEGIN + np.arange(3), np.array([1.1, 1.1, 1.1])
+    check_quotes(Quotes(times, times, bids, bids), "EUR/USD")
+    with pytest.raises(ConfigError, match="back in time"):
+        check_quotes(Quotes(times[::-1].copy(), times, bids, bids), "EUR/USD")
+    with pytest.raises(ConfigError, match="nan"):
+        check_quotes(Quotes(times, times, bids, np.array([1.1, np.nan, 1.1])), "EUR/USD")
+
+
+def test_the_first_trade_that_differs_is_found_wherever_it_is() -> None:
+    def trade(**other: object) -> dict[str, object]:
+        usual = {"side": "buy", "lots": 1.0, "open_s": 10, "close_s": 20, "profit": 1.0}
+        return {**usual, **other}
+
+    one, late, short = trade(), trade(close_s=25), trade(side="sell")
+    assert side_by_side([one], [trade(open_s=11)], (1, 1), "1", 0).first_different is None
+    assert side_by_side([one, late], [one, one], (1, 1), "1", 0).first_different == (late, one)
+    assert side_by_side([one, short], [one], (1, 1), "1", 0).first_different == (short, None)
+    assert side_by_side([one], [one, trade(close_s=None)], (1, 1), "1", 0).same == 1
