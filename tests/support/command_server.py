@@ -40,8 +40,15 @@ HEAVY = (
     "manager.service",
     "data_layer.process",
     "broker_api.gateway.process",
+    "pandas",
+    "pyarrow.csv",
+    "pyarrow.parquet",
+    "psycopg",
 )
-"""Beside the modules of the commands, which import these when they run. None starts a thread."""
+"""Beside the modules of the commands, which import these when they run.
+
+None starts a thread that a fork would miss: that of pyarrow's allocator, which knows forks, gives memory back.
+"""
 
 _LARGEST = 1 << 20
 
