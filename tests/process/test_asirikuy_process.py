@@ -7,9 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.asirikuy_fleet import AsirikuyFleet, time_server
+from atrader.clock import parse_time
+from tests.support.asirikuy import standin_library
+from tests.support.asirikuy_fleet import METRONOME, AsirikuyFleet, time_server
 from tests.support.books import check_books, orders_so_far
+from tests.support.direct_run import gist_of_row
 from tests.support.fleet import wait_for
+from tests.support.replays import finish, trades_of, wait_step, write_bars, write_replay
+
+HALF_HOUR_NS = 1800 * 10**9
 
 
 @pytest.fixture
@@ -33,3 +39,74 @@ def test_the_library_trades_live_and_every_order_is_in_the_books(fleet: Asirikuy
     check_books(fleet)
     read_anew = [row["value"] for row in fleet.history("signals") if row["name"] == "library-initialised"]
     assert read_anew == [1.0], "the library followed each call with its own bars"
+
+
+def replayed(root: Path, kills: int) -> list[list[object]]:
+    """Replay two days with the library, killing its worker so often; return what was traded."""
+    fleet = AsirikuyFleet(root)
+    root.mkdir(exist_ok=True)
+    bars = root / "USDJPY_M30.csv"
+    write_bars(bars)
+    (root / "beat.set").write_text(
+        f"OPERATIONAL_MODE=1\nSTRATEGY_INSTANCE_ID=7\nMAX_OPEN_ORDERS=20\nADDITIONAL_PARAM_3={METRONOME}\n"
+        "ADDITIONAL_PARAM_26=4\nADDITIONAL_PARAM_28=0.1\nADDITIONAL_PARAM_30=0.5\n"
+    )
+    text = (
+        "strategy = 'asirikuy'\naccount = 'paper'\nmagic = 7\ninstrument = 'USD/JPY'\ntimeframe = '30m'\n[parameters]\n"
+        f"library = '{fleet.library}'\nframework_config = 'asirikuy/AsirikuyConfig.xml'\npreset = 'beat.set'\n"
+        "strategy_id = 29\nbroker_name = 'UTC'\nreference_name = 'UTC'\nrates = [\n"
+        "{ symbol = 'USD/JPY', timeframe = '30m', bars = 10 }, { symbol = 'USD/JPY', timeframe = '1h', bars = 5 }]\n"
+    )
+    write_replay(fleet, {"beat": text}, files=[bars], settings="start = '2013-02-04'\nend = '2013-02-06'")
+    try:
+        fleet.launch()
+        for number in range(1, kills + 1):
+            wait_step(fleet, 25 * number)
+            fleet.kill("worker-beat")
+        finish(fleet)
+        return [gist_of_row(trade) for trade in trades_of(fleet)]
+    finally:
+        fleet.end()
+
+
+def test_a_replay_with_the_library_makes_the_trades_of_its_formula_also_when_it_is_killed(tmp_path: Path) -> None:
+    undisturbed = replayed(tmp_path / "one", kills=0)
+    assert undisturbed == replayed(tmp_path / "two", kills=3)
+    half_hours = [[parse_time(str(time)) // HALF_HOUR_NS % 4 for time in trade[2:4] if time] for trade in undisturbed]
+    assert {opened for opened, *_ in half_hours} == {0}, "a buy at each fourth bar since 1970"
+    closed = [ends[0] for _, *ends in half_hours if ends]
+    assert closed.count(2) > 0.9 * len(closed), "closed half a period later, unless the stop was hit before"
+
+
+def test_check_names_what_is_wrong_with_the_library_and_its_files_without_loading_it(fleet: AsirikuyFleet) -> None:
+    fleet.write_market()
+    fleet.write_library_instance("right", 7)
+    fleet.write_library_instance("wrong", 8)
+    fleet.write_library_instance("random", 9)
+    preset = fleet.home.root / "random.set"
+    preset.write_text(preset.read_text().replace("INSTANCE_ID=9", "INSTANCE_ID=-1"))
+    path = fleet.home.etc / "strategies" / "wrong.toml"
+    path.write_text(path.read_text().replace(str(fleet.library), "/no/such.so").replace("'Helsinki'", "'Turku'"))
+    done = fleet.command("check")
+    assert done.returncode != 0
+    lines = [line for line in (done.stderr + done.stdout).splitlines() if "etc/strategies" in line]
+    assert len(lines) == 3
+    assert any("wrong.toml" in line and "/no/such.so: cannot be read" in line for line in lines)
+    assert any("wrong.toml" in line and "there is no row 'Turku'" in line for line in lines)
+    assert any("random.toml" in line and "STRATEGY_INSTANCE_ID: expected 9" in line for line in lines)
+
+
+def test_a_library_of_another_interface_ends_the_worker_with_one_message_and_nothing_is_traded(
+    fleet: AsirikuyFleet,
+) -> None:
+    fleet.library = standin_library("OTHER_SIZES=1")
+    fleet.write_market()
+    fleet.write_library_instance(text=fleet.unlimited())
+    fleet.import_minutes()
+    fleet.launch()
+    wait_for(lambda: fleet.process("worker-bbs").get("state") == "FAILED", "a configuration error")
+    assert orders_so_far(fleet) == 0
+    (words,) = {line for line in (fleet.home.log / "worker-bbs.log").read_text().splitlines() if '"failed"' in line}
+    assert '"exit_code": "CONFIG"' in words
+    assert "not used" in words or "interface" in words
+    assert fleet.stop() == 0
