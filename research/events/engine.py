@@ -21,6 +21,7 @@ from research.events.market import Market
 from research.events.plan import Plan, SeriesKey
 from research.events.result import Result
 from research.events.runner import Runner
+from research.events.watching import LimitWatch
 
 Progress = Callable[[int, int], None]
 """Takes the steps done and all steps; called every few thousand steps."""
@@ -61,6 +62,7 @@ class EventEngine:
         quoted = {tape.symbol: plan.instruments[tape.symbol] for tape in tapes}
         self.account = Account(plan.account, [config for config, _ in plan.instances], quoted, plan.calendar_of)
         self._exits = ForcedExits(self.account)
+        self._watch = LimitWatch(self.account, self.market)
         self._ahead = LookAhead(self.market, self.account.engine) if look_ahead else None
         self._reached = -1
         self._runners = [
@@ -100,8 +102,12 @@ class EventEngine:
         """Let the account know every quote up to the end of a step; none of them makes anything happen."""
         if step <= self._reached:
             return
-        self._reached = step
-        account = self.account
+        for peak in self._watch.peaks(self._reached + 1, step):
+            self._look_at(peak)
+        self._look_at(step)
+
+    def _look_at(self, step: int) -> None:
+        account, self._reached = self.account, step
         account.on_ticks(self.market.skip(step))
         account.now_ns = max(account.now_ns, int(self.market.ends[step]))
         if account.watches:
@@ -144,9 +150,15 @@ class EventEngine:
         return Result.of(self.account, self.market, self._runners, self.signals, self.alerts)
 
     def _next_work(self, step: int) -> tuple[int, bool]:
-        if self._ahead is None or self._exits.is_busy or self.account.news:
+        if self._ahead is None or self._exits.has_news or self.account.news:
             return step, True
-        return self._ahead.next_work(step)
+        if not self._exits.is_busy:
+            return self._ahead.next_work(step)
+        if not self._watch.can_skip:
+            return step, True
+        work, is_work = self._ahead.next_work(step)
+        watched = self._watch.next_work(step, work)
+        return (watched, True) if watched < work else (work, is_work)
 
     def _work(self, step: int, turn: int) -> int:
         """Play a step quote by quote, then the turns in it; return the next turn."""

@@ -56,8 +56,8 @@ def equity_curve(
     balance = _stepped(at, np.array([float(change.balance) for change in changes]), count, initial)
     equity = balance.copy()
     for symbol in {change.instrument for change in changes}:
-        bid, ask = _closes(market, symbol)
-        rate = _rate(market, instruments[symbol].quote, currency)
+        bid, ask = closes_of(market, symbol)
+        rate = rate_of(market, instruments[symbol].quote, currency)
         for side, price, sign in (("buy", bid, 1.0), ("sell", ask, -1.0)):
             mine = [i for i, change in enumerate(changes) if (change.instrument, change.side) == (symbol, side)]
             if mine:
@@ -76,20 +76,22 @@ def _stepped(at: NDArray[np.int64], values: Floats, count: int, before: float) -
     return found
 
 
-def _closes(market: Market, symbol: str) -> tuple[Floats, Floats]:
+def closes_of(market: Market, symbol: str) -> tuple[Floats, Floats]:
+    """Return the last bid and ask of an instrument at the end of every step; before its first quote that one."""
     reel = market.reels[symbol]
     rows = np.maximum(np.searchsorted(reel.steps, np.arange(len(market)), side="right") - 1, 0)
     bid, ask = reel.tape.closes()
     return bid[rows], ask[rows]
 
 
-def _rate(market: Market, quote: str, currency: str) -> Floats | float:
+def rate_of(market: Market, quote: str, currency: str) -> Floats | float:
+    """Return account currency per unit of another at the end of every step."""
     if quote == currency:
         return 1.0
     if f"{quote}/{currency}" in market.reels:
-        bid, ask = _closes(market, f"{quote}/{currency}")
+        bid, ask = closes_of(market, f"{quote}/{currency}")
         middle: Floats = (bid + ask) / 2
         return middle
-    bid, ask = _closes(market, f"{currency}/{quote}")
+    bid, ask = closes_of(market, f"{currency}/{quote}")
     inverse: Floats = 2 / (bid + ask)
     return inverse

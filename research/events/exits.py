@@ -25,11 +25,14 @@ class ForcedExits:
 
     @property
     def is_busy(self) -> bool:
-        """Whether every step has to be looked at now."""
+        """Whether a limit may force something, depending on what the account is worth."""
         account = self._account
-        if account.watches and (account.open_orders or account.ledger.open_trades()):
-            return True
-        return bool(account.booking.trailed())
+        return account.watches and bool(account.open_orders or account.ledger.open_trades())
+
+    @property
+    def has_news(self) -> bool:
+        """Whether the next turn has something to tell whatever the prices are."""
+        return bool(self._account.booking.trailed())
 
     def turn(self) -> None:
         """Do what is due at the end of a step."""

@@ -124,6 +124,12 @@ ACCOUNTS: dict[str, dict[str, Any]] = {
     },
     "slow and rough": {"paper": {"latency": "90s", "partial_fill_share": 0.5, "reject_share": 0.1}},
     "close to the margin": {"paper": {"initial_balance": 3000, "leverage": 20, "margin_closeout_frac": 2}},
+    "watched by the day": {
+        "limits": {
+            "daily_loss_frac": "0.002", "on_daily_loss": "flatten", "max_drawdown_frac": "0.01",
+            "drawdown_reference": "start",
+        },
+    },
     "watched": {"limits": {"max_drawdown_frac": "0.02"}, "paper": {"initial_balance": 3000}},
 }  # fmt: skip
 
