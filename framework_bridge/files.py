@@ -13,6 +13,8 @@ from typing import Final
 
 from atrader.clock import NS_PER_S
 
+_STDOUT: Final = 1
+_MAX_OUTPUT_BYTES: Final = 20_000_000  # what a library prints is worth no more
 _SPELLINGS: Final = ("", "\n")
 
 
@@ -64,6 +66,24 @@ class InstanceFiles:
         """Give the file of values for displays its name without a newline, where the library wrote one with it."""
         with suppress(OSError):  # there is none, or no room
             _replace(self._temp / f"{self._magic}.ui", (self._temp / f"\n{self._magic}.ui").read_bytes())
+
+
+def cut_output(process: str) -> bool:
+    """Empty the file that takes what this process prints when it has grown too long; return whether it had.
+
+    Parameters
+    ----------
+    process : str
+        Its name: only its own ``NAME.out`` is emptied, never where a person sent the output of a command.
+    """
+    try:
+        mine = os.readlink(f"/proc/self/fd/{_STDOUT}").endswith(f"/{process}.out")
+        if not mine or os.fstat(_STDOUT).st_size <= _MAX_OUTPUT_BYTES:
+            return False
+        os.ftruncate(_STDOUT, 0)
+    except OSError:
+        return False
+    return True
 
 
 def _replace(path: Path, content: bytes) -> None:

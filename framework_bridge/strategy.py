@@ -11,6 +11,7 @@ from atrader.clock import NS_PER_S, SystemClock
 from atrader.market import Bar, Tick
 from atrader.orders.model import Order
 from atrader.orders.states import OrderState
+from atrader.runtime.spec import worker_name
 from atrader.strategy import AccountState, BaseParameters, EventStrategy, Placement, Series
 from framework_bridge.abi.account import AccountInfo, Prices
 from framework_bridge.abi.codes import describe
@@ -20,7 +21,7 @@ from framework_bridge.bars_plan import series_of
 from framework_bridge.complaints import Complaints
 from framework_bridge.conversion import Conversion, conversion_of
 from framework_bridge.decisions import Decision, Open, Terms, decide
-from framework_bridge.files import InstanceFiles
+from framework_bridge.files import InstanceFiles, cut_output
 from framework_bridge.known_library import require_known_library
 from framework_bridge.order_view import OrderView, Seen, is_in_the_air
 from framework_bridge.own_curve import OwnCurve
@@ -31,7 +32,7 @@ from framework_bridge.session import LibrarySession
 from framework_bridge.setup import Setup, read_setup
 from framework_bridge.sleep_hours import sleeps
 from framework_bridge.tickets import Tickets
-from framework_bridge.time_server import TimeProof
+from framework_bridge.time_server import ServerTime, TimeProof
 from framework_bridge.watchdog import end_process
 
 _CLOSED_TRADES: Final = 1000
@@ -82,7 +83,8 @@ class AsirikuyStrategy(EventStrategy):
         files = InstanceFiles(setup.temp, setup.log, placement.magic)
         self._files = None if setup.is_testing else files
         require_known_library(setup.library, setup.temp)
-        end = partial(end_process, f"worker-{placement.instance}")
+        self._process = worker_name(placement.instance)
+        end = partial(end_process, self._process)
         self._session = LibrarySession(setup, parameters, placement, self._conversion, context, end)
         self._wall: WallClock = setup.clock.wall()
         self._reference: WallClock = setup.reference.wall()
@@ -173,7 +175,7 @@ class AsirikuyStrategy(EventStrategy):
             self._complaints.about("not-enough-bars", f"the library is not called: {filled.text}")
             return
         self._complaints.over("not-enough-bars")
-        if not self._time_is_proven():
+        if not self._time_is_proven(tick):
             return
         seen = self._pass_account(now_ns, prices)
         again = self._files is not None and (self._runs_again or bool(self._rejected))
@@ -193,12 +195,17 @@ class AsirikuyStrategy(EventStrategy):
             self._show_life()
             self._carry_out(now_ns, tick, seen)
 
-    def _time_is_proven(self) -> bool:
-        problem = self._times.problem() if self._files is not None else None
+    def _time_is_proven(self, tick: Tick) -> bool:
+        """Tell whether the clock is right: by time servers, else by the venue's time of the last quote."""
+        problem = None
+        if self._files is not None:
+            problem = self._times.problem()
+        elif self._placement.is_live:
+            problem = ServerTime((tick.time_ns - tick.received_ns) / NS_PER_S).problem
         if problem is None:
-            self._complaints.over("no-time-server")
+            self._complaints.over("clock")
             return True
-        self._complaints.about("no-time-server", f"the library is not called: {problem}")
+        self._complaints.about("clock", f"the library is not called: {problem}")
         return False
 
     def _pass_account(self, now_ns: int, prices: Prices) -> Seen:
@@ -236,6 +243,8 @@ class AsirikuyStrategy(EventStrategy):
         if took_s > budget_s:
             text = f"a call of the library took {took_s:.3f} s, more than call_budget = {budget_s:g} s"
             self._complaints.about("call-budget", text)
+        if cut_output(self._process):
+            self._complaints.about("library-noise", "the library prints a lot: its output file was full, and emptied")
         if code:
             text = f"c_runStrategy answers {describe(code)}; its results are not looked at"
             self._complaints.about("library-code", text, same=str(code))

@@ -38,6 +38,7 @@ class World:
         self.missing = 0  # minutes before the last that nobody stored
         self.stored = 100
         self.spread = 0.5
+        self.venue_ahead_ns = 0
         self.open_trades: list[Trade] = []
         self.live_orders: list[Order] = []
         self.closed: tuple[Trade, ...] = ()
@@ -68,7 +69,7 @@ class World:
         return Bars(*(column[keep] for column in bars.columns))
 
     def price(self) -> Tick | None:
-        return Tick(PAIR, self.time_ns, self.time_ns, 1.1, 1.1 + self.spread)
+        return Tick(PAIR, self.time_ns + self.venue_ahead_ns, self.time_ns, 1.1, 1.1 + self.spread)
 
     def price_of(self, instrument: str) -> Tick | None:
         return None

@@ -201,7 +201,7 @@ def test_live_without_a_time_server_it_is_not_called(make: Make) -> None:
     stage = make(preset(), "127.0.0.1:9")
     assert stage.bar() == []
     ((kind, text),) = stage.world.alerts
-    assert kind == "no-time-server"
+    assert kind == "clock"
     assert "would wait for one for ever" in text
 
 
@@ -209,6 +209,14 @@ def test_with_a_clock_of_its_own_it_needs_no_time_server_and_writes_no_files(mak
     stage = make(preset(), "127.0.0.1:9", clock_check="own")
     assert len(stage.bar()) == 1
     assert {path.name for path in stage.temp.iterdir() if not path.name.startswith("interface-known")} == {"7.state"}
+
+
+def test_with_a_clock_of_its_own_quotes_of_another_time_keep_it_from_being_called(make: Make) -> None:
+    stage = make(preset(), "127.0.0.1:9", clock_check="own")
+    stage.world.venue_ahead_ns = 7200 * 10**9
+    assert stage.bar() == []
+    ((kind, text),) = stage.world.alerts
+    assert (kind, "clock is -7200 s off" in text) == ("clock", True)
 
 
 def test_lots_follow_the_instances_own_balance_where_the_preset_says_so(make: Make) -> None:
