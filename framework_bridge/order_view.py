@@ -57,6 +57,7 @@ class OrderView:
         self._clock = clock
         self._contract_size = contract_size
         self._packed: dict[int, bytes] = {}  # by identity: values never change
+        self._identities: list[int] = []  # of what is in the array
         self._shown: list[Trade | Order] = []  # held, so that no other value gets an identity of these
 
     def fill(
@@ -83,17 +84,17 @@ class OrderView:
             raise InvariantBroken(
                 f"{len(opened)} trades and orders are open, and the preset's ORDERINFO_ARRAY_SIZE is {len(array)}"
             )
-        array.fill(self._entries([*opened, *closed[: len(array) - len(opened)]]))
+        self._write(array, [*opened, *closed[: len(array) - len(opened)]])
         return self._mark(array, opened, orders, prices, home_rate, balance)
 
-    def _entries(self, shown: list[Trade | Order]) -> list[bytes]:
+    def _write(self, array: OrderArray, shown: list[Trade | Order]) -> None:
+        identities = list(map(id, shown))
+        if identities == self._identities:
+            return  # they are there; what open ones are worth is marked again anyway
         packed = self._packed
-        try:
-            return [packed[id(one)] for one in shown]
-        except KeyError:  # something is new
-            self._packed = {id(one): packed.get(id(one)) or self._pack(one) for one in shown}
-            self._shown = shown
-            return list(self._packed.values())
+        self._packed = {id(one): packed.get(id(one)) or self._pack(one) for one in shown}
+        self._shown, self._identities = shown, identities
+        array.fill(self._packed.values())
 
     def _mark(
         self,

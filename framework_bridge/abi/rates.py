@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from math import floor
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +21,11 @@ _SPARE: Final = 1.2  # the library's own reserve for weekend bars that it drops
 _PRICES: Final = ("open", "high", "low", "close", "volume")
 _ROW: Final = struct.Struct("<5di")
 _ROW_PRICES: Final = struct.Struct("<5d")
-_SEEN: Final = 2  # bars that the library looks at after the first call
+_VALUE: Final = 8  # bytes of a number in a column
 _SLACK: Final = 64  # rows by which a window may move on before it is written back to the start
 _KNOWN_DIGITS: Final = (1, 2, 3, 4, 5)
+
+_Columns: TypeAlias = tuple[bytes, ...]  # times and the five others, to be compared: as bytes nothing is faster
 
 
 def bars_needed(required: int, required_minutes: int, actual_minutes: int) -> int:
@@ -104,9 +107,9 @@ class RatesArray:
     def __init__(self) -> None:
         self._allocate(_SLACK)
         self._place(0, 0)
-        self._written, self._passed = _Columns(0), _Columns(0)  # what was written last, and what the library read
-        self._is_known = False  # whether the library read what it was passed last
-        self._is_written = False  # whether the memory holds that
+        self._written: _Columns = ()  # what is in memory
+        self._passed: _Columns = ()  # what the library read last
+        self._was_passed = False  # whether it read what is in memory
 
     def __len__(self) -> int:
         return self._size
@@ -137,25 +140,25 @@ class RatesArray:
         ValueError
             When a time does not fit the library's 32 bits.
         """
-        if len(bars) != self._size:
-            self._written, self._passed, self._is_known = _Columns(len(bars)), _Columns(len(bars)), False
-        self._written.take(bars)
-        moved = self._written.bars_after(self._passed) if self._is_known else None
-        if moved is None or not self._is_written:
+        if self._was_passed:
+            self._passed = self._written
+        prices = (bars.open, bars.high, bars.low, bars.close, bars.volume)
+        self._written = tuple([column.tobytes() for column in (bars.open_time_ns, *prices)])
+        moved = _bars_between(self._passed, self._written)
+        if moved is None or not self._was_passed:
             self._write_all(bars, clock)
         else:
-            self._write_two(bars, moved, clock.second(bars.open_time_ns.item(-1)))
-        self._is_written = False
+            self._write_two(prices, moved, clock.second(bars.open_time_ns.item(-1)))
+        self._was_passed = False
         return moved is not None
 
     def passed(self) -> None:
         """Note that the library read what was written last."""
-        self._written, self._passed = self._passed, self._written
-        self._is_known = self._is_written = True
+        self._was_passed = True
 
     def forget(self) -> None:
         """Note that nobody knows what the library read, or that it reads everything again."""
-        self._is_known = False
+        self._passed, self._was_passed = (), False
 
     def _write_all(self, bars: Bars, clock: WallClock) -> None:
         size = len(bars)
@@ -167,13 +170,12 @@ class RatesArray:
             column[:size] = getattr(bars, name)
         self._times[:size] = seconds
 
-    def _write_two(self, bars: Bars, moved: int, last_s: int) -> None:
+    def _write_two(self, prices: Sequence[NDArray[np.float64]], moved: int, last_s: int) -> None:
         size, start = self._size, self._start + moved
         if start + size > len(self._memory):
             self._memory[: size - 1] = self._memory[start:].copy()
             start = 0
         self._place(start, size)
-        prices = (bars.open, bars.high, bars.low, bars.close, bars.volume)
         at = (start + size - 1) * RATES.itemsize
         _ROW_PRICES.pack_into(self._bytes, at - RATES.itemsize, *[column.item(-2) for column in prices])
         _ROW.pack_into(self._bytes, at, *[column.item(-1) for column in prices], last_s)
@@ -190,32 +192,17 @@ class RatesArray:
         self.address = self._address + start * RATES.itemsize if size else None
 
 
-class _Columns:
-    """A copy of the columns of bars that a rates array shows, to be compared; its memory is used again and again."""
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self._values = np.zeros((1 + len(_PRICES)) * size)
-        self.bits = self._values.view(np.int64)  # compared as whole numbers: equal means the same
-
-    def take(self, bars: Bars) -> None:
-        """Copy them, one column behind the other: one copy and one comparison instead of six."""
-        prices = (bars.open, bars.high, bars.low, bars.close, bars.volume)
-        np.concatenate((bars.open_time_ns.view(np.float64), *prices), out=self._values)
-
-    def bars_after(self, before: _Columns) -> int | None:
-        """Return by how many bars these moved on, 0 or 1, or None when they did otherwise."""
-        size, new, old = self.size, self.bits, before.bits
-        if size < _SEEN:
+def _bars_between(before: _Columns, after: _Columns) -> int | None:
+    """Return by how many bars columns moved on, 0 or 1, or None when they did otherwise."""
+    if not before or len(after[0]) != len(before[0]) or len(after[0]) < 2 * _VALUE:
+        return None
+    if after[0] == before[0]:  # the same bar forms
+        moved, of_new, of_old = 0, slice(0, -_VALUE), slice(0, -_VALUE)
+    elif after[0][:-_VALUE] == before[0][_VALUE:]:  # one bar more: the one that formed is complete now
+        moved, of_new, of_old = 1, slice(0, -2 * _VALUE), slice(_VALUE, -_VALUE)
+    else:
+        return None
+    for new, old in zip(after, before, strict=True):
+        if new[of_new] != old[of_old]:
             return None
-        if new.item(size - 1) == old.item(size - 1):  # the same bar forms
-            same = new == old
-            moved = 0
-        elif new.item(size - 2) == old.item(size - 1):  # one bar more: the one that formed is complete now
-            same = new[:-1] == old[1:]
-            same[size - 2 :: size] = True
-            moved = 1
-        else:
-            return None
-        same[size - 1 :: size] = True
-        return moved if np.count_nonzero(same) == len(same) else None
+    return moved
