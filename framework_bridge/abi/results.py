@@ -133,7 +133,8 @@ def _row(index: int, values: list[float]) -> ResultRow:
     distances = (broker_sl, broker_tp, internal_sl, internal_tp)
     row = ResultRow(int(ticket), int(bits), lots, entry, *distances, trailing == 1.0, int(expires))
     for verb, kind in row.commands:
-        if verb == "open" and (lots <= 0 or (entry <= 0 and kind.order_type != "market")):
+        # No lots are no order, not garbage: a strategy may find its risk too small, and closes in the same row.
+        if verb == "open" and (lots < 0 or (lots > 0 and entry <= 0 and kind.order_type != "market")):
             raise _garbage(index, f"it opens {lots:g} lots at {entry:g}", values)
     return row
 

@@ -285,7 +285,7 @@ def test_a_trailing_row_has_no_bit() -> None:
         ({"trading_signals": 0x200, "lots": 1}, "signals are 512"),
         ({"trading_signals": 2, "ticket_number": 2.0**31}, "ticket"),
         ({"trading_signals": 2, "ticket_number": -2}, "ticket"),
-        ({"trading_signals": 1, "lots": 0}, "it opens 0 lots"),
+        ({"trading_signals": 1, "lots": -0.1}, "it opens -0.1 lots"),
         ({"trading_signals": 8, "lots": 1, "entry_price": 0}, "it opens 1 lots at 0"),
         ({"use_trailing_sl": 0.5}, "trailing is 0.5"),
         ({"expiration_time": -1}, "expiration"),
@@ -294,6 +294,11 @@ def test_a_trailing_row_has_no_bit() -> None:
 def test_a_row_that_cannot_be_meant_refuses_the_whole_answer(values: dict[str, float], why: str) -> None:
     with pytest.raises(LibraryError, match=f"row 1 .*{why}"):
         row(**values).read()
+
+
+def test_an_opening_without_lots_does_not_stop_what_comes_with_it() -> None:
+    (found,) = row(trading_signals=0x2 | 0x8, ticket_number=-1, lots=0, entry_price=0).read()
+    assert found.commands == (Command("close", OrderKind.BUY), Command("open", OrderKind.BUYLIMIT))
 
 
 def test_an_update_may_keep_what_an_opening_could_not_have() -> None:
