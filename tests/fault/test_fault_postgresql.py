@@ -74,6 +74,8 @@ def test_a_server_killed_while_a_fleet_trades_stops_no_order_and_costs_no_histor
             server.start()
             wait_for(lambda: not fleet.process("data-layer").get("trouble"), "the store to be back", 60)
         wait_until_decided(fleet)
+        # At its end a gateway has a second for what waits; more than that stays in its journal.
+        wait_for(lambda: fleet.json("account", "paper")["outbox"] < 20, "the history to have what waited meanwhile", 60)
         assert fleet.pid("data-layer") == pid, "the data layer went on all the time"
         alerts = wait_for(
             lambda: [row for row in fleet.history("alerts") if "the store is back" in str(row["text"])], "the alert"
