@@ -15,7 +15,7 @@ from atrader.broker_clock import BrokerClock
 from atrader.errors import ConfigError
 from atrader.strategy import Placement
 from framework_bridge.abi.elf import require_loadable
-from framework_bridge.abi.settings import ADDITIONAL, Setting, settings_array
+from framework_bridge.abi.settings import ADDITIONAL, AUTOBBS_TREND_MODE, Setting, ends_process, settings_array
 from framework_bridge.bars_plan import IndexPlan, entry_problems, index_plan, minutes_of
 from framework_bridge.legacy.broker_clocks import parse_old_clocks
 from framework_bridge.legacy.findings import Finding, Kind
@@ -197,6 +197,13 @@ def _preset_problems(preset: Preset, parameters: AsirikuyParameters, placement: 
     assert first is not None  # the parameters were checked
     if minutes is not None and minutes != (minutes_of(first.timeframe) or minutes):
         yield f"{file}: STRATEGY_TIMEFRAME: {minutes:g} minutes, but rates[0] has {first.timeframe}; they must agree"
+    used = [index for index, entry in enumerate(parameters.rates) if entry is not None]
+    mode = preset.settings.get(AUTOBBS_TREND_MODE)
+    if mode is not None and ends_process(parameters.strategy_id, mode, used):
+        yield (
+            f"parameters.rates: strategy {parameters.strategy_id} reads indices 2 (1h), 3 (4h), 4 (1d) and 5 (1w) too:"
+            " with the first two alone the library ends its process"
+        )
     if preset.settings.get(Setting.MAX_OPEN_ORDERS, _LEAST_ORDERS) < 1:
         yield f"{file}: MAX_OPEN_ORDERS: it is the number of rows for results; with none nothing can be said"
 

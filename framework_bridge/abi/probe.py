@@ -40,7 +40,8 @@ _MAGIC: Final = 1
 _ZONE: Final = "UTC"
 _ANSWER: Final = "answer.json"
 _ACCOUNT: Final = AccountInfo(1, 10_000.0, 10_000.0, 0.0, 100.0, 100_000.0, 0.0, 50.0, 0.0, 0.0)
-_CSV: Final = "Broker;" + ";".join(("0", "0", "0", "00:00") * 3) + "\n"  # every column is 0: their order is no matter
+_COLUMNS: Final = ("0", "0", "0", "00:00") * 3  # of a clock: all are 0, so that their order is no matter
+_CLOCKS: Final = "\n".join(";".join((name, *_COLUMNS)) for name in ("Broker", "Local", _ZONE)) + "\n"
 _XML: Final = """<?xml version="1.0" encoding="UTF-8"?>
 <AsirikuyConfig>
 <RatesBufferExtension>100</RatesBufferExtension><TempFileFolderPath>{folder}</TempFileFolderPath>
@@ -122,8 +123,7 @@ def _wrong(library: FrameworkLibrary, folder: Path) -> Iterator[str]:
     """Ask everything; yield what was answered otherwise."""
     config = folder / "AsirikuyConfig.xml"
     config.write_text(_XML.format(folder=folder))
-    header = _CSV.replace("00:00", "0")
-    (folder / "broker-tz.csv").write_text(header + "".join(_CSV.replace("Broker", zone) for zone in ("Local", _ZONE)))
+    (folder / "broker-tz.csv").write_text(_CLOCKS)
     for question in _QUESTIONS:
         library.init_instance(_MAGIC, config, testing=True)
         returned = library.run(_call(question))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import IntEnum
 from typing import Final
 
@@ -56,16 +56,6 @@ class StrategyId(IntEnum):
     TRENDLIMIT = 31
 
 
-RATES_EXPECTED: Final[Mapping[int, int]] = {
-    StrategyId.RECORD_BARS: 1,
-    StrategyId.TAKEOVER: 4,
-    StrategyId.SCREENING: 4,
-    StrategyId.AUTOBBS: 6,
-    StrategyId.AUTOBBSWEEKLY: 6,
-    StrategyId.TRENDLIMIT: 6,
-}
-"""Rates arrays from index 0 on that a strategy reads in any case; with fewer the library ends the process."""
-
 AUTOBBS: Final = (
     *("ADJUSTPOINTS", "TP_MODE", "TREND_MODE", "RISK_CAP", "LONG_SHORT_MODE", "MAX_ACCOUNT_RISK", "KEYK", "RANGE"),
     *("MAX_STRATEGY_RISK", "MACRO_TREND", "EXECUTION_RATES", "ONE_SIDE", "IS_AUTO_MODE", "IS_ATREURO_RANGE"),
@@ -89,6 +79,13 @@ ADDITIONAL_INDEX: Final[Mapping[str, int]] = {
     **{name: int(index) for name, index in (text.split(":") for text in _OTHER_STRATEGIES)},
 }
 """Index of each additional setting by its key in presets."""
+
+AUTOBBS_TREND_MODE: Final = ADDITIONAL_INDEX["AUTOBBS_TREND_MODE"]
+_AUTOBBS_IDS: Final = (StrategyId.AUTOBBS, StrategyId.AUTOBBSWEEKLY, StrategyId.TRENDLIMIT)
+_TREND_MODES: Final = frozenset(
+    (0, 2, 3, 9, 10, *range(15, 19), 20, 21, *range(23, 27), 28, 30, 31, *range(33, 36), 102)
+)
+_NEVER_ENOUGH: Final = frozenset((0, 1))
 
 _NOT_NEGATIVE: Final = (
     *(Setting.MAX_OPEN_ORDERS, Setting.TIMED_EXIT_BARS, Setting.STRATEGY_INSTANCE_ID, Setting.SL_ATR_MULTIPLIER),
@@ -146,6 +143,24 @@ def refuse_invalid(values: NDArray[np.float64]) -> None:
     for setting in _SWITCHES:
         if values[setting] not in (0, 1):
             raise ConfigError(f"{setting.name}: expected 0 or 1, was {values[setting]:g}")
+
+
+def ends_process(strategy_id: int, trend_mode: float, used: Collection[int]) -> bool:
+    """Tell whether the library would end its process for want of bars.
+
+    AUTOBBS and its relatives read indices 0 to 5 (some modes 6); which of them a mode can do without nobody wrote down.
+    What was seen is a crash with the first two alone.
+
+    Parameters
+    ----------
+    strategy_id : int
+        See `StrategyId`.
+    trend_mode : float
+        Setting `AUTOBBS_TREND_MODE`.
+    used : collection of int
+        Rates indices that are passed.
+    """
+    return strategy_id in _AUTOBBS_IDS and trend_mode in _TREND_MODES and _NEVER_ENOUGH.issuperset(used)
 
 
 def name_of(index: int) -> str:

@@ -81,6 +81,10 @@ WRONG: dict[str, tuple[Callable[[Home], object], str]] = {
     "another timeframe": (
         lambda home: home.change(home.preset, "TIMEFRAME=60", "TIMEFRAME=15"), "15 minutes, but rates.0. has 1h"
     ),
+    "too few arrays for the strategy": (
+        lambda home: home.preset.write_text(PRESET + "SECTION_3=own\nAUTOBBS_TREND_MODE=18\n"),
+        "parameters.rates: strategy 29 reads indices 2 .* the library ends its process",
+    ),
     "no rows for results": (
         lambda home: home.change(home.preset, "ORDERS=199", "ORDERS=0"), "number of rows for results"
     ),
