@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 from typing import Final, NamedTuple
@@ -13,6 +13,7 @@ from atrader.market import Tick, decimal_price
 from framework_bridge.abi.codes import LibraryError
 from framework_bridge.abi.results import ANY_TICKET, ResultRow
 from framework_bridge.abi.signals import OrderKind
+from framework_bridge.parameters import AsirikuyParameters
 
 _ROUNDING: Final = Decimal("1e-9")  # lots come as float64: 0.3 may be a little less
 
@@ -53,6 +54,18 @@ class Terms(NamedTuple):
     lot_step: Decimal
     min_lots: Decimal
     minimum_stop: float
+
+
+def terms_of(parameters: AsirikuyParameters, instrument: Instrument) -> Terms:
+    """Return the terms that are configured; what is not comes from the instrument."""
+    size = parameters.contract_size
+    return Terms(
+        instrument,
+        size,
+        parameters.lot_step or instrument.unit_step / size,
+        parameters.min_lots or instrument.min_units / size,
+        float(parameters.minimum_stop_pips * instrument.pip),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,8 +239,3 @@ def _is_closer(stop: Decimal, holding: Holding) -> bool:
     if before is None:
         return True
     return stop > before if holding.kind.side == "buy" else stop < before
-
-
-def decided_opens(decisions: Sequence[Decision]) -> Iterator[Open]:
-    """Yield what would be opened."""
-    yield from (one for one in decisions if isinstance(one, Open))

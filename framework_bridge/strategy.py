@@ -8,6 +8,7 @@ from typing import ClassVar, Final
 
 from atrader.broker_clock import WallClock
 from atrader.clock import NS_PER_S, SystemClock
+from atrader.errors import ConfigError, Retryable
 from atrader.market import Bar, Tick
 from atrader.orders.model import Order
 from atrader.orders.states import OrderState
@@ -20,7 +21,7 @@ from framework_bridge.abi.signals import OrderKind
 from framework_bridge.bars_plan import series_of
 from framework_bridge.complaints import Complaints
 from framework_bridge.conversion import Conversion, conversion_of
-from framework_bridge.decisions import Decision, Open, Terms, decide
+from framework_bridge.decisions import Decision, Open, decide, terms_of
 from framework_bridge.files import InstanceFiles, cut_output
 from framework_bridge.known_library import require_known_library
 from framework_bridge.order_view import OrderView, Seen, is_in_the_air
@@ -37,7 +38,7 @@ from framework_bridge.watchdog import end_process
 
 _CLOSED_TRADES: Final = 1000
 _RAN: Final = "ran_ns"  # in the state: bar on which the strategy was run last
-_REFUSED: Final = (OrderState.REJECTED, OrderState.LOST)
+_AGAIN_NS: Final = NS_PER_S  # after somebody did not answer
 
 
 class AsirikuyStrategy(EventStrategy):
@@ -77,60 +78,68 @@ class AsirikuyStrategy(EventStrategy):
         return self._placement.is_live or self._setup.runs_every_tick
 
     def on_start(self) -> None:
-        """Load the library and initialise the instance."""
+        """Load the library.
+
+        Raises
+        ------
+        ConfigError
+            When it is another one, or its folders cannot be used.
+        """
         context, parameters, setup, placement = self.context, self.parameters, self._setup, self._placement
-        self._complaints = Complaints(context.alert)
-        files = InstanceFiles(setup.temp, setup.log, placement.magic)
-        self._files = None if setup.is_testing else files
-        require_known_library(setup.library, setup.temp)
         self._process = worker_name(placement.instance)
+        try:
+            files = InstanceFiles(setup.temp, setup.log, placement.magic)
+            require_known_library(setup.library, setup.temp)
+        except OSError as error:
+            raise ConfigError(f"{setup.framework_config}: a folder of it cannot be used: {error}") from error
         end = partial(end_process, self._process)
         self._session = LibrarySession(setup, parameters, placement, self._conversion, context, end)
+        self._files = None if setup.is_testing else files
+        self._times = TimeProof(parameters.ntp_servers, parameters.ntp_deadline, setup.ntp_interval_s, SystemClock())
+        self._complaints = Complaints(context.alert)
+        self._performer = Performer(context, setup, self._complaints)
         self._wall: WallClock = setup.clock.wall()
         self._reference: WallClock = setup.reference.wall()
-        own_balance = setup.own_balance or context.account().equity
-        self._curve = OwnCurve(context.state, own_balance, context.now_ns())
-        self._session.call.set_setting(Setting.ORIGINAL_EQUITY, float(self._curve.begin))
-        size = parameters.contract_size
-        self._orders = OrderView(Tickets(context.state, placement.magic), self._wall, float(size))
-        instrument = context.instrument
-        terms = Terms(
-            instrument,
-            size,
-            parameters.lot_step or instrument.unit_step / size,
-            parameters.min_lots or instrument.min_units / size,
-            float(parameters.minimum_stop_pips * instrument.pip),
-        )
-        self._terms = terms
-        self._performer = Performer(context, setup, self._complaints)
-        self._times = TimeProof(parameters.ntp_servers, parameters.ntp_deadline, setup.ntp_interval_s, SystemClock())
+        self._terms = terms_of(parameters, context.instrument)
+        tickets = Tickets(context.state, placement.magic)
+        self._orders = OrderView(tickets, self._wall, float(parameters.contract_size))
+        self._curve: OwnCurve | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        own = self.context.bars(1)
+        self._bar_ns = int(own.open_time_ns[-1]) if len(own) else 0
         self._rejected: Counter[OrderKind] = Counter()
         self._repeats = 0
         self._is_due = False
         self._next_ns = 0
-        own = context.bars(1)
-        self._bar_ns = int(own.open_time_ns[-1]) if len(own) else 0
-        # A bar that this life handles first may have been run by the last one, which died before it could say so.
-        self._runs_again = self._files is not None
+        self._is_first_bar = True
+        self._runs_again = False
 
     def on_bar(self, bar: Bar) -> None:
         """Call the library: a new bar has begun."""
         self._bar_ns = bar.open_time_ns
         self._rejected.clear()
         self._repeats = 0
+        # A bar that this life handles first may have been run by the last one, which died before it could say so.
+        self._runs_again, self._is_first_bar = self._is_first_bar, False
         self._turn(is_new=True)
 
     def on_tick(self, tick: Tick) -> None:
         """Call the library between bars: each time if it wants that, else when it is time again."""
-        now_ns = self.context.now_ns()
-        if self._bar_ns and (self._setup.runs_every_tick or self._is_due or now_ns >= self._next_ns):
-            self._runs_again = False
+        is_time = self.context.now_ns() >= self._next_ns
+        if self._bar_ns and (self._setup.runs_every_tick or self._is_due or is_time):
             self._turn(is_new=False)
 
     def on_order(self, order: Order) -> None:
         """Have the bar run again when the broker refused to open something."""
         intent = order.intent
-        if order.state not in _REFUSED or intent.action != "open" or intent.side is None or self._files is None:
+        if (
+            order.state is not OrderState.REJECTED
+            or intent.action != "open"
+            or intent.side is None
+            or self._files is None
+        ):
             return
         if not self._setup.runs_every_tick and self._repeats < self.parameters.order_retries:
             self._repeats += 1
@@ -147,18 +156,27 @@ class AsirikuyStrategy(EventStrategy):
 
     def _turn(self, *, is_new: bool) -> None:
         """Call the library if it makes sense now, and do what it says."""
-        context = self.context
-        now_ns = context.now_ns()
+        now_ns = self.context.now_ns()
         self._next_ns = now_ns + int(self.parameters.call_every * NS_PER_S)
         self._is_due = False
-        if not context.calendar.is_open(now_ns):
+        if not self.context.calendar.is_open(now_ns):
             return
         if sleeps(self._session.symbol, now_ns, self._reference, is_live=not self._setup.is_testing):
             self._show_life()
-            return
-        if any(is_in_the_air(order) for order in context.orders()):
+        elif any(is_in_the_air(order) for order in self.context.orders()):
             self._is_due = True  # what is open is not known: nothing may be decided on it
-            return
+        else:
+            try:
+                self._look(now_ns, is_new=is_new)
+            except Retryable as error:
+                self._next_ns = now_ns + _AGAIN_NS
+                self._complaints.about("not-answered", f"the library is not called: {error}")
+            else:
+                self._complaints.over("not-answered")
+
+    def _look(self, now_ns: int, *, is_new: bool) -> None:
+        """Look at prices and bars; call the library when they are all there."""
+        context = self.context
         tick = context.price()
         prices = None if tick is None else self._conversion.prices(tick, context.price_of)
         if tick is None or prices is None:
@@ -210,8 +228,9 @@ class AsirikuyStrategy(EventStrategy):
 
     def _pass_account(self, now_ns: int, prices: Prices) -> Seen:
         """Write orders, account and prices of the call."""
-        context, call, curve = self.context, self._session.call, self._curve
+        context, call = self.context, self._session.call
         account, closed = context.account(), context.closed_trades(_CLOSED_TRADES)
+        curve = self._own_curve(account)
         curve.settle(closed)
         rate = self._conversion.home_rate(prices)
         balance = float(curve.balance if self._setup.own_balance else account.balance)
@@ -219,11 +238,20 @@ class AsirikuyStrategy(EventStrategy):
         equity = curve.see(seen.floating)
         if not self._setup.own_balance:
             equity = float(account.equity)
-        call.set_now(now_ns, prices, self._account_info(account, balance, equity, seen.risk_percent))
+        call.set_now(now_ns, prices, self._account_info(account, balance, equity, seen.risk_percent, curve))
         call.set_setting(Setting.USE_SL, float(seen.lacks_stop or bool(self._setup.setting(Setting.USE_SL))))
         return seen
 
-    def _account_info(self, account: AccountState, balance: float, equity: float, risk_percent: float) -> AccountInfo:
+    def _own_curve(self, account: AccountState) -> OwnCurve:
+        if self._curve is None:
+            begin = self._setup.own_balance or account.equity
+            self._curve = OwnCurve(self.context.state, begin, self.context.now_ns())
+            self._session.call.set_setting(Setting.ORIGINAL_EQUITY, float(self._curve.begin))
+        return self._curve
+
+    def _account_info(
+        self, account: AccountState, balance: float, equity: float, risk_percent: float, curve: OwnCurve
+    ) -> AccountInfo:
         parameters = self.parameters
         return AccountInfo(
             number=float(parameters.account_number),
@@ -235,7 +263,7 @@ class AsirikuyStrategy(EventStrategy):
             minimum_stop=self._terms.minimum_stop,
             stopout_percent=float(parameters.stopout_percent),
             open_risk_percent=risk_percent,
-            largest_drawdown_percent=self._curve.worst_percent,
+            largest_drawdown_percent=curve.worst_percent,
         )
 
     def _report(self, code: int) -> None:
@@ -265,6 +293,7 @@ class AsirikuyStrategy(EventStrategy):
         if repeats:
             decided = [one for one in decided if not isinstance(one, Open) or self._replaces(one)]
         self._rejected.clear()
+        assert self._curve is not None  # the call was made with it
         self._performer.perform(decided, tick, self._curve.worst_percent)
 
     def _replaces(self, one: Decision) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from atrader.calendars import Calendar
 from atrader.clock import host_now_ns
+from atrader.errors import DeadlineExceeded
 from atrader.instruments import KNOWN, Instrument
 from atrader.market import Bars, Tick
 from atrader.orders.ids import IntentId, client_id_of
@@ -39,6 +40,7 @@ class World:
         self.stored = 100
         self.spread = 0.5
         self.venue_ahead_ns = 0
+        self.is_away = False  # the gateway
         self.open_trades: list[Trade] = []
         self.live_orders: list[Order] = []
         self.closed: tuple[Trade, ...] = ()
@@ -90,6 +92,8 @@ class World:
         return self.equity_now
 
     def account(self) -> AccountState:
+        if self.is_away:
+            raise DeadlineExceeded("gateway paper does not answer")
         return AccountState("paper", "USD", self.equity_now, self.equity_now, Decimal(0), Decimal(10))
 
     def order(self, side: Side, **values: Any) -> str:

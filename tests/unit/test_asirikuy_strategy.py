@@ -129,6 +129,17 @@ def test_nothing_is_decided_while_it_is_unknown_what_became_of_an_open(make: Mak
     assert len(stage.tick()) == 1, "called at the next quote"
 
 
+def test_while_the_gateway_does_not_answer_it_is_not_called_and_called_a_second_later(make: Make, server: str) -> None:
+    stage = make(preset(), server)
+    stage.world.is_away = True
+    assert stage.bar() == []
+    assert stage.tick(0.5) == []
+    ((kind, _),) = stage.world.alerts
+    assert kind == "not-answered"
+    stage.world.is_away = False
+    assert len(stage.tick(1)) == 1
+
+
 def test_a_bar_that_is_history_is_not_decided(make: Make) -> None:
     stage = make(preset())
     stage.bar()
@@ -221,6 +232,7 @@ def test_with_a_clock_of_its_own_quotes_of_another_time_keep_it_from_being_calle
 
 def test_lots_follow_the_instances_own_balance_where_the_preset_says_so(make: Make) -> None:
     stage = make(preset(text="USE_INSTANCE_BALANCE=true\nINIT_INSTANCE_BALANCE=500"))
+    stage.bar()
     won = a_trade(1).model_copy(
         update={"units": Decimal(0), "profit": Decimal(70), "close_time_ns": stage.world.time_ns + 1}
     )
@@ -232,7 +244,9 @@ def test_lots_follow_the_instances_own_balance_where_the_preset_says_so(make: Ma
 
 def test_the_equity_it_began_with_is_kept_for_presets_without_compounding(make: Make) -> None:
     stage = make(preset(text="DISABLE_COMPOUNDING=1"))
+    stage.bar()
     stage.strategy.on_stop()
     stage.world.equity_now = Decimal(20_000)
     stage.life()
+    stage.bar()
     assert stage.strategy._session.call._settings[49] == 10_000.0
