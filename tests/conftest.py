@@ -1,6 +1,7 @@
 """What every test gets: a far time zone, hypothesis profiles, a marker by folder, and a leak check."""
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -24,6 +25,10 @@ time.tzset()
 if time.timezone != -45900:  # a machine without zone files: the same rules spelled out
     os.environ["TZ"] = "<+1245>-12:45<+1345>,M9.5.0/2:45,M4.1.0/3:45"
     time.tzset()
+
+# A script that runs the tests in the background has them ignore Ctrl-C, and so would the commands that they interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 hypothesis.settings.register_profile("local", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
