@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from data_layer.store.places import place_at
+from data_layer.store.transfer import transfer
 from tests.fixtures import make_stores as made
-from tests.support.data_layer import wait_until
 from tests.support.fleet import Fleet
+from tests.support.forks import run_forked
 
 TOOLS = "manager.commands.tools"
 
@@ -26,27 +27,20 @@ def fleet(tmp_path: Path) -> Fleet:
 
 def test_a_migration_killed_in_the_middle_is_run_again_and_is_whole(fleet: Fleet, postgresql_url: str) -> None:
     here, there = place_at(fleet.home, "embedded"), place_at(fleet.home, postgresql_url)
-    bars = made.bars(400_000)
+    bars = made.bars(200_000)
     store = here.market("test", 2.0)
     store.put_bars("EUR/USD", "1m", "file.csv", bars)
     store.close()
-    command = [sys.executable, "-P", "-m", TOOLS, "-C", str(fleet.home.root), "data", "migrate"]
-    command += ["--from", "sqlite", "--to", postgresql_url]
-    killed = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
-    def begun() -> bool:
-        assert killed.poll() is None, "it was too fast to be killed"
-        try:
-            reader = there.market_reader("test")
-        except Exception:  # noqa: BLE001 - no tables yet
-            return False
-        found = reader.series()
-        reader.close()
-        return bool(found)
+    def die_after_first(what: str, done: int, total: int) -> None:
+        if what == "copying bar_chunk" and 0 < done < total:
+            os.kill(os.getpid(), signal.SIGKILL)
 
-    wait_until(begun, "the first rows")
-    killed.kill()
-    killed.wait()
+    assert run_forked(lambda: transfer(here, there, die_after_first)) == -signal.SIGKILL
+    reader = there.market_reader("test")
+    [begun] = reader.series()
+    reader.close()
+    assert 0 < begun.count < len(bars)
     refused = fleet.command("data", "migrate", "--from", postgresql_url, "--to", "sqlite", program=TOOLS)
     assert refused.returncode != 0
     rows = fleet.json("data", "migrate", "--from", "sqlite", "--to", postgresql_url, program=TOOLS)

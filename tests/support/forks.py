@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Callable
 
 
@@ -14,6 +15,8 @@ def fork(work: Callable[[], object]) -> int:
             work()
         except SystemExit as end:
             os._exit(end.code if isinstance(end.code, int) else 1)
+        except Exception:  # noqa: BLE001 - the last of this process: whoever reads the output has to see it
+            traceback.print_exc()
         finally:
             os._exit(1)
     return pid
