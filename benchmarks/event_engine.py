@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 
 import numpy as np
 
@@ -31,7 +32,8 @@ class Cross(EventStrategy):
     def __init__(self, fast: int, slow: int, stop_atr: float = 3.0) -> None:
         super().__init__(BaseParameters())
         self._fast, self._slow, self._stop = fast, slow, stop_atr
-        self._closes: deque[float] = deque([0.0] * slow, slow)
+        self._fast_ticks: deque[int] = deque([0] * fast, fast)
+        self._slow_ticks: deque[int] = deque([0] * slow, slow)
         self._ticks_fast = self._ticks_slow = 0
         self._count = 0
         self._atr = 0.0
@@ -41,15 +43,15 @@ class Cross(EventStrategy):
 
     def on_bar(self, bar: Bar) -> None:
         """Bring averages and range up to date; act when the averages crossed."""
-        _, _, high, low, close, *_ = bar
-        closes = self._closes
+        _, _, high, low, close, _, _, _, _, _ = bar
         ticks = round(close * 10)
-        self._ticks_slow += ticks - closes[0]
-        self._ticks_fast += ticks - closes[-self._fast]
-        closes.append(ticks)
+        fast, slow = self._fast_ticks, self._slow_ticks
+        self._ticks_slow += ticks - slow[0]
+        self._ticks_fast += ticks - fast[0]
+        fast.append(ticks)
+        slow.append(ticks)
         before, self._close = self._close, close
-        widest = max(high, before) - min(low, before)
-        self._atr += (widest - self._atr) / 14
+        self._atr += ((high if high > before else before) - (low if low < before else before) - self._atr) / 14
         self._count += 1
         above = self._ticks_fast * self._slow > self._ticks_slow * self._fast
         if above is not self._above:
@@ -105,10 +107,9 @@ def timed(
 def alone(bars: Bars, strategy: Cross) -> float:
     """Return the CPU seconds of the strategy's arithmetic over the same bars, with nobody to order from."""
     strategy._turn = lambda above, close: None  # type: ignore[method-assign]
-    columns = [column.tolist() for column in bars.columns]
     began_s = time.process_time()
-    for row in zip(*columns, strict=True):
-        strategy.on_bar(Bar._make(row))
+    for row in map(partial(tuple.__new__, Bar), zip(*(column.tolist() for column in bars.columns), strict=True)):
+        strategy.on_bar(row)
     return time.process_time() - began_s
 
 

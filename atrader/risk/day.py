@@ -29,6 +29,9 @@ class InstanceRecord(BaseModel):
     last_loss_ns: int | None = None
 
 
+_NOTHING = InstanceRecord()
+
+
 class RiskDay(BaseModel):
     """Reference points of one account. Money in account currency; times UTC ns.
 
@@ -132,7 +135,7 @@ class RiskDay(BaseModel):
 
     def instance(self, magic: int) -> InstanceRecord:
         """Return the record of an instance; an empty one when it has not traded."""
-        return self.instances.get(magic, InstanceRecord())
+        return self.instances.get(magic, _NOTHING)
 
     def day_loss(self, equity: Decimal) -> Decimal:
         """Return what the account lost since the start of the day; negative = won."""

@@ -120,7 +120,8 @@ class BacktestContext(Wishes):
         """Return the bar that is being decided."""
         if not self.deciding:
             return None, 0
-        return f"{self.timeframe}|{self._history.bars.open_time_ns[self.row]}", int(self._history.ends[self.row])
+        open_ns = int(self._history.bars.open_time_ns[self.row])
+        return f"{self.timeframe}|{open_ns}", int(self._history.ends[self.row])
 
     def bars(self, count: int) -> Bars:
         """Return the last complete bars, at most a window of them."""
