@@ -65,12 +65,10 @@ class Booking:
         self._closed_of: dict[int, list[Trade]] = {}
         self.fills: list[Fill] = []
         self.changes: list[Booked] = []
-        self.count = 0
 
     def apply(self, reports: Sequence[AnyReport]) -> None:
         """Work reports in, in their order."""
         for report in reports:
-            self.count += 1
             if isinstance(report, FillReport):
                 self._fill(report)
             elif isinstance(report, OrderReport):

@@ -134,6 +134,7 @@ class EventEngine:
             turn = self._coast(turn, work)
             if self.account.submitted != before:  # other levels from here on
                 step = self._reached + 1
+                self._settle()
             elif is_work:
                 turn = self._work(work, turn)
                 step = work + 1
@@ -169,14 +170,17 @@ class EventEngine:
         self._reached = step
         account.now_ns = int(self.market.ends[step])
         self._exits.turn()
-        if self._ahead is not None:
-            self._ahead.settle()
+        self._settle()
         while turn < len(self._turn_steps) and self._turn_steps[turn] == step:
             self._hear_until(step, self._turn_of[turn])
             self._whole_turn(step, self._turn_of[turn], int(self._turn_bars[turn]))
             turn += 1
         self._hear_until(step, len(self._runners))
         return turn
+
+    def _settle(self) -> None:
+        if self._ahead is not None:
+            self._ahead.settle()
 
     def _hear_until(self, step: int, number: int) -> None:
         """Give a turn to whoever comes before a number and has something to hear."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from atrader.market import Tick
 from atrader.orders.model import Fill, Order, Trade
 from research.events.account import Account
 from research.events.context import Alert, Signal
@@ -34,8 +33,6 @@ class Result:
         Bars that each instance decided.
     errors : Mapping of str to int
         Exceptions of each strategy.
-    final_quotes : Mapping of str to Tick
-        At the end.
     """
 
     closed: Sequence[Trade]
@@ -47,7 +44,6 @@ class Result:
     curve: EquityCurve
     bars: Mapping[str, int]
     errors: Mapping[str, int]
-    final_quotes: Mapping[str, Tick]
 
     @classmethod
     def of(
@@ -71,7 +67,6 @@ class Result:
             curve=equity_curve(market, booking.changes, initial, config.currency, account.instruments),
             bars={runner.name: runner.bars_handled for runner in runners},
             errors={runner.name: runner.errors for runner in runners},
-            final_quotes=account.valuation.ticks,
         )
 
     @property
