@@ -63,6 +63,17 @@ def test_a_library_that_ends_its_process_is_started_again_and_trades_on(fleet: A
     stop_and_check(fleet)
 
 
+def test_a_worker_with_the_library_that_is_killed_again_and_again_loses_and_doubles_nothing(
+    fleet: AsirikuyFleet,
+) -> None:
+    start(fleet, "none")
+    for _ in range(3):
+        goes_on(fleet, 4)
+        fleet.wait_replaced(WORKER, fleet.kill(WORKER))
+    goes_on(fleet, 4)
+    stop_and_check(fleet)
+
+
 def test_a_library_that_hangs_is_ended_with_a_code_and_a_line_that_names_the_call(fleet: AsirikuyFleet) -> None:
     start(fleet, "hang:10:once", parameters="call_deadline = '500ms'")
     wait_for(lambda: fleet.process(WORKER).get("restarts") == 1, "one restart")

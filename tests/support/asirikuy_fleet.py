@@ -83,8 +83,18 @@ class AsirikuyFleet(Fleet):
         text: str = "",
         bars: int = 10,
         instrument: str = PAIR,
+        others: tuple[str, ...] = (),
     ) -> None:
-        """Write an instance: its file and its preset; ``row`` is what the stand-in's strategy is told to say."""
+        """Write an instance: its file and its preset.
+
+        Parameters
+        ----------
+        row : tuple of float
+            What the stand-in's strategy is told to say.
+        others : tuple of str
+            Instruments of further rates arrays.
+        """
+        arrays = ", ".join(f"{{ symbol = '{one}', timeframe = '1m', bars = {bars} }}" for one in (instrument, *others))
         said = "".join(f"ADDITIONAL_PARAM_{26 + place}={value:g}\n" for place, value in enumerate(row))
         (self.home.root / f"{name}.set").write_text(
             f"OPERATIONAL_MODE=1\nSTRATEGY_INSTANCE_ID={magic}\nMAX_OPEN_ORDERS=20\nADDITIONAL_PARAM_3={mode}\n"
@@ -98,7 +108,7 @@ class AsirikuyFleet(Fleet):
             text=(
                 f"{text}\n[parameters]\nlibrary = '{self.library}'\nframework_config = 'asirikuy/AsirikuyConfig.xml'\n"
                 f"preset = '{name}.set'\nstrategy_id = 29\nbroker_name = 'Helsinki'\nreference_name = 'UTC'\n"
-                f"rates = [{{ symbol = '{instrument}', timeframe = '1m', bars = {bars} }}]\ncontract_size = 1\n"
+                f"rates = [{arrays}]\ncontract_size = 1\n"
                 f"call_every = '1s'\n{self.servers}\n{parameters}\n"
             ),
         )
