@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 from atrader.clock import SystemClock
+from atrader.errors import Retryable
 from atrader.orders.model import Intent, Order
 from atrader.orders.states import OrderState
 from benchmarks._support import fleets
@@ -57,7 +58,11 @@ class Trader:
         self._n += 1
         common = {"magic": self._magic, "instance": self._name, "instrument": "EUR/USD", "n": self._n}
         intent = Intent.model_validate({**common, **wanted, "time_ns": self._clock.now_ns()})
-        return self._client.submit(intent, timeout_s=60.0).order
+        while True:
+            try:
+                return self._client.submit(intent, timeout_s=5.0).order
+            except Retryable:
+                pass  # the same intent again, as a worker does
 
 
 def held(fleet: Fleet) -> tuple[int, int]:

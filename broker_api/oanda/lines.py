@@ -21,7 +21,7 @@ async def lines_of(response: httpx.Response, silence_s: Callable[[], float]) -> 
     Parameters
     ----------
     silence_s : callable
-        Returns for how long a whole line may stay away, seconds; asked for each.
+        Returns for how long a whole line may stay away, seconds; asked now and then.
 
     Raises
     ------
@@ -30,18 +30,80 @@ async def lines_of(response: httpx.Response, silence_s: Callable[[], float]) -> 
     """
     chunks = response.aiter_raw()
     begun = b""
-    while True:
-        allowed_s = silence_s()
-        try:
-            async with asyncio.timeout(allowed_s):
+    watch = _Watch(silence_s)
+    try:
+        while True:
+            watch.begin()
+            try:
                 *lines, begun = await _more(chunks, begun)
-        except TimeoutError as error:
-            raise BrokerUnavailable(f"OANDA: the stream was silent for {allowed_s:g} s") from error
-        except httpx.HTTPError as error:
-            raise BrokerUnavailable(f"OANDA: the stream broke: {type(error).__name__} {error}".rstrip()) from error
-        for line in lines:
-            if line := line.strip():
-                yield line
+            except asyncio.CancelledError:
+                if not watch.is_over():
+                    raise
+                raise BrokerUnavailable(f"OANDA: the stream was silent for {watch.allowed_s:g} s") from None
+            except httpx.HTTPError as error:
+                raise BrokerUnavailable(f"OANDA: the stream broke: {type(error).__name__} {error}".rstrip()) from error
+            watch.end()
+            for line in lines:
+                if line := line.strip():
+                    yield line
+    finally:
+        watch.close()
+
+
+class _Watch:
+    """Breaks a wait off that lasts too long, as `asyncio.timeout` does, but with one timer for many waits.
+
+    How long is too long is asked when a timer is set, and again when it is due: not for each of a thousand lines.
+    """
+
+    def __init__(self, silence_s: Callable[[], float]) -> None:
+        self._silence_s = silence_s
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._since_s = 0.0
+        self._waiting: asyncio.Task[object] | None = None
+        self._cancelling = 0
+        self._fired = False
+        self.allowed_s = 0.0
+
+    def begin(self) -> None:
+        """Begin a wait of the task that calls."""
+        self._since_s = self._loop.time()
+        self._waiting = task = asyncio.current_task()
+        self._cancelling = task.cancelling() if task is not None else 0
+        if self._timer is None:
+            self._set()
+
+    def end(self) -> None:
+        """End it: something came."""
+        self._waiting = None
+
+    def is_over(self) -> bool:
+        """Tell whether the cancellation that arrived is this watch's own, and take it back if so."""
+        waiting, self._waiting = self._waiting, None
+        # Another one may have come beside it: that goes on.
+        return self._fired and waiting is not None and waiting.uncancel() <= self._cancelling
+
+    def close(self) -> None:
+        """End for good."""
+        self._waiting = None
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _set(self) -> None:
+        self.allowed_s = self._silence_s()
+        self._timer = self._loop.call_at(self._since_s + self.allowed_s, self._due)
+
+    def _due(self) -> None:
+        self._timer = None
+        if self._waiting is None:
+            return  # the next wait sets it again
+        self.allowed_s = self._silence_s()
+        if self._loop.time() < self._since_s + self.allowed_s:
+            self._set()
+        else:
+            self._fired = True
+            self._waiting.cancel()
 
 
 async def _more(chunks: AsyncIterator[bytes], begun: bytes) -> list[bytes]:
