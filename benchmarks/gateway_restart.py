@@ -32,6 +32,7 @@ MARK_S = 2.0
 INSTANCES = 10
 TRADES = 500
 NO_LIMIT = 1_000_000
+ACCOUNT = f"[budget]\nper_second = {NO_LIMIT}\nburst = {NO_LIMIT}\n[trade]\nmax_price_age = '1h'\n"
 
 
 class Trader:
@@ -44,15 +45,17 @@ class Trader:
 
     def fill(self, pairs: int, trades: int) -> None:
         """Open and close so many trades, and leave so many others open."""
-        wait_for(lambda: self._open().state is not OrderState.DENIED, "a price", interval_s=0.2)
         for _ in range(pairs):
-            self._submit(action="close", trade_id=self._open().client_id)
+            self._submit(action="close", trade_id=self._open())
         for _ in range(trades):
             self._open()
         self._client.close()
 
-    def _open(self) -> Order:
-        return self._submit(action="open", side="buy", units=Decimal(1))
+    def _open(self) -> str:
+        """Open a trade; while there is no fresh price that is denied."""
+        while (order := self._submit(action="open", side="buy", units=Decimal(1))).state is OrderState.DENIED:
+            time.sleep(0.2)
+        return order.client_id
 
     def _submit(self, **wanted: object) -> Order:
         self._n += 1
@@ -95,7 +98,9 @@ def measure(options: Options) -> Report:
     with order_venue(NO_LIMIT) as made:
         fleet = write_fleet(options.directory / "home", made, ("EUR/USD",), INSTANCES, LISTENER, fleets.ORDERS)
         path = fleet.home.etc / "accounts" / "oanda.toml"
-        path.write_text(path.read_text() + f"[budget]\nper_second = {NO_LIMIT}\nburst = {NO_LIMIT}\n")
+        path.write_text(
+            path.read_text() + f"[budget]\nper_second = {NO_LIMIT}\nburst = {NO_LIMIT}\n[trade]\nmax_price_age = '1h'\n"
+        )
         with fleets.running(fleet):
             fleet.command("stop", *(f"worker-i{number}" for number in range(INSTANCES)))  # these threads speak for them
             with ThreadPoolExecutor(INSTANCES) as threads:
@@ -103,6 +108,8 @@ def measure(options: Options) -> Report:
                 for filled in [threads.submit(trader.fill, pairs, TRADES // INSTANCES) for trader in traders]:
                     filled.result()
             found = held(fleet)
+            if found[1] < TRADES:
+                raise RuntimeError(f"only {found[1]} trades were opened")
             took = []
             for _ in range(rounds):
                 took.append(restart_s(fleet))

@@ -122,11 +122,12 @@ class TransactionFeed:
             self._heard_s = self._clock.monotonic_s()
             async for batch in self._missing():
                 yield batch
-            async for line in opened:
+            async for lines in opened:
                 self._heard_s = self._clock.monotonic_s()
                 backoff.succeeded()
-                async for batch in self._take(line):
-                    yield batch
+                for line in lines:
+                    async for batch in self._take(line):
+                        yield batch
 
     async def _poll(self, for_s: float) -> AsyncIterator[list[Fields]]:
         """Ask each second, for a while."""

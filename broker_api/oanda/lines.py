@@ -13,8 +13,10 @@ from atrader.errors import BrokerUnavailable
 _MAX_LINE_BYTES: Final = 1024 * 1024
 
 
-async def lines_of(response: httpx.Response, silence_s: Callable[[], float]) -> AsyncIterator[bytes]:
-    """Yield the whole lines of a response, without their ends and without empty ones; never ends by itself.
+async def lines_of(response: httpx.Response, silence_s: Callable[[], float]) -> AsyncIterator[list[bytes]]:
+    """Yield the lines of a response as they come whole, all of a moment at once; never ends by itself.
+
+    They are without their ends, and empty ones are left out.
 
     Chunks and lines have nothing to do with each other: one may be cut anywhere.
 
@@ -43,9 +45,8 @@ async def lines_of(response: httpx.Response, silence_s: Callable[[], float]) -> 
             except httpx.HTTPError as error:
                 raise BrokerUnavailable(f"OANDA: the stream broke: {type(error).__name__} {error}".rstrip()) from error
             watch.end()
-            for line in lines:
-                if line := line.strip():
-                    yield line
+            if whole := [line for text in lines if (line := text.strip())]:
+                yield whole
     finally:
         watch.close()
 

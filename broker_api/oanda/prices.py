@@ -130,10 +130,10 @@ class OandaPrices:
                     body_of(opened, acting=False, what="stream of prices")
                 raise Rejected(f"OANDA refuses the stream of prices: status {opened.status}")  # one too many, or busy
             self.counters["streams"] += 1
-            async for line in opened:
+            async for lines in opened:
                 self._connected, self._failed = True, 0
-                self._heard_s = self._clock.monotonic_s()
-                yield self._read(line, self._clock.now_ns())
+                self._heard_s, received_ns = self._clock.monotonic_s(), self._clock.now_ns()
+                yield [price for line in lines if (price := self._read(line, received_ns)) is not None]
 
     async def _poll(self, names: str) -> AsyncGenerator[Sequence[VenuePrice], None]:
         """Ask again and again, for a while."""
@@ -145,20 +145,19 @@ class OandaPrices:
             yield [price for line in body.get("prices", ()) if (price := self._price(line, received_ns)) is not None]
             await asyncio.sleep(_POLL_S)
 
-    def _read(self, line: bytes, received_ns: int) -> Sequence[VenuePrice]:
+    def _read(self, line: bytes, received_ns: int) -> VenuePrice | None:
         self.counters["lines"] += 1
         try:
             message = json.loads(line)
             kind = message["type"]
         except (ValueError, KeyError, TypeError, RecursionError):
             self.counters["unreadable"] += 1
-            return ()
+            return None
         if kind != "PRICE":
             if kind == "HEARTBEAT":
                 self._note_time(message.get("time"), received_ns)
-            return ()
-        price = self._price(message, received_ns)
-        return () if price is None else (price,)
+            return None
+        return self._price(message, received_ns)
 
     def _note_time(self, told: object, received_ns: int) -> None:
         """Note how far the broker's clock is behind ours, the way of the heartbeat included."""

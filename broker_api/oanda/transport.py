@@ -84,11 +84,12 @@ class Transport(Protocol):
 
     def stream(
         self, path: str, query: Query = _NO_QUERY, *, silence_s: Callable[[], float]
-    ) -> AbstractAsyncContextManager[AsyncIterator[bytes] | Answer]:
+    ) -> AbstractAsyncContextManager[AsyncIterator[list[bytes]] | Answer]:
         """Open a stream of lines, and close it at the end of the block.
 
-        Gives the lines, or the answer when the broker refuses. The iteration raises `BrokerUnavailable` when the
-        stream ends, breaks, or no whole line came for ``silence_s()``; opening it does when there is no connection.
+        Gives the lines, those of a moment at once, or the answer when the broker refuses. The iteration raises
+        `BrokerUnavailable` when the stream ends, breaks, or no whole line came for ``silence_s()``; opening it does
+        when there is no connection.
         """
 
     async def close(self) -> None:
@@ -148,7 +149,7 @@ class HttpTransport:
     @asynccontextmanager
     async def stream(
         self, path: str, query: Query = _NO_QUERY, *, silence_s: Callable[[], float]
-    ) -> AsyncIterator[AsyncIterator[bytes] | Answer]:
+    ) -> AsyncIterator[AsyncIterator[list[bytes]] | Answer]:
         """Open a stream of lines; see `Transport.stream`."""
         # Compressed, lines would wait in somebody's buffer.
         headers = self._headers() | {"Accept-Encoding": "identity"}

@@ -306,8 +306,8 @@ def test_a_refused_stream_gives_the_answer() -> None:
 async def read_all(transport: HttpTransport, silence_s: float, lines: list[bytes]) -> None:
     async with transport.stream("/v3/s", silence_s=lambda: silence_s) as opened:
         assert not isinstance(opened, Answer)
-        async for line in opened:
-            lines.append(line)
+        async for whole in opened:
+            lines += whole
 
 
 async def _refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
