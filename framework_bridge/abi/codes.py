@@ -77,15 +77,14 @@ _OF_CONFIGURATION: Final = frozenset(
 class LibraryError(StrategyError):
     """Raised when the library refuses a call or breaks its interface.
 
-    Attributes
-    ----------
-    returned : int
-        The code it answered; 0 when the code was good and something else was not.
+    ``details["returned"]`` holds the code it answered, when that is what was wrong.
     """
 
-    def __init__(self, message: str, *, returned: int = 0) -> None:
-        super().__init__(message, details={"returned": returned})
-        self.returned = returned
+    @property
+    def returned(self) -> int:
+        """The code; 0 when it was good and something else was not."""
+        code = self.details.get("returned", 0)
+        return code if isinstance(code, int) else 0
 
 
 def describe(returned: int) -> str:
@@ -113,4 +112,4 @@ def require_success(returned: int, what: str) -> None:
     message = f"{what}: the library answers {describe(returned)}"
     if returned in _OF_CONFIGURATION:
         raise ConfigError(message, details={"returned": returned})
-    raise LibraryError(message, returned=returned)
+    raise LibraryError(message, details={"returned": returned})

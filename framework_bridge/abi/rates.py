@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from math import floor
@@ -19,9 +18,9 @@ from framework_bridge.abi.structures import RATES
 
 _SPARE: Final = 1.2  # the library's own reserve for weekend bars that it drops
 _PRICES: Final = ("open", "high", "low", "close", "volume")
-_ROW: Final = struct.Struct("<5di")
-_ROW_PRICES: Final = struct.Struct("<5d")
+_TIME: Final = struct.Struct("<i4x")  # the end of a row
 _VALUE: Final = 8  # bytes of a number in a column
+_PRICES_BYTES: Final = len(_PRICES) * _VALUE
 _SLACK: Final = 64  # rows by which a window may move on before it is written back to the start
 _KNOWN_DIGITS: Final = (1, 2, 3, 4, 5)
 
@@ -140,16 +139,16 @@ class RatesArray:
         ValueError
             When a time does not fit the library's 32 bits.
         """
-        if self._was_passed:
+        was_passed, self._was_passed = self._was_passed, False
+        if was_passed:
             self._passed = self._written
-        prices = (bars.open, bars.high, bars.low, bars.close, bars.volume)
-        self._written = tuple([column.tobytes() for column in (bars.open_time_ns, *prices)])
+        columns = (bars.open_time_ns, bars.open, bars.high, bars.low, bars.close, bars.volume)
+        self._written = tuple([column.tobytes() for column in columns])
         moved = _bars_between(self._passed, self._written)
-        if moved is None or not self._was_passed:
+        if moved is None or not was_passed:
             self._write_all(bars, clock)
         else:
-            self._write_two(prices, moved, clock.second(bars.open_time_ns.item(-1)))
-        self._was_passed = False
+            self._write_two(moved, clock.second(bars.open_time_ns.item(-1)))
         return moved is not None
 
     def passed(self) -> None:
@@ -170,15 +169,18 @@ class RatesArray:
             column[:size] = getattr(bars, name)
         self._times[:size] = seconds
 
-    def _write_two(self, prices: Sequence[NDArray[np.float64]], moved: int, last_s: int) -> None:
+    def _write_two(self, moved: int, last_s: int) -> None:
         size, start = self._size, self._start + moved
         if start + size > len(self._memory):
             self._memory[: size - 1] = self._memory[start:].copy()
             start = 0
         self._place(start, size)
-        at = (start + size - 1) * RATES.itemsize
-        _ROW_PRICES.pack_into(self._bytes, at - RATES.itemsize, *[column.item(-2) for column in prices])
-        _ROW.pack_into(self._bytes, at, *[column.item(-1) for column in prices], last_s)
+        end = (start + size) * RATES.itemsize
+        prices = self._written[1:]
+        before, last = [column[-2 * _VALUE : -_VALUE] for column in prices], [column[-_VALUE:] for column in prices]
+        at = end - 2 * RATES.itemsize
+        self._bytes[at : at + _PRICES_BYTES] = b"".join(before)  # its time stays what it was
+        self._bytes[end - RATES.itemsize : end] = b"".join((*last, _TIME.pack(last_s)))
 
     def _allocate(self, room: int) -> None:
         self._memory: NDArray[np.void] = np.zeros(room, RATES)
@@ -197,12 +199,12 @@ def _bars_between(before: _Columns, after: _Columns) -> int | None:
     if not before or len(after[0]) != len(before[0]) or len(after[0]) < 2 * _VALUE:
         return None
     if after[0] == before[0]:  # the same bar forms
-        moved, of_new, of_old = 0, slice(0, -_VALUE), slice(0, -_VALUE)
-    elif after[0][:-_VALUE] == before[0][_VALUE:]:  # one bar more: the one that formed is complete now
-        moved, of_new, of_old = 1, slice(0, -2 * _VALUE), slice(_VALUE, -_VALUE)
+        moved, unchanged = 0, slice(0, -_VALUE)
+    elif before[0].startswith(after[0][:-_VALUE], _VALUE):  # one bar more: the one that formed is complete now
+        moved, unchanged = 1, slice(0, -2 * _VALUE)
     else:
         return None
     for new, old in zip(after, before, strict=True):
-        if new[of_new] != old[of_old]:
+        if not old.startswith(new[unchanged], moved * _VALUE):
             return None
     return moved

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from decimal import Decimal
 from pathlib import Path
 
@@ -198,6 +199,15 @@ def test_a_time_that_does_not_fit_is_refused() -> None:
         RatesArray().write(bars_at("2024-06-12T10:00:00Z", "2039-01-01T00:00:00Z"), UTC)
 
 
+def test_bars_that_were_refused_are_not_what_the_library_goes_on_from() -> None:
+    rates, beyond = passed(hours(0, 40, 1.0)), hours(1, 40, 1.0)
+    beyond.open_time_ns[:] += parse_time("2039-01-01T00:00:00Z") - OPENED
+    with pytest.raises(ValueError, match="do not fit"):
+        rates.write(beyond, HELSINKI)
+    assert rates.write(hours(1, 40, 1.0), HELSINKI)
+    assert rates.rows.tolist() == passed(hours(1, 40, 1.0)).rows.tolist()
+
+
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Helsinki", "America/New_York", "STD5DST4,M3.2.0/2:00,M11.1.0/2:00"])
 def test_columns_and_single_times_show_the_same_clock(zone: str) -> None:
     clock = WallClock(zone)
@@ -312,7 +322,7 @@ def test_codes_of_configuration_are_told_from_failures() -> None:
         require_success(ReturnCode.UNKNOWN_TIMEZONE, "instance 7")
     with pytest.raises(LibraryError, match=r"4711 .no code of this library") as error:
         require_success(4711, "instance 7")
-    assert error.value.returned == 4711
+    assert pickle.loads(pickle.dumps(error.value)).returned == 4711
     assert describe(3014) == "3014 ZERO_DIVIDE"
 
 
