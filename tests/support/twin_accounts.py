@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
 from atrader.clock import parse_time
-from atrader.errors import Rejected
 from atrader.instruments import KNOWN
 from atrader.ledger import AVERAGE_DECIMALS
-from atrader.orders.model import Intent, Order, Trade
+from atrader.orders.model import Order, Trade
 from broker_api.adapter import Snapshot
 from broker_api.oanda.adapter import OandaAdapter
 from broker_api.paper import PaperAdapter
@@ -109,7 +108,6 @@ class TwinAccounts:
         )
         self._loop = loop
         self._root = root
-        self._count = 0
         self.quotes: dict[str, tuple[Decimal, Decimal]] = {}
 
     async def __aenter__(self) -> Self:
@@ -163,12 +161,11 @@ class TwinAccounts:
             account.bench.quote(float(bid), float(ask), after_s, symbol)
         await self.settle()
 
-    async def submit(self, magic: int, **values: Any) -> tuple[Order | Rejected, Order | Rejected]:
-        """Hand an intent to both; return what each answers."""
-        self._count += 1
-        answers = [await self._submit(account, account.bench.intent(magic, **values)) for account in self.both]
+    async def submit(self, magic: int, **values: Any) -> None:
+        """Hand an intent to both, and wait until all is done that it causes."""
+        for account in self.both:
+            await account.bench.submit(magic, **values)
         await self.settle()
-        return answers[0], answers[1]
 
     async def settle(self) -> None:
         """Wait until nothing happens any more."""
@@ -201,13 +198,6 @@ class TwinAccounts:
         says = [(_positions(snapshot), *(_money(snapshot) if self.hedging else ())) for snapshot in snapshots]
         found = zip(("positions", "money", "tickets"), *says, strict=False)
         return [f"{what}:\n   paper {here}\n   oanda {there}" for what, here, there in found if here != there]
-
-    @staticmethod
-    async def _submit(account: Account, intent: Intent) -> Order | Rejected:
-        try:
-            return (await account.bench.gateway.submitter.submit(intent))[0]
-        except Rejected as error:
-            return error
 
 
 def _paper(bench: GatewayBench) -> PaperAdapter:
