@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
@@ -77,7 +78,7 @@ def parse_parameters(texts: Sequence[str]) -> dict[str, object]:
         if not sign or not name.strip():
             raise ConfigError(f"--param {text!r}: expected NAME=VALUE, such as fast=20")
         try:
-            found[name.strip()] = tomllib.loads(f"value = {value}")["value"]
+            found[name.strip()] = tomllib.loads(f"value = {value}", parse_float=Decimal)["value"]
         except tomllib.TOMLDecodeError:
             found[name.strip()] = value
     return found
@@ -141,12 +142,18 @@ def _instance_of(what: str, number: int, installation: Installation, overrides: 
             " --instrument EUR/USD --timeframe 1h"
         )
     name = what.rpartition(":")[2].lower().replace("_", "-")
-    values = {"name": f"{name}-{number}" if number > 1 else name, "strategy": what, "magic": number}
+    account = next(iter(installation.accounts), "paper")
+    values = {
+        "name": f"{name}-{number}" if number > 1 else name,
+        "strategy": what,
+        "magic": number,
+        "account": account,
+    }
     return _checked(values, overrides, what)
 
 
 def _checked(values: Mapping[str, object], overrides: Overrides, file: str) -> InstanceConfig:
-    merged = {"account": "paper", **values}
+    merged = dict(values)
     for key in ("instrument", "timeframe", "account"):
         merged[key] = getattr(overrides, key) or merged.get(key)
     given = merged.get("parameters")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isinf
 from typing import Final
 
 import numpy as np
@@ -58,6 +59,7 @@ class LookAhead:
             desk = self._engine.desks[symbol]
             if desk.tickets or desk.orders:
                 found = min(found, _first_touch(reel, desk, step, found))
+        touched = found
         while not self._is_clear(step, found):
             if found <= step + 1:
                 return step, True
@@ -65,14 +67,7 @@ class LookAhead:
         if found == end:
             self._stretch = min(2 * self._stretch, _LONGEST)
             return end, False
-        return found, self._is_touched(found)
-
-    def _is_touched(self, step: int) -> bool:
-        """Tell whether a step is one that some level was found in, or only where the margin made us stop looking."""
-        return any(
-            _first_touch(reel, self._engine.desks[symbol], step, step + 1) == step
-            for symbol, reel in self._market.reels.items()
-        )
+        return found, found == touched  # else only the margin made us stop: look again from there
 
     def _is_clear(self, step: int, end: int) -> bool:
         """Tell whether no close-out can come near in a range of steps."""
@@ -99,7 +94,7 @@ def _first_touch(reel: Reel, desk: Desk, step: int, end: int) -> int:
         (True, tape.ask_low, desk.ask_low),
         (False, tape.ask_high, desk.ask_high),
     ):
-        if not np.isinf(level):
+        if not isinf(level):
             rows = column[first:found]
             found = first + _first(rows <= level if is_low else rows >= level, found - first)
         elif level < 0 and not is_low:

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from atrader.clock import NS_PER_S, parse_time
 from atrader.configuration.loader import load_installation
 from atrader.strategy import SignalStrategy
 from broker_api.gateway.crash_points import CRASH_POINTS, VARIABLE
 from data_layer.offline import open_market
+from research.events.tape import BarTape
 from tests.support.books import check_books
 from tests.support.direct_run import gist, gist_of_row, run_directly
 from tests.support.event_runs import plan_of, run
@@ -280,3 +282,12 @@ def test_a_day_of_real_minutes_gives_the_same_trades_twice(make_fleet: MakeFleet
         seen.append(trades_of(fleet))
         check_books(fleet)
     assert seen[0] == seen[1]
+    installation = load_installation(fleet.home.root)
+    config = installation.instances["cross"]
+    strategy = make_strategy(load_strategy(config.strategy, fleet.home.root), config.parameters, "cross.toml")
+    with open_market(fleet.home) as stored:
+        period = {"start_ns": parse_time("2013-02-05"), "end_ns": parse_time("2013-02-06")}
+        played = BarTape("USD/JPY", stored.bars("USD/JPY", "1m", **period), 60 * NS_PER_S)
+        series = {("USD/JPY", "5m"): stored.bars("USD/JPY", "5m", end_ns=period["end_ns"])}
+    result = run(plan_of(installation.accounts["paper"], [(config, strategy)], series, tapes=[played]))
+    assert [gist(trade) for trade in result.trades] == [gist_of_row(row) for row in seen[0]]
