@@ -17,7 +17,7 @@ from framework_bridge.legacy.front_end import front_end_findings
 from framework_bridge.legacy.monitor import OldMonitor
 from framework_bridge.legacy.names import Magics, Names
 from framework_bridge.legacy.old_config import OldAccount, OldStrategy, OldTrader
-from framework_bridge.legacy.old_trades import convert_trades
+from framework_bridge.legacy.old_trades import Owner, convert_trades
 from framework_bridge.legacy.presets import Preset
 from framework_bridge.legacy.strategy_file import NewStrategy, OldInstance, StrategyFiles, new_strategy
 from framework_bridge.legacy.virtual_trades import OldTrades
@@ -83,7 +83,8 @@ class Plan:
     closed : dict of str to tuple of Trade
         For the history, by account.
     take_over : dict of str to tuple of Trade
-        Open ones that the gateway takes over when the broker's position agrees, by account.
+        Open ones that the gateway takes over when the broker's position agrees, by account; none where the old files
+        say that nothing is open any more.
     findings : list of Finding
         What there is to say.
     instruments : set of str
@@ -146,7 +147,8 @@ class _Conversion:
             fresh = [one for one in wanted if one.section not in taken]
             taken.update(one.section for one in fresh)
             instances = [self._strategy(old, account, new, accounts[0][1].name, one) for one in fresh]
-            self._trades(old, account, new, {one.old_id: one.name for one in instances if one.old_id is not None})
+            owners = {one.old_id: Owner(one.name, one.magic) for one in instances if one.old_id is not None}
+            self._trades(old, account, new, owners)
         self._strangers(old)
 
     def _account(self, trader: OldTrader, account: OldAccount) -> NewAccount:
@@ -226,13 +228,13 @@ class _Conversion:
         plan.instruments |= made.instruments
         return made
 
-    def _trades(self, old: OldFiles, account: OldAccount, new: NewAccount, instances: Mapping[int, str]) -> None:
+    def _trades(self, old: OldFiles, account: OldAccount, new: NewAccount, owners: Mapping[int, Owner]) -> None:
         plan, key = self._plan, account.account_id or ""
         history, still_open = old.closed_trades.get(key), old.open_trades.get(key)
         where = Finding(Kind.CONVERTED, old.config.file, account.line, f"[{account.section}]", "")
         if history is not None:
             plan.findings += history.findings
-            converted = convert_trades(history.trades, new.name, new.currency, instances)
+            converted = convert_trades(history.trades, new.name, new.currency, owners)
             plan.closed[new.name] = converted.trades
             if converted.trades:
                 text = f"{len(converted.trades)} closed virtual trades; their profit is from {converted.profit_from}"
@@ -240,11 +242,13 @@ class _Conversion:
         if still_open is None:
             return
         plan.findings += still_open.findings
-        converted = convert_trades(still_open.trades, new.name, new.currency, instances)
+        converted = convert_trades(still_open.trades, new.name, new.currency, owners)
         for order in converted.pending:
             text = f"{order} waited in the old trader itself: nobody holds it; the strategy wants it again or not"
             plan.findings.append(Finding(Kind.NO_COUNTERPART, order.where, 0, "", text))
         if not converted.trades:
+            if all(one.kind is not Kind.PROBLEM for one in still_open.findings):
+                plan.take_over[new.name] = ()  # what an earlier import left for the gateway is over
             return
         count = f"{len(converted.trades)} open virtual trades"
         if new.broker == "paper":

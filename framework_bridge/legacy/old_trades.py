@@ -21,6 +21,13 @@ _CENT: Final = Decimal("0.01")
 _NEAR: Final = Decimal("0.02")  # of a profit: the old trader rounded
 
 
+class Owner(NamedTuple):
+    """Whose an old trade becomes: name and magic number of an instance."""
+
+    name: str
+    magic: int
+
+
 class Converted(NamedTuple):
     """Trades of one account, and what was assumed.
 
@@ -39,7 +46,7 @@ class Converted(NamedTuple):
     profit_from: str
 
 
-def convert_trades(old: Sequence[OldTrade], account: str, currency: str, instances: Mapping[int, str]) -> Converted:
+def convert_trades(old: Sequence[OldTrade], account: str, currency: str, owners: Mapping[int, Owner]) -> Converted:
     """Make trades of the virtual trades of one account.
 
     Parameters
@@ -48,8 +55,8 @@ def convert_trades(old: Sequence[OldTrade], account: str, currency: str, instanc
         All of them open, or all closed.
     account, currency : str
         Of the new account.
-    instances : Mapping of int to str
-        Names by old instance id; who is not there any more is called ``old-ID``.
+    owners : Mapping of int to Owner
+        By old instance id; who is not there any more is called ``old-ID``, and its id is the magic number.
 
     Returns
     -------
@@ -58,7 +65,7 @@ def convert_trades(old: Sequence[OldTrade], account: str, currency: str, instanc
     """
     positions = sorted((one for one in old if one.side is not None), key=_order)
     field, seen = _money_field(positions, currency), Counter[str]()
-    trades = [_trade(one, account, instances, _profit(one, field, currency), seen) for one in positions]
+    trades = [_trade(one, account, owners, _profit(one, field, currency), seen) for one in positions]
     return Converted(
         tuple(trades), tuple(one for one in old if one.side is None), field or f"the prices, and 0 without {currency}"
     )
@@ -68,8 +75,9 @@ def _order(trade: OldTrade) -> tuple[int, int, int, str]:
     return trade.open_ns, trade.close_ns, trade.ticket, str(trade.close_price)
 
 
-def _trade(old: OldTrade, account: str, instances: Mapping[int, str], profit: Decimal, seen: Counter[str]) -> Trade:
+def _trade(old: OldTrade, account: str, owners: Mapping[int, Owner], profit: Decimal, seen: Counter[str]) -> Trade:
     assert old.side is not None
+    owner = owners.get(old.instance_id) or Owner(f"{PREFIX}{old.instance_id}", max(0, old.instance_id))
     trade_id = f"{PREFIX}{old.ticket}-{old.open_ns // NS_PER_S}"
     seen[trade_id] += 1
     if seen[trade_id] > 1:
@@ -78,8 +86,8 @@ def _trade(old: OldTrade, account: str, instances: Mapping[int, str], profit: De
     return Trade(
         trade_id=trade_id,
         account=account,
-        magic=max(0, old.instance_id),
-        instance=instances.get(old.instance_id, f"{PREFIX}{old.instance_id}"),
+        magic=owner.magic,
+        instance=owner.name,
         instrument=old.symbol,
         side=old.side,
         units_opened=old.units,

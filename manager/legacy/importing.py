@@ -71,7 +71,7 @@ def import_legacy(order: Order, *, silent: bool) -> dict[str, Any]:
         plan.findings += one.findings
     manifest = read_manifest(home.root)
     check_sources(manifest, sources, home.root)
-    plan.files |= _take_over_files(plan, sources)
+    plan.files |= _take_over_files(plan, sources, manifest)
     written, fleet, problems = _complete(home, plan, manifest)
     files = plan.files
     plan.findings += [_kept(one) for one in written if one.state == "kept"]
@@ -105,11 +105,13 @@ def _library(order: Order, home: Home) -> str | None:
     return str(own) if own.is_file() else None
 
 
-def _take_over_files(plan: Plan, sources: Sequence[str]) -> dict[str, str]:
-    return {
-        f"data/take-over/{account}.json": TakeOver(source=", ".join(sources), trades=trades).text()
+def _take_over_files(plan: Plan, sources: Sequence[str], manifest: Manifest) -> dict[str, str]:
+    """Return the files of the gateways; one without trades only where an earlier import wrote others."""
+    texts = {
+        f"data/take-over/{account}.json": (trades, TakeOver(source=", ".join(sources), trades=trades).text())
         for account, trades in plan.take_over.items()
     }
+    return {path: text for path, (trades, text) in texts.items() if trades or path in manifest.hashes}
 
 
 def _kept(written: Written) -> Finding:

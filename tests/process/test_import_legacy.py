@@ -119,6 +119,21 @@ def test_a_later_import_brings_what_the_old_trader_did_since_and_keeps_what_a_pe
     assert any("kept as it is" in one["text"] for one in report["findings"])
 
 
+def test_trades_that_the_old_trader_closed_since_do_not_wait_for_the_gateway_any_more(old: Path, out: Path) -> None:
+    report_of(old, "--out", out)
+    waiting = out / "data/take-over/oanda-demo.json"
+    assert json.loads(waiting.read_text())["trades"]
+    data = old.parent.parent / "data"
+    database = data / "101-004-1234567-001_openOrders.json"
+    database.write_text("{")
+    assert {one["state"] for one in report_of(old, "--out", out)["files"]} == {"unchanged"}, "nobody knows what is open"
+    database.write_text(tiny_db([]))
+    report = report_of(old, "--out", out)
+    assert [one["path"] for one in report["files"] if one["state"] == "updated"] == ["data/take-over/oanda-demo.json"]
+    assert json.loads(waiting.read_text())["trades"] == []
+    assert {one["state"] for one in report_of(old, "--out", out)["files"]} == {"unchanged"}
+
+
 def test_a_strategy_is_complete_as_soon_as_the_library_is_named(old: Path, out: Path) -> None:
     first = report_of(old, "--out", out)
     assert "etc/strategies/morning.toml.incomplete" in {one["path"] for one in first["files"]}

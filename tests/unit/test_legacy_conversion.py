@@ -273,3 +273,12 @@ def test_the_deposit_symbol_tells_the_currency(symbol: str, currency: str) -> No
     plan = plan_of(old_files(CONFIG.replace("depositSymbol=USD", f"depositSymbol={symbol}")))
     assert toml_of(plan, "etc/accounts/oanda-demo.toml")["currency"] == currency
     assert ("expected a currency" in told(plan, Kind.PROBLEM)) == (symbol == "x?")
+
+
+def test_open_trades_follow_their_strategy_to_the_magic_number_made_for_an_id_of_0() -> None:
+    presets = {**PRESETS, "morning.set": PRESETS["morning.set"].replace("2001", "0")}
+    trades = parse_virtual_trades(tiny_db([{**OPEN[0], "InstanceID": 0}]), "o.json", "UTC", closed=False)
+    plan = plan_of(old_files(presets=presets, open_trades={ACCOUNT_ID: trades}))
+    (trade,) = plan.take_over["oanda-demo"]
+    assert (trade.instance, trade.magic) == ("morning", toml_of(plan, "etc/strategies/morning.toml")["magic"])
+    assert trade.magic > 0, "a trade without a magic number is nobody's"
