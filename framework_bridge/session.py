@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from atrader.strategy import Context, Placement
 from framework_bridge.abi.call import StrategyCall
 from framework_bridge.abi.codes import LibraryError, ReturnCode, require_success
 from framework_bridge.abi.library import FrameworkLibrary
+from framework_bridge.aside import write_aside
 from framework_bridge.conversion import Conversion, library_symbol
 from framework_bridge.parameters import AsirikuyParameters
 from framework_bridge.rates_feed import Filled, RatesFeed, Readiness
@@ -65,7 +67,7 @@ class LibrarySession:
         self.symbol = parameters.symbol or library_symbol(placement.instrument.symbol)
         self.took_s = 0.0
         self.initialised = 0
-        if setup.has_relative_paths and Path.cwd() != placement.root:
+        if placement.is_live and setup.has_relative_paths and Path.cwd() != placement.root:
             raise ConfigError(
                 f"{setup.framework_config}: the library takes its relative paths from the working directory, which is"
                 f" {Path.cwd()}: write absolute ones, or run in {placement.root}"
@@ -82,6 +84,10 @@ class LibrarySession:
             plans=[None if plan is None else plan.rates for plan in setup.plans],
         )
         self._rates = RatesFeed(setup.plans, self.call, context)
+        self._aside = None if placement.is_live else tempfile.TemporaryDirectory(prefix="atrader-asirikuy-")
+        self._config = setup.framework_config
+        if self._aside is not None:
+            self._config = write_aside(setup.framework_config, placement.root, Path(self._aside.name))
         self._watchdog = Watchdog(parameters.call_deadline, end)
 
     def fill_bars(self, now_ns: int, bar_ns: int, *, is_new: bool) -> Filled:
@@ -119,16 +125,18 @@ class LibrarySession:
         return code
 
     def close(self) -> None:
-        """End the instance in the library, and the watch."""
+        """End the instance in the library, and the watch; files that were only for this run are removed."""
         with self._watchdog.guard("deinitInstance"):
             self._library.deinit_instance(self._placement.magic)
         self._watchdog.close()
+        if self._aside is not None:
+            self._aside.cleanup()
 
     def _initialise(self) -> None:
         with self._watchdog.guard("initInstanceC"):
             self._library.init_instance(
                 self._placement.magic,
-                self._setup.framework_config,
+                self._config,
                 testing=self._setup.is_testing,
                 account_name=self._prefix,
             )

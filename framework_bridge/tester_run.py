@@ -9,18 +9,18 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from atrader.errors import ConfigError
 from atrader.market import Bars
 from atrader.strategy import Placement
 from framework_bridge.abi.account import AccountInfo
 from framework_bridge.abi.settings import Setting
 from framework_bridge.abi.tester import CTesterLibrary
 from framework_bridge.abi.tester_values import CTesterEvent, CTesterOutcome, CTesterSystem, EventKind
+from framework_bridge.aside import NAME
 from framework_bridge.conversion import library_symbol
 from framework_bridge.parameters import AsirikuyParameters
 from framework_bridge.setup import Setup, read_setup
 
-CONFIG = Path("config") / "AsirikuyConfig.xml"
+CONFIG = Path("config") / NAME
 """Where the tester looks for its configuration, from the working directory."""
 
 
@@ -115,10 +115,6 @@ def _system(
     balance: Decimal,
     leverage: Decimal,
 ) -> CTesterSystem:
-    if setup.has_relative_paths:
-        raise ConfigError(
-            f"{setup.framework_config}: the tester runs in a folder of its own: write absolute paths in this file"
-        )
     wall = setup.clock.wall()
     settings = setup.settings.copy()
     settings[Setting.ORIGINAL_EQUITY] = float(setup.own_balance or balance)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Sequence
 from decimal import Decimal
@@ -16,6 +15,7 @@ from atrader.configuration.loader import load_fleet
 from atrader.errors import ConfigError
 from atrader.strategy import Strategy
 from data_layer.offline import open_market
+from framework_bridge.aside import write_aside
 from framework_bridge.parameters import AsirikuyParameters
 from framework_bridge.setup import read_setup
 from framework_bridge.tester_run import CONFIG, TesterAnswer, TesterTrade, run_tester
@@ -88,7 +88,7 @@ def ask_tester(request: Request, library: Path) -> TesterAnswer:
     with tempfile.TemporaryDirectory(prefix="atrader-tester-") as folder:
         place = Path(folder) / CONFIG
         place.parent.mkdir()
-        shutil.copyfile(home.root / parameters.framework_config, place)
+        write_aside(home.root / parameters.framework_config, home.root, place.parent)
         os.chdir(folder)
         try:
             return run_tester(
