@@ -83,8 +83,8 @@ class Plan:
     closed : dict of str to tuple of Trade
         For the history, by account.
     take_over : dict of str to tuple of Trade
-        Open ones that the gateway takes over when the broker's position agrees, by account; none where the old files
-        say that nothing is open any more.
+        Open ones that the gateway takes over when the broker's position agrees, by account; none where it is known
+        that none is left.
     findings : list of Finding
         What there is to say.
     instruments : set of str
@@ -147,8 +147,7 @@ class _Conversion:
             fresh = [one for one in wanted if one.section not in taken]
             taken.update(one.section for one in fresh)
             instances = [self._strategy(old, account, new, accounts[0][1].name, one) for one in fresh]
-            owners = {one.old_id: Owner(one.name, one.magic) for one in instances if one.old_id is not None}
-            self._trades(old, account, new, owners)
+            self._trades(old, account, new, _owners(instances))
         self._strangers(old)
 
     def _account(self, trader: OldTrader, account: OldAccount) -> NewAccount:
@@ -241,14 +240,14 @@ class _Conversion:
                 plan.findings.append(where._replace(text=text))
         if still_open is None:
             return
+        if not still_open.findings:
+            plan.take_over[new.name] = ()  # until there are some: what an earlier import left is over
         plan.findings += still_open.findings
         converted = convert_trades(still_open.trades, new.name, new.currency, owners)
         for order in converted.pending:
             text = f"{order} waited in the old trader itself: nobody holds it; the strategy wants it again or not"
             plan.findings.append(Finding(Kind.NO_COUNTERPART, order.where, 0, "", text))
         if not converted.trades:
-            if all(one.kind is not Kind.PROBLEM for one in still_open.findings):
-                plan.take_over[new.name] = ()  # what an earlier import left for the gateway is over
             return
         count = f"{len(converted.trades)} open virtual trades"
         if new.broker == "paper":
@@ -260,6 +259,7 @@ class _Conversion:
             plan.findings.append(where._replace(kind=Kind.PROBLEM, text=text, remedy="set it to 1 if they are"))
             return
         plan.take_over[new.name] = converted.trades
+        plan.findings += converted.findings
         text = f"{count} wait for the gateway, which compares them with the broker"
         remedy = "stop the old trader before the first start, for good"
         plan.findings.append(where._replace(kind=Kind.TO_DO, text=text, remedy=remedy))
@@ -272,3 +272,13 @@ class _Conversion:
             text = f"{count} virtual trades of account {key}, which this configuration does not name, are left alone"
             remedy = f"import with a configuration whose accountID is {key}"
             self._plan.findings.append(Finding(Kind.PROBLEM, old.config.file, 0, "", text, remedy))
+
+
+def _owners(instances: Sequence[NewStrategy]) -> dict[int, Owner]:
+    """Return whose trades carry an old instance id; nobody's when several strategies share it."""
+    ids = [one.old_id for one in instances]
+    return {
+        one.old_id: Owner(one.name, one.magic)
+        for one in instances
+        if one.old_id is not None and ids.count(one.old_id) == 1
+    }

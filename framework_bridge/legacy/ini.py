@@ -58,7 +58,7 @@ def parse_ini(text: str, file: str) -> Ini:
     """Read the text of an INI file; never fails: what is wrong is in the findings.
 
     A ``;`` at the beginning or after a space begins a comment, a ``#`` at the beginning only. An indented line goes on
-    with the value above it. Of a repeated key the last counts.
+    with the value above it, whatever it looks like: it may be the rest of a secret. Of a repeated key the last counts.
     """
     return _Reading(Ini(file)).read(text)
 
@@ -68,6 +68,7 @@ class _Reading:
         self._ini = ini
         self._section: IniSection | None = None
         self._key = ""
+        self._indent = 0  # of the key's line
 
     def read(self, text: str) -> Ini:
         for number, line in enumerate(lines_of(text), start=1):
@@ -78,6 +79,11 @@ class _Reading:
         bare = _COMMENT.sub("", line).strip()
         if not bare or bare.startswith("#"):
             return
+        indent = len(line) - len(line.lstrip())
+        if self._section is not None and self._key and indent > self._indent:
+            before = self._section.values[self._key]
+            self._section.values[self._key] = IniValue(f"{before.text} {bare}".strip(), before.line)
+            return
         heading = _HEADING.fullmatch(bare)
         if heading is not None:
             self._begin(number, heading["name"].strip())
@@ -85,9 +91,7 @@ class _Reading:
         pair = _PAIR.fullmatch(bare)
         if pair is not None and self._section is not None:
             self._keep(number, pair["key"].lower(), pair["value"].strip())
-        elif self._section is not None and self._key and line[:1].isspace():
-            before = self._section.values[self._key]
-            self._section.values[self._key] = IniValue(f"{before.text} {bare}".strip(), before.line)
+            self._indent = indent
         else:  # what it says may be a secret: it is not shown
             text = "no section begins before it" if self._section is None else "neither [section] nor key = value"
             self._find(number, "", text, "correct the line, or make it a comment with ;")

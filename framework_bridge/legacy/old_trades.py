@@ -8,7 +8,8 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final, NamedTuple
 
 from atrader.clock import NS_PER_S
-from atrader.orders.model import Trade
+from atrader.orders.model import SIGN, Trade
+from framework_bridge.legacy.findings import Finding, Kind
 from framework_bridge.legacy.virtual_trades import OldTrade
 
 IMPORTED: Final = "imported"
@@ -22,7 +23,7 @@ _NEAR: Final = Decimal("0.02")  # of a profit: the old trader rounded
 
 
 class Owner(NamedTuple):
-    """Whose an old trade becomes: name and magic number of an instance."""
+    """Whose trades carry an old instance id: name and magic number of the new instance."""
 
     name: str
     magic: int
@@ -39,11 +40,14 @@ class Converted(NamedTuple):
         Orders that waited: the old trader watched them itself, nobody holds them.
     profit_from : str
         Where the profits come from.
+    findings : tuple of Finding
+        Stops and targets of open trades that are left out.
     """
 
     trades: tuple[Trade, ...]
     pending: tuple[OldTrade, ...]
     profit_from: str
+    findings: tuple[Finding, ...]
 
 
 def convert_trades(old: Sequence[OldTrade], account: str, currency: str, owners: Mapping[int, Owner]) -> Converted:
@@ -56,19 +60,45 @@ def convert_trades(old: Sequence[OldTrade], account: str, currency: str, owners:
     account, currency : str
         Of the new account.
     owners : Mapping of int to Owner
-        By old instance id; who is not there any more is called ``old-ID``, and its id is the magic number.
+        By old instance id; who is not there any more is called ``old-ID`` and keeps its number.
 
     Returns
     -------
     Converted
         The id of a trade is ``old-TICKET-OPENED``, a number behind it where that repeats; always the same.
     """
-    positions = sorted((one for one in old if one.side is not None), key=_order)
+    findings: list[Finding] = []
+    positions = sorted((_mended(one, findings) for one in old if one.side is not None), key=_order)
     field, seen = _money_field(positions, currency), Counter[str]()
     trades = [_trade(one, account, owners, _profit(one, field, currency), seen) for one in positions]
     return Converted(
-        tuple(trades), tuple(one for one in old if one.side is None), field or f"the prices, and 0 without {currency}"
+        tuple(trades),
+        tuple(one for one in old if one.side is None),
+        field or f"the prices, and 0 without {currency}",
+        tuple(findings),
     )
+
+
+def _mended(trade: OldTrade, findings: list[Finding]) -> OldTrade:
+    """Leave out stops and targets that only a mistake of the old trader can have set: they would close at once.
+
+    It took prices for distances, and -1 ("keep") for a distance of one unit. A stop that stands in profit stays.
+    """
+    if trade.close_price is not None or trade.side is None:
+        return trade  # what closed long ago is history, as it was
+    for field, level in (("stop_loss", trade.stop_loss), ("take_profit", trade.take_profit)):
+        if level is None:
+            continue
+        away = (level - trade.open_price) * SIGN[trade.side]
+        is_wrong_side = field == "take_profit" and away <= 0
+        if not is_wrong_side and 2 * abs(away) <= trade.open_price:
+            continue
+        why = "on the side of the loss" if is_wrong_side else "more than half the price away"
+        text = f"{trade}: its {field} {level} is {why}, a mistake of the old trader: left out, so that it has none"
+        remedy = "let its strategy set one, or write one into data/take-over before the first start"
+        findings.append(Finding(Kind.PROBLEM, trade.where, 0, "", text, remedy))
+        trade = trade._replace(stop_loss=None) if field == "stop_loss" else trade._replace(take_profit=None)
+    return trade
 
 
 def _order(trade: OldTrade) -> tuple[int, int, int, str]:

@@ -161,8 +161,8 @@ def _trade(where: str, row: Mapping[str, Any], zone: ZoneInfo, *, closed: bool) 
         units.normalize() if units != units.to_integral_value() else units.quantize(Decimal(1)),
         _time(values, "OpenTime", zone),
         price,
-        _number(values, "StopLoss", Decimal(0)) or None,
-        _number(values, "TakeProfit", Decimal(0)) or None,
+        _level(values, "StopLoss"),
+        _level(values, "TakeProfit"),
         _time(values, "CloseTime", zone) if closed else 0,
         _number(values, "ClosePrice") if closed else None,
         {key: _number(values, key) for key in ("Profit", "ProfitPL") if _is_number(values.get(key.lower()))},
@@ -192,6 +192,12 @@ def _number(values: Mapping[str, Any], name: str, default: Decimal | None = None
     if not _is_number(value):
         raise _Unreadable(f"{name}: expected a number, was {value!r}")
     return Decimal(str(value).strip())
+
+
+def _level(values: Mapping[str, Any], name: str) -> Decimal | None:
+    """Return a stop or target; None where there is none, which was written as 0 or -1."""
+    value = _number(values, name, Decimal(0))
+    return value if value > 0 else None
 
 
 def _type(value: object) -> int:

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from atrader.configuration.fleet import FleetConfig
 from atrader.configuration.home import Home
@@ -24,6 +24,8 @@ from manager.commands.data_import_work import Wish as FileWish
 from manager.commands.data_import_work import import_groups
 from manager.legacy.reading import OldInstallation, read_installation
 from manager.legacy.writing import INCOMPLETE, Manifest, Written, check_sources, read_manifest, states, write
+
+_TAKE_OVER: Final = "data/take-over/"
 
 
 class Order(NamedTuple):
@@ -71,7 +73,7 @@ def import_legacy(order: Order, *, silent: bool) -> dict[str, Any]:
         plan.findings += one.findings
     manifest = read_manifest(home.root)
     check_sources(manifest, sources, home.root)
-    plan.files |= _take_over_files(plan, sources, manifest)
+    _add_take_overs(plan, home, manifest, sources)
     written, fleet, problems = _complete(home, plan, manifest)
     files = plan.files
     plan.findings += [_kept(one) for one in written if one.state == "kept"]
@@ -105,13 +107,20 @@ def _library(order: Order, home: Home) -> str | None:
     return str(own) if own.is_file() else None
 
 
-def _take_over_files(plan: Plan, sources: Sequence[str], manifest: Manifest) -> dict[str, str]:
-    """Return the files of the gateways; one without trades only where an earlier import wrote others."""
-    texts = {
-        f"data/take-over/{account}.json": (trades, TakeOver(source=", ".join(sources), trades=trades).text())
-        for account, trades in plan.take_over.items()
-    }
-    return {path: text for path, (trades, text) in texts.items() if trades or path in manifest.hashes}
+def _add_take_overs(plan: Plan, home: Home, manifest: Manifest, sources: Sequence[str]) -> None:
+    """Plan the files of open trades; one of an earlier import whose trades have all closed since becomes empty."""
+    for account, trades in plan.take_over.items():
+        path = str(home.take_over(account).relative_to(home.root))
+        if trades or (home.root / path).exists():
+            plan.files[path] = TakeOver(source=", ".join(sources), trades=trades).text()
+        if not trades and path in plan.files:
+            text = "nothing of the old trader waits for the gateway any more"
+            plan.findings.append(Finding(Kind.CHANGED, path, 0, "", text, "restart the gateway if it runs"))
+    for path in manifest.hashes:
+        if path.startswith(_TAKE_OVER) and path not in plan.files and (home.root / path).exists():
+            text = "is of an earlier import, and what the old trader has open now is not known: kept as it is"
+            remedy = "mend its data/*_openOrders.json and import again, or remove the trades that are closed"
+            plan.findings.append(Finding(Kind.PROBLEM, path, 0, "", text, remedy))
 
 
 def _kept(written: Written) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ import pytest
 from click.testing import CliRunner
 
 from atrader.errors import ConfigError
+from atrader.take_over import read_take_over
 from manager.commands.fleet import cli as manager_cli
 from manager.commands.tools import cli
 from tests.support.asirikuy import standin_library
 from tests.support.fleet import Fleet
-from tests.support.old_trader import CLOSED, CONFIG, MONITOR, SECRETS, tiny_db, write_old_trader
+from tests.support.old_trader import CLOSED, CONFIG, MONITOR, OPEN, SECRETS, tiny_db, write_old_trader
 
 pytestmark = pytest.mark.process
 
@@ -119,19 +121,41 @@ def test_a_later_import_brings_what_the_old_trader_did_since_and_keeps_what_a_pe
     assert any("kept as it is" in one["text"] for one in report["findings"])
 
 
-def test_trades_that_the_old_trader_closed_since_do_not_wait_for_the_gateway_any_more(old: Path, out: Path) -> None:
+@pytest.mark.parametrize("options", [(), ("--paper",)])
+def test_trades_that_the_old_trader_closed_since_an_import_do_not_wait_any_more(
+    old: Path, out: Path, options: tuple[str, ...]
+) -> None:
     report_of(old, "--out", out)
-    waiting = out / "data/take-over/oanda-demo.json"
-    assert json.loads(waiting.read_text())["trades"]
     data = old.parent.parent / "data"
-    database = data / "101-004-1234567-001_openOrders.json"
-    database.write_text("{")
-    assert {one["state"] for one in report_of(old, "--out", out)["files"]} == {"unchanged"}, "nobody knows what is open"
-    database.write_text(tiny_db([]))
+    (data / "101-004-1234567-001_openOrders.json").write_text(tiny_db([]))
+    closed = {**OPEN[0], "CloseTime": 1451999999, "ClosePrice": 1.09, "ProfitPL": 30.0}
+    (data / "101-004-1234567-001_orderHistory.json").write_text(tiny_db([*CLOSED, closed]))
+    report = report_of(old, "--out", out, *options)
+    assert read_take_over(out / "data/take-over/oanda-demo.json", "oanda-demo") == ()
+    assert report["trades"] == [{"account": "oanda-demo", "closed": 3, "new": 1}]
+    assert any("nothing of the old trader waits" in one["text"] for one in report["findings"])
+    assert {one["state"] for one in report_of(old, "--out", out, *options)["files"]} == {"unchanged"}
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.write_text("{"), Path.unlink])
+def test_trades_that_wait_stay_when_the_old_file_cannot_tell_what_is_open_now(
+    old: Path, out: Path, damage: Callable[[Path], object]
+) -> None:
+    report_of(old, "--out", out)
+    damage(old.parent.parent / "data/101-004-1234567-001_openOrders.json")
     report = report_of(old, "--out", out)
-    assert [one["path"] for one in report["files"] if one["state"] == "updated"] == ["data/take-over/oanda-demo.json"]
-    assert json.loads(waiting.read_text())["trades"] == []
-    assert {one["state"] for one in report_of(old, "--out", out)["files"]} == {"unchanged"}
+    assert len(read_take_over(out / "data/take-over/oanda-demo.json", "oanda-demo")) == 3
+    assert any(
+        one["file"] == "data/take-over/oanda-demo.json" and "is not known: kept as it is" in one["text"]
+        for one in report["findings"]
+    )
+
+
+def test_no_file_of_open_trades_is_made_where_none_was_ever_open(old: Path, out: Path) -> None:
+    (old.parent.parent / "data/101-004-1234567-001_openOrders.json").write_text(tiny_db([]))
+    report = report_of(old, "--out", out)
+    assert not (out / "data/take-over").exists()
+    assert not any("take-over" in one["file"] for one in report["findings"])
 
 
 def test_a_strategy_is_complete_as_soon_as_the_library_is_named(old: Path, out: Path) -> None:

@@ -112,6 +112,43 @@ def test_open_virtual_trades_wait_for_the_gateway_with_their_owners_and_none_is_
     assert "3 open virtual trades wait for the gateway" in told(plan, Kind.TO_DO)
 
 
+def test_trades_of_an_instance_id_that_is_no_magic_number_follow_their_strategy_to_its_new_one() -> None:
+    presets = {**PRESETS, "morning.set": PRESETS["morning.set"].replace("2001", "0")}
+    trades = parse_virtual_trades(tiny_db([{**OPEN[0], "InstanceID": 0}]), "o.json", "UTC", closed=False)
+    plan = plan_of(old_files(presets=presets, open_trades={ACCOUNT_ID: trades}))
+    magic = toml_of(plan, "etc/strategies/morning.toml")["magic"]
+    ((trade,),) = plan.take_over.values()
+    assert (trade.instance, trade.magic) == ("morning", magic)
+    both = {name: text.replace("2001", "0").replace("2002", "0") for name, text in PRESETS.items()}
+    ((trade,),) = plan_of(old_files(presets=both, open_trades={ACCOUNT_ID: trades})).take_over.values()
+    assert (trade.instance, trade.magic) == ("old-0", 0)  # nobody knows which of the two it is
+
+
+@pytest.mark.parametrize(
+    ("changes", "levels", "why"),
+    [
+        ({"StopLoss": -1, "TakeProfit": -1}, (None, None), ""),
+        ({"TakeProfit": 0.08}, (D("1.07"), None), "take_profit 0.08 is on the side of the loss"),
+        ({"TakeProfit": 2.17}, (D("1.07"), None), "take_profit 2.17 is more than half the price away"),
+        ({"StopLoss": 2.08}, (None, None), "stop_loss 2.08 is more than half the price away"),
+        ({"StopLoss": 0.01}, (None, None), "stop_loss 0.01 is more than half the price away"),
+        ({"Type": 1, "StopLoss": 1.1, "TakeProfit": 1.09}, (D("1.1"), None), "take_profit 1.09 is on the side of"),
+        ({"StopLoss": 1.085, "TakeProfit": 1.1}, (D("1.085"), D("1.1")), ""),  # it follows the price
+        ({"Type": 1, "StopLoss": 1.075, "TakeProfit": 1.06}, (D("1.075"), D("1.06")), ""),
+    ],
+)
+def test_stops_and_targets_that_the_old_trader_set_by_mistake_are_left_out_and_told(
+    changes: Mapping[str, Any], levels: tuple[Decimal | None, Decimal | None], why: str
+) -> None:
+    trades = parse_virtual_trades(tiny_db([{**OPEN[0], **changes}]), "o.json", "UTC", closed=False)
+    plan = plan_of(old_files(open_trades={ACCOUNT_ID: trades}))
+    ((trade,),) = plan.take_over.values()
+    assert (trade.stop_loss, trade.take_profit) == levels
+    problems = told(plan, Kind.PROBLEM)
+    assert why in problems
+    assert ("left out" in problems) == bool(why)
+
+
 def test_closed_virtual_trades_are_marked_as_imported_and_repeated_tickets_stay_two_trades() -> None:
     ((first, second),) = plan_of().closed.values()
     assert {first.close_reason, second.close_reason} == {"imported"}
@@ -240,7 +277,7 @@ def test_for_paper_every_account_is_enabled_on_synthetic_prices_and_begins_flat(
     assert (account.broker, account.enabled, account.paper.initial_balance) == ("paper", True, D(10_000))
     assert toml_of(plan, "etc/atrader.toml")["market"]["feed"] == "synthetic"
     assert toml_of(plan, "etc/strategies/morning.toml")["parameters"]["clock_check"] == "own"
-    assert plan.take_over == {}
+    assert plan.take_over == {"oanda-demo": ()}
     assert "3 open virtual trades stay in the old files" in told(plan, Kind.CHANGED)
 
 
@@ -273,12 +310,3 @@ def test_the_deposit_symbol_tells_the_currency(symbol: str, currency: str) -> No
     plan = plan_of(old_files(CONFIG.replace("depositSymbol=USD", f"depositSymbol={symbol}")))
     assert toml_of(plan, "etc/accounts/oanda-demo.toml")["currency"] == currency
     assert ("expected a currency" in told(plan, Kind.PROBLEM)) == (symbol == "x?")
-
-
-def test_open_trades_follow_their_strategy_to_the_magic_number_made_for_an_id_of_0() -> None:
-    presets = {**PRESETS, "morning.set": PRESETS["morning.set"].replace("2001", "0")}
-    trades = parse_virtual_trades(tiny_db([{**OPEN[0], "InstanceID": 0}]), "o.json", "UTC", closed=False)
-    plan = plan_of(old_files(presets=presets, open_trades={ACCOUNT_ID: trades}))
-    (trade,) = plan.take_over["oanda-demo"]
-    assert (trade.instance, trade.magic) == ("morning", toml_of(plan, "etc/strategies/morning.toml")["magic"])
-    assert trade.magic > 0, "a trade without a magic number is nobody's"

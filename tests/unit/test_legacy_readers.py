@@ -42,6 +42,21 @@ def test_comments_cases_and_continued_lines_of_an_ini_are_read_as_the_old_progra
     assert not ini.findings
 
 
+def test_the_rest_of_a_value_is_no_key_whatever_it_looks_like_and_is_never_shown() -> None:
+    text = CONFIG.replace("password=tokensecret", "password=abc\n  topsecret=def\n\t[hidden]\n  more: x")
+    trader = parse_old_config(text, "c")
+    assert [account.has_secrets for account in trader.accounts] == [("login", "password")]
+    said = " ".join(map(str, trader.findings))
+    assert not any(part in said for part in ("topsecret", "hidden", "more"))
+
+
+def test_sections_that_are_indented_as_a_whole_are_read() -> None:
+    ini = parse_ini("[a]\n  x=1\n  y=2\n    z\n  [b]\n  x=3\n", "a.ini")
+    found = {name: {key: value.text for key, value in part.values.items()} for name, part in ini.sections.items()}
+    assert found == {"a": {"x": "1", "y": "2 z"}, "b": {"x": "3"}}
+    assert not ini.findings
+
+
 def test_what_stands_twice_and_what_is_neither_is_told_with_its_line_and_never_shown() -> None:
     ini = parse_ini("stray secret\n[a]\nx=1\nX=2\n[A]\nhunter2\n", "a.ini")
     assert [str(one) for one in ini.findings] == [
