@@ -55,7 +55,7 @@ def goes_on(fleet: AsirikuyFleet, more: int = 10) -> None:
     wait_for(lambda: orders_of(fleet, 7) > before + more, "more orders")
 
 
-@pytest.mark.parametrize("how", ["crash", "abort", "exit"])
+@pytest.mark.parametrize("how", ["crash", "exit"])
 def test_a_library_that_ends_its_process_is_started_again_and_trades_on(fleet: AsirikuyFleet, how: str) -> None:
     start(fleet, f"{how}:10:once")
     wait_for(lambda: fleet.process(WORKER).get("restarts") == 1, "one restart")
@@ -94,9 +94,8 @@ def test_a_library_that_writes_behind_its_results_ends_its_process_before_anythi
     stop_and_check(fleet)
 
 
-@pytest.mark.parametrize("how", ["garbage", "nan"])
-def test_results_that_cannot_be_are_an_alert_and_nothing_of_them_is_sent(fleet: AsirikuyFleet, how: str) -> None:
-    start(fleet, f"{how}:10:once")
+def test_results_that_cannot_be_are_an_alert_and_nothing_of_them_is_sent(fleet: AsirikuyFleet) -> None:
+    start(fleet, "garbage:10:once")
     wait_for(lambda: fleet.alerts("strategy-error"), "an alert")
     assert "of the library's results cannot be" in fleet.alerts("strategy-error")[0]
     goes_on(fleet)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,11 +75,11 @@ def replayed(root: Path, kills: int) -> list[list[object]]:
 
 
 def test_a_replay_with_the_library_makes_the_trades_of_its_formula_also_when_it_is_killed(tmp_path: Path) -> None:
-    undisturbed = replayed(tmp_path / "one", kills=0)
-    assert undisturbed == replayed(tmp_path / "two", kills=3)
-    half_hours = [[parse_time(str(time)) // HALF_HOUR_NS % 4 for time in trade[2:4] if time] for trade in undisturbed]
-    assert {opened for opened, *_ in half_hours} == {0}, "a buy at each fourth bar since 1970"
-    closed = [ends[0] for _, *ends in half_hours if ends]
+    trades = replayed(tmp_path / "home", kills=2)
+    opened = [parse_time(str(trade[2])) // HALF_HOUR_NS for trade in trades]
+    assert {number % 4 for number in opened} == {0}, "a buy at each fourth bar since 1970"
+    assert {later - number for number, later in itertools.pairwise(opened)} == {4}, "none is missing, none is double"
+    closed = [parse_time(str(trade[3])) // HALF_HOUR_NS % 4 for trade in trades if trade[3]]
     assert closed.count(2) > 0.9 * len(closed), "closed half a period later, unless the stop was hit before"
 
 
