@@ -128,10 +128,13 @@ class Runner:
         first, done = context.row, 0
         while done < count and not waiting:
             try:
+                # The row is the loop's own variable: nothing else is done for a bar.
                 for context.row, bar in enumerate(islice(self.bars, count - done), first + done + 1):
                     on_bar(bar)
                     if waiting:
                         break
+            except ConfigError:
+                raise  # it will not get better with the next bar: a worker ends, too
             except Exception as error:  # noqa: BLE001 - boundary: user code may fail in any way, a policy decides
                 waiting.clear()
                 self.fail("on_bar", error)
@@ -181,6 +184,8 @@ class Runner:
         before = len(self.waiting)
         try:
             call()
+        except ConfigError:
+            raise
         except Exception as error:  # noqa: BLE001 - boundary: user code may fail in any way, a policy decides
             del self.waiting[before:]
             self.fail(what, error)

@@ -112,6 +112,13 @@ def test_errors_end_a_run_as_they_end_a_worker(settings: dict[str, object], said
         over(Doing(fail), [1.1] * 9, **settings).run()
 
 
+def test_what_is_configured_wrongly_ends_a_run_at_once() -> None:
+    strategy = at(1, lambda s: s.context.bars_of("EUR/USD", "5m", 5))
+    with pytest.raises(ConfigError, match="other_series"):
+        over(strategy, [1.1] * 9).run()
+    assert strategy.bars == 1
+
+
 def test_after_an_error_an_instance_that_is_to_reduce_opens_nothing() -> None:
     def act(strategy: Doing, bar: Bar) -> None:
         strategy.context.order("buy", units=D(10))
