@@ -14,6 +14,7 @@ from framework_bridge.legacy.findings import Finding, Kind
 from framework_bridge.legacy.fleet_file import fleet_text
 from framework_bridge.legacy.framework_xml import FrameworkXml, parse_framework_xml
 from framework_bridge.legacy.front_end import front_end_findings
+from framework_bridge.legacy.library_state import START_WITH_A_BAR, carried_state
 from framework_bridge.legacy.monitor import OldMonitor
 from framework_bridge.legacy.names import Magics, Names
 from framework_bridge.legacy.old_config import OldAccount, OldStrategy, OldTrader
@@ -58,6 +59,8 @@ class OldFiles:
         Where its C library was found.
     open_trades, closed_trades : Mapping of str to OldTrades
         Virtual trades by number of the account.
+    states : Mapping of int to (str, bytes)
+        File and content of what the library remembers, by instance id.
     """
 
     config: OldTrader
@@ -68,6 +71,7 @@ class OldFiles:
     library: str | None = None
     open_trades: Mapping[str, OldTrades] = field(default_factory=dict)
     closed_trades: Mapping[str, OldTrades] = field(default_factory=dict)
+    states: Mapping[int, tuple[str, bytes]] = field(default_factory=dict)
 
 
 @dataclass
@@ -80,6 +84,8 @@ class Plan:
         Text by path below the installation.
     folders : list of str
         To be made below the installation.
+    states : dict of str to bytes
+        What the library remembers of an instance, by path below the installation.
     closed : dict of str to tuple of Trade
         For the history, by account.
     take_over : dict of str to tuple of Trade
@@ -93,6 +99,7 @@ class Plan:
 
     files: dict[str, str] = field(default_factory=dict)
     folders: list[str] = field(default_factory=list)
+    states: dict[str, bytes] = field(default_factory=dict)
     closed: dict[str, tuple[Trade, ...]] = field(default_factory=dict)
     take_over: dict[str, tuple[Trade, ...]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
@@ -225,6 +232,13 @@ class _Conversion:
             )
             plan.findings += [Finding(Kind.CONVERTED, preset.file, 0, "", text), *front_end_findings(preset)]
         plan.instruments |= made.instruments
+        state = carried_state(made, old.states.get(made.old_id) if made.old_id is not None else None)
+        if isinstance(state, bytes):
+            plan.states[f"data/asirikuy/{folder}/{made.magic}.state"] = state
+        elif new.enabled and new.broker != "paper":
+            plan.findings.append(
+                Finding(Kind.TO_DO, old.config.file, strategy.line, f"[{strategy.section}]", state, START_WITH_A_BAR)
+            )
         return made
 
     def _trades(self, old: OldFiles, account: OldAccount, new: NewAccount, owners: Mapping[int, Owner]) -> None:

@@ -23,7 +23,16 @@ from manager.checking import check_installation
 from manager.commands.data_import_work import Wish as FileWish
 from manager.commands.data_import_work import import_groups
 from manager.legacy.reading import OldInstallation, read_installation
-from manager.legacy.writing import INCOMPLETE, Manifest, Written, check_sources, read_manifest, states, write
+from manager.legacy.writing import (
+    INCOMPLETE,
+    Manifest,
+    Written,
+    carry_states,
+    check_sources,
+    read_manifest,
+    states,
+    write,
+)
 
 _TAKE_OVER: Final = "data/take-over/"
 
@@ -82,6 +91,7 @@ def import_legacy(order: Order, *, silent: bool) -> dict[str, Any]:
         for folder in (home.data, home.log):
             folder.mkdir(exist_ok=True)
         home.run.mkdir(mode=0o700, exist_ok=True)
+    written += carry_states(home.root, plan.states, dry_run=order.dry_run)
     bars, failures = _import_bars(order, home, fleet, old, silent=silent)
     return {
         "dry_run": order.dry_run,

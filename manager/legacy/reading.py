@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 from typing import Final, NamedTuple
 
@@ -10,7 +11,7 @@ from atrader.errors import ConfigError
 from framework_bridge.legacy.broker_clocks import parse_old_clocks
 from framework_bridge.legacy.conversion import LIBRARY, OldFiles
 from framework_bridge.legacy.findings import Finding, Kind
-from framework_bridge.legacy.framework_xml import parse_framework_xml
+from framework_bridge.legacy.framework_xml import TEMP, parse_framework_xml
 from framework_bridge.legacy.monitor import parse_monitor
 from framework_bridge.legacy.old_config import OldTrader, parse_old_config
 from framework_bridge.legacy.old_text import decode
@@ -93,6 +94,7 @@ class _Reading:
             dict(self._virtual_trades(_OPEN)),
             dict(self._virtual_trades(_CLOSED)),
         )
+        files = replace(files, states=dict(self._states(files)))
         bars = self._matching(self._root / "history", ".csv")
         return OldInstallation(self._config, files, tuple(bars), tuple(self._findings))
 
@@ -129,6 +131,22 @@ class _Reading:
             if text is not None:
                 closed = ending == _CLOSED
                 yield path.name[: -len(ending)], parse_virtual_trades(text, str(path), self._zone, closed=closed)
+
+    def _states(self, old: OldFiles) -> Iterator[tuple[int, tuple[str, bytes]]]:
+        """Yield what the library remembers of each instance: in the folder that the XML names, or in the usual one."""
+        temp = "./tmp" if old.xml is None else old.xml.values[TEMP]
+        windows = PureWindowsPath(temp)
+        named = Path(temp) if windows.drive or windows.root else self._root.joinpath(*windows.parts)
+        for preset, _ in old.presets.values():
+            name = f"{preset.instance_id}.state"
+            found = self._find(named, name) or self._find(self._root / "tmp", name)
+            if preset.instance_id is None or found is None:
+                continue
+            try:
+                yield preset.instance_id, (str(found), found.read_bytes())
+            except OSError as error:
+                text = f"cannot be read: {error.strerror or error}"
+                self._findings.append(Finding(Kind.PROBLEM, str(found), 0, "", text, "make it readable"))
 
     def _try_text(self, path: Path) -> str | None:
         try:

@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-from atrader.errors import ConfigError
+from atrader.errors import ConfigError, StoreError
+from framework_bridge.abi.internals import read_state
 
 MANIFEST: Final = "etc/asirikuy/imported.json"
 INCOMPLETE: Final = ".incomplete"
@@ -100,13 +101,53 @@ def write(
                 del hashes[path]
             elif state != "kept":
                 if state != "unchanged":
-                    _replace(root / path, files[path])
+                    _replace(root / path, files[path].encode())
                 hashes[path] = _hash(files[path].encode())
         text = json.dumps({"sources": list(sources), "files": dict(sorted(hashes.items()))}, indent=2) + "\n"
         if _hash_of(root / MANIFEST) != _hash(text.encode()):
-            _replace(root / MANIFEST, text)
+            _replace(root / MANIFEST, text.encode())
     except OSError as error:
         raise ConfigError(f"cannot write into {root}: {error}") from error
+
+
+def carry_states(root: Path, contents: Mapping[str, bytes], *, dry_run: bool) -> list[Written]:
+    """Bring over what the C library remembers; of two states the one of the later run counts. May be repeated.
+
+    Returns
+    -------
+    list of Written
+        What becomes of each; ``kept`` is one with which the library went on here.
+
+    Raises
+    ------
+    ConfigError
+        When one cannot be written.
+    """
+    found = []
+    for path, content in contents.items():
+        state = _state_of_library(root / path, content)
+        found.append(Written(path, state))
+        if state in ("new", "updated") and not dry_run:
+            try:
+                _replace(root / path, content)
+            except OSError as error:
+                raise ConfigError(f"cannot write into {root}: {error}") from error
+    return found
+
+
+def _state_of_library(path: Path, content: bytes) -> State:
+    try:
+        there = path.read_bytes()
+        ran_s = read_state(there, str(path)).last_run_time_s
+    except FileNotFoundError:
+        return "new"
+    except StoreError:
+        return "updated"  # the library could not use it
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if there == content:
+        return "unchanged"
+    return "updated" if ran_s < read_state(content, "the old one").last_run_time_s else "kept"
 
 
 def _state(root: Path, path: str, text: str, manifest: Manifest) -> State:
@@ -131,11 +172,11 @@ def _hash(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f".{path.name}.new")
-    with open(new, "w", encoding="utf-8", newline="") as file:
-        file.write(text)
+    with open(new, "wb") as file:
+        file.write(data)
         file.flush()
         os.fsync(file.fileno())
     new.replace(path)

@@ -17,7 +17,7 @@ from manager.commands.fleet import cli as manager_cli
 from manager.commands.tools import cli
 from tests.support.asirikuy import standin_library
 from tests.support.fleet import Fleet
-from tests.support.old_trader import CLOSED, CONFIG, MONITOR, OPEN, SECRETS, tiny_db, write_old_trader
+from tests.support.old_trader import CLOSED, CONFIG, MONITOR, OPEN, SECRETS, library_state, tiny_db, write_old_trader
 
 pytestmark = pytest.mark.process
 
@@ -156,6 +156,26 @@ def test_no_file_of_open_trades_is_made_where_none_was_ever_open(old: Path, out:
     report = report_of(old, "--out", out)
     assert not (out / "data/take-over").exists()
     assert not any("take-over" in one["file"] for one in report["findings"])
+
+
+def test_the_library_does_not_forget_which_bar_the_old_trader_ran_last(old: Path, out: Path) -> None:
+    temp, carried = old.parent.parent / "tmp", out / "data/asirikuy/oanda-demo/2001.state"
+
+    def imported(ran_s: int, *options: str) -> str:
+        (temp / "2001.state").write_bytes(library_state(2001, ran_s))
+        files = report_of(old, "--out", out, *options)["files"]
+        return {one["path"]: one["state"] for one in files}["data/asirikuy/oanda-demo/2001.state"]
+
+    temp.mkdir()
+    assert imported(1_451_988_000, "--dry-run") == "new"
+    assert not carried.exists()
+    assert imported(1_451_988_000) == "new"
+    assert imported(1_451_988_000) == "unchanged"
+    assert imported(1_451_991_600) == "updated"  # the old trader went on
+    assert carried.read_bytes() == library_state(2001, 1_451_991_600)
+    carried.write_bytes(library_state(2001, 1_451_995_200))  # the library went on here
+    assert imported(1_451_991_600) == "kept"
+    assert carried.read_bytes() == library_state(2001, 1_451_995_200)
 
 
 def test_a_strategy_is_complete_as_soon_as_the_library_is_named(old: Path, out: Path) -> None:

@@ -7,6 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from framework_bridge.abi.internals import INSTANCE_STATE
+
 CONFIG = """; the old trader
 [misc]
 logSeverity=2 ; info
@@ -152,6 +156,13 @@ CLOSED: tuple[Mapping[str, Any], ...] = (
      "TakeProfit": 0, "Volume": 0.1, "Symbol": "EURUSD", "Profit": -0.05, "ProfitPL": -50.0,
      "CloseTime": 1451908800, "ClosePrice": 1.085},
 )  # fmt: skip
+
+
+def library_state(instance_id: int, ran_s: int) -> bytes:
+    """Return a state of the C library that ran a bar last."""
+    state = np.zeros(1, INSTANCE_STATE)
+    state["instance_id"], state["last_run_time"] = instance_id, ran_s
+    return state.tobytes()
 
 
 def tiny_db(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -21,7 +21,7 @@ from framework_bridge.legacy.old_config import parse_old_config
 from framework_bridge.legacy.old_trades import convert_trades
 from framework_bridge.legacy.presets import parse_preset
 from framework_bridge.legacy.virtual_trades import parse_virtual_trades
-from tests.support.old_trader import CLOCKS, CLOSED, CONFIG, MONITOR, OPEN, PRESET, SECRETS, XML, tiny_db
+from tests.support.old_trader import CLOCKS, CLOSED, CONFIG, MONITOR, OPEN, PRESET, SECRETS, XML, library_state, tiny_db
 
 pytestmark = pytest.mark.unit
 D = Decimal
@@ -147,6 +147,28 @@ def test_stops_and_targets_that_the_old_trader_set_by_mistake_are_left_out_and_t
     problems = told(plan, Kind.PROBLEM)
     assert why in problems
     assert ("left out" in problems) == bool(why)
+
+
+def test_a_state_of_the_library_is_carried_over_under_the_magic_number() -> None:
+    states = {0: ("tmp/0.state", library_state(0, 1_451_988_000)), 2002: ("tmp/2002.state", library_state(7, 1))}
+    presets = {**PRESETS, "morning.set": PRESETS["morning.set"].replace("2001", "0")}
+    plan = plan_of(old_files(presets=presets, states=states))
+    magic = toml_of(plan, "etc/strategies/morning.toml")["magic"]
+    assert plan.states == {f"data/asirikuy/oanda-demo/{magic}.state": library_state(magic, 1_451_988_000)}
+    assert "[evening]: tmp/2002.state is the state of 7: its first call runs the bar that forms" in told(
+        plan, Kind.TO_DO
+    )
+
+
+@pytest.mark.parametrize(
+    ("states", "why"),
+    [({}, "the library's state was not found"), ({2001: ("2001.state", b"cut")}, "2001.state: 3 bytes, but a state")],
+)
+def test_a_strategy_without_a_usable_state_is_to_be_started_when_a_bar_begins(
+    states: Mapping[int, tuple[str, bytes]], why: str
+) -> None:
+    assert why in told(plan_of(old_files(states=states)), Kind.TO_DO)
+    assert why not in told(plan_of(old_files(states=states), paper=True), Kind.TO_DO)
 
 
 def test_closed_virtual_trades_are_marked_as_imported_and_repeated_tickets_stay_two_trades() -> None:
