@@ -36,6 +36,8 @@ class InstanceFiles:
             folder.mkdir(parents=True, exist_ok=True)
         self._temp = temp
         self._magic = magic
+        self._heartbeat = ""
+        self._values_ns = 0  # when the library wrote those that were shown last
 
     def tell_order_failed(self) -> None:
         """Have the next call run the strategy again on the same bar.
@@ -54,18 +56,23 @@ class InstanceFiles:
             (self._temp / f"{spelling}{self._magic}_orderFail.of").unlink(missing_ok=True)
 
     def show_heartbeat(self, now_ns: int) -> None:
-        """Write the heartbeat as old monitors read it: the hour, and day and minute, UTC.
+        """Write the heartbeat as old monitors read it, once a minute: the hour, and day and minute, UTC.
 
         A full disk is no reason not to trade: nothing is written then.
         """
         text = datetime.fromtimestamp(now_ns / NS_PER_S, UTC).strftime("%H\n%d/%m/%y %H:%M\n")
-        with suppress(OSError):
-            _replace(self._temp / f"{self._magic}_heartBeat.hb", text.encode())
+        if text != self._heartbeat:
+            with suppress(OSError):
+                _replace(self._temp / f"{self._magic}_heartBeat.hb", text.encode())
+                self._heartbeat = text
 
     def show_values(self) -> None:
         """Give the file of values for displays its name without a newline, where the library wrote one with it."""
+        written = self._temp / f"\n{self._magic}.ui"
         with suppress(OSError):  # there is none, or no room
-            _replace(self._temp / f"{self._magic}.ui", (self._temp / f"\n{self._magic}.ui").read_bytes())
+            if (written_ns := written.stat().st_mtime_ns) != self._values_ns:
+                _replace(self._temp / f"{self._magic}.ui", written.read_bytes())
+                self._values_ns = written_ns
 
 
 def cut_output(process: str) -> bool:

@@ -288,7 +288,8 @@ class AsirikuyStrategy(EventStrategy):
         """Do what the results say; a bar that ran before opens only what the broker refused then."""
         repeats = self.context.state.get(_RAN) == self._bar_ns and not self._setup.runs_every_tick
         rows = self._session.call.results.read()
-        self.context.state[_RAN] = self._bar_ns
+        if rows:  # else nothing may have been run, for reasons of the library's own: what comes later is no repetition
+            self.context.state[_RAN] = self._bar_ns
         decided = decide(rows, seen.holdings, tick, (now_ns, self._wall.second(now_ns)), self._terms)
         if repeats:
             decided = [one for one in decided if not isinstance(one, Open) or self._replaces(one)]

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from atrader.orders.states import OrderState
-from tests.support.asirikuy_fleet import ROW, time_server
+from tests.support.asirikuy_desk import MINUTE_NS
+from tests.support.asirikuy_fleet import METRONOME, ROW, time_server
 from tests.support.asirikuy_stage import Stage, a_trade, an_order
 
 OPEN_BUY, CLOSE_BUY, UPDATE_BUY, CLOSE_BUYLIMIT = 0x1, 0x2, 0x4, 0x10
@@ -163,6 +164,14 @@ def test_live_a_bar_runs_once_whatever_quotes_come_and_the_heartbeat_is_there_fo
     assert (stage.temp / "7.ui").read_text().startswith("bars, ")
     assert not (stage.temp / "7_orderFail.of").exists()
     assert not (stage.temp / "\n7_orderFail.of").exists()
+
+
+def test_a_bar_on_which_nothing_was_said_may_still_open_when_it_is_run_later(make: Make, server: str) -> None:
+    stage = make(preset(4, mode=METRONOME), server)  # says something at even bars only
+    for _ in range(2):
+        stage.bar()
+        number = stage.world.minute_ns() // MINUTE_NS
+        assert (stage.world.state.get("ran_ns") == stage.strategy._bar_ns) is (number % 2 == 0)
 
 
 def test_live_a_refused_open_has_the_bar_run_again_and_only_it_is_repeated(make: Make, server: str) -> None:
