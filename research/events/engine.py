@@ -241,6 +241,9 @@ def _turns(runners: list[Runner], steps: int) -> tuple[NDArray[np.int64], list[i
             counts[due] = bars
             due, bars = np.arange(steps), counts
         found.append((due, np.full(len(due), number), bars))
+    if len(found) == 1:
+        due, whose, bars = found[0]
+        return due, whose.tolist(), bars
     due, whose, bars = (np.concatenate(columns) for columns in zip(*found, strict=True))
     order = np.lexsort((whose, due))
     return due[order], whose[order].tolist(), bars[order]

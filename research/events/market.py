@@ -55,7 +55,7 @@ class Market:
     """
 
     def __init__(self, tapes: Sequence[Tape]) -> None:
-        self.ends: NDArray[np.int64] = np.unique(np.concatenate([tape.end_ns for tape in tapes]))
+        self.ends = _union([tape.end_ns for tape in tapes])
         self.reels = {tape.symbol: Reel(tape, self.ends) for tape in tapes}
 
     def __len__(self) -> int:
@@ -93,3 +93,13 @@ class Market:
         reel = self.reels.get(symbol)
         rows = 0 if reel is None else reel.rows_until(step)
         return reel.tape.last(rows - 1) if reel is not None and rows else None
+
+
+def _union(times: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Return all times once, rising; sorted by hand, as `numpy.unique` takes half a second for a million."""
+    if len(times) == 1:
+        return times[0]
+    together = np.sort(np.concatenate(times))
+    first: NDArray[np.bool_] = np.concatenate([[True], together[1:] != together[:-1]])
+    rising: NDArray[np.int64] = together[first]
+    return rising
