@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from atrader.clock import NS_PER_S
 from atrader.instruments import Instrument
 from atrader.market import Tick, decimal_price
-from framework_bridge.abi.codes import LibraryError
 from framework_bridge.abi.results import ANY_TICKET, ResultRow
 from framework_bridge.abi.signals import OrderKind
 from framework_bridge.parameters import AsirikuyParameters
@@ -105,11 +104,12 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """An order that is not opened, and why."""
+    """What is not done, and why; everything else that was said is."""
 
     kind: OrderKind
     lots: float
     reason: str
+    verb: Literal["open", "update"] = "open"
 
 
 Decision = Leave | Change | Open | Skipped
@@ -133,24 +133,30 @@ def decide(
     terms : Terms
         Of the instance.
 
-    Raises
-    ------
-    LibraryError
-        When a distance leads to no price.
     """
     prices = _Prices(tick, terms)
     leaving = [one for one in holdings if any(_says(row, "close", one) for row in rows)]
     decided: list[Decision] = [Leave(one) for one in leaving if not one.is_leaving]
     for one in holdings:
         if one not in leaving and not one.is_leaving:
-            change = prices.changed(one, [row for row in rows if _says(row, "update", one)])
-            if change.is_empty:
-                change = prices.trailed(one, [row for row in rows if _trails(row, one)])
+            try:
+                change = prices.changed(one, rows)
+            except _NoPrice as error:  # what else was said goes on: there may be exits in it
+                decided.append(Skipped(one.kind, 0.0, str(error), "update"))
+                continue
             if not change.is_empty:
                 decided.append(change)
     for row in rows:
-        decided += [prices.opened(row, kind, now) for verb, kind in row.commands if verb == "open"]
+        for kind in (kind for verb, kind in row.commands if verb == "open"):
+            try:
+                decided.append(prices.opened(row, kind, now))
+            except _NoPrice as error:
+                decided.append(Skipped(kind, row.lots, str(error)))
     return decided
+
+
+class _NoPrice(Exception):
+    """Raised when a distance leads to no price."""
 
 
 def _says(row: ResultRow, verb: str, holding: Holding) -> bool:
@@ -158,8 +164,8 @@ def _says(row: ResultRow, verb: str, holding: Holding) -> bool:
 
 
 def _trails(row: ResultRow, holding: Holding) -> bool:
-    mine = row.ticket in (ANY_TICKET, holding.ticket)
-    return mine and row.trailing and row.broker_sl > 0 and not holding.is_pending
+    # Any ticket means any of the kind that a bit names, and this needs no bit.
+    return row.ticket == holding.ticket and row.trailing and row.broker_sl > 0 and not holding.is_pending
 
 
 class _Prices:
@@ -172,23 +178,24 @@ class _Prices:
         self._least = terms.minimum_stop + (tick.ask - tick.bid) if terms.minimum_stop > 0 else 0.0
 
     def changed(self, holding: Holding, rows: Sequence[ResultRow]) -> Change:
+        """Return what rows want of an order: an update, else a stop that follows the price."""
+        change = self._updated(holding, [row for row in rows if _says(row, "update", holding)])
+        return self._trailed(holding, [row for row in rows if _trails(row, holding)]) if change.is_empty else change
+
+    def _updated(self, holding: Holding, rows: Sequence[ResultRow]) -> Change:
         """Return what rows of updates want; of several the last that says something about a value."""
-        change = Change(holding)
+        stop, target, price = None, None, None
         for row in rows:
-            price = None
             if holding.is_pending and row.entry_price > 0:
                 price = self._rounded(row.entry_price)
             at = float(price or holding.price) if holding.is_pending else self._market(holding.kind)
-            stop, target = self._protection(holding.kind, at, row)
-            change = Change(
-                holding,
-                _new(stop, holding.stop_loss) or change.stop_loss,
-                _new(target, holding.take_profit) or change.take_profit,
-                _new(price, holding.price) or change.price,
-            )
-        return change
+            said = self._protection(holding.kind, at, row)
+            stop, target = said[0] or stop, said[1] or target
+        return Change(
+            holding, _new(stop, holding.stop_loss), _new(target, holding.take_profit), _new(price, holding.price)
+        )
 
-    def trailed(self, holding: Holding, rows: Sequence[ResultRow]) -> Change:
+    def _trailed(self, holding: Holding, rows: Sequence[ResultRow]) -> Change:
         """Return a stop that follows the price; it never moves away from it."""
         for row in rows:
             stop, _ = self._protection(holding.kind, self._market(holding.kind), row)
@@ -226,7 +233,7 @@ class _Prices:
 
     def _rounded(self, price: float) -> Decimal:
         if not 0 < price < 1e12:
-            raise LibraryError(f"the library's results lead to a price of {price:g}")
+            raise _NoPrice(f"it leads to a price of {price:g}")
         return decimal_price(price, self._price_tick)
 
 

@@ -29,7 +29,7 @@ class OwnCurve:
     """
 
     def __init__(self, state: dict[str, object], begin: Decimal, now_ns: int) -> None:
-        new = {"begin": str(begin), "settled": "0", "until_ns": now_ns, "counted": [], "peak": str(begin), "worst": 0.0}
+        new = {"begin": str(begin), "settled": "0", "until_ns": now_ns, "counted": [], "peak": None, "worst": 0.0}
         self._kept = cast(dict[str, Any], state.setdefault(_STATE, new))
 
     @property
@@ -74,7 +74,8 @@ class OwnCurve:
             What open trades would bring now and brought already, account currency.
         """
         equity = self.balance + Decimal(repr(round(floating, 8)))
-        peak = max(equity, Decimal(self._kept["peak"]))
+        before = self._kept["peak"]  # none: what trades taken over had lost by then is no drawdown of its own
+        peak = equity if before is None else max(equity, Decimal(before))
         self._kept["peak"] = str(peak)
         if peak > 0:
             self._kept["worst"] = max(self.worst_percent, float((peak - equity) / peak) * _PERCENT)

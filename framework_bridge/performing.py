@@ -42,8 +42,9 @@ class Performer:
             if isinstance(one, Open):
                 self._open(one, tick, worst_percent)
             elif isinstance(one, Skipped):
-                self._context.signal("open-skipped", one.lots, kind=float(one.kind))
-                self._complaints.about("open-skipped", f"{one.kind.name} is not opened: {one.reason}", same=one.reason)
+                self._context.signal(f"{one.verb}-skipped", one.lots, kind=float(one.kind))
+                text = f"{one.verb} of {one.kind.name} is left out: {one.reason}"
+                self._complaints.about(f"{one.verb}-skipped", text, same=one.reason)
             else:
                 self._work_on(one)
 

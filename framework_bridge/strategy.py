@@ -37,8 +37,12 @@ from framework_bridge.time_server import ServerTime, TimeProof
 from framework_bridge.watchdog import end_process
 
 _CLOSED_TRADES: Final = 1000
-_RAN: Final = "ran_ns"  # in the state: bar on which the strategy was run last
-_AGAIN_NS: Final = NS_PER_S  # after somebody did not answer
+_RAN: Final = "ran"  # in the state: bar of rates index 0 on which the strategy was run last
+_OLD_PRICE: Final = "price-age:"  # begins the reason of a denial that the next quote ends
+_AGAIN_NS: Final = NS_PER_S  # after somebody did not answer, or while a price is missing
+_MINUTE_S: Final = 60
+_WEEK_S: Final = 7 * 86_400
+_FIRST_MONDAY_S: Final = 4 * 86_400  # 1970 began on a Thursday
 
 
 class AsirikuyStrategy(EventStrategy):
@@ -109,8 +113,11 @@ class AsirikuyStrategy(EventStrategy):
     def _begin(self) -> None:
         own = self.context.bars(1)
         self._bar_ns = int(own.open_time_ns[-1]) if len(own) else 0
+        self._primary = -1
         self._rejected: Counter[OrderKind] = Counter()
         self._repeats = 0
+        self._was_refused = False
+        self._has_failed = False
         self._is_due = False
         self._next_ns = 0
         self._is_first_bar = True
@@ -119,8 +126,10 @@ class AsirikuyStrategy(EventStrategy):
     def on_bar(self, bar: Bar) -> None:
         """Call the library: a new bar has begun."""
         self._bar_ns = bar.open_time_ns
-        self._rejected.clear()
-        self._repeats = 0
+        if (primary := self._primary_bar(self.context.now_ns())) != self._primary:
+            self._primary = primary
+            self._rejected.clear()
+            self._repeats, self._was_refused = 0, False
         # A bar that this life handles first may have been run by the last one, which died before it could say so.
         self._runs_again, self._is_first_bar = self._is_first_bar, False
         self._turn(is_new=True)
@@ -128,23 +137,21 @@ class AsirikuyStrategy(EventStrategy):
     def on_tick(self, tick: Tick) -> None:
         """Call the library between bars: each time if it wants that, else when it is time again."""
         is_time = self.context.now_ns() >= self._next_ns
-        if self._bar_ns and (self._setup.runs_every_tick or self._is_due or is_time):
+        # After a code but 0 each call costs memory for good: the next bar or `call_every` has to do.
+        each = self._setup.runs_every_tick and not self._has_failed
+        if self._bar_ns and (each or self._is_due or is_time):
             self._turn(is_new=False)
 
     def on_order(self, order: Order) -> None:
-        """Have the bar run again when the broker refused to open something."""
+        """Have the bar run again when something that it wanted was refused: opens are then made for those only."""
         intent = order.intent
-        if (
-            order.state is not OrderState.REJECTED
-            or intent.action != "open"
-            or intent.side is None
-            or self._files is None
-        ):
+        if self._files is None or self._setup.runs_every_tick or intent.n < 0 or not _is_refused(order):
             return
-        if not self._setup.runs_every_tick and self._repeats < self.parameters.order_retries:
+        if self._repeats < self.parameters.order_retries:
             self._repeats += 1
-            self._rejected[OrderKind.of(intent.side, intent.order_type)] += 1
-            self._is_due = True
+            self._was_refused = self._is_due = True
+            if intent.action == "open" and intent.side is not None:
+                self._rejected[OrderKind.of(intent.side, intent.order_type)] += 1
 
     def on_stop(self) -> None:
         """End the instance in the library."""
@@ -182,6 +189,7 @@ class AsirikuyStrategy(EventStrategy):
         if tick is None or prices is None:
             needed = ", ".join((context.instrument.symbol, *self._conversion.instruments))
             self._complaints.about("no-price", f"the library is not called: a price is missing of {needed}")
+            self._next_ns = now_ns + _AGAIN_NS
             return
         self._complaints.over("no-price")
         filled = self._session.fill_bars(now_ns, self._bar_ns, is_new=is_new)
@@ -196,8 +204,8 @@ class AsirikuyStrategy(EventStrategy):
         if not self._time_is_proven(tick):
             return
         seen = self._pass_account(now_ns, prices)
-        again = self._files is not None and (self._runs_again or bool(self._rejected))
-        self._runs_again = False
+        again = self._files is not None and (self._runs_again or self._was_refused)
+        self._runs_again = self._was_refused = False
         files = self._files if again else None
         if files is not None:
             files.tell_order_failed()
@@ -209,6 +217,7 @@ class AsirikuyStrategy(EventStrategy):
         if filled.readiness is Readiness.ANEW:
             self.context.signal("library-initialised", float(self._session.initialised))
         self._report(code)
+        self._has_failed = code != 0
         if code == 0:
             self._show_life()
             self._carry_out(now_ns, tick, seen)
@@ -286,10 +295,11 @@ class AsirikuyStrategy(EventStrategy):
 
     def _carry_out(self, now_ns: int, tick: Tick, seen: Seen) -> None:
         """Do what the results say; a bar that ran before opens only what the broker refused then."""
-        repeats = self.context.state.get(_RAN) == self._bar_ns and not self._setup.runs_every_tick
+        primary = self._primary_bar(now_ns)
+        repeats = self.context.state.get(_RAN) == primary and not self._setup.runs_every_tick
         rows = self._session.call.results.read()
         if rows:  # else nothing may have been run, for reasons of the library's own: what comes later is no repetition
-            self.context.state[_RAN] = self._bar_ns
+            self.context.state[_RAN] = primary
         decided = decide(rows, seen.holdings, tick, (now_ns, self._wall.second(now_ns)), self._terms)
         if repeats:
             decided = [one for one in decided if not isinstance(one, Open) or self._replaces(one)]
@@ -297,7 +307,23 @@ class AsirikuyStrategy(EventStrategy):
         assert self._curve is not None  # the call was made with it
         self._performer.perform(decided, tick, self._curve.worst_percent)
 
+    def _primary_bar(self, now_ns: int) -> int:
+        """Return the bar of rates index 0 that forms at a time, as the library counts: it runs once in each.
+
+        It may be longer than the bars at which the library is called, and forms by the reference broker's clock.
+        """
+        second = self._reference.second(now_ns)
+        length_s = int(self._setup.setting(Setting.TIMEFRAME)) * _MINUTE_S
+        return (second - _FIRST_MONDAY_S if length_s == _WEEK_S else second) // length_s
+
     def _replaces(self, one: Decision) -> bool:
         assert isinstance(one, Open)
         self._rejected[one.kind] -= 1
         return self._rejected[one.kind] >= 0
+
+
+def _is_refused(order: Order) -> bool:
+    """Tell whether it makes sense to want the same again: the broker refused it, or there was no fresh price."""
+    if order.state is OrderState.DENIED:
+        return order.reason.startswith(_OLD_PRICE)
+    return order.state is OrderState.REJECTED

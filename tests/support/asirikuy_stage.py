@@ -61,9 +61,11 @@ class World:
         return self.bars_of(PAIR, "1m", count)
 
     def bars_of(self, instrument: str, timeframe: str, count: int, *, forming: bool = False) -> Bars:
-        assert (instrument, timeframe) == (PAIR, "1m")
-        last_ns = self.minute_ns() - (0 if forming else MINUTE_NS)
-        bars = bars_until(last_ns, min(count, self.stored), 1)
+        assert instrument == PAIR
+        minutes = int(timeframe.removesuffix("m"))
+        length_ns = minutes * MINUTE_NS
+        last_ns = self.time_ns // length_ns * length_ns - (0 if forming else length_ns)
+        bars = bars_until(last_ns, min(count, self.stored), minutes)
         if not self.missing:
             return bars
         gap = bars.open_time_ns < self.minute_ns() - (1 + self.missing) * MINUTE_NS

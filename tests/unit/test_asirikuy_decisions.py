@@ -8,7 +8,6 @@ import pytest
 
 from atrader.instruments import KNOWN
 from atrader.market import Tick
-from framework_bridge.abi.codes import LibraryError
 from framework_bridge.abi.results import ResultRow
 from framework_bridge.abi.signals import BITS, SIX, Command, OrderKind
 from framework_bridge.decisions import Change, Decision, Holding, Leave, Open, Skipped, Terms, decide
@@ -147,6 +146,26 @@ def test_the_end_of_a_waiting_order_is_told_by_the_clock_of_the_broker() -> None
     assert isinstance(late, Skipped)
 
 
-def test_a_distance_beyond_zero_is_refused_as_a_result_that_cannot_be() -> None:
-    with pytest.raises(LibraryError, match="lead to a price"):
-        decided([row(bit("open", OrderKind.BUY), lots=1, broker_sl=2.0)])
+def test_a_distance_beyond_zero_is_left_out_and_the_exits_beside_it_are_made() -> None:
+    held = holding(1, OrderKind.SELL)
+    (leave, one) = decided(
+        [row(bit("open", OrderKind.BUY) | bit("close", OrderKind.SELL), lots=1, broker_sl=2.0)], held
+    )
+    assert leave == Leave(held)
+    assert isinstance(one, Skipped)
+    assert "leads to a price of -0.8998" in one.reason
+    (other,) = decided([row(bit("update", OrderKind.SELL), broker_tp=2.0)], held)
+    assert isinstance(other, Skipped)
+    assert other.verb == "update"
+
+
+def test_a_trailing_row_moves_the_order_it_names_and_no_other() -> None:
+    held = holding(1, OrderKind.SELL, stop_loss=Decimal("1.2"))
+    opens = row(bit("open", OrderKind.BUY), lots=1, broker_sl=0.001, trailing=True)
+    assert [type(one) for one in decided([opens], held)] == [Open]
+
+
+def test_of_two_updates_the_last_counts_also_when_it_is_what_is_there() -> None:
+    held = holding(1, OrderKind.BUY, stop_loss=Decimal("1.0992"))
+    rows = [row(bit("update", OrderKind.BUY), broker_sl=distance) for distance in (0.002, 0.001)]
+    assert decided(rows, held) == []
