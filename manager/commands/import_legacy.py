@@ -37,6 +37,8 @@ def import_legacy(
 ) -> None:
     """Move installations of the old trader here: their atrader.config and everything round it.
 
+    ATRADER_CONFIG is that file or the folder it is in; several become one fleet, and are named together each time.
+
     Writes configuration, bars and the history of trades; open virtual trades wait in a file for the gateway. Secrets
     are not copied, nothing is sent to a broker, the old files stay as they are. Run again, it changes nothing; files
     that you changed are kept.

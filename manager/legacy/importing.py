@@ -86,6 +86,10 @@ def import_legacy(order: Order, *, silent: bool) -> dict[str, Any]:
     written, fleet, problems = _complete(home, plan, manifest)
     files = plan.files
     plan.findings += [_kept(one) for one in written if one.state == "kept"]
+    plan.findings += [
+        Finding(Kind.CHANGED, path, 0, "", "is what atrader-manager init wrote, and makes way")
+        for path in manifest.sample
+    ]
     if not order.dry_run:
         write(home.root, files, plan.folders, manifest, sources)
         for folder in (home.data, home.log):

@@ -11,8 +11,10 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, get_args
 
+from atrader.configuration.home import Home
+from atrader.configuration.templates import TemplateKind, template_files
 from atrader.errors import ConfigError, StoreError
 from framework_bridge.abi.internals import read_state
 
@@ -31,10 +33,21 @@ class Written(NamedTuple):
 
 
 class Manifest(NamedTuple):
-    """What earlier imports wrote: their old installations, and hashes by path."""
+    """What was there before an import.
+
+    Attributes
+    ----------
+    sources : tuple of str
+        Old installations of earlier imports.
+    hashes : Mapping of str to str
+        What these wrote, by path.
+    sample : tuple of str
+        Paths of what ``atrader-manager init`` wrote, before the first import; it makes way.
+    """
 
     sources: tuple[str, ...]
     hashes: Mapping[str, str]
+    sample: tuple[str, ...] = ()
 
 
 def read_manifest(root: Path) -> Manifest:
@@ -50,9 +63,20 @@ def read_manifest(root: Path) -> Manifest:
         found = json.loads(path.read_text(encoding="utf-8"))
         return Manifest(tuple(map(str, found["sources"])), {str(k): str(v) for k, v in found["files"].items()})
     except FileNotFoundError:
-        return Manifest((), {})
+        return Manifest((), {}, _untouched_sample(Home(root)))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"{path}: cannot be read ({error!r}); without it every file there counts as yours") from error
+
+
+def _untouched_sample(home: Home) -> tuple[str, ...]:
+    """Return the files of ``init``: none as soon as somebody changed or added one, or the fleet was started."""
+    there = {path.relative_to(home.root).as_posix(): _hash_of(path) for path in sorted(home.etc.rglob("*.toml"))}
+    if not (home.data / "journal").exists():
+        for kind in get_args(TemplateKind):
+            sample = {f"etc/{name}": _hash(text.encode()) for name, text in template_files(kind)}
+            if there.items() <= sample.items():
+                return tuple(there)
+    return ()
 
 
 def check_sources(manifest: Manifest, sources: Sequence[str], root: Path) -> None:
@@ -78,7 +102,7 @@ def states(root: Path, files: Mapping[str, str], manifest: Manifest) -> list[Wri
         other = path.removesuffix(INCOMPLETE) if path.endswith(INCOMPLETE) else f"{path}{INCOMPLETE}"
         if path not in files and other in files and _hash_of(root / path) == manifest.hashes[path]:
             found.append(Written(path, "removed"))
-    return found
+    return found + [Written(path, "removed") for path in manifest.sample if path not in files]
 
 
 def write(
@@ -98,7 +122,7 @@ def write(
         for path, state in states(root, files, manifest):
             if state == "removed":
                 (root / path).unlink()
-                del hashes[path]
+                hashes.pop(path, None)
             elif state != "kept":
                 if state != "unchanged":
                     _replace(root / path, files[path].encode())
@@ -156,7 +180,7 @@ def _state(root: Path, path: str, text: str, manifest: Manifest) -> State:
         return "new"
     if there == _hash(text.encode()):
         return "unchanged"
-    return "updated" if there == manifest.hashes.get(path) else "kept"
+    return "updated" if there == manifest.hashes.get(path) or path in manifest.sample else "kept"
 
 
 def _hash_of(path: Path) -> str | None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from atrader.configuration.templates import TemplateKind, template_files
 from atrader.errors import ConfigError
 from atrader.take_over import read_take_over
 from manager.commands.fleet import cli as manager_cli
@@ -176,6 +177,39 @@ def test_the_library_does_not_forget_which_bar_the_old_trader_ran_last(old: Path
     carried.write_bytes(library_state(2001, 1_451_995_200))  # the library went on here
     assert imported(1_451_991_600) == "kept"
     assert carried.read_bytes() == library_state(2001, 1_451_995_200)
+
+
+@pytest.mark.parametrize("template", ["demo", "replay", "empty"])
+@pytest.mark.parametrize("options", [(), ("--paper",)])
+def test_what_init_wrote_makes_way(old: Path, out: Path, template: TemplateKind, options: tuple[str, ...]) -> None:
+    run("init", out, "--template", template, command=manager_cli)
+    dry = report_of(old, "--out", out, *options, "--dry-run")
+    assert (out / "etc/atrader.toml").read_text() == dict(template_files(template))[PurePosixPath("atrader.toml")]
+    report = report_of(old, "--out", out, "--library", standin_library(), *options)
+    assert (dry["problems"], report["problems"]) == ([], [])
+    shown = json.loads(run("-C", out, "check", "--json", command=manager_cli))
+    assert shown["accounts"] == ["oanda-demo"]
+    assert [one["instance"] for one in shown["instances"]] == ["evening", "morning"]
+
+
+def test_a_sample_that_somebody_changed_or_started_is_kept_and_what_does_not_fit_is_named(
+    old: Path, tmp_path: Path
+) -> None:
+    def change(root: Path) -> None:
+        strategy = root / "etc/strategies/eurusd-cross.toml"
+        strategy.write_text(strategy.read_text() + "# mine\n")
+
+    def start(root: Path) -> None:
+        (root / "data/journal").mkdir()  # as the first gateway does
+
+    for number, done in enumerate((change, start)):
+        root = tmp_path / f"sample-{number}"
+        run("init", root, command=manager_cli)
+        done(root)
+        before = contents(root / "etc")
+        with pytest.raises(ConfigError, match=r"feed = 'none'"):
+            run("import-legacy", old, "--out", root)
+        assert before.items() <= contents(root / "etc").items()
 
 
 def test_a_strategy_is_complete_as_soon_as_the_library_is_named(old: Path, out: Path) -> None:
