@@ -12,6 +12,7 @@ from atrader.strategy import Parameters
 from framework_bridge.abi.structures import RATES_ARRAYS
 
 _MAX_INT32 = 2**31 - 1
+CALL_DEADLINE_S = 2.0
 _Positive = Annotated[Decimal, Field(gt=0)]
 _NotNegative = Annotated[Decimal, Field(ge=0)]
 
@@ -57,7 +58,9 @@ class AsirikuyParameters(Parameters):
     stopout_percent: _NotNegative = Decimal(50)  # margin level at which the broker closes
     order_retries: Annotated[int, Field(ge=0, le=100)] = 3  # times a bar is run again after the broker refused an order
     call_budget: DurationS = 0.1  # a call that takes longer is reported
-    call_deadline: Annotated[DurationS, Field(gt=0)] = 2.0  # it ends the process; less than process.beat_timeout
+    call_deadline: Annotated[DurationS, Field(gt=0)] = (
+        CALL_DEADLINE_S  # it ends the process; less than process.beat_timeout
+    )
     call_every: Annotated[DurationS, Field(ge=1)] = 60.0  # live: also between bars, for heartbeat and repeated orders
     clock_check: Literal["ntp", "own"] = "ntp"  # own: the library neither asks time servers nor writes files
     ntp_servers: tuple[str, ...] = ("0.us.pool.ntp.org", "1.us.pool.ntp.org", "0.ca.pool.ntp.org")  # asked beforehand

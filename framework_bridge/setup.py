@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,7 +20,15 @@ from framework_bridge.abi.settings import ADDITIONAL, AUTOBBS_TREND_MODE, Settin
 from framework_bridge.bars_plan import IndexPlan, entry_problems, index_plan, minutes_of
 from framework_bridge.legacy.broker_clocks import parse_old_clocks
 from framework_bridge.legacy.findings import Finding, Kind
-from framework_bridge.legacy.framework_xml import CLOCKS, CONFIG_FOLDER, LOG_FOLDER, TEMP, parse_framework_xml
+from framework_bridge.legacy.framework_xml import (
+    CLOCKS,
+    CONFIG_FOLDER,
+    LOG_FOLDER,
+    NTP_SERVERS,
+    NTP_TIMEOUT,
+    TEMP,
+    parse_framework_xml,
+)
 from framework_bridge.legacy.old_text import decode
 from framework_bridge.legacy.presets import Preset, read_preset
 from framework_bridge.parameters import AsirikuyParameters
@@ -106,9 +115,11 @@ def read_setup(parameters: AsirikuyParameters, placement: Placement) -> Setup:
     preset = None
     with problems:
         preset = read_preset(placement.root / parameters.preset)
-    problems.extend(_placement_problems(placement))
+    problems.extend(_placement_problems(parameters, placement))
     problems.extend(entry_problems(parameters.rates, placement.timeframe, placement.instruments))
-    xml = _read_xml(placement.root / parameters.framework_config, problems)
+    asks = placement.is_live and parameters.clock_check == "ntp"
+    limit_s = parameters.call_deadline if asks else math.inf
+    xml = _read_xml(placement.root / parameters.framework_config, limit_s, problems)
     clocks = _read_clocks(parameters, placement.root, xml, problems) if xml else None
     settings = None
     if preset is not None:
@@ -175,7 +186,11 @@ class _Problems:
             raise ConfigError("\n".join(dict.fromkeys(self._lines)))
 
 
-def _placement_problems(placement: Placement) -> Iterator[str]:
+def _placement_problems(parameters: AsirikuyParameters, placement: Placement) -> Iterator[str]:
+    first, own = parameters.rates[0], placement.instrument.symbol
+    assert first is not None  # the parameters were checked
+    if first.symbol != own and first.symbol in placement.instruments:
+        yield f"parameters.rates[0].symbol: expected {own}, the instrument that is traded, was {first.symbol!r}"
     if placement.session == "worker":
         yield (
             "strategy: a crash of the library would take the broker's session along: write session = 'gateway' in the"
@@ -232,7 +247,7 @@ def _settings(preset: Preset, parameters: AsirikuyParameters, placement: Placeme
         raise ConfigError(f"{parameters.preset}: {error}") from error
 
 
-def _read_xml(path: Path, problems: _Problems) -> Mapping[str, str]:
+def _read_xml(path: Path, limit_s: float, problems: _Problems) -> Mapping[str, str]:
     try:
         xml = parse_framework_xml(decode(path.read_bytes()), str(path))
     except OSError as error:
@@ -240,6 +255,12 @@ def _read_xml(path: Path, problems: _Problems) -> Mapping[str, str]:
         return {}
     broken = tuple(one for one in xml.findings if one.kind is Kind.PROBLEM)
     problems.find(broken or xml.findings)  # of what is no XML nothing else can be said
+    if not broken and xml.longest_wait_s >= limit_s:
+        problems.add(
+            f"{path}: {NTP_TIMEOUT}: with {NTP_SERVERS} of {xml.values[NTP_SERVERS]} a call may wait"
+            f" {xml.longest_wait_s:g} s for time servers, and parameters.call_deadline = {limit_s:g} s ends the worker:"
+            f" write {xml.with_waits_below(limit_s).values[NTP_TIMEOUT]} or less"
+        )
     return {} if broken else xml.values
 
 

@@ -22,6 +22,7 @@ from framework_bridge.legacy.old_trades import Owner, convert_trades
 from framework_bridge.legacy.presets import Preset
 from framework_bridge.legacy.strategy_file import NewStrategy, OldInstance, StrategyFiles, new_strategy
 from framework_bridge.legacy.virtual_trades import OldTrades
+from framework_bridge.parameters import CALL_DEADLINE_S
 
 LIBRARY: Final = "libAsirikuyFrameworkAPI.so"
 """File of the C library on Linux."""
@@ -177,9 +178,11 @@ class _Conversion:
             text = "there is no AsirikuyConfig.xml beside it: one with usual values is written"
             plan.findings.append(Finding(Kind.CHANGED, old.config.file, 0, "", text))
         xml = old.xml or parse_framework_xml("<Asirikuy/>", "AsirikuyConfig.xml")
+        quick = xml.with_waits_below(CALL_DEADLINE_S)
+        plan.findings += quick.findings[len(xml.findings) :]
         temp, log = f"data/asirikuy/{name}", "log/asirikuy"
         plan.folders += [temp, log]
-        plan.files[f"{folder}/AsirikuyConfig.xml"] = xml.with_paths(temp=temp, config=folder, log=log).text()
+        plan.files[f"{folder}/AsirikuyConfig.xml"] = quick.with_paths(temp=temp, config=folder, log=log).text()
         if old.clocks is None:
             plan.findings.append(
                 Finding(

@@ -28,6 +28,8 @@ TEMP: Final = "TempFileFolderPath"
 CONFIG_FOLDER: Final = "ConfigPaths/ConfigFolderPath"
 CLOCKS: Final = "ConfigPaths/BrokerTZFilename"
 LOG_FOLDER: Final = "Logging/Folder"
+NTP_TIMEOUT: Final = "NTP/Timeout"  # ms
+NTP_SERVERS: Final = "NTP/TotalReferenceTimes"
 
 _ELEMENTS: Final[Mapping[str, _Element]] = {
     "RatesBufferExtension": _Element("100", required=False, low=1),
@@ -41,8 +43,8 @@ _ELEMENTS: Final[Mapping[str, _Element]] = {
     "Logging/EnableEntryLog": _Element("0", high=1),
     "Logging/barsToLog": _Element("10"),
     "NTP/UpdateInterval": _Element("3600"),
-    "NTP/Timeout": _Element("5000"),
-    "NTP/TotalReferenceTimes": _Element("4", low=1, high=10),
+    NTP_TIMEOUT: _Element("400"),
+    NTP_SERVERS: _Element("4", low=1, high=10),
     "TradingWeekBoundaries/CropMondayHours": _Element("4", high=24),
     "TradingWeekBoundaries/CropFridayHours": _Element("4", high=24),
 }
@@ -72,6 +74,23 @@ class FrameworkXml:
         """Return the same with other folders."""
         values = {**self.values, TEMP: temp, CONFIG_FOLDER: config, LOG_FOLDER: log}
         return FrameworkXml(self.file, values, self.findings)
+
+    @property
+    def longest_wait_s(self) -> float:
+        """How long one call may wait for time servers that do not answer: they are asked one after the other."""
+        return int(self.values[NTP_TIMEOUT]) * int(self.values[NTP_SERVERS]) / 1000
+
+    def with_waits_below(self, limit_s: float) -> FrameworkXml:
+        """Return the same with less patience for time servers, where a call could wait for them too long."""
+        if self.longest_wait_s < limit_s:
+            return self
+        fits = int(limit_s * 800 / int(self.values[NTP_SERVERS]))
+        text = (
+            f"a call could wait {self.longest_wait_s:g} s for time servers, and is ended after {limit_s:g} s: {fits} is"
+            " written"
+        )
+        found = Finding(Kind.CHANGED, self.file, 0, NTP_TIMEOUT, text)
+        return FrameworkXml(self.file, {**self.values, NTP_TIMEOUT: str(fits)}, (*self.findings, found))
 
     def text(self) -> str:
         """Return the file as the library takes it: a declaration, no empty element, no space round a value."""

@@ -115,6 +115,14 @@ WRONG: dict[str, tuple[Callable[[Home], object], str]] = {
         lambda home: home.rates(home.values["rates"][0], {"symbol": "EUR/USD", "timeframe": "15m", "bars": 9}),
         "timeframe: the library has to be called at each bar that it is passed, of 15m here.*write '15m', was '1h'",
     ),
+    "bars of another instrument at the first index": (
+        lambda home: home.rates({"symbol": "GBP/USD", "timeframe": "1h", "bars": 9}),
+        r"rates\[0\].symbol: expected EUR/USD, the instrument that is traded, was 'GBP/USD'",
+    ),
+    "more patience with time servers than with a call": (
+        lambda home: home.change(home.xml, "<Timeout>300<", "<Timeout>5000<"),
+        r"a call may wait 5 s for time servers, and parameters.call_deadline = 2 s ends the worker: write 1600 or less",
+    ),
     "a session in the worker": (lambda home: home.place(session="worker"), "session = 'gateway'"),
 }  # fmt: skip
 

@@ -127,6 +127,16 @@ def test_several_accounts_each_have_their_strategies_and_one_that_nobody_names_i
 # -- AsirikuyConfig.xml
 
 
+def test_patience_with_time_servers_is_cut_to_what_a_call_may_take() -> None:
+    usual = parse_framework_xml("<Asirikuy/>", "x.xml")
+    assert usual.longest_wait_s < 2
+    slow = parse_framework_xml(usual.text().replace("<Timeout>400<", "<Timeout>5000<"), "x.xml")
+    quick = slow.with_waits_below(2.0)
+    assert (slow.longest_wait_s, quick.longest_wait_s) == (20.0, 1.6)
+    assert "is ended after 2 s: 400 is written" in str(quick.findings[-1])
+    assert quick.with_waits_below(2.0) is quick
+
+
 def test_an_xml_that_would_crash_the_library_is_mended_and_read_again_without_a_word() -> None:
     xml = parse_framework_xml(XML, "a.xml")
     told = texts(xml.findings, Kind.CHANGED)
