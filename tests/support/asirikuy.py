@@ -95,7 +95,7 @@ def framework_files(folder: Path, *, zones: tuple[str, ...] = ZONES) -> Path:
     <EnableEntryLog>0</EnableEntryLog>
     <barsToLog>0</barsToLog>
   </Logging>
-  <NTP><UpdateInterval>3600</UpdateInterval><Timeout>300</Timeout><TotalReferenceTimes>1</TotalReferenceTimes></NTP>
+  <NTP><UpdateInterval>3600</UpdateInterval><Timeout>100</Timeout><TotalReferenceTimes>1</TotalReferenceTimes></NTP>
   <TradingWeekBoundaries><CropMondayHours>4</CropMondayHours><CropFridayHours>4</CropFridayHours></TradingWeekBoundaries>
 </AsirikuyConfig>
 """

@@ -120,7 +120,7 @@ WRONG: dict[str, tuple[Callable[[Home], object], str]] = {
         r"rates\[0\].symbol: expected EUR/USD, the instrument that is traded, was 'GBP/USD'",
     ),
     "more patience with time servers than with a call": (
-        lambda home: home.change(home.xml, "<Timeout>300<", "<Timeout>5000<"),
+        lambda home: home.change(home.xml, "<Timeout>100<", "<Timeout>5000<"),
         r"a call may wait 5 s for time servers, and parameters.call_deadline = 2 s ends the worker: write 1600 or less",
     ),
     "a session in the worker": (lambda home: home.place(session="worker"), "session = 'gateway'"),
