@@ -156,11 +156,7 @@ class Runner:
         ------
         StrategyError
             When the policy is to stop, or after ``max_errors`` failures in a row.
-        ConfigError
-            When that is the exception: no later bar changes a wrong configuration.
         """
-        if isinstance(error, ConfigError):
-            raise error
         self.errors += 1
         self._errors_in_row = self._errors_in_row + 1 if self._failed_row >= self.context.row - 1 else 1
         self._failed_row = self.context.row

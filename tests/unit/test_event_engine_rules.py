@@ -239,13 +239,3 @@ def test_the_first_trade_that_differs_is_found_wherever_it_is() -> None:
     assert side_by_side([one, late], [one, one], (1, 1), "1", 0).first_different == (late, one)
     assert side_by_side([one, short], [one], (1, 1), "1", 0).first_different == (short, None)
     assert side_by_side([one], [one, trade(close_s=None)], (1, 1), "1", 0).same == 1
-
-
-def test_a_wrong_configuration_ends_the_run_at_once_and_says_so() -> None:
-    def refuse(strategy: Doing, bar: Bar) -> None:
-        raise ConfigError("library lib.so: version 3.1")
-
-    strategy = Doing(refuse)
-    with pytest.raises(ConfigError, match=r"version 3\.1"):
-        run(plan_of(account_of(), [(instance_of(), strategy)], {("EUR/USD", "1m"): flat_bars([1.1] * 20)}))
-    assert strategy.bars == 1
