@@ -187,9 +187,9 @@ def test_each_initialisation_leaks_the_bars_of_nine_arrays(tmp_path: Path) -> No
     """Why a worker counts them and is replaced at a flat moment."""
 
     def many(desk: Desk) -> None:
-        wanted = 2_000
+        wanted = 20_000  # more than the memory that the test run has free
         plans = [RatesPlan(wanted, 60, 60, 5)] * 10
-        call = desk.call(mode=203, bars=[bars_until(desk.now_ns, 3_000)] * 10, plans=plans)
+        call = desk.call(mode=203, bars=[bars_until(desk.now_ns, 30_000)] * 10, plans=plans)
         memory = []
         for _ in range(6):
             desk.library.init_instance(desk.magic, desk.config)
