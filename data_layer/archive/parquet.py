@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from sqlalchemy import JSON, Float, Integer
 
-from atrader.errors import ConfigError, StoreError
+from atrader.errors import StoreError
+from atrader.extras import imported
 from data_layer.store.history_schema import metadata
 
 _READ_BYTES: Final = 1 << 20
@@ -29,14 +30,8 @@ def pyarrow() -> tuple[ModuleType, ModuleType]:
     ConfigError
         When it is not installed; says how to.
     """
-    try:
-        import pyarrow as arrow
-        import pyarrow.parquet as files
-    except ImportError as error:
-        raise ConfigError(
-            "archives are Parquet files, and pyarrow is not installed: pip install 'atrader-platform[arrow]'"
-        ) from error
-    return arrow, files
+    missing = "archives are Parquet files, and pyarrow is not installed"
+    return imported("pyarrow", "arrow", missing), imported("pyarrow.parquet", "arrow", missing)
 
 
 def write_rows(path: Path, table_name: str, rows: Sequence[Row]) -> int:

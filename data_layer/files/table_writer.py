@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import IO, Any, Literal
 
 from atrader.errors import ConfigError
+from atrader.extras import imported
 from atrader.market import BAR_COLUMNS, Bars, Quotes
 from data_layer.files.zones import LocalClock
 
@@ -65,11 +66,7 @@ def text_of(value: Any) -> str | None:
 
 
 def _arrow() -> Any:
-    try:
-        import pyarrow
-    except ImportError as error:
-        raise ConfigError("Parquet and Feather need pyarrow: pip install 'atrader-platform[arrow]'") from error
-    return pyarrow
+    return imported("pyarrow", "arrow", "Parquet and Feather need pyarrow")
 
 
 def _timestamp(pa: Any, clock: LocalClock | None) -> Any:

@@ -24,11 +24,15 @@ class EquityCurve(NamedTuple):
         End of each step, UTC.
     balance, equity : ndarray of float64
         Without and with what was open.
+    long, short : ndarray of float64
+        What the open trades of each side were worth at their prices; not negative.
     """
 
     time_ns: NDArray[np.int64]
     balance: Floats
     equity: Floats
+    long: Floats
+    short: Floats
 
 
 def equity_curve(
@@ -55,6 +59,7 @@ def equity_curve(
     at = np.minimum(np.searchsorted(market.ends, times), count - 1)
     balance = _stepped(at, np.array([float(change.balance) for change in changes]), count, initial)
     equity = balance.copy()
+    worth = {"buy": np.zeros(count), "sell": np.zeros(count)}
     for symbol in {change.instrument for change in changes}:
         bid, ask = closes_of(market, symbol)
         rate = rate_of(market, instruments[symbol].quote, currency)
@@ -65,8 +70,10 @@ def equity_curve(
                 cost = np.array([float(changes[i].units * changes[i].price) for i in mine])
                 held = _stepped(at[mine], np.cumsum(units), count, 0.0)
                 paid = _stepped(at[mine], np.cumsum(cost), count, 0.0)
-                equity += np.where(held > 1e-12, (held * price - paid) * sign * rate, 0.0)
-    return EquityCurve(market.ends, balance, equity)
+                value = np.where(held > 1e-12, held * price, 0.0)
+                equity += np.where(held > 1e-12, (value - paid) * sign * rate, 0.0)
+                worth[side] += value * rate
+    return EquityCurve(market.ends, balance, equity, worth["buy"], worth["sell"])
 
 
 def _stepped(at: NDArray[np.int64], values: Floats, count: int, before: float) -> Floats:
