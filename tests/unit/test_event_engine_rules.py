@@ -79,7 +79,7 @@ def test_a_market_order_fills_at_the_close_of_its_bar_and_the_stop_where_the_mar
     assert [order.state for order in strategy.orders] == ["FILLED"]
     assert [one.units for one in strategy.trades] == [1000, 0]
     assert result.curve.equity[-1] == pytest.approx(float(10_000 + trade.profit + trade.commission))
-    assert result.curve.long.tolist() == pytest.approx([0, 1100, 0, 0, 0])  # stopped at the open of bar 4, the end of step 3
+    assert result.curve.long.tolist() == pytest.approx([0, 1100, 0, 0, 0])  # stopped at the end of step 3
     assert not result.curve.short.any()
 
 
