@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from decimal import Decimal
 
 from atrader.bus import Gap, Message, StreamClient
@@ -16,6 +17,7 @@ from broker_api.client import BrokerClient
 
 _ATTACH_S = 1.0  # shorter than the beat time-out: the loop must go on while the gateway is away
 _OVERLAP_NS = 60 * 1_000_000_000  # what ended this long before the last news is asked for again; versions sort it out
+_ATTEMPT_S = 1.5  # replay only: the gateway answers within it; a beat is due in between
 _SYNCHRONISE_S = 10.0  # replay only: longer means the gateway's stream is broken
 
 
@@ -56,30 +58,49 @@ class AccountFeed:
         """Take everything waiting in; return what was news, oldest first."""
         return self._take(self.stream.drain())
 
-    def synchronise(self, market_ns: int) -> tuple[list[Order], list[Trade]]:
+    def synchronise(self, market_ns: int, while_waiting: Callable[[], bool]) -> tuple[list[Order], list[Trade]]:
         """Replay only: wait until every event up to a market time is taken in; return what was news.
+
+        Parameters
+        ----------
+        market_ns : int
+            UTC ns.
+        while_waiting : callable
+            Called while the gateway does not answer; returns False to give up (the process stops).
 
         Raises
         ------
         DeadlineExceeded
-            When the events do not come although the gateway says it published them.
+            When the process stops meanwhile, or the events do not come although the gateway says it published them.
         """
-        reached = self._broker.synchronise(self._config.name, market_ns)
-        self.equity = reached.equity
+        reached = self._position(market_ns, while_waiting)
         orders, trades = self.drain()
         deadline_s = time.monotonic() + _SYNCHRONISE_S
         while not self._reached(reached):
-            if time.monotonic() > deadline_s:
+            if not while_waiting() or time.monotonic() > deadline_s:
                 raise DeadlineExceeded(f"events of gateway {self._config.account} do not arrive")
             self.stream.poll(50)
             more_orders, more_trades = self.drain()
             orders += more_orders
             trades += more_trades
+            if reached.epoch != self._epoch:  # the gateway has died meanwhile: its successor counts anew
+                reached = self._position(market_ns, while_waiting)
         return orders, trades
 
     def close(self) -> None:
         """Close the subscription."""
         self.stream.close()
+
+    def _position(self, market_ns: int, while_waiting: Callable[[], bool]) -> Synchronised:
+        while True:
+            try:
+                reached = self._broker.synchronise(self._config.name, market_ns, _ATTEMPT_S)
+            except DeadlineExceeded:
+                if not while_waiting():
+                    raise
+                continue
+            self.equity = reached.equity
+            return reached
 
     def _reached(self, reached: Synchronised) -> bool:
         if reached.epoch != self._epoch:

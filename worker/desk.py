@@ -43,7 +43,7 @@ class Desk:
     ) -> None:
         self._broker = broker
         self._view = view
-        self._while_waiting = while_waiting
+        self.while_waiting = while_waiting
         self._waiting: list[Intent] = list(left)
         self.n = n
         self.answered = 0  # intents so far
@@ -101,7 +101,7 @@ class Desk:
             try:
                 return self._broker.submit(intent, timeout_s=_ATTEMPT_S).order
             except (Retryable, UnknownOutcome) as error:
-                if not self._while_waiting():
+                if not self.while_waiting():
                     return None
                 if not isinstance(error, DeadlineExceeded):  # answered at once: asking on would only keep it busy
                     time.sleep(pause_s)

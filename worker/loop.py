@@ -150,12 +150,14 @@ class Loop:
                 self._catch_up()
             self._handle_market(turn.items)
             self._drain_account()
+            if self._desk.gave_up:
+                return  # the turn is not over: the next life gets it again, with the intents that were noted
             lockstep.done(turn)
 
     def _synchronise(self) -> None:
         """Take in everything that the account did up to now; how far it got by itself is chance."""
         self._synchronised = self._desk.answered
-        self._telling.tell(*self._account.synchronise(self._context.now_ns()))
+        self._telling.tell(*self._account.synchronise(self._context.now_ns(), self._desk.while_waiting))
         self._context.account_equity = self._account.equity
 
     def _handle_market(self, items: list[Message | Gap]) -> None:

@@ -90,7 +90,7 @@ class BrokerClient:
         """
         return cast(Acknowledged, self._calls.call(CloseAll(magic=magic, reason=reason), timeout_s))
 
-    def synchronise(self, instance: str, market_ns: int, timeout_s: float = CLOSE_ALL_S) -> Synchronised:
+    def synchronise(self, instance: str, market_ns: int, timeout_s: float) -> Synchronised:
         """Replay only: return the stream positions of an instance after everything before was worked in."""
         return cast(Synchronised, self._calls.call(Synchronise(instance=instance, market_ns=market_ns), timeout_s))
 

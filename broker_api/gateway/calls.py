@@ -39,6 +39,7 @@ from broker_api.gateway.submit import ANSWER_S
 _SNAPSHOT_ROWS: Final = 1000
 """Ended orders and closed trades in one snapshot at most: the newest ones."""
 
+_SETTLE_S: Final = 1.0  # shorter than a worker waits for the answer
 _ANSWER_MARGIN_S: Final = 0.2  # before the caller's deadline, for the way back
 
 
@@ -171,7 +172,7 @@ class Calls:
 
     async def synchronise(self, request: Synchronise, caller: Caller) -> Synchronised:
         """Say how far the events reach after everything worked in so far."""
-        await self._gateway.submitter.idle(ANSWER_S)
+        await self._gateway.submitter.idle(_SETTLE_S)
         await self._gateway.journal.settle()
         self._gateway.publisher.news.discard(request.instance)
         epoch, order_seq, trade_seq = self._gateway.publisher.position(request.instance)

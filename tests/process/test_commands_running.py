@@ -135,7 +135,7 @@ def test_status_json_keeps_its_promise(shared: Fleet) -> None:
 
 
 def test_account_shows_what_its_gateway_knows_now(shared: Fleet) -> None:
-    wait_for(lambda: shared.history("trades"), "a first trade")
+    wait_for(lambda: shared.json("account", "paper")["watermark"], "a proof after the first trade")
     [listed] = typed(shared, "atrader-manager account --json").json
     row = typed(shared, "atrader-manager account paper --json").json
     assert row.keys() == listed.keys()

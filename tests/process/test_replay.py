@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -173,6 +175,34 @@ def test_a_replay_goes_on_to_the_same_trades_when_the_gateway_dies_at_every_step
             marker.unlink()
     finish(fleet)
     assert all(marker.exists() for marker in markers)
+    check_books(fleet)
+    assert trades_of(fleet) == undisturbed
+
+
+@pytest.mark.timeout(180)
+def test_a_worker_told_to_stop_with_an_intent_in_hand_gets_its_turn_again(
+    make_fleet: MakeFleet, tmp_path: Path, market: Path, undisturbed: list[dict[str, Any]]
+) -> None:
+    marker = tmp_path / "before-journal"
+    marker.touch()
+    fleet = make_fleet("stopped")
+    fleet.environment[VARIABLE] = f"{marker.name}@{marker}"
+    write_replay(fleet, BOTH, files=[market])
+    settings = fleet.home.etc / "atrader.toml"
+    settings.write_text(
+        settings.read_text().replace("min_backoff = '10ms'\nmax_backoff = '50ms'", "min_backoff = '2s'")
+    )
+    fleet.start()
+    workers = {name: fleet.pid(name) for name in ("worker-cross", "worker-bracket")}
+    marker.unlink()
+    wait_for(marker.exists, "a gateway that died with an intent", deadline_s=60.0, interval_s=0.002)
+    for pid in workers.values():
+        os.kill(pid, signal.SIGTERM)
+    for name, pid in workers.items():
+        fleet.wait_replaced(name, pid)
+    finish(fleet)
+    logs = "".join((fleet.home.log / f"{name}.log").read_text() for name in workers)
+    assert logs.count("not-handed-over") == 1, "no worker was stopped with an intent in hand"
     check_books(fleet)
     assert trades_of(fleet) == undisturbed
 
