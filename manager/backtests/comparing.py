@@ -21,9 +21,9 @@ from framework_bridge.setup import read_setup
 from framework_bridge.tester_run import CONFIG, TesterAnswer, TesterTrade, run_tester
 from manager.backtests.loading import load_plan
 from manager.backtests.request import ONE_PROCESS_EACH, Request
-from manager.backtests.rows import Row
 from manager.backtests.starting import placed, placement_of
 from research.events.market import Market
+from research.reports.rows import Row
 
 _SAME_S: Final = 1  # trades are the same when they were opened and closed in the same second
 
@@ -159,7 +159,7 @@ def _ours(trade: Row, wall: WallClock, contract_size: Decimal) -> dict[str, Any]
     return _theirs(
         TesterTrade(
             trade["side"],
-            float(trade["units"] / contract_size),
+            float(Decimal(trade["units"]) / contract_size),
             wall.second(trade["open_time_ns"]),
             float(trade["open_price"]),
             None if close_ns is None else wall.second(close_ns),

@@ -18,24 +18,25 @@ from atrader.errors import AtraderError, StrategyError
 from data_layer.offline import open_market
 from framework_bridge.tester_run import TesterAnswer
 from manager.backtests.comparing import ask_tester, compare
-from manager.backtests.files import Kept, add_comparison, save
+from manager.backtests.files import add_comparison, save
 from manager.backtests.loading import load_plan
 from manager.backtests.request import ONE_PROCESS_EACH, Request
 from manager.backtests.starting import placed
 from research.events import EventEngine, Progress
+from research.reports import Saved
 
 T = TypeVar("T")
 
 
 class Outcome(NamedTuple):
-    """What became of a request: what was kept of it, or why nothing was."""
+    """What became of a request: what was saved of it, or why nothing was."""
 
     request: Request
-    kept: Kept | None
+    saved: Saved | None
     error: AtraderError | None
 
 
-def run_here(request: Request, folder: Path, progress: Progress | None = None) -> Kept:
+def run_here(request: Request, folder: Path, progress: Progress | None = None) -> Saved:
     """Load, run and save one request.
 
     Blocks until it is done. The files are in `folder` when this returns; it may be repeated, and then makes others.
@@ -85,11 +86,11 @@ def run_all(
     """
     if len(requests) == 1 and not _loads_a_library(requests[0]):
         try:
-            kept = run_here(requests[0], folder, lambda at, total: progress(0, at, total))
+            saved = run_here(requests[0], folder, lambda at, total: progress(0, at, total))
         except AtraderError as error:
             done(Outcome(requests[0], None, error))
         else:
-            done(Outcome(requests[0], kept, None))
+            done(Outcome(requests[0], saved, None))
         return
     for start in range(0, len(requests), processes):
         _run_apart(requests[start : start + processes], folder, done, tester)
@@ -101,8 +102,8 @@ def _run_apart(requests: Sequence[Request], folder: Path, done: Callable[[Outcom
         futures = {_apart(stack, run_in_root, request, folder): request for request in requests}
         for future in as_completed(futures):
             outcome = _outcome(futures[future], future)
-            if tester is not None and outcome.kept is not None:
-                outcome = _compared(outcome, outcome.kept, _apart(stack, ask_tester, outcome.request, tester))
+            if tester is not None and outcome.saved is not None:
+                outcome = _compared(outcome, outcome.saved, _apart(stack, ask_tester, outcome.request, tester))
             done(outcome)
 
 
@@ -112,7 +113,7 @@ def _apart(stack: ExitStack, work: Callable[[Request, Path], T], request: Reques
     return pool.submit(work, request, path)
 
 
-def _outcome(request: Request, future: Future[Kept]) -> Outcome:
+def _outcome(request: Request, future: Future[Saved]) -> Outcome:
     try:
         return Outcome(request, future.result(), None)
     except AtraderError as error:
@@ -121,7 +122,7 @@ def _outcome(request: Request, future: Future[Kept]) -> Outcome:
         return Outcome(request, None, _death_of(request.name, "the library"))
 
 
-def _compared(outcome: Outcome, kept: Kept, future: Future[TesterAnswer]) -> Outcome:
+def _compared(outcome: Outcome, saved: Saved, future: Future[TesterAnswer]) -> Outcome:
     """Add what the tester says to a run, in its files too."""
     try:
         answer = future.result()
@@ -129,15 +130,15 @@ def _compared(outcome: Outcome, kept: Kept, future: Future[TesterAnswer]) -> Out
         return outcome._replace(error=error)
     except BrokenProcessPool:
         return outcome._replace(error=_death_of(outcome.request.name, "the tester library"))
-    found = compare(outcome.request, kept.trades, kept.summary["final_balance"], answer)
-    return outcome._replace(kept=add_comparison(kept, found))
+    found = compare(outcome.request, saved.details()["trades"], saved.summary["final_balance"], answer)
+    return outcome._replace(saved=add_comparison(saved, found))
 
 
 def _death_of(name: str, whose: str) -> StrategyError:
     return StrategyError(f"{name}: its process died: {whose} crashed, or memory ran out (see 'dmesg')")
 
 
-def run_in_root(request: Request, folder: Path) -> Kept:
+def run_in_root(request: Request, folder: Path) -> Saved:
     """Run one request in this process, which is its own."""
     os.chdir(request.root)  # relative paths of a library's configuration begin there, as in a worker
     return run_here(request, folder)
@@ -149,6 +150,6 @@ def _loads_a_library(request: Request) -> bool:
 
 def summary_of(outcome: Outcome) -> dict[str, Any]:
     """Return an outcome as JSON shows it."""
-    if outcome.kept is None:
+    if outcome.saved is None:
         return {"name": outcome.request.name, "error": str(outcome.error)}
-    return outcome.kept.summary
+    return outcome.saved.summary

@@ -20,12 +20,12 @@ from atrader.configuration.loader import load_installation
 from atrader.errors import AtraderError, ConfigError
 from atrader.timeframes import Timeframe
 from manager.backtests.comparing import check_comparable
-from manager.backtests.files import Kept
 from manager.backtests.loading import TICKS
 from manager.backtests.request import Overrides, Request, parse_parameters, requests_of
 from manager.backtests.running import Outcome, run_all, summary_of
 from manager.commands.history_statistics import print_statistics
 from manager.commands.output import print_json
+from research.reports import Saved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +74,8 @@ def run_backtest(home: Home, wish: Wish) -> None:
         print_json([summary_of(outcome) for outcome in outcomes])
     else:
         for outcome in outcomes:
-            if outcome.kept is not None:
-                _show(outcome.kept)
+            if outcome.saved is not None:
+                _show(outcome.saved)
     failed = [outcome.error for outcome in outcomes if outcome.error is not None]
     if failed:
         raise _first(failed)
@@ -133,9 +133,9 @@ def _progress(requests: list[Request], *, silent: bool) -> Iterator[_Bar]:
         yield _Bar(progress, requests)
 
 
-def _show(kept: Kept) -> None:
+def _show(saved: Saved) -> None:
     """Print what a person wants to know first."""
-    summary = kept.summary
+    summary = saved.summary
     currency = summary["account"]["currency"]
     click.secho(f"{summary['name']}: {summary['start']} to {summary['end']}", bold=True)
     click.echo(
@@ -151,7 +151,7 @@ def _show(kept: Kept) -> None:
     print_statistics(summary["statistics"], "instance")
     if "ctester" in summary:
         _show_comparison(summary["ctester"])
-    click.echo(f"  kept in {kept.folder}")
+    click.echo(f"  kept in {saved.folder}")
 
 
 def _show_comparison(found: Mapping[str, Any]) -> None:

@@ -52,12 +52,13 @@ def yen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 def test_a_configured_instance_is_run_and_everything_is_kept(yen: Fleet) -> None:
     (summary,) = backtest(yen, "cross")
     folder = Path(summary["folder"])
-    kept = json.loads((folder / "result.json").read_text())
+    assert json.loads((folder / "result.json").read_text()) == summary
+    told = json.loads((folder / "details.json").read_text())["trades"]
     (figures,) = summary["statistics"]
-    assert figures["trades"] == sum(trade["state"] == "closed" for trade in kept["trades"]) > 10
+    assert figures["trades"] == sum(trade["state"] == "closed" for trade in told) > 10
     assert summary["instances"][0]["parameters"]["fast"] == 3
     trades = pq.read_table(folder / "trades.parquet").to_pylist()
-    assert [trade["trade_id"] for trade in trades] == [trade["trade_id"] for trade in kept["trades"]]
+    assert [trade["trade_id"] for trade in trades] == [trade["trade_id"] for trade in told]
     won = sum(trade["profit"] + trade["commission"] + trade["swap"] for trade in trades)
     assert summary["final_balance"] == pytest.approx(float(summary["initial_balance"]) + won)
     equity = pq.read_table(folder / "equity.parquet").to_pylist()
@@ -69,12 +70,14 @@ def test_a_second_run_says_the_same_and_replaces_nothing(yen: Fleet) -> None:
     assert one["folder"] != other["folder"]
     assert one["statistics"] == other["statistics"]
     assert one["data_sha256"] == other["data_sha256"]
+    assert one["identity_sha256"] == other["identity_sha256"]
 
 
 def test_a_built_in_strategy_takes_its_parameters_from_the_command_line(yen: Fleet) -> None:
     words = ("sma-cross", "--instrument", "USD/JPY", "--timeframe", "1h", "--param", "fast=2", "--param", "slow=6")
     (summary,) = backtest(yen, *words, "--balance", "5000", "--start", "2013-02-05")
-    assert summary["instances"][0]["parameters"] == {"fast": 2, "slow": 6}
+    parameters = summary["instances"][0]["parameters"]
+    assert (parameters["fast"], parameters["slow"], parameters["stop_atr"]) == (2, 6, 3.0), "what was not said, too"
     assert summary["initial_balance"] == "5000"
     assert summary["start"] == "2013-02-05T00:30:00Z"
 
@@ -142,7 +145,7 @@ def metronome(fleet: AsirikuyFleet, name: str, magic: int, period: int) -> None:
 def test_the_library_trades_the_past_as_its_formula_says(library: AsirikuyFleet) -> None:
     metronome(library, "beat", 7, PERIOD)
     (summary,) = backtest(library, "beat", "--start", "2024-06-04T02:00:00Z")
-    kept = json.loads((Path(summary["folder"]) / "result.json").read_text())
+    kept = json.loads((Path(summary["folder"]) / "details.json").read_text())
     opened = [minute_of(trade["open_time_ns"]) for trade in kept["trades"]]
     closed = [minute_of(trade["close_time_ns"]) for trade in kept["trades"] if trade["state"] == "closed"]
     first = minute_of(parse_time("2024-06-04T02:00:00Z"))

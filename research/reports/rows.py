@@ -35,6 +35,7 @@ def trade_row(trade: Trade) -> Row:
         "close_time_ns": trade.close_time_ns,
         "close_time": None if trade.close_time_ns is None else iso_from_ns(trade.close_time_ns),
         "close_price": trade.close_price,
+        "initial_stop": trade.initial_stop,
         "initial_risk": trade.initial_risk,
         "profit": trade.profit,
         "commission": trade.commission,

@@ -1,0 +1,88 @@
+"""What a person should know before believing a result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from research.events.tape import Tape
+
+Row = Mapping[str, Any]
+
+FEW_TRADES: Final = 30
+"""Closed trades below which figures say little: the usual rule of thumb of statistics for a mean."""
+LUCKY_SHARE: Final = 0.05
+"""Share of the trades without which a result must still be a profit, for it not to be called luck."""
+
+
+class Caution(NamedTuple):
+    """One line of a report; ``code`` stays, ``text`` may change."""
+
+    code: str
+    text: str
+
+
+def cautions_of(summary: Mapping[str, Any], trades: Sequence[Row], tapes: Sequence[Tape]) -> list[Caution]:
+    """Look for what makes a result doubtful.
+
+    Parameters
+    ----------
+    summary : mapping
+        ``errors refused missing_bars`` and the like.
+    trades : sequence of mappings
+        Rows with ``in_one_bar``.
+    tapes : sequence of Tape
+        What was played.
+    """
+    closed = [trade for trade in trades if trade["state"] == "closed"]
+    found = [*_of_trades(closed), *_of_prices(trades, tapes), *_of_run(summary)]
+    if len(trades) > len(closed):
+        count = len(trades) - len(closed)
+        found.append(Caution("open-trades", f"{count} open at the end: counted in equity, in no figure of trades"))
+    return found
+
+
+def _of_trades(closed: Sequence[Row]) -> list[Caution]:
+    if not closed:
+        return [Caution("no-trades", "no trade was closed: there is nothing to judge")]
+    found = []
+    if len(closed) < FEW_TRADES:
+        text = f"{len(closed)} closed trades: too few to tell skill from chance (below {FEW_TRADES})"
+        found.append(Caution("few-trades", text))
+    net = np.sort([float(one["profit"]) + float(one["commission"]) + float(one["swap"]) for one in closed])
+    best = max(1, round(len(net) * LUCKY_SHARE))
+    if net.sum() > 0 >= net[:-best].sum():
+        text = f"without its best {best} of {len(net)} trades the result is a loss"
+        found.append(Caution("few-lucky-trades", text))
+    inside = sum(bool(one["in_one_bar"]) for one in closed)
+    if inside:
+        text = (
+            f"{inside} of {len(closed)} trades were opened and closed inside one played bar, where the order of prices"
+            " is assumed: play finer bars or quotes (--quotes)"
+        )
+        found.append(Caution("inside-one-bar", text))
+    return found
+
+
+def _of_prices(trades: Sequence[Row], tapes: Sequence[Tape]) -> list[Caution]:
+    traded = {trade["instrument"] for trade in trades}
+    bare = [tape.symbol for tape in tapes if tape.symbol in traded and not np.any(np.subtract(*tape.closes()))]
+    return [Caution("no-spread", f"{symbol}: bid and ask are the same in the stored prices") for symbol in bare]
+
+
+def _of_run(summary: Mapping[str, Any]) -> list[Caution]:
+    found = []
+    for code, key, what in (
+        ("exceptions", "errors", "exceptions of the strategy"),
+        ("refused", "refused", "orders refused"),
+        ("missing-bars", "missing_bars", "bars missing in the warm-up or the period"),
+    ):
+        counts = {name: count for name, count in summary[key].items() if count}
+        if counts:
+            shown = ", ".join(f"{name} {count}" for name, count in counts.items())
+            found.append(Caution(code, f"{what}: {shown}"))
+    if summary["lowest_equity"] <= 0:
+        found.append(Caution("ruin", "the account was worth nothing or less on the way"))
+    return found

@@ -1,0 +1,128 @@
+"""What a report draws: trades, and long series in the points that a picture of them needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atrader.calendars import Calendar
+from atrader.clock import NS_PER_S
+from research.events.equity import EquityCurve
+from research.events.tape import Tape
+from research.reports.days import Ends, ends, month_of
+from research.reports.thinning import extremes, stretches
+
+Row = Mapping[str, Any]
+Floats = NDArray[np.float64]
+
+CURVE_STRETCHES: Final = 480
+"""Stretches of an equity curve; each keeps its lowest and highest value and its deepest drawdown."""
+PRICE_STRETCHES: Final = 480
+"""Stretches of a price chart; each keeps lowest, highest and last price."""
+RECENT_TRADES: Final = 40
+"""Trades that are drawn one by one, in a price chart of their own."""
+
+
+def details(
+    trades: Sequence[Row], curve: EquityCurve, tapes: Sequence[Tape], calendar: Calendar, initial: float
+) -> dict[str, Any]:
+    """Return it as JSON can hold it; times are UTC seconds.
+
+    Parameters
+    ----------
+    trades : sequence of mappings
+        Plain rows, in the order they were opened.
+    calendar : Calendar
+        Whose days and months count.
+    initial : float
+        Balance before the first step, account currency.
+    """
+    by_day, by_month = (ends(curve, initial, calendar, timeframe) for timeframe in ("1d", "1M"))
+    symbols = dict.fromkeys(trade["instrument"] for trade in trades)
+    return {
+        "trades": trades,
+        "equity": _equity(curve, initial),
+        "exposure": _exposure(curve),
+        "days": {"time_s": _seconds(by_day.open_ns), "equity": _rounded(by_day.equity)},
+        "months": _months(by_month),
+        "prices": {tape.symbol: _prices(tape, trades) for tape in tapes if tape.symbol in symbols},
+    }
+
+
+def drawdowns(equity: Floats, initial: float) -> Floats:
+    """Return how far each point is below the highest before it, as a share of that; not positive."""
+    peak = np.maximum(np.maximum.accumulate(equity), initial)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: Floats = np.where(peak > 0, equity / peak - 1, 0.0)
+    return found
+
+
+def _equity(curve: EquityCurve, initial: float) -> dict[str, list[float]]:
+    falls = drawdowns(curve.equity, initial)
+    starts = stretches(len(falls), CURVE_STRETCHES)
+    places = np.union1d(extremes(curve.equity, starts), extremes(falls, starts))
+    return {
+        "time_s": _seconds(curve.time_ns[places]),
+        "balance": _rounded(curve.balance[places]),
+        "equity": _rounded(curve.equity[places]),
+        "drawdown_frac": _rounded(falls[places], 6),
+    }
+
+
+def _exposure(curve: EquityCurve) -> dict[str, list[float]]:
+    """Return for each stretch the most that was held on either side, as a share of the equity, and when it began."""
+    starts = stretches(len(curve.time_ns), CURVE_STRETCHES)
+    worth = np.where(curve.equity > 0, curve.equity, np.nan)
+    with np.errstate(invalid="ignore"):
+        shares = [np.nan_to_num(side / worth) for side in (curve.long, curve.short)]
+    long, short = (np.maximum.reduceat(share, starts) for share in shares)
+    return {
+        "time_s": _seconds(curve.time_ns[starts]),
+        "long_frac": _rounded(long, 4),
+        "short_frac": _rounded(short, 4),
+    }
+
+
+def _months(by_month: Ends) -> list[dict[str, Any]]:
+    names = [month_of(open_ns) for open_ns in by_month.open_ns.tolist()]
+    values = [None if np.isnan(value) else round(value, 6) for value in by_month.returns.tolist()]
+    return [{"month": name, "return_frac": value} for name, value in zip(names, values, strict=True)]
+
+
+def _prices(tape: Tape, trades: Sequence[Row]) -> dict[str, dict[str, list[float]]]:
+    """Return the bid over the whole period, and round the latest trades of an instrument."""
+    mine = [trade for trade in trades if trade["instrument"] == tape.symbol][-RECENT_TRADES:]
+    first, last = tape.end_ns[0], tape.end_ns[-1]
+    opened_ns = mine[0]["open_time_ns"]
+    closed_ns = max(trade["close_time_ns"] or last for trade in mine)
+    margin_ns = max((closed_ns - opened_ns) // 20, int(np.median(np.diff(tape.end_ns[:1000]))) if len(tape) > 1 else 0)
+    around = np.searchsorted(tape.end_ns, [max(opened_ns - margin_ns, first), min(closed_ns + margin_ns, last)])
+    return {
+        "whole": _stretched(tape, 0, len(tape)),
+        "recent": _stretched(tape, int(around[0]), int(around[1]) + 1),
+    }
+
+
+def _stretched(tape: Tape, begin: int, end: int) -> dict[str, list[float]]:
+    starts = begin + stretches(end - begin, PRICE_STRETCHES)
+    lasts = np.append(starts[1:], end) - 1
+    bids, _ = tape.closes()
+    return {
+        "time_s": _seconds(tape.end_ns[lasts]),
+        "low": _rounded(np.minimum.reduceat(tape.bid_low[:end], starts), 8),
+        "high": _rounded(np.maximum.reduceat(tape.bid_high[:end], starts), 8),
+        "close": _rounded(bids[lasts], 8),
+    }
+
+
+def _seconds(times_ns: NDArray[np.int64]) -> list[float]:
+    found: list[float] = (times_ns // NS_PER_S).tolist()
+    return found
+
+
+def _rounded(values: Floats, digits: int = 4) -> list[float]:
+    found: list[float] = np.round(values, digits).tolist()
+    return found

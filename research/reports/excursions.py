@@ -1,0 +1,101 @@
+"""How far prices went against a trade and with it while it was open (MAE and MFE)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from research.events.tape import Tape
+
+Floats = NDArray[np.float64]
+Row = Mapping[str, Any]
+
+
+class Excursions(NamedTuple):
+    """Of each trade, in the order given; arrays of shape ``(n,)``.
+
+    Attributes
+    ----------
+    adverse_frac, favourable_frac : ndarray of float64
+        Largest move against and with the trade, as a share of its open price; not negative; NaN without prices.
+        Longs are valued at the bid, shorts at the ask, at every quote from the open to the close, both included.
+    in_one_row : ndarray of bool
+        Opened and closed within one played bar: the order of the prices in it is assumed, not known.
+    """
+
+    adverse_frac: Floats
+    favourable_frac: Floats
+    in_one_row: NDArray[np.bool_]
+
+
+def excursions(trades: Sequence[Row], tapes: Sequence[Tape]) -> Excursions:
+    """Look along what was played.
+
+    Parameters
+    ----------
+    trades : sequence of mappings
+        Rows of trades: ``instrument side open_time_ns open_price close_time_ns close_price`` (the last two None while
+        a trade is open: it is followed to the end).
+    tapes : sequence of Tape
+        What was played.
+    """
+    count = len(trades)
+    found = Excursions(np.full(count, np.nan), np.full(count, np.nan), np.zeros(count, bool))
+    groups: dict[tuple[str, str], list[int]] = {}
+    for number, trade in enumerate(trades):
+        groups.setdefault((trade["instrument"], trade["side"]), []).append(number)
+    by_symbol = {tape.symbol: tape for tape in tapes if len(tape)}
+    for (symbol, side), numbers in groups.items():
+        if symbol in by_symbol:
+            part = _of_side([trades[number] for number in numbers], by_symbol[symbol], is_long=side == "buy")
+            for column, values in zip(found, part, strict=True):
+                column[numbers] = values
+    return found
+
+
+def _of_side(trades: Sequence[Row], tape: Tape, *, is_long: bool) -> Excursions:
+    lows, highs = (tape.bid_low, tape.bid_high) if is_long else (tape.ask_low, tape.ask_high)
+    end_ns = int(tape.end_ns[-1])
+    opened_ns = np.array([trade["open_time_ns"] for trade in trades], np.int64)
+    closed_ns = np.array([trade["close_time_ns"] or end_ns for trade in trades], np.int64)
+    last_row = len(tape) - 1
+    first = np.minimum(np.searchsorted(tape.end_ns, opened_ns), last_row)
+    last = np.minimum(np.searchsorted(tape.end_ns, closed_ns), last_row)
+    low = _over_ranges(np.minimum, lows, first + 1, last, np.inf)
+    high = _over_ranges(np.maximum, highs, first + 1, last, -np.inf)
+    price = np.empty(len(trades))
+    for number, trade in enumerate(trades):
+        known = _at_the_edges(trade, tape, (int(first[number]), int(last[number])), end_ns, is_long=is_long)
+        price[number] = known[0]
+        low[number], high[number] = min(low[number], *known), max(high[number], *known)
+    down, up = (price - low) / price, (high - price) / price
+    adverse, favourable = (down, up) if is_long else (up, down)
+    return Excursions(adverse, favourable, (first == last) & np.array([bool(one["close_time_ns"]) for one in trades]))
+
+
+def _at_the_edges(trade: Row, tape: Tape, rows: tuple[int, int], end_ns: int, *, is_long: bool) -> list[float]:
+    """Return the open price, the close price, and what was quoted meanwhile in the rows of the open and the close."""
+    known = [float(trade["open_price"])]
+    if trade["close_price"] is not None:
+        known.append(float(trade["close_price"]))
+    until_ns = trade["close_time_ns"] or end_ns
+    for row in sorted(set(rows)):
+        for tick in tape.ticks(row):
+            if trade["open_time_ns"] <= tick.time_ns <= until_ns:
+                known.append(tick.bid if is_long else tick.ask)
+    return known
+
+
+def _over_ranges(
+    reduce: np.ufunc, values: Floats, starts: NDArray[np.int64], stops: NDArray[np.int64], nothing: float
+) -> Floats:
+    """Reduce ``values[start:stop]`` of every pair; `nothing` for an empty one."""
+    found = np.full(len(starts), nothing)
+    real = np.flatnonzero(starts < stops)
+    if len(real):
+        pairs = np.column_stack([starts[real], stops[real]]).ravel()
+        found[real] = reduce.reduceat(np.append(values, nothing), pairs)[::2]
+    return found

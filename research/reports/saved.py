@@ -1,0 +1,190 @@
+"""Results on disk: one folder for each run, JSON for people and programs, Parquet for tools.
+
+``result.json`` (what ran and what came of it) is written last: a folder without it holds no result. ``details.json``
+has what a report draws. Both carry the version of their format, and no other one is read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from atrader.errors import ConfigError, StoreError
+from atrader.extras import imported
+
+FORMAT: Final = 2
+"""Version of the files. 1 had the trades in ``result.json``, and nothing to draw a report from."""
+
+SUMMARY: Final = "result.json"
+DETAILS: Final = "details.json"
+_MANY: Final = 10_000  # folders of one name
+
+Row = Mapping[str, Any]
+
+
+class Saved(NamedTuple):
+    """A saved result.
+
+    Attributes
+    ----------
+    folder : Path
+        Where its files are.
+    summary : dict
+        What ``result.json`` says.
+    """
+
+    folder: Path
+    summary: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """What commands call it: the name of its folder."""
+        return self.folder.name
+
+    def details(self) -> dict[str, Any]:
+        """Read what a report draws.
+
+        Raises
+        ------
+        StoreError
+            When the file cannot be read, or is of another version.
+        """
+        return _read(self.folder / DETAILS)
+
+    def extended(self, file: str, key: str, value: object) -> Saved:
+        """Write something that was found out later beside the result, and into its summary."""
+        summary = {**self.summary, key: value, "files": [*self.summary["files"], file]}
+        _write_text(self.folder / file, json.dumps(value, indent=2, default=str))
+        _write_text(self.folder / SUMMARY, json.dumps(summary, indent=2, default=str))
+        return self._replace(summary=summary)
+
+
+def save(
+    folder: Path,
+    name: str,
+    summary: Mapping[str, Any],
+    details: Mapping[str, Any],
+    tables: Mapping[str, Sequence[Row]],
+) -> Saved:
+    """Write a result into a new folder below another; on disk when this returns. Nothing is ever replaced.
+
+    Parameters
+    ----------
+    folder : Path
+        Made when it is not there.
+    name : str
+        Begin of the new folder's name; the first free number follows.
+    summary, details : mapping
+        What JSON can hold, or text can say.
+    tables : mapping of str to rows
+        Written as Parquet when the extra ``arrow`` is installed.
+
+    Raises
+    ------
+    StoreError
+        When it cannot be written.
+    """
+    try:
+        made = _new_folder(folder, name)
+        files = [SUMMARY, DETAILS, *_write_parquet(made, tables)]
+        whole = {"format": FORMAT, **summary, "files": files, "folder": str(made)}
+        _write_text(made / DETAILS, json.dumps({"format": FORMAT, **details}, default=str))
+        _write_text(made / SUMMARY, json.dumps(whole, indent=2, default=str))
+    except OSError as error:
+        raise StoreError(f"{folder}: the result cannot be written: {error}") from error
+    return Saved(made, whole)
+
+
+def load(folder: Path) -> Saved:
+    """Read a saved result.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the result, or its ``result.json``.
+
+    Raises
+    ------
+    ConfigError
+        When there is none.
+    StoreError
+        When it cannot be read, is no result, or is of another version.
+    """
+    folder = folder.parent if folder.name == SUMMARY else folder
+    if not (folder / SUMMARY).is_file():
+        raise ConfigError(f"{folder} holds no result ({SUMMARY}); 'atrader results list' shows those there are")
+    return Saved(folder, {**_read(folder / SUMMARY), "folder": str(folder)})
+
+
+def found(folder: Path) -> tuple[list[Saved], list[StoreError]]:
+    """Return all results below a folder, oldest first, and what is wrong with those that cannot be read."""
+    results, errors = [], []
+    for path in sorted(folder.glob(f"*/{SUMMARY}")):
+        try:
+            results.append(load(path))
+        except StoreError as error:
+            errors.append(error)
+    return sorted(results, key=lambda result: str(result.summary.get("made"))), errors
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path}: cannot be read: {error}; run the backtest again") from error
+    if not isinstance(values, dict) or "format" not in values:
+        raise StoreError(f"{path}: is no result of a backtest")
+    if values["format"] != FORMAT:
+        raise StoreError(
+            f"{path}: is of format {values['format']}, made by version {values.get('program', '?')}; this atrader reads"
+            f" format {FORMAT}: run the backtest again, or read it with the version that made it"
+        )
+    return values
+
+
+def _new_folder(folder: Path, name: str) -> Path:
+    """Make a folder that nobody has: the name, and the first free number."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(1, _MANY):
+        made = folder / f"{name[:80]}-{number:04d}"
+        try:
+            made.mkdir()
+        except FileExistsError:
+            continue
+        return made
+    raise StoreError(f"{folder}: has {_MANY - 1:,} results called {name!r} already: move some away, or use --out")
+
+
+def _write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    beside = path.with_name(f".{path.name}.new")
+    with beside.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+def _write_parquet(folder: Path, tables: Mapping[str, Sequence[Row]]) -> list[str]:
+    """Write tables for which there are rows; none when pyarrow is not installed. Return the names of the files."""
+    try:
+        arrow, parquet = (imported(name, "arrow", "Parquet needs pyarrow") for name in ("pyarrow", "pyarrow.parquet"))
+    except ConfigError:
+        return []
+    written = []
+    for name, rows in tables.items():
+        if not rows:
+            continue
+        keys = list(dict.fromkeys(key for row in rows for key in row))
+        columns = {key: arrow.array([_number(row.get(key)) for row in rows]) for key in keys}
+        parquet.write_table(arrow.table(columns), folder / f"{name}.parquet", compression="zstd")
+        written.append(f"{name}.parquet")
+    return written
+
+
+def _number(value: Any) -> Any:
+    """Return a value as tools count with it: money as float64."""
+    return value if value is None or isinstance(value, (str, int, float, bool)) else float(value)
