@@ -13,13 +13,7 @@ from pydantic import ValidationError
 
 from atrader.errors import ConfigError
 from atrader.strategy import EventStrategy, SignalStrategy, Strategy
-
-BUILT_IN: dict[str, str] = {
-    "sma-cross": "worker.strategies.sma_cross:SmaCross",
-    "bracket": "worker.strategies.bracket:Bracket",
-    "asirikuy": "framework_bridge.strategy:AsirikuyStrategy",
-}
-"""Strategies that come with atrader, by the name configuration uses."""
+from worker.strategies import BUILT_IN
 
 
 def _module_of_file(path: Path) -> ModuleType:

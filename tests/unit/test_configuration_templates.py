@@ -9,7 +9,8 @@ import pytest
 from atrader.configuration.loader import load_installation
 from atrader.configuration.templates import TemplateKind, template_files, write_template
 from atrader.errors import ConfigError
-from worker.loading import BUILT_IN, load_strategy
+from worker.loading import load_strategy
+from worker.strategies import BUILT_IN
 
 KINDS = get_args(TemplateKind)
 

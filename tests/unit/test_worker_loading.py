@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from atrader.errors import ConfigError
-from worker.loading import BUILT_IN, load_strategy, make_strategy
+from worker.loading import load_strategy, make_strategy
+from worker.strategies import BUILT_IN
 from worker.strategies.sma_cross import SmaCross
 
 

@@ -1,1 +1,14 @@
-"""Built-in strategies; `worker/loading.py` lists their names."""
+"""Built-in strategies. Importing this package imports none of them, and nothing else."""
+
+BUILT_IN: dict[str, str] = {
+    "asirikuy": "framework_bridge.strategy:AsirikuyStrategy",
+    "atr-cross": "worker.strategies.atr_cross:AtrCross",
+    "bollinger": "worker.strategies.bollinger:BollingerReversion",
+    "bracket": "worker.strategies.bracket:Bracket",
+    "breakout": "worker.strategies.breakout:Breakout",
+    "ema-cross": "worker.strategies.ema_cross:EmaCross",
+    "rsi": "worker.strategies.rsi:RsiReversal",
+    "sma-cross": "worker.strategies.sma_cross:SmaCross",
+    "trend": "worker.strategies.trend:TrendFollowing",
+}
+"""Strategies that come with atrader, by the name configuration uses: where the class is."""

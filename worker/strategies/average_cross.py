@@ -1,0 +1,40 @@
+"""Crossings of two moving averages: long when the fast one crosses above the slow one, short when below."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from atrader.indicators import sma
+from atrader.instruments import Instrument
+from atrader.market import Bars
+from atrader.strategy import Parameters
+from worker.strategies.arrays import FloatArray, crossed_above, crossed_below, whole_units
+from worker.strategies.entries import Wanted
+
+
+class CrossParameters(Parameters):
+    """The two averages."""
+
+    fast: Annotated[int, Field(ge=1, le=500)] = 10  # bars of the fast average
+    slow: Annotated[int, Field(ge=2, le=2000)] = 50  # bars of the slow average
+
+    @model_validator(mode="after")
+    def _fast_is_faster(self) -> Self:
+        if self.fast >= self.slow:
+            raise ValueError("fast must be below slow")
+        return self
+
+
+def wanted_at_sma_crossings(bars: Bars, instrument: Instrument, averages: CrossParameters) -> Wanted:
+    """Want what crossings of simple averages say, exactly: closes that are ticks give equal averages often."""
+    closes, unit = whole_units(bars.close, instrument)
+    wanted = wanted_at_crossings(sma(closes, averages.fast), sma(closes, averages.slow))
+    return wanted._replace(indicators={name: line * unit for name, line in wanted.indicators.items()})
+
+
+def wanted_at_crossings(fast: FloatArray, slow: FloatArray) -> Wanted:
+    """Want to be long from a crossing above on and short from one below on (``>`` now, ``<=`` one bar before)."""
+    up, down = crossed_above(fast, slow), crossed_below(fast, slow)
+    return Wanted(up, down, close_long=down, close_short=up, indicators={"fast": fast, "slow": slow})

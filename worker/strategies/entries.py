@@ -1,0 +1,132 @@
+"""What the built-in signal strategies have in common: sides, sizes, stops and filters around some masks."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, ClassVar, Final, Literal, NamedTuple, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from atrader.indicators import atr, wilder_memory
+from atrader.instruments import Instrument
+from atrader.market import Bars
+from atrader.strategy import BaseParameters, Parameters, Signals, SignalStrategy
+from worker.strategies.arrays import FloatArray, Mask, exit_codes
+from worker.strategies.filters import EntryFilter, Filters, filtered, warmup_of
+
+DEFAULT_RISK_FRAC: Final = Decimal("0.01")
+
+
+class EntryParameters(Parameters):
+    """Parameters of every built-in signal strategy: which sides, how large, and what may keep it from entering."""
+
+    direction: Literal["both", "long", "short"] = "both"  # sides that are entered
+    risk_frac: Annotated[Decimal, Field(gt=0, le=1)] | None = None  # of equity, to the stop; 0.01 without `units`
+    units: Annotated[Decimal, Field(gt=0)] | None = None  # fixed size instead of risk_frac
+    filters: Filters = ()  # what may keep it from entering, never from leaving
+
+    @model_validator(mode="after")
+    def _has_one_size(self) -> Self:
+        if self.risk_frac is not None and self.units is not None:
+            raise ValueError("give risk_frac or units, not both")
+        return self
+
+
+class AtrStopParameters(EntryParameters):
+    """Parameters of strategies whose stop is some average true ranges away."""
+
+    atr_period: Annotated[int, Field(ge=2, le=200)] = 14  # bars of the average true range
+    stop_atr: Annotated[float, Field(gt=0, le=50)] = 3.0  # distance of the stop from the entry, in ATRs
+    target_atr: Annotated[float, Field(gt=0, le=50)] | None = None  # of the take-profit, in ATRs; none: exits only
+
+
+class Brackets(NamedTuple):
+    """How far stop and target are from the entry, in average true ranges of so many bars; None: no target."""
+
+    atr_period: int
+    stop_atr: float
+    target_atr: float | None
+
+
+class Wanted(NamedTuple):
+    """What a strategy wants at each bar's close, before sides, sizes and filters.
+
+    Attributes
+    ----------
+    long, short : ndarray of bool, shape (n,)
+        Where a trade of that side is to be opened. Where both hold, neither is.
+    close_long, close_short : ndarray of bool, shape (n,)
+        Where a trade of that side is to be closed.
+    indicators : dict of str to ndarray of float64, shape (n,)
+        Values behind it.
+    """
+
+    long: Mask
+    short: Mask
+    close_long: Mask
+    close_short: Mask
+    indicators: dict[str, FloatArray]
+
+
+class EntryStrategy(SignalStrategy):
+    """A strategy that says only when to enter and leave.
+
+    The stop stands ``stop_atr`` average true ranges from the price that is paid at the bar's close: below the ask for a
+    long, above the bid for a short. Nothing is entered before the average true range is known.
+    """
+
+    Parameters: ClassVar[type[BaseParameters]] = AtrStopParameters
+    parameters: EntryParameters
+
+    @property
+    def own_bars(self) -> int:
+        """How many bars its own indicators need; those of stop and filters come on top of that where they need more."""
+        raise NotImplementedError
+
+    @property
+    def brackets(self) -> Brackets:
+        """Where stop and target are."""
+        assert isinstance(self.parameters, AtrStopParameters)
+        return Brackets(self.parameters.atr_period, self.parameters.stop_atr, self.parameters.target_atr)
+
+    @property
+    def filters(self) -> tuple[EntryFilter, ...]:
+        """What may keep it from entering."""
+        return self.parameters.filters
+
+    @property
+    def warmup_bars(self) -> int:
+        """Enough for its own indicators, a settled average true range, and the filters."""
+        return max(self.own_bars, wilder_memory(self.brackets.atr_period), warmup_of(self.filters))
+
+    def wanted(self, bars: Bars, instrument: Instrument) -> Wanted:
+        """Say when to enter and leave; each row may use only its own past."""
+        raise NotImplementedError
+
+    def signals(self, bars: Bars, instrument: Instrument) -> Signals:
+        """Compute entries, exits, stops and targets for every bar."""
+        wanted, rule = self.wanted(bars, instrument), self.brackets
+        mean_range = atr(bars.high, bars.low, bars.close, rule.atr_period)
+        entry = wanted.long.astype(np.int8) - wanted.short.astype(np.int8)
+        entry[np.isnan(mean_range) | (entry == self._never_entered)] = 0
+        risk_frac, units = self.parameters.risk_frac, self.parameters.units
+        if units is None and risk_frac is None:
+            risk_frac = DEFAULT_RISK_FRAC
+        paid, side = np.where(entry > 0, bars.ask_close, bars.close), np.where(entry > 0, 1.0, -1.0)
+        stop_distance = rule.stop_atr * mean_range
+        signals = Signals(
+            entry=entry,
+            exit=exit_codes(wanted.close_long, wanted.close_short),
+            stop_loss=paid - side * stop_distance,
+            take_profit=None if rule.target_atr is None else paid + side * (rule.target_atr * mean_range),
+            risk_frac=None if risk_frac is None else np.full(len(bars), float(risk_frac)),
+            units=None if units is None else np.full(len(bars), float(units)),
+            indicators={**wanted.indicators, "stop_distance": stop_distance},
+        )
+        return filtered(signals, self.filters, bars, instrument)
+
+    @property
+    def _never_entered(self) -> int:
+        """Value of `Signals.entry` that `direction` forbids; 2: none."""
+        return {"both": 2, "long": -1, "short": 1}[self.parameters.direction]

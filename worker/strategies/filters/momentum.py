@@ -1,0 +1,30 @@
+"""Momentum filter: enters only the way the price has gone."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from atrader.instruments import Instrument
+from atrader.market import Bars
+from worker.strategies.arrays import row_before
+from worker.strategies.filters.entry_filter import Allowed, EntryFilter
+
+
+class MomentumFilter(EntryFilter):
+    """Momentum is the change of the close over some bars, as a share of what it was."""
+
+    kind: Literal["momentum"] = "momentum"  # of the filter
+    period: Annotated[int, Field(ge=1, le=2000)] = 10  # bars
+    least_frac: Annotated[float, Field(ge=0, lt=1)] = 0.0  # longs only above this momentum, shorts only below minus it
+
+    @property
+    def warmup_bars(self) -> int:
+        """The bar itself and those it is compared over."""
+        return self.period + 1
+
+    def allowed(self, bars: Bars, instrument: Instrument) -> Allowed:
+        """Judge every bar; nothing is allowed on the first ones."""
+        momentum = bars.close / row_before(bars.close, self.period) - 1.0
+        return Allowed(momentum > self.least_frac, momentum < -self.least_frac, {"momentum": momentum})
