@@ -9,7 +9,7 @@ from atrader.wire import Answer, Request
 HistoryTable = Literal["intents", "orders", "fills", "trades", "signals", "equity", "alerts", "events"]
 """Tables of the history that can be asked for."""
 
-TradeGroup = Literal["instance", "magic", "account", "instrument"]
+TradeGroup = Literal["instance", "magic", "account", "instrument", "side", "close_reason"]
 """What statistics put trades together by."""
 
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from atrader.errors import StoreError
 from atrader.messages.history import GetStatistics, QueryHistory
+from atrader.statistics import report
 from data_layer.archive.parquet import crc32_of, read_rows
-from data_layer.statistics import report
 from data_layer.store import ArchiveFile, HistoryReader
 from data_layer.store.history_query import EQUAL, HIDDEN, ORDER_WITHIN_TIME
 from data_layer.store.history_schema import TIME_COLUMN
@@ -65,7 +65,7 @@ class HistoryView:
         return together if query.limit is None else together[-query.limit :]
 
     def statistics(self, request: GetStatistics, now_ns: int) -> list[Row]:
-        """Return statistics of trades; see `data_layer.statistics.report`. Raises as `query`."""
+        """Return statistics of trades; see `atrader.statistics.report`. Raises as `query`."""
         wanted = QueryHistory(table="trades", **request.model_dump(exclude={"by"}))
         trades = self.query(wanted)
         of_account = {"table": "equity", "magic": None, "instance": None, "instrument": None}

@@ -12,8 +12,8 @@ from typing import Any, Final
 from atrader.calendars import Calendar
 from atrader.clock import SystemClock, iso_from_ns
 from atrader.configuration.instance import InstanceConfig
+from atrader.statistics import report
 from atrader.strategy import Strategy
-from data_layer.statistics import report
 from manager.backtests.comparing import Comparison
 from manager.backtests.request import Request
 from research.events import Plan, Result

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from data_layer.statistics import report
-from data_layer.statistics.drawdown import drawdown
-from data_layer.statistics.exposure import exposure
-from data_layer.statistics.results import results, streaks
+from atrader.statistics import report
+from atrader.statistics.drawdown import drawdown
+from atrader.statistics.exposure import exposure
+from atrader.statistics.results import results, streaks
 
 S = 10**9
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data_layer.statistics.trades import Times
+from atrader.statistics.trades import Times
 
 
 class Exposure(NamedTuple):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data_layer.statistics.trades import Floats
+from atrader.statistics.trades import Floats
 
 
 class Results(NamedTuple):

@@ -8,10 +8,10 @@ from typing import Any, Final
 import numpy as np
 
 from atrader.messages.history import TradeGroup
-from data_layer.statistics.drawdown import drawdown
-from data_layer.statistics.exposure import exposure
-from data_layer.statistics.results import results, streaks
-from data_layer.statistics.trades import Floats, Times, columns_of
+from atrader.statistics.drawdown import drawdown
+from atrader.statistics.exposure import exposure
+from atrader.statistics.results import results, streaks
+from atrader.statistics.trades import Floats, Times, columns_of
 
 _DIGITS: Final = 8  # floats are sums of money with a few decimals: what comes after is noise
 
@@ -27,7 +27,7 @@ def report(trades: Sequence[Row], equity: Sequence[Row], by: TradeGroup, now_ns:
     ----------
     trades, equity : sequence of mappings
         Rows as queries of the history give them, oldest first.
-    by : {"instance", "magic", "account", "instrument"}
+    by : {"instance", "magic", "account", "instrument", "side", "close_reason"}
         What makes a group, beside the account.
     now_ns : int
         Until when open trades are held, UTC ns.
