@@ -35,14 +35,14 @@ begins with its first day that is no weekend, a week on its usual day. Bars of t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time
+from datetime import date, time
 from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Final, NamedTuple
-from zoneinfo import ZoneInfo
 
 from atrader.calendar_rules import CalendarRules, rules_of
-from atrader.clock import NS_PER_S, ns_from_utc
+from atrader.clock import NS_PER_S
+from atrader.local_times import local_ns, local_ordinal
 from atrader.timeframes import Timeframe
 from atrader.zones import zone_of
 
@@ -263,8 +263,7 @@ class Calendar:
         day = self._day
         if day.start_ns <= ts_ns < day.end_ns:
             return day
-        local = datetime.fromtimestamp(ts_ns // NS_PER_S, tz=self._zone)
-        ordinal = local.toordinal()
+        ordinal = local_ordinal(self._zone, ts_ns)
         if ts_ns < self._start_ns(ordinal):
             ordinal -= 1
         day = self._day_at(ordinal)
@@ -294,7 +293,7 @@ class Calendar:
         return tuple(found)
 
     def _start_ns(self, ordinal: int) -> int:
-        return _local_ns(self._zone, ordinal, self.rules.day_starts)
+        return local_ns(self._zone, ordinal, self.rules.day_starts)
 
     def _in_week(self, ordinal: int) -> bool:
         return self._day_in_week(ordinal) < self.rules.open_days
@@ -302,11 +301,6 @@ class Calendar:
     def _day_in_week(self, ordinal: int) -> int:
         # Ordinal 1 (1 January of the year 1) was a Monday.
         return (ordinal - 1 - self.rules.week_starts) % 7
-
-
-@lru_cache(maxsize=16_384)
-def _local_ns(zone: ZoneInfo, ordinal: int, local: time) -> int:
-    return ns_from_utc(datetime.combine(date.fromordinal(ordinal), local, tzinfo=zone).astimezone(UTC))
 
 
 def _without(whole: Period, closed: tuple[Period, ...]) -> Iterator[Period]:

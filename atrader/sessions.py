@@ -2,13 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from datetime import date, time
+from zoneinfo import ZoneInfo
 
-from atrader.clock import NS_PER_S, ns_from_utc
-
-WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+from atrader.local_times import WEEKDAYS, local_ns, local_ordinal, parse_local, parse_weekdays, parse_zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,47 +60,21 @@ class Session:
         ValueError
             If a value cannot be used; the message begins with the parameter's name.
         """
-        names = tuple(weekdays)
-        unknown = [name for name in names if name not in WEEKDAYS]
-        if unknown or not names:
-            raise ValueError(f"weekdays: expected some of {', '.join(WEEKDAYS)}, was {list(names)!r}")
         return cls(
-            start=_parse_local("start", start),
-            end=_parse_local("end", "00:00" if end == "24:00" else end),
-            zone=_parse_zone(zone),
-            weekdays=frozenset(WEEKDAYS.index(name) for name in names),
+            start=parse_local("start", start),
+            end=parse_local("end", "00:00" if end == "24:00" else end),
+            zone=parse_zone(zone),
+            weekdays=parse_weekdays(weekdays),
         )
 
     def contains(self, ts_ns: int) -> bool:
         """Return whether the instant `ts_ns` (UTC nanoseconds) lies in a window."""
-        today = self._local_ordinal(ts_ns)
+        today = local_ordinal(self.zone, ts_ns)
         return any(start_ns <= ts_ns < end_ns for start_ns, end_ns in map(self._window, (today - 1, today)))
 
     def _window(self, ordinal: int) -> tuple[int, int]:
         """Return start and end of the window that starts on a local date; (0, 0) if none does."""
-        day = date.fromordinal(ordinal)
-        if day.weekday() not in self.weekdays:
+        if date.fromordinal(ordinal).weekday() not in self.weekdays:
             return 0, 0
-        end_day = day if self.end > self.start else day + timedelta(days=1)
-        return self._instant(day, self.start), self._instant(end_day, self.end)
-
-    def _instant(self, day: date, local: time) -> int:
-        return ns_from_utc(datetime.combine(day, local, tzinfo=self.zone).astimezone(UTC))
-
-    def _local_ordinal(self, ts_ns: int) -> int:
-        return datetime.fromtimestamp(ts_ns // NS_PER_S, tz=self.zone).toordinal()
-
-
-def _parse_local(name: str, text: str) -> time:
-    try:
-        return time.fromisoformat(text)
-    except ValueError as error:
-        raise ValueError(f"{name}: expected a local time such as 08:00, was {text!r}") from error
-
-
-def _parse_zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        # OSError: a name such as "Europe" is a folder of the zone database.
-        raise ValueError(f"zone: expected an IANA zone such as Europe/London, was {name!r}") from error
+        end_day = ordinal if self.end > self.start else ordinal + 1
+        return local_ns(self.zone, ordinal, self.start), local_ns(self.zone, end_day, self.end)

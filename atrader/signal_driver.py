@@ -12,7 +12,7 @@ from atrader.errors import StrategyError
 from atrader.market import Bar, Bars, decimal_price
 from atrader.orders.model import Order, Side
 from atrader.orders.states import IN_FLIGHT, OrderState
-from atrader.strategy import Context, EventStrategy, Signals, SignalStrategy
+from atrader.strategy import Context, EventStrategy, Signals, SignalStrategy, is_closing
 
 _LONG, _SHORT, _BOTH = 1, -1, 2
 _LEAVING = "leaving"  # key of the checkpointed state
@@ -75,7 +75,7 @@ class SignalDriver(EventStrategy):
         leaving = self._leaving()
         self.context.state[_LEAVING] = leaving
         for trade in self.context.trades():
-            if trade.trade_id in leaving and not self._is_closing(trade.trade_id):
+            if trade.trade_id in leaving and not is_closing(self.context, trade.trade_id):
                 self.context.close(trade.trade_id, reason="signal exit")
 
     def _open(self, side: Side, signals: Signals) -> None:
@@ -92,12 +92,6 @@ class SignalDriver(EventStrategy):
         return any(
             order.intent.action == "open" and order.intent.side == side and order.state in IN_FLIGHT
             for order in self.context.orders()
-        )
-
-    def _is_closing(self, trade_id: str) -> bool:
-        """Tell whether a close of a trade is under way."""
-        return any(
-            order.intent.action == "close" and order.intent.trade_id == trade_id for order in self.context.orders()
         )
 
 

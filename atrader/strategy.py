@@ -337,3 +337,8 @@ class EventStrategy(Strategy):
 
     def on_stop(self) -> None:
         """React to an orderly stop; it must not trade."""
+
+
+def is_closing(context: Context, trade_id: str) -> bool:
+    """Tell whether a close of a trade, or of a part of it, is under way."""
+    return any(order.intent.action == "close" and order.intent.trade_id == trade_id for order in context.orders())

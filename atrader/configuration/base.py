@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
 
+from atrader.local_times import parse_local, parse_zone
 from atrader.timeframes import Timeframe
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -54,6 +55,12 @@ def _fixed_timeframe(value: str) -> str:
     return timeframe.name
 
 
+def _local_time(value: str) -> str:
+    if parse_local("time of day", value).tzinfo is not None:
+        raise ValueError(f"expected a local time without a zone, was {value!r}")
+    return value
+
+
 DurationS = Annotated[float, BeforeValidator(_duration_s), Field(ge=0), PlainSerializer(_duration_text)]
 """A duration in seconds, written as a string with a unit (``"5s"``)."""
 
@@ -65,6 +72,12 @@ TimeframeName = Annotated[str, AfterValidator(lambda value: Timeframe.parse(valu
 
 FixedTimeframeName = Annotated[str, AfterValidator(_fixed_timeframe)]
 """A timeframe below a day, in its shortest form."""
+
+LocalTime = Annotated[str, AfterValidator(_local_time)]
+"""A local time of day, such as ``"09:30"``."""
+
+ZoneName = Annotated[str, AfterValidator(lambda name: parse_zone(name).key)]
+"""The name of an IANA zone, such as ``"America/New_York"``."""
 
 NAME_PATTERN: Final = re.compile(r"^[a-z0-9][a-z0-9_-]{0,39}$")
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN.pattern)]

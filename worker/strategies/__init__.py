@@ -7,6 +7,8 @@ BUILT_IN: dict[str, str] = {
     "bracket": "worker.strategies.bracket:Bracket",
     "breakout": "worker.strategies.breakout:Breakout",
     "ema-cross": "worker.strategies.ema_cross:EmaCross",
+    "morning-range": "worker.strategies.morning_range:MorningRange",
+    "overnight-range": "worker.strategies.overnight_range:OvernightRange",
     "rsi": "worker.strategies.rsi:RsiReversal",
     "sma-cross": "worker.strategies.sma_cross:SmaCross",
     "trend": "worker.strategies.trend:TrendFollowing",
