@@ -15,6 +15,8 @@ periods = st.integers(2, 40)
 closes_pairs = st.one_of(
     st.tuples(st.just(indicators.sma), st.just(indicators.Sma), st.tuples(st.integers(1, 40))),
     st.tuples(st.just(indicators.ema), st.just(indicators.Ema), st.tuples(st.integers(1, 40))),
+    st.tuples(st.just(indicators.highest), st.just(indicators.Highest), st.tuples(st.integers(1, 40))),
+    st.tuples(st.just(indicators.lowest), st.just(indicators.Lowest), st.tuples(st.integers(1, 40))),
     st.tuples(st.just(indicators.rsi), st.just(indicators.Rsi), st.tuples(periods)),
     st.tuples(st.just(indicators.bollinger), st.just(indicators.Bollinger), st.tuples(periods, st.floats(0.5, 4.0))),
     st.tuples(

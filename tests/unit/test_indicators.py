@@ -83,6 +83,8 @@ def test_nothing_and_too_little_give_only_nan(length):
     lines = [
         indicators.sma(one, 5),
         indicators.ema(one, 5),
+        indicators.highest(one, 5),
+        indicators.lowest(one, 5),
         indicators.rsi(one),
         indicators.true_range(one, one, one),
         indicators.atr(one, one, one),
@@ -106,6 +108,8 @@ WRONG_PERIODS = [
     (indicators.sma, indicators.Sma, {"period": 2.0}, "period"),
     (indicators.ema, indicators.Ema, {"period": -1}, "period"),
     (indicators.ema, indicators.Ema, {"period": True}, "period"),
+    (indicators.highest, indicators.Highest, {"period": 0}, "period"),
+    (indicators.lowest, indicators.Lowest, {"period": 1.5}, "period"),
     (indicators.rsi, indicators.Rsi, {"period": 1}, "period"),
     (indicators.bollinger, indicators.Bollinger, {"period": 1}, "period"),
     (indicators.bollinger, indicators.Bollinger, {"deviations": 0.0}, "deviations"),
@@ -158,6 +162,8 @@ def test_columns_of_other_shapes_are_refused():
 INCREMENTAL = [
     (lambda: indicators.Sma(3), 1),
     (lambda: indicators.Ema(3), 1),
+    (lambda: indicators.Highest(3), 1),
+    (lambda: indicators.Lowest(3), 1),
     (lambda: indicators.Rsi(3), 1),
     (lambda: indicators.Bollinger(3), 1),
     (lambda: indicators.Macd(2, 4, 2), 1),
@@ -208,3 +214,29 @@ def test_a_single_value_is_a_float_and_several_are_a_tuple():
     for indicator in (indicators.Bollinger(2), indicators.Macd(2, 3, 1)):
         assert all(map(isnan, indicator.update(1.0)))
     assert all(map(isnan, indicators.Adx(2).update(1.0, 1.0, 1.0)))
+
+
+@pytest.mark.parametrize("period", [2, 5, 14, 50])
+@pytest.mark.parametrize(
+    ("line", "memory"),
+    [
+        (lambda bars, period: indicators.ema(bars.close, period), indicators.ema_memory),
+        (lambda bars, period: indicators.rsi(bars.close, period), indicators.wilder_memory),
+        (lambda bars, period: indicators.atr(bars.high, bars.low, bars.close, period), indicators.wilder_memory),
+        (lambda bars, period: indicators.adx(bars.high, bars.low, bars.close, period).adx, indicators.adx_memory),
+    ],
+)
+def test_after_its_memory_an_indicator_does_not_know_where_its_data_began(line, memory, period):
+    bars = make_prices("random", 5, 4000)
+    whole = line(bars, period)
+
+    def error_of(count):
+        return abs(line(type(bars)(*(column[-count:] for column in bars)), period)[-1] / whole[-1] - 1.0)
+
+    assert error_of(memory(period)) < 1e-7
+    assert error_of(memory(period) // 4) > 1e-8, "the memory is much longer than it need be"
+
+
+def test_an_average_of_one_bar_has_no_memory():
+    assert indicators.ema_memory(1) == 1
+    assert indicators.wilder_memory(1) == 2

@@ -38,6 +38,14 @@ def test_sma_is_that_of_talib(kind, seed, period):
         assert_same(indicators.sma(close, period), talib.SMA(close, period), close.max())
 
 
+@pytest.mark.parametrize("period", PERIODS)
+def test_highest_and_lowest_are_max_and_min_of_talib(kind, seed, period):
+    for length in LENGTHS:
+        close = make_prices(kind, seed, length).close
+        assert_same(indicators.highest(close, period), talib.MAX(close, period), 0.0)
+        assert_same(indicators.lowest(close, period), talib.MIN(close, period), 0.0)
+
+
 @pytest.mark.parametrize("period", [1, *PERIODS])
 def test_ema_is_that_of_talib(kind, seed, period):
     for length in LENGTHS:
