@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gzip
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
@@ -30,7 +31,7 @@ def _token(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextlib.asynccontextmanager
-async def served(serve: Serve, **more: Any) -> AsyncIterator[HttpTransport]:
+async def listening(serve: Serve) -> AsyncIterator[int]:
     serving: set[asyncio.Task[Any]] = set()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -44,15 +45,23 @@ async def served(serve: Serve, **more: Any) -> AsyncIterator[HttpTransport]:
             await writer.wait_closed()
 
     server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    transport = HttpTransport(settings(server.sockets[0].getsockname()[1], **more), SystemClock())
     try:
-        yield transport
+        yield server.sockets[0].getsockname()[1]
     finally:
-        await transport.close()
         server.close()
         await server.wait_closed()
         if serving:
             await asyncio.wait(serving)
+
+
+@contextlib.asynccontextmanager
+async def served(serve: Serve, **more: Any) -> AsyncIterator[HttpTransport]:
+    async with listening(serve) as port:
+        transport = HttpTransport(settings(port, **more), SystemClock())
+        try:
+            yield transport
+        finally:
+            await transport.close()
 
 
 async def request_of(reader: asyncio.StreamReader) -> tuple[str, bytes]:
@@ -79,6 +88,49 @@ def test_a_request_carries_token_time_format_and_the_id_of_the_intent() -> None:
         for line in ("Authorization: Bearer secret-1", "Accept-Datetime-Format: RFC3339", "ClientRequestID: a000007w1"):
             assert line.lower() in head.lower()
         assert body == ORDER
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize(("bypass", "heads"), [("", 1), ("oanda.com", 0)])
+def test_the_proxy_of_the_environment_is_the_way_to_a_broker_unless_it_is_excepted(
+    monkeypatch: pytest.MonkeyPatch, bypass: str, heads: int
+) -> None:
+    async def play() -> None:
+        seen: list[str] = []
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            seen.append((await request_of(reader))[0])
+            writer.write(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
+
+        async with listening(serve) as port:
+            monkeypatch.setenv("https_proxy", f"127.0.0.1:{port}")
+            monkeypatch.setenv("no_proxy", bypass)
+            there = OandaSettings.model_validate({"account_id": "1-2-3-4", "token": "env:OANDA_TEST"})
+            transport = HttpTransport(there.model_copy(update={"connect_timeout": 0.2}), SystemClock())
+            with pytest.raises((BrokerUnavailable, DeadlineExceeded)):
+                await transport.request("GET", "/v3/x")
+            await transport.close()
+        assert len(seen) == heads
+        assert all(head.startswith("CONNECT api-fxpractice.oanda.com:443 ") for head in seen)
+
+    asyncio.run(play())
+
+
+def test_a_compressed_answer_is_read() -> None:
+    async def play() -> None:
+        seen: list[str] = []
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            seen.append((await request_of(reader))[0])
+            data = gzip.compress(b'{"candles":[]}')
+            head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(data)}\r\n\r\n"
+            writer.write(head.encode() + data)
+
+        async with served(serve) as transport:
+            answer = await transport.request("GET", "/v3/x")
+        assert answer.data == b'{"candles":[]}'
+        assert "accept-encoding: gzip" in seen[0].lower()
 
     asyncio.run(play())
 
