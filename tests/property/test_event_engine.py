@@ -11,36 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atrader.calendars import Calendar
-from atrader.clock import NS_PER_S, parse_time
-from atrader.market import Bar, Bars
+from atrader.market import Bar
 from atrader.orders.model import Order, Trade
 from atrader.strategy import BaseParameters, EventStrategy
-from atrader.timeframes import Timeframe
 from research.events import Result
-from tests.support.event_runs import account_of, instance_of, plan_of, run
+from tests.support.event_runs import MINUTE, account_of, instance_of, plan_of, random_bars, run
 
 D = Decimal
-MINUTE = Timeframe.parse("1m").ns
-
-
-def random_bars(seed: int, count: int, start: float, tick: float, gap_share: float = 0.1) -> Bars:
-    """Return minutes over a weekend, some missing, with a spread of some ticks."""
-    chance = np.random.default_rng(seed)
-    calendar = Calendar.get("fx")
-    times: list[int] = []
-    now_ns = parse_time("2024-03-08T20:00:00Z")
-    while len(times) < count:
-        if calendar.is_open(now_ns) and chance.random() > gap_share:
-            times.append(now_ns)
-        now_ns += MINUTE if calendar.is_open(now_ns) else 3600 * NS_PER_S
-    closes = start * np.exp(np.cumsum(chance.normal(0, 3e-4, count)))
-    opens = np.concatenate(([start], closes[:-1] * np.exp(chance.normal(0, 1e-4, count - 1))))
-    wicks = np.abs(chance.normal(0, 2e-4, (2, count)))
-    highs, lows = np.maximum(opens, closes) * (1 + wicks[0]), np.minimum(opens, closes) * (1 - wicks[1])
-    bids = [np.round(column / tick) * tick for column in (opens, highs, lows, closes)]
-    spread = chance.integers(1, 4, count) * tick
-    return Bars(np.array(times, np.int64), *bids, *(column + spread for column in bids), np.ones(count))
 
 
 class Restless(EventStrategy):

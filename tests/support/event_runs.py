@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from atrader.calendars import Calendar
+from atrader.clock import NS_PER_S, parse_time
 from atrader.configuration.account import AccountConfig
 from atrader.configuration.instance import InstanceConfig
 from atrader.instruments import KNOWN
@@ -14,6 +17,8 @@ from atrader.strategy import Strategy
 from atrader.timeframes import Timeframe
 from research.events import EventEngine, Plan, Result, SeriesKey
 from research.events.tape import BarTape, Tape
+
+MINUTE = Timeframe.parse("1m").ns
 
 
 def account_of(**settings: Any) -> AccountConfig:
@@ -50,3 +55,22 @@ def plan_of(
 def run(plan: Plan, *, look_ahead: bool = True) -> Result:
     """Run a plan."""
     return EventEngine(plan, look_ahead=look_ahead).run()
+
+
+def random_bars(seed: int, count: int, start: float, tick: float, gap_share: float = 0.1) -> Bars:
+    """Return minutes over a weekend, some missing, with a spread of some ticks."""
+    chance = np.random.default_rng(seed)
+    calendar = Calendar.get("fx")
+    times: list[int] = []
+    now_ns = parse_time("2024-03-08T20:00:00Z")
+    while len(times) < count:
+        if calendar.is_open(now_ns) and chance.random() > gap_share:
+            times.append(now_ns)
+        now_ns += MINUTE if calendar.is_open(now_ns) else 3600 * NS_PER_S
+    closes = start * np.exp(np.cumsum(chance.normal(0, 3e-4, count)))
+    opens = np.concatenate(([start], closes[:-1] * np.exp(chance.normal(0, 1e-4, count - 1))))
+    wicks = np.abs(chance.normal(0, 2e-4, (2, count)))
+    highs, lows = np.maximum(opens, closes) * (1 + wicks[0]), np.minimum(opens, closes) * (1 - wicks[1])
+    bids = [np.round(column / tick) * tick for column in (opens, highs, lows, closes)]
+    spread = chance.integers(1, 4, count) * tick
+    return Bars(np.array(times, np.int64), *bids, *(column + spread for column in bids), np.ones(count))

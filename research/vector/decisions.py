@@ -1,0 +1,226 @@
+"""What is wanted, as indices of bars: from the arrays of a signal strategy, once for many runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import ROUND_DOWN, Decimal
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atrader.errors import ConfigError, StrategyError
+from atrader.instruments import Instrument
+from atrader.strategy import Signals
+from research.vector.prices import Prices, Ticks
+from research.vector.rules import Rules
+
+RISK_PARTS: Final = 10**12
+"""Shares of equity are kept in these."""
+
+_COLUMNS: Final = ("entry", "exit", "stop_loss", "take_profit", "risk_frac", "units")
+_NEVER: Final = np.int32(2**31 - 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decisions:
+    """Rows of signals at which something is wanted, oldest first. All arrays have shape (k,).
+
+    Attributes
+    ----------
+    row : ndarray of int32
+        Row of the signals.
+    bar : ndarray of int32
+        Bar of the prices at whose close it is decided; must not fall.
+    entry, leave : ndarray of int8
+        As `Signals.entry` and `Signals.exit`.
+    price : ndarray of int32
+        Of limit and stop orders, ticks; 0 for market orders.
+    stop, target, trail : ndarray of int32
+        Ticks, 0 = none: prices (or distances from the fill, `Rules.distances`), and the distance a stop trails at.
+    steps : ndarray of int64
+        Fixed size in unit steps; -1: by risk.
+    risk : ndarray of int64
+        Share of equity to lose at the stop, in parts of 10**12.
+    until, expires : ndarray of int32
+        Bar at whose close a trade opened by this row is closed, and an unfilled order ends; 2**31 - 1: never.
+    """
+
+    row: Ticks
+    bar: Ticks
+    entry: NDArray[np.int8]
+    leave: NDArray[np.int8]
+    price: Ticks
+    stop: Ticks
+    target: Ticks
+    trail: Ticks
+    steps: NDArray[np.int64]
+    risk: NDArray[np.int64]
+    until: Ticks
+    expires: Ticks
+
+    def __len__(self) -> int:
+        return len(self.bar)
+
+    @property
+    def columns(self) -> tuple[NDArray[np.generic], ...]:
+        """What the execution reads: all but the rows."""
+        first = (self.bar, self.entry, self.leave, self.price, self.stop, self.target, self.trail)
+        return (*first, self.steps, self.risk, self.until, self.expires)
+
+    def with_protection(self, *, stop: Ticks | None = None, target: Ticks | None = None) -> Decisions:
+        """Return the same decisions with other stops or targets, shape (k,): a sweep shares all the rest."""
+        for name, value in (("stop", stop), ("target", target)):
+            if value is not None and (value.shape != self.bar.shape or value.dtype != np.int32):
+                raise ConfigError(f"{name}: expected int32 of shape {self.bar.shape}, was {value.dtype} {value.shape}")
+        return replace(self, stop=self.stop if stop is None else stop, target=self.target if target is None else target)
+
+    @classmethod
+    def of(
+        cls,
+        signals: Signals,
+        prices: Prices,
+        instrument: Instrument,
+        rules: Rules,
+        *,
+        bars: NDArray[np.int64] | None = None,
+        price: NDArray[np.float64] | None = None,
+        trailing_distance: NDArray[np.float64] | None = None,
+        first_row: int = 0,
+    ) -> Decisions:
+        """Take what is wanted out of whole arrays.
+
+        Parameters
+        ----------
+        signals : Signals
+            Decided at the close of each of their rows.
+        prices : Prices
+            What is played.
+        instrument : Instrument
+            Gives price tick and unit step.
+        rules : Rules
+            Kind of orders, and how long they and trades last.
+        bars : ndarray of int64, shape (n,), optional
+            Bar of the prices at whose close each row is decided, -1 = none (`rows_of`), when the prices are finer than
+            the signals' bars; by default the rows are those of the prices.
+        price, trailing_distance : ndarray of float64, shape (n,), optional
+            Of limit and stop orders, and for trades opened at this row; NaN = none.
+        first_row : int
+            Rows before it decide nothing: the warm-up.
+
+        Raises
+        ------
+        StrategyError
+            When an array has the wrong length, holds other values than it may, or a needed one is missing.
+        """
+        count = len(prices) if bars is None else len(bars)
+        _check(signals, count, price=price, trailing_distance=trailing_distance)
+        if (price is None) != (rules.order_type == "market"):
+            raise StrategyError(f"price: {rules.order_type} orders {'have none' if price is not None else 'need one'}")
+        wanted = (signals.entry != 0) | (signals.exit != 0)
+        wanted[:first_row] = False
+        if bars is not None:
+            wanted &= bars >= 0
+            wanted &= bars < len(prices)
+        rows = np.flatnonzero(wanted)
+        at = (np.arange(count) if bars is None else bars).astype(np.int32)
+        entry = signals.entry[rows]
+        steps, risk = _sizes(signals, rows, entry, instrument)
+        tick = float(instrument.price_tick)
+        return cls(
+            row=rows.astype(np.int32),
+            bar=at[rows],
+            entry=entry,
+            leave=signals.exit[rows],
+            price=_in_ticks(price, rows, tick, "price", entry),
+            stop=_in_ticks(signals.stop_loss, rows, tick, "stop_loss", entry),
+            target=_in_ticks(signals.take_profit, rows, tick, "take_profit", entry),
+            trail=_in_ticks(trailing_distance, rows, tick, "trailing_distance", entry),
+            steps=steps,
+            risk=risk,
+            until=_later(at, rows, rules.hold_bars),
+            expires=_later(at, rows, rules.order_bars),
+        )
+
+
+def rows_of(prices: Prices, ends_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return for each signal bar, given by its end, the bar of finer prices at whose close it is decided.
+
+    Parameters
+    ----------
+    prices : Prices
+        Of a timeframe not longer than the signals'.
+    ends_ns : ndarray of int64, shape (n,)
+        UTC; rising.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        -1 for what was over before the first price; ``len(prices)`` and more is never decided.
+    """
+    at: NDArray[np.int64] = np.searchsorted(prices.end_ns, ends_ns)
+    at[ends_ns <= prices.open_time_ns[0]] = -1
+    return at
+
+
+def _check(signals: Signals, count: int, **more: NDArray[np.float64] | None) -> None:
+    columns = {name: getattr(signals, name) for name in _COLUMNS} | more
+    for name, column in columns.items():
+        if column is not None and np.shape(column) != (count,):
+            raise StrategyError(f"signals.{name} has shape {np.shape(column)}, expected ({count},)")
+    for name, low, high in (("entry", -1, 1), ("exit", -1, 2)):
+        column = columns[name]
+        if column.dtype.kind != "i":
+            raise StrategyError(f"signals.{name} holds {column.dtype}, expected int8")
+        if count and (column.min() < low or column.max() > high):
+            raise StrategyError(
+                f"signals.{name} holds values from {column.min()} to {column.max()}, may {low} to {high}"
+            )
+
+
+def _sizes(
+    signals: Signals, rows: NDArray[np.int64], entry: NDArray[np.int8], instrument: Instrument
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    if (signals.units is None) == (signals.risk_frac is None):
+        raise StrategyError("signals: exactly one of units and risk_frac must be given")
+    opens = entry != 0
+    if signals.units is not None:
+        return _exact(signals.units[rows], opens, instrument.unit_step, "units"), np.zeros(len(rows), np.int64)
+    assert signals.risk_frac is not None
+    if signals.stop_loss is None or np.isnan(signals.stop_loss[rows[opens]]).any():
+        raise StrategyError("signals.risk_frac needs stop_loss at every entry: the risk is the distance to it")
+    risk = _exact(signals.risk_frac[rows], opens, Decimal(1) / RISK_PARTS, "risk_frac")
+    if (risk > RISK_PARTS).any():
+        raise StrategyError(f"signals.risk_frac is {signals.risk_frac[rows].max()}, at most 1 may be risked")
+    return np.full(len(rows), -1, np.int64), risk
+
+
+def _exact(values: NDArray[np.float64], opens: NDArray[np.bool_], step: Decimal, name: str) -> NDArray[np.int64]:
+    """Return the values of rows that open something in whole steps, rounded down as decimals are; 0 elsewhere."""
+    good = np.isfinite(values) & (values > 0)
+    if not good[opens].all():
+        raise StrategyError(f"signals.{name} is {values[opens & ~good][0]} at an entry, expected more than 0")
+    distinct, which = np.unique(np.where(opens, values, 0.0), return_inverse=True)
+    whole = [int((Decimal(repr(value)) / step).to_integral_value(ROUND_DOWN)) for value in distinct.tolist()]
+    return np.array(whole, np.int64)[which.reshape(values.shape)]
+
+
+def _in_ticks(
+    column: NDArray[np.float64] | None, rows: NDArray[np.int64], tick: float, name: str, entry: NDArray[np.int8]
+) -> Ticks:
+    """Return prices or distances of rows that open something as the nearest ticks; 0 where there is none."""
+    if column is None:
+        return np.zeros(len(rows), np.int32)
+    ticks = np.rint(column[rows] / tick)
+    ticks[np.isnan(ticks) | (entry == 0)] = 0
+    if (np.abs(ticks) >= 2**30).any() or (ticks < 0).any():
+        raise StrategyError(f"signals.{name} is {ticks[np.argmax(np.abs(ticks))] * tick}, which is no price")
+    return ticks.astype(np.int32)
+
+
+def _later(at: Ticks, rows: NDArray[np.int64], count: int | None) -> Ticks:
+    """Return the bar at whose close the row so many rows later is decided."""
+    if count is None:
+        return np.full(len(rows), _NEVER)
+    later = rows + count
+    return np.where(later < len(at), at[np.minimum(later, len(at) - 1)], _NEVER).astype(np.int32)
