@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from atrader.configuration.instance import InstanceConfig
 from atrader.configuration.loader import load_installation
 from tests.support.doc_commands import ROOT
+from worker.loading import load_strategy, make_strategy
 
 _BLOCK = re.compile(r"```toml\n(.*?)```", re.DOTALL)
 
@@ -36,3 +38,10 @@ def test_the_account_file_of_the_page_on_oanda_is_valid(tmp_path: Path) -> None:
     settings = load_installation(tmp_path).accounts["mine"].oanda
     assert settings is not None
     assert settings.rest_base.startswith("https://api-fxpractice.")
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs/strategies").glob("*.md")), ids=lambda page: page.stem)
+def test_the_strategy_files_of_the_pages_on_strategies_are_valid(page: Path) -> None:
+    for block in _BLOCK.findall(page.read_text(encoding="utf-8")):
+        config = InstanceConfig.model_validate({"name": page.stem, **tomllib.loads(block)})
+        make_strategy(load_strategy(config.strategy, ROOT), config.parameters, page.name)

@@ -14,7 +14,7 @@ from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import AfterValidator, BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
-from atrader.configuration.base import DurationS, FixedTimeframeName, SizeBytes, TimeframeName
+from atrader.configuration.base import DurationS, FixedTimeframeName, LocalTime, SizeBytes, TimeframeName, ZoneName
 from atrader.configuration.secrets import SecretRef
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
@@ -41,6 +41,8 @@ _WORDS = {
     _validator_of(SizeBytes): "size",
     _validator_of(TimeframeName): "timeframe",
     _validator_of(FixedTimeframeName): "timeframe below a day",
+    _validator_of(LocalTime): "local time",
+    _validator_of(ZoneName): "time zone",
 }
 """What our own types are called, by the function that checks them."""
 
@@ -180,6 +182,20 @@ def tables(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
         if field.default is None or is_list:
             yield f"`[{shown}]` is left out by default.\n"
         yield from tables(section_model, shown)
+
+
+def parameter_table(model: type[BaseModel]) -> str:
+    """Return the parameters of a strategy as one table, those of its own class first."""
+    comments = comments_of(model)
+    inherited = {name for kind in model.__bases__ if issubclass(kind, BaseModel) for name in kind.model_fields}
+    rows = []
+    for name in sorted(model.model_fields, key=inherited.__contains__):
+        field = model.model_fields[name]
+        is_table = _section_of(field.annotation) is not None
+        kind = "list of tables" if is_table else type_text(field.annotation, tuple(field.metadata))
+        default = "**required**" if field.is_required() else default_text(field.default, kind)
+        rows.append(f"| `{name}` | {kind} | {default} | {comments.get(name, '')} |".replace("|  |", "| |"))
+    return "| parameter | takes | default | meaning |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
 
 
 def models_of(model: type[BaseModel]) -> Iterator[type[BaseModel]]:

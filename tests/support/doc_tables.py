@@ -22,8 +22,9 @@ from atrader.trading_state import TradingState
 from broker_api.reconcile import policy
 from manager import restart_policy
 from manager import states as process_states
-from tests.support.config_reference import tables
+from tests.support.config_reference import parameter_table, tables
 from tests.support.file_examples import as_markdown
+from worker.loading import load_strategy
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 _BLOCK = re.compile(r"(<!-- table: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -165,6 +166,10 @@ def _matrix(corner: str, table: Mapping[str, Mapping[str, str]], columns: Sequen
     return markdown_table((corner, *columns), ((", ".join(names), *cells) for cells, names in rows.items()))
 
 
+def _parameters_of(strategy: str) -> str:
+    return parameter_table(load_strategy(strategy, Path()).Parameters)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "order-states": _order_states,
     "order-transitions": _order_transitions,
@@ -184,6 +189,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "configuration-fleet": lambda: "\n".join(tables(FleetConfig)),
     "configuration-account": lambda: "\n".join(tables(AccountConfig)),
     "configuration-strategy": lambda: "\n".join(tables(InstanceConfig)),
+    "parameters-morning-range": lambda: _parameters_of("morning-range"),
+    "parameters-overnight-range": lambda: _parameters_of("overnight-range"),
 }
 """Every table, by the name of its block."""
 

@@ -23,7 +23,7 @@ class MorningRangeParameters(RangeParameters):
     """Parameters of `MorningRange`."""
 
     opens_at: LocalTime = "09:30"  # the session, and with it the range
-    range_minutes: Annotated[int, Field(ge=1, le=720)] = 30
+    range_minutes: Annotated[int, Field(ge=1, le=720)] = 30  # how long the range lasts
     trend_bars: Annotated[int, Field(ge=0, le=2000)] = 50  # average that longs must close above, shorts below; 0: none
 
     @property

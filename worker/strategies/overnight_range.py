@@ -21,7 +21,7 @@ class OvernightRangeParameters(RangeParameters):
     """Parameters of `OvernightRange`."""
 
     range_start: LocalTime = "18:00"  # at or after range_end: on the date before
-    range_end: LocalTime = "09:30"
+    range_end: LocalTime = "09:30"  # trading begins
     mode: Literal["breakout", "fade"] = "breakout"  # with the bar that leaves the range, or against one that fails
     zones: bool = False  # breakouts only before the zone ahead is reached, fades only after it was
     zone_inner: Annotated[float, Field(gt=0, le=5)] = 0.5  # where a zone begins, in ATRs from the centre

@@ -49,12 +49,12 @@ class DayFilterParameters(Parameters):
     """Bounds a day must keep to be traded; None: no bound. ATR is that of complete daily bars."""
 
     atr_days: Annotated[int, Field(ge=2, le=200)] = 14  # daily bars in the ATR, each counts the same
-    min_range_atr: _Atrs | None = None  # size of the range, in ATRs
-    max_range_atr: _Atrs | None = None
-    min_gap_atr: _Atrs | None = None  # from the last daily close to the open of the range, either way, in ATRs
-    max_gap_atr: _Atrs | None = None
-    min_atr_frac: _Share | None = None  # ATR over the open of the range
-    max_atr_frac: _Share | None = None
+    min_range_atr: _Atrs | None = None  # size of the range, in ATRs, at least
+    max_range_atr: _Atrs | None = None  # the same, at most
+    min_gap_atr: _Atrs | None = None  # last daily close to the open of the range, either way, in ATRs, at least
+    max_gap_atr: _Atrs | None = None  # the same, at most
+    min_atr_frac: _Share | None = None  # ATR over the open of the range, at least
+    max_atr_frac: _Share | None = None  # the same, at most
 
     @model_validator(mode="after")
     def _bounds_leave_something(self) -> Self:

@@ -19,6 +19,7 @@ from worker.strategies.filters import Filters
 from worker.strategies.partial_exits import PartialExitParameters
 from worker.strategies.sessions.day_filters import DayFilterParameters
 
+_WORKING_DAYS: Final[tuple[Weekday, ...]] = ("mon", "tue", "wed", "thu", "fri")
 _HOUR_NS: Final = 3600 * NS_PER_S
 _WINTER_AND_SUMMER: Final = (date(2024, 1, 15).toordinal(), date(2024, 7, 15).toordinal())
 
@@ -26,11 +27,11 @@ _WINTER_AND_SUMMER: Final = (date(2024, 1, 15).toordinal(), date(2024, 7, 15).to
 class RangeParameters(DayFilterParameters, PartialExitParameters):
     """Hours, edges, stop and size. All local times are of ``zone`` and fall on bar boundaries."""
 
-    zone: ZoneName = "America/New_York"
-    weekdays: Annotated[tuple[Weekday, ...], Field(min_length=1)] = ("mon", "tue", "wed", "thu", "fri")  # of range ends
+    zone: ZoneName = "America/New_York"  # of all local times
+    weekdays: Annotated[tuple[Weekday, ...], Field(min_length=1)] = _WORKING_DAYS  # on which a range ends
     entry_end: LocalTime = "15:00"  # nothing is opened later
     flat_at: LocalTime = "15:45"  # everything is closed
-    direction: Literal["both", "long", "short"] = "both"
+    direction: Literal["both", "long", "short"] = "both"  # sides that are entered
     confirm_bars: Annotated[int, Field(ge=1, le=50)] = 1  # closes beyond an edge, one after the other: a breakout
     buffer_frac: Annotated[float, Field(ge=0, le=2)] = 0.0  # how far beyond it they are, in ranges
     stop_frac: Annotated[float, Field(gt=0, le=5)] = 1.0  # stop, in ranges from the edge that was broken
