@@ -6,12 +6,12 @@ Written by the manager (or by a command while no manager runs), read by every ga
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Self
 
+from atrader.runtime.whole_file import write_whole
 from atrader.trading_state import TradingState, strictest
 
 _SCOPES: Final = ("fleet", "accounts", "instances", "stopping")
@@ -79,21 +79,7 @@ class TradingStates:
             "instances": {name: state.value for name, state in self.instances.items()},
             "stopping": self.stopping,
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            with open(draft, "w", encoding="utf-8") as file:
-                json.dump(content, file, indent=1)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(draft, path)
-        finally:
-            draft.unlink(missing_ok=True)
-        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        write_whole(path, json.dumps(content, indent=1))
 
     def effective(self, account: str, instance: str | None = None) -> TradingState:
         """Return what holds for an account or one of its instances: the strictest of all scopes."""

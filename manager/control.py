@@ -18,6 +18,7 @@ from atrader.messages.manager import (
     StatusAnswer,
 )
 from atrader.runtime.spec import gateway_name, worker_name
+from atrader.selection.file import Selections
 from atrader.trading_state import TradingState
 from atrader.trading_state_file import TradingStates
 from atrader.wire import Request
@@ -36,6 +37,8 @@ class ControlCalls:
 
     Parameters
     ----------
+    selections : callable
+        Gives what is selected now.
     request_stop : callable
         Begins the end of the whole fleet and returns at once.
     """
@@ -45,12 +48,14 @@ class ControlCalls:
         supervisor: Supervisor,
         gateways: Gateways,
         reloader: Reloader,
+        selections: Callable[[], Selections],
         clock: Clock,
         request_stop: Callable[[str], None],
     ) -> None:
         self._fleet = supervisor
         self._gateways = gateways
         self._reloader = reloader
+        self._selections = selections
         self._clock = clock
         self._request_stop = request_stop
         self._usage = Usage(clock)
@@ -69,7 +74,7 @@ class ControlCalls:
     async def status(self, request: GetStatus, caller: Caller) -> StatusAnswer:
         """Answer what ``status --json`` prints."""
         states = self._gateways.read_states()
-        status = await fleet_status(self._fleet, states, self._usage, self._clock, self._started_s)
+        status = await fleet_status(self._fleet, states, self._selections(), self._usage, self._clock, self._started_s)
         return StatusAnswer(status=status)
 
     async def control(self, request: Control, caller: Caller) -> ControlAnswer:

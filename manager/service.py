@@ -24,6 +24,7 @@ from atrader.exit_codes import ExitCode
 from atrader.runtime.child import exit_code_of
 from atrader.runtime.logs import close_logs, configure_logs, process_logger
 from atrader.runtime.outbox_file import OutboxFile
+from data_layer.client import AsyncDataClient
 from manager import fork_server
 from manager.clock_watch import watch_clock
 from manager.control import ControlCalls
@@ -33,6 +34,7 @@ from manager.history import History
 from manager.lock import take_lock
 from manager.reloading import Reloader
 from manager.replay_watch import ReplayWatch
+from manager.selector import Selector
 from manager.spawn import Spawner
 from manager.states import ProcessState
 from manager.supervisor import Supervisor
@@ -183,8 +185,12 @@ class Service:
             random.Random(os.getpid()),
             self._entries,
         )
+        market_data = AsyncDataClient(self._home)
+        selector = Selector(fleet, self._home, market_data, history, self._log)
         self._reloader = Reloader(fleet, gateways, lambda: load_installation(self._home.root))
-        calls = ControlCalls(fleet, gateways, self._reloader, self._clock, self.request_stop)
+        calls = ControlCalls(
+            fleet, gateways, self._reloader, lambda: selector.selections, self._clock, self.request_stop
+        )
         replay = ReplayWatch(fleet, self._clock, self.request_stop)
 
         def on_beat(beat: Beat) -> None:
@@ -199,7 +205,9 @@ class Service:
             self._take_signals()
             history.start()
             self._log.info("started", pid=os.getpid(), processes=len(fleet.processes))
+            selector.align()
             fleet.start()
+            fleet.task(selector.run())
             fleet.task(watch_clock(self._clock, fleet.warn))
             if self._on_up is not None:
                 fleet.task(self._tell_when_up(self._on_up))
@@ -215,6 +223,7 @@ class Service:
             await beats.close()
             await history.close()
             await gateways.close()
+            await market_data.close()
             await data_client.close()
 
     def request_stop(self, reason: str) -> None:

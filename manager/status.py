@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import psutil
 
-from atrader.clock import Clock
+from atrader.clock import Clock, iso_from_ns
+from atrader.selection.file import Selections
 from atrader.trading_state import TradingState, strictest
 from atrader.trading_state_file import TradingStates
 from manager.plan import holder_of
@@ -59,7 +60,12 @@ class Usage:
 
 
 async def fleet_status(
-    supervisor: Supervisor, states: TradingStates, usage: Usage, clock: Clock, started_s: float
+    supervisor: Supervisor,
+    states: TradingStates,
+    selections: Selections,
+    usage: Usage,
+    clock: Clock,
+    started_s: float,
 ) -> dict[str, object]:
     """Build the status map."""
     processes = list(supervisor.all())
@@ -71,7 +77,7 @@ async def fleet_status(
             "state": manager_state(supervisor),
             "uptime_s": round(now_s - started_s, 3),
         },
-        "processes": [_row(process, supervisor, states, figures, now_s) for process in processes],
+        "processes": [_row(process, supervisor, states, selections, figures, now_s) for process in processes],
         "accounts": [row for process in processes if (row := _account_row(process)) is not None],
     }
 
@@ -94,6 +100,7 @@ def _row(
     process: Supervised,
     supervisor: Supervisor,
     states: TradingStates,
+    selections: Selections,
     figures: dict[int, tuple[int, float]],
     now_s: float,
 ) -> dict[str, object]:
@@ -109,7 +116,8 @@ def _row(
         "progress_age_s": None if vitals is None or not vitals.progress_s else round(now_s - vitals.progress_s, 3),
         "uss_bytes": uss_bytes,
         "cpu_percent": cpu_percent,
-        "trading_state": _trading_state(process, supervisor, states),
+        "trading_state": _trading_state(process, supervisor, states, selections),
+        "selection": _selection(process, selections),
         "reason": process.trouble or process.reason,
         "trouble": bool(process.trouble),
         "warm_up_missing": process.last_beat.warm_up_missing if process.last_beat is not None else 0,
@@ -117,8 +125,19 @@ def _row(
     }
 
 
-def _trading_state(process: Supervised, supervisor: Supervisor, states: TradingStates) -> str | None:
-    """Return the strictest of what people set and what the gateway enforces by itself (a drawdown breaker)."""
+def _selection(process: Supervised, selections: Selections) -> dict[str, object] | None:
+    """Return what was selected for the instance of a worker, and why."""
+    one = selections.instances.get(process.subject) if process.kind == "worker" else None
+    if one is None:
+        return None
+    since = iso_from_ns(one.since_ns) if one.since_ns else None
+    return {"state": one.state.value, "since": since, "reason": one.reason, "market": one.condition}
+
+
+def _trading_state(
+    process: Supervised, supervisor: Supervisor, states: TradingStates, selections: Selections
+) -> str | None:
+    """Return the strictest of what people set, what was selected, and what the gateway enforces by itself."""
     if process.kind == "data-layer":
         return None
     if process.kind == "gateway":
@@ -128,7 +147,8 @@ def _trading_state(process: Supervised, supervisor: Supervisor, states: TradingS
         return None
     holder = supervisor.processes.get(holder_of(supervisor.installation, config.account) or "")
     told = holder.last_beat.trading_states.get(config.name) if holder is not None and holder.last_beat else None
-    return strictest([states.effective(config.account, config.name), *_known_states([told])]).value
+    own = states.effective(config.account, config.name)
+    return strictest([own, selections.state_of(config.name), *_known_states([told])]).value
 
 
 def _known_states(words: Iterable[Any]) -> list[TradingState]:

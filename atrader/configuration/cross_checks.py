@@ -158,6 +158,9 @@ def _instance_problems(
     base, timeframe = Timeframe.parse(fleet.data.base_timeframe), Timeframe.parse(instance.timeframe)
     if timeframe.seconds % base.seconds:
         yield f"{file}: timeframe: {timeframe} is no multiple of data.base_timeframe ({base}) in {FLEET_FILE}"
+    judged = None if instance.selection is None else instance.selection.timeframe
+    if judged is not None and Timeframe.parse(judged).seconds % base.seconds:
+        yield f"{file}: selection.timeframe: {judged} is no multiple of data.base_timeframe ({base}) in {FLEET_FILE}"
     account = accounts.get(instance.account)
     trades = account is not None and account.enabled and instance.enabled
     if account is not None and trades and instrument is not None and not has_prices(account):

@@ -89,6 +89,11 @@ class Home:
         return self.data / "trading-states.json"
 
     @property
+    def selection(self) -> Path:
+        """Which instances may open because of their market: written by the manager, read by every gateway."""
+        return self.data / "selection.json"
+
+    @property
     def sockets(self) -> Path:
         """Directory of the local sockets: ``run/``, or a short path beside it when the kernel's limit is in the way."""
         if len(os.fsencode(self.run)) + _LONGEST_SOCKET_NAME <= _SOCKET_PATH_LIMIT:

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 
 from atrader.configuration.base import DurationS, Name, Section, SizeBytes, TimeframeName
 from atrader.configuration.limits import InstanceLimits, TradeLimits
+from atrader.configuration.selection import SelectionConfig
 from atrader.orders.ids import MAX_MAGIC
 
 _STRATEGY = re.compile(r"[a-z0-9][a-z0-9-]*|[^:\s]+:[A-Za-z_]\w*")
@@ -61,6 +62,7 @@ class InstanceConfig(Section):
     on_down_after: DurationS = 60.0  # down for this long before on_down applies
     trade: TradeLimits | None = None  # overrides the account's
     limits: InstanceLimits = InstanceLimits()
+    selection: SelectionConfig | None = None  # the markets it is made for; left out: it may open in all
     process: ProcessLimits = ProcessLimits()
 
     @field_validator("strategy")

@@ -119,7 +119,7 @@ class Gate:
             else {intent.magic: self._pace.recent(intent.magic, now_ns, counted_ns)},
             locked=self.locks if intent is None else {**self.locks, **self._book.unknown_fences(intent.magic)},
             trading_state=self._states.of_account(),
-            instance_states=self._states.current().instances,
+            instance_states=self._states.of_instances(config.name for config in self.instances.values()),
         )
 
     def _day_at(self, now_ns: int) -> RiskDay:

@@ -59,6 +59,12 @@ def render(status: dict[str, Any], width: int | None) -> Group:
         for row in status["processes"]
         if row.get("warm_up_missing")
     ]
+    reasons += [
+        Text(f"{row['name']}: {line}", style="yellow" if row["selection"]["state"] not in _GOOD else "")
+        for row in status["processes"]
+        if row.get("selection")
+        for line in (selection_line(row["selection"]),)
+    ]
     reasons += [Text(f"being fetched: {line}") for row in status["processes"] for line in row.get("backfill", ())]
     breaks = [
         Text(f"{row['name']} proof broken: {', '.join(map(str, row['breaks']))}", style="bold red")
@@ -73,6 +79,12 @@ def render(status: dict[str, Any], width: int | None) -> Group:
     ]
     ownerless = (*orphan_lines(status["accounts"]), *_foreign(status["accounts"]))
     return Group(head, Text(), processes, *reasons, Text(), accounts, *breaks, *ownerless)
+
+
+def selection_line(selection: Mapping[str, Any]) -> str:
+    """Say what was selected for an instance, why, and what its market is like now."""
+    since = "" if selection["since"] is None else f" since {selection['since']}"
+    return f"{selection['state']} by selection{since}: {selection['reason']}; now {selection['market']}"
 
 
 def orphan_lines(accounts: Iterable[Mapping[str, Any]]) -> list[Text]:

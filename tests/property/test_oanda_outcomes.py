@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from atrader.clock import NS_PER_S, parse_time
+from atrader.configuration.home import Home
 from atrader.errors import Rejected
 from atrader.orders.model import Intent
 from atrader.orders.states import IN_FLIGHT, OrderState
@@ -221,7 +222,7 @@ class OandaStory(RuleBasedStateMachine):
             self.resumed_ns.append(self.world.sim.clock.now())
         self.halted = halted
         states = TradingStates(fleet=TradingState.HALTED if halted else TradingState.ACTIVE)
-        states.save(self.world.gateway.states._path)
+        states.save(Home(self.world.root).trading_states)
 
     # -- the end of a story
 
@@ -310,7 +311,7 @@ class OandaStory(RuleBasedStateMachine):
     async def _leave(self) -> None:
         """Every exit goes through when the broker answers."""
         world = self.world
-        TradingStates().save(world.gateway.states._path)
+        TradingStates().save(Home(world.root).trading_states)
         world.quote()
         for trade in world.gateway.book.own_trades():
             intent = world.intent(trade.magic, action="close", trade_id=trade.trade_id)

@@ -21,6 +21,7 @@ from atrader.errors import Rejected
 from atrader.messages.manager import Control
 from atrader.runtime.outbox_file import OutboxFile
 from atrader.runtime.spec import ProcessSpec
+from atrader.selection.file import Selections
 from manager.child_handle import ChildHandle
 from manager.control import ControlCalls
 from manager.gateways import Gateways
@@ -64,7 +65,7 @@ class Desk:
             self.wanted, self.launcher, None, history, gateways, SystemClock(), structlog.get_logger(), random.Random(1)
         )
         self.reloader = Reloader(self.fleet, gateways, lambda: self.wanted)
-        self.calls = ControlCalls(self.fleet, gateways, self.reloader, SystemClock(), lambda reason: None)
+        self.calls = ControlCalls(self.fleet, gateways, self.reloader, Selections, SystemClock(), lambda reason: None)
 
     def installation(self, **content: Any) -> Installation:
         return Installation.model_validate({"home": str(self.root), "fleet": FLEET, **content})
