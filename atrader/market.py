@@ -194,6 +194,9 @@ REPLAY_STEP = stream_schema("replay-step", 1, (("step", int), ("market_ns", int)
 PRICES_PHASE = "prices"
 """Phase of a replay step in which the gateways work the quotes in."""
 
+SELECTION_PHASE = "selection"
+"""Phase of a replay step in which the manager judges markets, before the workers' turns."""
+
 
 def replay_topic(phase: str) -> str:
     """Topic of the turns of a replay: each participant hears only of its own."""

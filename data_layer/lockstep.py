@@ -38,9 +38,9 @@ class ReplayGate:
         self._missing: set[str] = set()
         self._turn: Turn | None = None
         self._answers = asyncio.Event()
-        self._series: dict[str, str] = {}
+        self._series: dict[str, tuple[str, ...]] = {}
         self._listeners: set[str] = set()
-        self._handled: dict[str, int | None] = {}
+        self._handled: dict[str, list[int | None]] = {}
         self._news: set[str] = set()
 
     @property
@@ -48,21 +48,21 @@ class ReplayGate:
         """Names of those who have not answered."""
         return tuple(sorted(self._missing))
 
-    def on_ready(self, name: str, series: str = "", *, listens: bool = False) -> None:
+    def on_ready(self, name: str, series: Iterable[str] = (), *, listens: bool = False) -> None:
         """Note that a process takes part, now or again.
 
         Parameters
         ----------
         name : str
             Of the process.
-        series : str
+        series : iterable of str
             ``INSTRUMENT|TIMEFRAME`` of the bars that a worker decides at.
         listens : bool
             Whether it wants every quote.
         """
         self._ready.add(name)
         if series:
-            self._series[name] = series
+            self._series[name] = tuple(series)
             self._listeners -= {name}
             self._listeners |= {name} if listens else set()
         if self._turn is not None:
@@ -96,9 +96,12 @@ class ReplayGate:
         latest : mapping of str to int
             Open time of the last bar published, by series.
         """
-        series = self._series.get(worker)
-        newest = None if series is None else latest.get(series)
-        if worker in self._news or worker in self._listeners or newest != self._handled.get(worker):
+        newest = [latest.get(series) for series in self._series.get(worker, ())]
+        if (
+            worker in self._news
+            or worker in self._listeners
+            or newest != self._handled.get(worker, [None] * len(newest))
+        ):
             self._news.discard(worker)
             self._handled[worker] = newest
             return True

@@ -234,7 +234,7 @@ class Receiver:
                 case "ticks" | "prices":
                     self._take_prices(push)
                 case "replay-ready":
-                    self._sink.gate.on_ready(body["name"], body.get("series", ""), listens=body.get("listens", False))
+                    self._sink.gate.on_ready(body["name"], body.get("series", ()), listens=body.get("listens", False))
                 case "replay-ack":
                     self._sink.gate.on_ack(body["name"], body["step"], body["phase"], body.get("news", ()))
                 case _:

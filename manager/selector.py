@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import replace
-from typing import Final
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
 
-from atrader.configuration.home import Home
 from atrader.configuration.instance import InstanceConfig
 from atrader.configuration.selection import SelectionConfig
 from atrader.errors import AtraderError
@@ -18,25 +16,23 @@ from atrader.selection.model import Selected
 from atrader.selection.rule import judge
 from data_layer.client import AsyncDataClient
 from manager.history import History
-from manager.plan import DATA_LAYER
 from manager.supervisor import Supervisor
 
-_LOOK_S: Final = 1.0
-"""Between two looks; beats of the data layer, which say what bars there are, come as often."""
+Series = tuple[str, str]
+"""Instrument and timeframe."""
 
 
 class Selector:
     """Keeps the selection of every instance that has one, and is the only writer of its file.
 
-    The file is what counts: gateways read it before each decision, and a new manager goes on from it. While the data
-    layer is away nothing is judged and everything stays as it is.
+    The file is what counts: gateways read it before each decision, and a new manager goes on from it.
 
     Parameters
     ----------
     fleet : Supervisor
         Whose instances they are.
-    home : Home
-        Where the file is.
+    path : Path
+        Of the file.
     data : AsyncDataClient
         Gives the bars.
     history : History
@@ -49,39 +45,15 @@ class Selector:
     """
 
     def __init__(
-        self, fleet: Supervisor, home: Home, data: AsyncDataClient, history: History, log: FilteringBoundLogger
+        self, fleet: Supervisor, path: Path, data: AsyncDataClient, history: History, log: FilteringBoundLogger
     ) -> None:
         self._fleet = fleet
-        self._path = home.selection
+        self._path = path
         self._data = data
         self._history = history
         self._log = log
-        self.selections = Selections.load(self._path)
-        self._subscribed: set[tuple[str, str]] = set()
-        self._data_pid: int | None = None
         self._trouble: dict[str, str] = {}
-
-    async def run(self) -> None:
-        """Look until cancelled."""
-        while True:
-            await self.look()
-            await asyncio.sleep(_LOOK_S)
-
-    async def look(self) -> None:
-        """Judge the bars that came since the last look; on disk when this returns. May be repeated."""
-        self.align()
-        process = self._fleet.processes[DATA_LAYER]
-        if not self._fleet.is_running(DATA_LAYER) or process.last_beat is None:
-            return
-        if process.pid != self._data_pid:  # another life of it builds what it is asked for again
-            self._data_pid = process.pid
-            self._subscribed.clear()
-        found = dict(self.selections.instances)
-        for config, selection in self._selecting():
-            if (before := found.get(config.name)) is not None:  # else the disk did not take it
-                found[config.name] = await self._judged(before, config, selection, process.last_beat.latest)
-        self._keep(found)
-        self._tell()
+        self.selections = Selections.load(path)
 
     def align(self) -> None:
         """Forget instances that select no more; who is new opens nothing until its market was judged."""
@@ -89,61 +61,76 @@ class Selector:
         self._keep(
             {
                 config.name: known.get(config.name) or Selected.before_any_bar(selection)
-                for config, selection in self._selecting()
+                for config, selection, _ in self._selecting()
             }
         )
 
-    def _selecting(self) -> list[tuple[InstanceConfig, SelectionConfig]]:
-        instances = self._fleet.installation.instances.values()
-        return [(config, config.selection) for config in instances if config.selection is not None]
+    @property
+    def series(self) -> set[Series]:
+        """The bars that are judged."""
+        return {series for _, _, series in self._selecting()}
 
-    async def _judged(
-        self, before: Selected, config: InstanceConfig, selection: SelectionConfig, latest: dict[str, int]
-    ) -> Selected:
-        series = (config.instrument, selection.timeframe or config.timeframe)
-        if series in self._subscribed and latest.get("|".join(series), 0) <= before.bar_ns:
-            return before
-        try:
-            bars = await self._bars(series, selection.detector.window_bars)
-            after = judge(selection, before, bars)
-        except (AtraderError, ValueError) as error:  # ValueError: a bar that is none; the next one may be
-            self._complain(config.name, str(error))
-            return before
-        self._trouble.pop(config.name, None)
-        return after
+    def judged_until(self, series: Series) -> int:
+        """Return up to which bar everybody judged a series: open time in UTC ns, 0 before the first."""
+        until = [self.selections.instances.get(config.name) for config, _, its in self._selecting() if its == series]
+        return min(0 if one is None else one.bar_ns for one in until)
 
-    async def _bars(self, series: tuple[str, str], count: int) -> Bars:
-        if series not in self._subscribed:
-            await self._data.subscribe_bars(*series)
-        bars, _, _ = await self._data.bars(*series, count=count, mapped=False)
-        self._subscribed.add(series)
+    async def judge(self, series: Iterable[Series]) -> bool:
+        """Judge the newest bars of some series; what comes of it is on the disk when this returns.
+
+        Returns
+        -------
+        bool
+            Whether all of it was done. What was not stays as it is, people are told, and this may be repeated.
+        """
+        wanted, found, done = set(series), dict(self.selections.instances), True
+        for config, selection, its in self._selecting():
+            before = found.get(config.name)
+            if its not in wanted or before is None:  # None: the disk did not take it
+                continue
+            try:
+                found[config.name] = judge(selection, before, await self._bars(its, selection))
+                self._trouble.pop(config.name, None)
+            except (AtraderError, ValueError) as error:  # ValueError: a price that is none; the next one may be
+                self._complain(config.name, str(error))
+                done = False
+        return self._keep(found) and self._tell() and done
+
+    async def _bars(self, series: Series, selection: SelectionConfig) -> Bars:
+        bars, _, _ = await self._data.bars(*series, count=selection.detector.window_bars, mapped=False)
         return bars
 
-    def _tell(self) -> None:
+    def _selecting(self) -> Iterator[tuple[InstanceConfig, SelectionConfig, Series]]:
+        for config in self._fleet.installation.instances.values():
+            if config.enabled and (selection := config.selection) is not None:
+                yield config, selection, (config.instrument, selection.timeframe or config.timeframe)
+
+    def _tell(self) -> bool:
         """Record switches that the history does not know of."""
         told = dict(self.selections.instances)
         configs = self._fleet.installation.instances
         for name, one in told.items():
-            if one.since_ns != one.told_ns:
+            if one.since_ns != one.told_ns and name in configs:
                 text = f"{name} is {one.state} by selection: {one.reason}"
                 self._log.warning("selection", instance=name, text=text)
                 whose = {"instance": name, "account": configs[name].account}
                 self._history.event({"process": "manager", "kind": "selection", "text": text, **whose})
                 told[name] = one._replace(told_ns=one.since_ns)
-        self._keep(told)
+        return self._keep(told)
 
-    def _keep(self, instances: dict[str, Selected]) -> None:
+    def _keep(self, instances: dict[str, Selected]) -> bool:
         """Put another content on the disk; what could not be written is not so, and is tried again."""
         if not self.selections.damage and instances == self.selections.instances:
-            return
-        changed = replace(self.selections, instances=instances, damage="")
+            return True
+        changed = Selections(instances)
         try:
             changed.save(self._path)
         except OSError as error:
             self._complain(self._path.name, f"cannot be written, instances stay as they are: {error}")
-            return
+            return False
         self._trouble.pop(self._path.name, None)
         self.selections = changed
+        return True
 
     def _complain(self, about: str, text: str) -> None:
         """Tell people once while it lasts."""

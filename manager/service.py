@@ -14,7 +14,7 @@ from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
-from atrader.bus import Beat, BeatServer, CallClient, CallServer, close_context
+from atrader.bus import Beat, BeatSender, BeatServer, CallClient, CallServer, close_context
 from atrader.clock import Clock, SystemClock
 from atrader.configuration.fleet import Installation
 from atrader.configuration.home import Home
@@ -34,6 +34,7 @@ from manager.history import History
 from manager.lock import take_lock
 from manager.reloading import Reloader
 from manager.replay_watch import ReplayWatch
+from manager.selection_turns import SelectionTurns
 from manager.selector import Selector
 from manager.spawn import Spawner
 from manager.states import ProcessState
@@ -186,7 +187,8 @@ class Service:
             self._entries,
         )
         market_data = AsyncDataClient(self._home)
-        selector = Selector(fleet, self._home, market_data, history, self._log)
+        push = BeatSender(self._home.endpoint("data.push"), "manager")
+        selector = Selector(fleet, self._home.selection, market_data, history, self._log)
         self._reloader = Reloader(fleet, gateways, lambda: load_installation(self._home.root))
         calls = ControlCalls(
             fleet, gateways, self._reloader, lambda: selector.selections, self._clock, self.request_stop
@@ -207,7 +209,7 @@ class Service:
             self._log.info("started", pid=os.getpid(), processes=len(fleet.processes))
             selector.align()
             fleet.start()
-            fleet.task(selector.run())
+            fleet.task(SelectionTurns(fleet, selector, market_data, push).run())
             fleet.task(watch_clock(self._clock, fleet.warn))
             if self._on_up is not None:
                 fleet.task(self._tell_when_up(self._on_up))
@@ -223,6 +225,7 @@ class Service:
             await beats.close()
             await history.close()
             await gateways.close()
+            push.close()
             await market_data.close()
             await data_client.close()
 

@@ -6,6 +6,7 @@ in its turn gives the same trades in every run (docs/replay.md).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from atrader.bus import BeatSender, Gap, Message
@@ -23,7 +24,7 @@ class Turn:
 
 
 class Lockstep:
-    """Cuts the market stream at this worker's turns.
+    """Cuts the market stream at the turns of a worker, or of whoever else takes turns.
 
     Parameters
     ----------
@@ -31,16 +32,16 @@ class Lockstep:
         Process name of this worker.
     push : BeatSender
         Sender to the data layer.
-    series : str
+    series : sequence of str
         ``INSTRUMENT|TIMEFRAME`` of its bars: it gets a turn when there is one.
     listens : bool
         Whether it gets a turn at every quote.
     """
 
-    def __init__(self, name: str, push: BeatSender, series: str, *, listens: bool) -> None:
+    def __init__(self, name: str, push: BeatSender, series: Sequence[str], *, listens: bool) -> None:
         self._name = name
         self._push = push
-        self._interest = {"name": name, "series": series, "listens": listens}
+        self._interest = {"name": name, "series": tuple(series), "listens": listens}
         self._clock = SystemClock()
         self._heard_s = 0.0
         self._kept: list[Message | Gap] = []

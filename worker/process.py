@@ -178,7 +178,7 @@ class _Worker:
     def _lockstep(self, series: str, *, listens: bool) -> Lockstep | None:
         if not _in_lockstep(self._child.installation):
             return None
-        return Lockstep(self._child.spec.name, self._push, series, listens=listens)
+        return Lockstep(self._child.spec.name, self._push, (series,), listens=listens)
 
     def _window(self) -> int:
         if self._config.warmup_bars is not None:

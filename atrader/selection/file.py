@@ -1,6 +1,6 @@
 """The file in which the manager keeps what it selected; gateways read it beside the trading states that people set.
 
-Only the manager writes it, so nothing of what people set can be lost by it (decision 0030).
+Only the manager writes it, so nothing of what people set can be lost by it.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from atrader.clock import SteadyClock, SystemClock
 from atrader.configuration.fleet import Installation
 from atrader.configuration.home import Home
 from atrader.instruments import known_instrument
+from atrader.market import SELECTION_PHASE
 from atrader.runtime.spec import gateway_name, worker_name
 from data_layer.feeds.feed import Feed
 from data_layer.feeds.replay import ReplayFeed
@@ -30,7 +31,10 @@ def make_feed(installation: Installation) -> Feed | None:
         instruments = tuple(known_instrument(name, installation.fleet.instruments) for name in market.instruments)
         return SyntheticFeed(market.synthetic, instruments, installation.fleet.calendar_of, SteadyClock(SystemClock()))
     gateways = sorted(gateway_name(account.name) for account in installation.accounts.values() if account.enabled)
-    workers = sorted(worker_name(instance.name) for instance in installation.instances.values() if instance.enabled)
+    enabled = [instance for instance in installation.instances.values() if instance.enabled]
+    workers = sorted(worker_name(instance.name) for instance in enabled)
+    if any(instance.selection is not None for instance in enabled):
+        workers.insert(0, SELECTION_PHASE)
     replay = market.replay
     plan = "|".join((replay.source, replay.timeframe, str(replay.start), str(replay.end), *market.instruments))
     position = ReplayPosition(Home(Path(installation.home)).replay_position, plan)

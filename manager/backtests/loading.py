@@ -77,6 +77,8 @@ def _series_of(chosen: Iterable[tuple[InstanceConfig, Strategy]]) -> list[Series
     found: dict[SeriesKey, None] = {}
     for config, strategy in chosen:
         found[SeriesKey(config.instrument, config.timeframe)] = None
+        if config.selection is not None:
+            found[SeriesKey(config.instrument, config.selection.timeframe or config.timeframe)] = None
         for one in strategy.other_series:
             found[SeriesKey(one.instrument, one.timeframe if one.bars else "")] = None
     return list(found)

@@ -26,7 +26,7 @@ from atrader.paper.engine import Engine
 from atrader.paper.state import BookState
 from atrader.risk import Deny, RiskDay, RiskLimits, RiskState, evaluate, resolve_units
 from atrader.risk.pace import Pace
-from atrader.trading_state import TradingState
+from atrader.trading_state import TradingState, strictest
 from atrader.valuation import Valuation, Worth, day_after
 from research.events.booking import Booking, News
 
@@ -54,6 +54,8 @@ class Account:
         Market time, UTC.
     states : dict of str to TradingState
         Of instances that are not ACTIVE.
+    selected : dict of str to TradingState
+        What the selection says of instances that have one, at the step that is being played.
     watches : bool
         Whether any limit depends on what the account is worth from step to step. If not it need not be looked at while
         nothing happens.
@@ -84,6 +86,7 @@ class Account:
         self.now_ns = 0
         self.submitted = 0  # intents so far
         self.states: dict[str, TradingState] = {}
+        self.selected: dict[str, TradingState] = {}
         self.watches = _watches(config, instances)
         self.counts_day = self.watches or any(item.limits.cooldown_after_losses for item in instances)
         self.engine = Engine(config, instruments, calendar_of, BookState(balance=config.paper.initial_balance))
@@ -251,8 +254,15 @@ class Account:
             floating=worth.floating,
             unvalued=worth.unvalued,
             recent_intents=recent,
-            instance_states=self.states,
+            instance_states=self._instance_states(),
         )
+
+    def _instance_states(self) -> Mapping[str, TradingState]:
+        states = self.states
+        if not self.selected:
+            return states
+        selected = self.selected.items()
+        return {**states, **{name: strictest((states.get(name, state), state)) for name, state in selected}}
 
 
 def _watches(account: AccountConfig, instances: Sequence[InstanceConfig]) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atrader.calendars import Calendar
+from atrader.configuration.instance import InstanceConfig
 from atrader.errors import ConfigError
 from atrader.market import Bar
 from atrader.timeframes import Timeframe
@@ -21,6 +22,7 @@ from research.events.market import Market
 from research.events.plan import Plan, SeriesKey
 from research.events.result import Result
 from research.events.runner import Runner
+from research.events.selected import SelectedSteps
 from research.events.watching import LimitWatch
 
 Progress = Callable[[int, int], None]
@@ -66,7 +68,13 @@ class EventEngine:
         self._ahead = LookAhead(self.market, self.account.engine) if look_ahead else None
         self._reached = -1
         self._runners = [
-            Runner(config, strategy, self, self.history(SeriesKey(config.instrument, config.timeframe)))
+            Runner(
+                config,
+                strategy,
+                self,
+                self.history(SeriesKey(config.instrument, config.timeframe)),
+                self._selected(config),
+            )
             for config, strategy in sorted(plan.instances, key=lambda item: item[0].name)
         ]
         self._turn_steps, self._turn_of, self._turn_bars = _turns(self._runners, len(self.market))
@@ -85,6 +93,12 @@ class EventEngine:
             timeframe, calendar = Timeframe.parse(key.timeframe), self.calendar_of(key.instrument)
             found = self._histories[key] = History(bars, timeframe, calendar, self.market, gaps)
         return found
+
+    def _selected(self, config: InstanceConfig) -> SelectedSteps | None:
+        if config.selection is None:
+            return None
+        timeframe = config.selection.timeframe or config.timeframe
+        return SelectedSteps(config.selection, self.history(SeriesKey(config.instrument, timeframe)))
 
     def calendar_of(self, symbol: str) -> Calendar:
         """Return the calendar of an instrument."""

@@ -20,6 +20,7 @@ from atrader.trading_state import TradingState
 from atrader.view import View
 from research.events.context import Alert, BacktestContext, World
 from research.events.history import History
+from research.events.selected import SelectedSteps
 
 _TRACE_LINES: Final = 12
 
@@ -37,6 +38,8 @@ class Runner:
         The account it trades on, and the market.
     history : History
         Its bars.
+    selected : SelectedSteps, optional
+        When its market lets it open; without, always.
 
     Attributes
     ----------
@@ -50,7 +53,14 @@ class Runner:
         Exceptions in the strategy so far.
     """
 
-    def __init__(self, config: InstanceConfig, strategy: Strategy, world: World, history: History) -> None:
+    def __init__(
+        self,
+        config: InstanceConfig,
+        strategy: Strategy,
+        world: World,
+        history: History,
+        selected: SelectedSteps | None = None,
+    ) -> None:
         self.name = config.name
         self.config = config
         self.strategy = _driven(strategy)
@@ -58,6 +68,7 @@ class Runner:
         self.waiting: list[Intent] = []
         self.errors = 0
         self._world = world
+        self._selected = selected
         self._account = world.account
         self._view = View()
         self._n = 0
@@ -201,6 +212,8 @@ class Runner:
             return []
         at = self.context.at
         self._world.reach(at)
+        if self._selected is not None:
+            self._account.selected[self.name] = self._selected.state_at(at)
         if self._keeps_equity:
             self.context.equity()
         news = []

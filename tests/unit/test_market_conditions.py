@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ SMALL = DetectorConfig(
 SAWTOOTH = [10, 11, 10, 11, 10, 11, 10, 11]
 
 
-def phases_of(closes: list[float], config: DetectorConfig = SMALL) -> list[str]:
+def phases_of(closes: Sequence[float], config: DetectorConfig = SMALL) -> list[str]:
     """Phases of bars that reach half a point above and below their close, as both forms give them."""
     close = np.array(closes, float)
     found = conditions(close + 0.5, close - 0.5, close, config)
@@ -81,7 +82,7 @@ def test_between_the_thresholds_a_phase_stays_as_it_was() -> None:
     assert phases_of(SAWTOOTH, SMALL.model_copy(update={"trend_from": 90.0, "range_below": 1.0})) == ["unknown"] * 8
 
 
-def volatilities_of(true_ranges: list[float]) -> list[str]:
+def volatilities_of(true_ranges: Sequence[float]) -> list[str]:
     """Volatility of bars around 100 with these ranges, the first of which opens the comparison."""
     config = SMALL.model_copy(update={"volatile_until": 1.1, "quiet_from": 0.5, "quiet_until": 0.9})
     reach = np.array([1.0, *true_ranges]) / 2
@@ -121,7 +122,7 @@ def test_arrays_and_bar_by_bar_agree_to_the_last_bit(kind: str) -> None:
     columns = [column.tolist() for column in prices]
     for row, bar in enumerate(zip(*columns, strict=True)):
         if row == 450:
-            detector = pickle.loads(pickle.dumps(detector))  # noqa: S301 - our own
+            detector = pickle.loads(pickle.dumps(detector))
         now, then = detector.update(*bar), found.at(row)
         assert now[:2] == then[:2]
         np.testing.assert_array_equal(now[2:], then[2:])

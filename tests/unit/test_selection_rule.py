@@ -34,7 +34,7 @@ def bars_of(kind: str, seed: int, count: int) -> Bars:
 
 def switched(text: str, **counts: int) -> list[int]:
     """Places of the switches for bars that suit (+), do not (-), or are not known (?)."""
-    config = SelectionConfig(phases=("range",), **{"confirm_bars": 2, "min_dwell_bars": 4, **counts})
+    config = SelectionConfig.model_validate({"phases": ["range"], "confirm_bars": 2, "min_dwell_bars": 4, **counts})
     return Switches(config).run([{"+": 1, "-": 0, "?": -1}[sign] for sign in text])
 
 

@@ -1,0 +1,29 @@
+"""When its market lets an instance open, on the time line of a backtest."""
+
+from __future__ import annotations
+
+from atrader.configuration.selection import SelectionConfig
+from atrader.selection.rule import timeline
+from atrader.trading_state import TradingState
+from research.events.history import History
+
+
+class SelectedSteps:
+    """What the manager would have selected at each step.
+
+    Parameters
+    ----------
+    config : SelectionConfig
+        Of the instance.
+    history : History
+        The bars that are judged.
+    """
+
+    def __init__(self, config: SelectionConfig, history: History) -> None:
+        self._history = history
+        self._active = timeline(config, history.bars)
+
+    def state_at(self, step: int) -> TradingState:
+        """Return the state once the bars of a step are judged."""
+        rows = self._history.rows_until(step)
+        return TradingState.ACTIVE if rows and self._active[rows - 1] else TradingState.REDUCING
