@@ -17,6 +17,7 @@ from atrader.configuration.fleet import Installation
 from atrader.configuration.instance import InstanceConfig
 from atrader.configuration.problems import problems_of
 from atrader.errors import ConfigError
+from atrader.timeframes import Timeframe
 
 ONE_PROCESS_EACH: Final = "asirikuy"
 """A strategy that takes a process of its own: the library it loads holds the state of one instance."""
@@ -82,6 +83,34 @@ def parse_parameters(texts: Sequence[str]) -> dict[str, object]:
         except tomllib.TOMLDecodeError:
             found[name.strip()] = value
     return found
+
+
+def overrides_of(
+    instrument: str | None,
+    timeframe: str | None,
+    parameters: Sequence[str],
+    *,
+    account: str | None = None,
+    balance: str | None = None,
+) -> Overrides:
+    """Read what a command line says about the strategies it names.
+
+    Raises
+    ------
+    ConfigError
+        When a timeframe is none, or a parameter is no ``NAME=VALUE``.
+    """
+    try:
+        frame = None if timeframe is None else Timeframe.parse(timeframe).name
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    return Overrides(
+        instrument=instrument,
+        timeframe=frame,
+        account=account,
+        balance=balance,
+        parameters=parse_parameters(parameters),
+    )
 
 
 def requests_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from atrader.configuration.fleet import FleetConfig
@@ -36,9 +37,26 @@ def placed(config: InstanceConfig, request: Request, fleet: FleetConfig) -> Stra
     ConfigError
         When there is none of that name, or its parameters are wrong.
     """
-    strategy = make_strategy(load_strategy(config.strategy, Path(request.root)), config.parameters, config.name)
-    try:
-        strategy.prepare(placement_of(config, request, fleet))
-    except ConfigError as error:
-        raise ConfigError("\n".join(f"{config.name}: {line}" for line in str(error).splitlines())) from error
-    return strategy
+    return maker_of(config, request, fleet)()
+
+
+def maker_of(config: InstanceConfig, request: Request, fleet: FleetConfig) -> Callable[[], Strategy]:
+    """Return what makes the strategy of an instance, prepared, as often as it is called; its module is read once.
+
+    Raises
+    ------
+    ConfigError
+        When there is none of that name. The maker raises it when its parameters are wrong.
+    """
+    kind = load_strategy(config.strategy, Path(request.root))
+    placement = placement_of(config, request, fleet)
+
+    def make() -> Strategy:
+        strategy = make_strategy(kind, config.parameters, config.name)
+        try:
+            strategy.prepare(placement)
+        except ConfigError as error:
+            raise ConfigError("\n".join(f"{config.name}: {line}" for line in str(error).splitlines())) from error
+        return strategy
+
+    return make

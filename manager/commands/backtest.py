@@ -11,7 +11,7 @@ from manager.commands.output import json_option
 from manager.commands.periods import end_option, period_ns, start_option
 
 
-@click.command()
+@click.command("run")
 @click.argument("what", nargs=-1, required=True)
 @click.option("--param", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter; may be repeated.")
 @click.option("--instrument", help="What it trades, where the file does not say it or says another.")

@@ -21,7 +21,7 @@ from atrader.errors import AtraderError, ConfigError
 from atrader.timeframes import Timeframe
 from manager.backtests.comparing import check_comparable
 from manager.backtests.loading import TICKS
-from manager.backtests.request import Overrides, Request, parse_parameters, requests_of
+from manager.backtests.request import Request, overrides_of, requests_of
 from manager.backtests.running import Outcome, run_all, summary_of
 from manager.commands.history_statistics import print_statistics
 from manager.commands.output import print_json
@@ -82,18 +82,13 @@ def run_backtest(home: Home, wish: Wish) -> None:
 
 
 def _requests(home: Home, wish: Wish) -> list[Request]:
+    overrides = overrides_of(
+        wish.instrument, wish.timeframe, wish.parameters, account=wish.account, balance=wish.balance
+    )
     try:
-        timeframe = None if wish.timeframe is None else Timeframe.parse(wish.timeframe).name
         quotes = wish.quotes if wish.quotes in (None, TICKS) else Timeframe.parse(wish.quotes).name
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    overrides = Overrides(
-        instrument=wish.instrument,
-        timeframe=timeframe,
-        account=wish.account,
-        balance=wish.balance,
-        parameters=parse_parameters(wish.parameters),
-    )
     installation = load_installation(home.root)
     return requests_of(wish.what, installation, overrides, period=wish.period, quotes=quotes, apart=wish.apart)
 

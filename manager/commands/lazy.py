@@ -48,6 +48,10 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(import_module(module), attribute)
         return command
 
+    def spelled_out(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Return the words that were typed as the ones that are meant."""
+        return args
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands, each with its whole first sentence."""
         with formatter.section("Commands"):

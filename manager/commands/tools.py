@@ -20,7 +20,7 @@ _HERE = "manager.commands"
     entries=(
         Entry(
             "backtest",
-            f"{_HERE}.backtest:backtest",
+            f"{_HERE}.backtesting:backtest",
             "Run strategies over stored bars or quotes, as a live run on a paper account would trade them.",
         ),
         Entry("completion", f"{_HERE}.completion:completion", "Print the completion script of a shell."),

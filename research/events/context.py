@@ -101,6 +101,20 @@ class BacktestContext(Wishes):
         self.step = -1
 
     @property
+    def world(self) -> World:
+        """What it shares with the other contexts."""
+        return self._world
+
+    @property
+    def parts(self) -> tuple[InstanceConfig, World, History, int, View]:
+        """What it was made with, for another one at its place."""
+        return self._config, self._world, self._history, self._size, self._view
+
+    def noted(self, values: dict[str, object]) -> Intent:
+        """Note an intent."""
+        return self._note(values)
+
+    @property
     def at(self) -> int:
         """The step it is at."""
         return int(self._history.steps[self.row]) if self.deciding else self.step

@@ -1,71 +1,57 @@
-"""Signal strategies: a window of bars gives the same last row as all bars do.
-
-Cutting behind a bar finds looks into the future; cutting before the warm-up finds one that is too short.
-"""
+"""Every built-in strategy passes the checks of `atrader backtest check`: it knows no future, and forgets nothing."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, cast
 
-import numpy as np
 import pytest
 
+from atrader.calendars import Calendar
 from atrader.instruments import known_instrument
-from atrader.market import Bars
-from atrader.strategy import Signals, SignalStrategy
+from atrader.strategy import EventStrategy, SignalStrategy, Strategy
+from atrader.timeframes import Timeframe
+from research.checking import Report, check_events, check_signals
+from tests.support.event_runs import account_of, instance_of, plan_of
+from tests.support.price_walks import walk
 from worker.loading import load_strategy, make_strategy
 from worker.strategies import BUILT_IN
 
 pytestmark = pytest.mark.property
 
-_CUTS = 250
-_FILTERS = ({"kind": "regime", "adx_period": 5, "threshold": 20}, {"kind": "momentum", "period": 4})
-_COLUMNS = ("stop_loss", "take_profit", "risk_frac", "units")
+NAMES = sorted(set(BUILT_IN) - {"asirikuy"})  # which needs files of its user, and keeps what it knows to itself
+FILTERS = ({"kind": "regime", "adx_period": 5, "threshold": 20}, {"kind": "momentum", "period": 4})
+SAMPLE = 120
 
 
-def _walk(seed: int, count: int) -> Bars:
-    rng = np.random.default_rng(seed)
-    close = 1.1 + np.cumsum(rng.normal(0, 1e-4, count)).round(5)
-    open_ = np.concatenate(([close[0]], close[:-1]))
-    high = np.maximum(open_, close) + np.abs(rng.normal(0, 5e-5, count))
-    low = np.minimum(open_, close) - np.abs(rng.normal(0, 5e-5, count))
-    times = np.arange(count, dtype=np.int64) * 60_000_000_000
-    asks = [column + 1e-4 for column in (open_, high, low, close)]
-    return Bars(times, open_, high, low, close, *asks, np.ones(count))
+def report_of(name: str, parameters: Mapping[str, Any], seed: int) -> Report:
+    """Check a built-in strategy."""
+    kind = load_strategy(name, Path())
+
+    def make() -> Strategy:
+        return make_strategy(kind, parameters, name)
+
+    strategy = make()
+    bars = walk(9 * strategy.warmup_bars + 5 * SAMPLE, seed=seed)
+    if isinstance(strategy, SignalStrategy):
+        frame, calendar = Timeframe.parse("5m"), Calendar.get("fx")
+        return check_signals(strategy, bars, known_instrument("EUR/USD"), frame, calendar, sample=SAMPLE)
+    series = {("EUR/USD", "5m"): bars}
+    plan = plan_of(account_of(), [(instance_of(timeframe="5m"), strategy)], series, "5m")
+    return check_events(plan, cast(Callable[[], EventStrategy], make), sample=SAMPLE)
 
 
-def _signal_strategies() -> list[str]:
-    """Return the names of the built-in ones that need no files of their user."""
-    kinds = {name: load_strategy(name, Path()) for name in BUILT_IN if name != "asirikuy"}
-    return sorted(name for name, kind in kinds.items() if issubclass(kind, SignalStrategy))
+def assert_passed(report: Report) -> None:
+    assert report.passed, "\n".join(f"{one.kind} {one.what} {one.text}" for one in report.findings)
+    assert report.bars > SAMPLE, "nothing was wanted before the sample"
 
 
-def _check_every_cut(strategy: SignalStrategy, bars: Bars) -> Signals:
-    instrument = known_instrument("EUR/USD")
-    whole = strategy.signals(bars, instrument)
-    for end in range(len(bars) - _CUTS, len(bars)):
-        part = strategy.signals(bars[end - strategy.warmup_bars : end], instrument)
-        assert part.entry[-1] == whole.entry[end - 1]
-        assert part.exit[-1] == whole.exit[end - 1]
-        for name in _COLUMNS:
-            ours, theirs = getattr(part, name), getattr(whole, name)
-            assert (ours is None) == (theirs is None)
-            if ours is not None:
-                # Seeds are forgotten to 1e-8 of what they were, which is some average ranges.
-                np.testing.assert_allclose(ours[-1], theirs[end - 1], rtol=0, atol=1e-9)
-    return whole
+@pytest.mark.parametrize("name", NAMES)
+def test_a_built_in_strategy_knows_no_future_and_has_the_warm_up_it_needs(name: str) -> None:
+    assert_passed(report_of(name, {}, seed=1))
 
 
-@pytest.mark.parametrize("name", _signal_strategies())
-def test_every_window_of_bars_ends_in_the_row_that_all_bars_have(name: str) -> None:
-    strategy = make_strategy(load_strategy(name, Path()), {}, "x")
-    assert isinstance(strategy, SignalStrategy)
-    whole = _check_every_cut(strategy, _walk(1, strategy.warmup_bars + 600))
-    assert np.count_nonzero(whole.entry[-600:]) > 3
-
-
-@pytest.mark.parametrize("name", _signal_strategies())
-def test_filters_do_not_look_ahead_either(name: str) -> None:
-    strategy = make_strategy(load_strategy(name, Path()), {"filters": _FILTERS}, "x")
-    assert isinstance(strategy, SignalStrategy)
-    _check_every_cut(strategy, _walk(2, strategy.warmup_bars + 300))
+@pytest.mark.parametrize("name", [name for name in NAMES if issubclass(load_strategy(name, Path()), SignalStrategy)])
+def test_filters_know_no_future_either(name: str) -> None:
+    assert_passed(report_of(name, {"filters": FILTERS}, seed=2))

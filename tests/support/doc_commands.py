@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import click
 
+from manager.commands.lazy import LazyGroup
+
 ROOT = Path(__file__).resolve().parents[2]
 _FENCE = re.compile(r"^\s*(```|~~~)")
 _INLINE = re.compile(r"`([^`\n]+)`")
@@ -77,6 +79,7 @@ def problem_of(command: click.Command, arguments: list[str]) -> str | None:
     try:
         while isinstance(command, click.Group):
             context = click.Context(command)
+            words = command.spelled_out(context, words) if isinstance(command, LazyGroup) else words
             words = command.make_parser(context).parse_args(words)[1]
             if not words or not _WORD.fullmatch(words[0]):
                 return None  # the program alone, or with a placeholder such as VERB

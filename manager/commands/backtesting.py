@@ -1,0 +1,43 @@
+"""``atrader backtest``: to run strategies over the past, and what belongs to it; running is what no verb means."""
+
+from __future__ import annotations
+
+import click
+
+from manager.commands.lazy import Entry, LazyGroup
+
+_HERE = "manager.commands"
+_USUAL = "run"
+
+
+class _RunsByDefault(LazyGroup):
+    """Takes words that begin with no verb of the group as those of ``run``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Add the verb where there is none."""
+        return super().parse_args(ctx, self.spelled_out(ctx, args))
+
+    def spelled_out(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Return words that begin with a verb."""
+        first = next(iter(args), None)
+        if first is None or first in ctx.help_option_names or first in self.list_commands(ctx):
+            return args
+        return [_USUAL, *args]
+
+
+backtest = _RunsByDefault(
+    "backtest",
+    help="Run strategies over stored bars or quotes, as a live run on a paper account would trade them.",
+    entries=(
+        Entry(
+            "run",
+            f"{_HERE}.backtest:backtest",
+            "Run strategies over stored bars or quotes, as a live run on a paper account would trade them.",
+        ),
+        Entry(
+            "check",
+            f"{_HERE}.backtest_check:check",
+            "Look for strategies that use the future, or that decide differently with more bars before them.",
+        ),
+    ),
+)

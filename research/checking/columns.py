@@ -1,0 +1,92 @@
+"""Signals as columns of numbers, and how far two values of a column are apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import inf, isnan
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atrader.errors import StrategyError
+from atrader.instruments import Instrument
+from atrader.market import Bars
+from atrader.strategy import Signals, SignalStrategy
+
+Floats = NDArray[np.float64]
+Columns = dict[str, Floats]
+Compute = Callable[[Bars], Columns]
+
+_WISHES: Final = ("entry", "exit", "stop_loss", "take_profit", "risk_frac", "units")
+_EXACT: Final = frozenset({"entry", "exit"})
+_PRICES: Final = frozenset({"stop_loss", "take_profit"})
+
+
+def compute_with(strategy: SignalStrategy, instrument: Instrument) -> Compute:
+    """Return what gives the columns of a strategy over bars.
+
+    It raises `StrategyError` when the strategy fails, or a column has another length than the bars.
+    """
+
+    def compute(bars: Bars) -> Columns:
+        try:
+            return columns_of(strategy.signals(bars, instrument), len(bars))
+        except StrategyError:
+            raise
+        except Exception as error:  # user code may fail in any way
+            text = f"signals over {len(bars)} bars raised {type(error).__name__}: {error}"
+            raise StrategyError(text) from error
+
+    return compute
+
+
+def columns_of(signals: Signals, count: int) -> Columns:
+    """Return everything a strategy answered as float64; columns that are not given are NaN.
+
+    Raises
+    ------
+    StrategyError
+        When a column has another length than the bars.
+    """
+    given = {name: getattr(signals, name) for name in _WISHES}
+    given |= {f"indicators.{name}": column for name, column in (signals.indicators or {}).items()}
+    found: Columns = {}
+    for name, column in given.items():
+        values = np.full(count, np.nan) if column is None else np.asarray(column, np.float64)
+        if values.shape != (count,):
+            raise StrategyError(f"signals.{name} has shape {values.shape}, expected ({count},)")
+        found[name] = values
+    return found
+
+
+class Yardstick:
+    """Measures differences: a price in parts of its distance from the close, other numbers in parts of themselves.
+
+    Parameters
+    ----------
+    whole : Mapping of str to ndarray
+        The columns over everything: their mean size is the least that a difference is measured with, so that a number
+        that crosses zero is not all difference there.
+    closes : ndarray of float64, shape (n,)
+        Of the same bars.
+    """
+
+    def __init__(self, whole: Mapping[str, Floats], closes: Floats) -> None:
+        self._closes = closes
+        self._sizes = {name: _mean_size(column, name, closes) for name, column in whole.items()}
+
+    def error(self, name: str, row: int, one: float, other: float) -> float:
+        """Return the relative difference of two values of a column; infinite where only equal is the same."""
+        if one == other or (isnan(one) and isnan(other)):
+            return 0.0
+        if name in _EXACT or isnan(one) or isnan(other):
+            return inf
+        base = float(self._closes[row]) if name in _PRICES else 0.0
+        return abs(one - other) / max(abs(one - base), abs(other - base), self._sizes.get(name, 0.0))
+
+
+def _mean_size(column: Floats, name: str, closes: Floats) -> float:
+    sizes = np.abs(column - closes) if name in _PRICES else np.abs(column)
+    known = sizes[np.isfinite(sizes)]
+    return float(known.mean()) if len(known) else 0.0
