@@ -18,7 +18,7 @@ from research.events.context import BacktestContext
 
 Make = Callable[[], EventStrategy]
 
-_LONGER: Final = (2, 4, 8)  # windows, in warm-ups; the last is what the others are compared with
+_LONGER: Final = (2, 4)  # windows, in warm-ups; the last is what the others are compared with
 
 
 def check_events(plan: Plan, make: Make, *, sample: int, progress: Progress | None = None) -> Report:

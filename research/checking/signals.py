@@ -24,7 +24,8 @@ Progress = Callable[[int, int], None]
 
 _SAME: Final = 1e-9  # what the order of floating point sums may do
 _EXAMPLES: Final = 24  # rows of a finding that are looked at closely
-_HISTORY: Final = 8  # warm-ups before the sample, to compare with
+_FEW: Final = 12  # rows at which the warm-up that is needed is looked for
+_HISTORY: Final = 4  # warm-ups before the sample, to compare with
 _LEAST_HISTORY: Final = 500  # bars
 
 
@@ -163,7 +164,7 @@ class _Check:
 
     def _needed(self) -> int | None:
         """Return how long the window must be for every column of some rows to be what all bars make it."""
-        rows = self.rows[:: -(-len(self.rows) // _EXAMPLES)]
+        rows = self.rows[:: -(-len(self.rows) // _FEW)]
         longest = rows[0] * 7 // 8
         if longest < self._window or self._worst(longest, rows) > TOLERANCE:
             return None

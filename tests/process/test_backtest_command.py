@@ -111,6 +111,37 @@ def test_what_cannot_be_run_is_refused_with_its_remedy(yen: Fleet, words: tuple[
     assert said in refusal(yen, *words)
 
 
+PEEKS = """
+import numpy as np
+from atrader.strategy import Signals, SignalStrategy
+
+
+class Peeks(SignalStrategy):
+    def signals(self, bars, instrument):
+        later = np.append(bars.close[1:], bars.close[-1])
+        rises = later > bars.close
+        return Signals(entry=rises.astype(np.int8), exit=(~rises).astype(np.int8), units=np.full(len(bars), 1000.0))
+"""
+
+
+def test_a_check_passes_what_knows_no_future_and_ends_with_1_where_something_does(yen: Fleet) -> None:
+    folder = yen.home.root / "strategies"
+    folder.mkdir(exist_ok=True)
+    (folder / "peeks.py").write_text(PEEKS)
+    good = yen.command("backtest", "check", "cross", "--bars", "60", "--json", program=TOOLS)
+    assert good.returncode == 0, good.stderr
+    (report,) = json.loads(good.stdout)
+    assert (report["passed"], report["name"], report["findings"]) == (True, "cross", [])
+    peeks = ("strategies/peeks.py:Peeks", "--instrument", "USD/JPY", "--timeframe", "30m")
+    bad = yen.command("backtest", "check", *peeks, program=TOOLS)
+    assert bad.returncode == 1
+    assert "looks ahead: entry" in bad.stdout
+    assert "up to 1 of them" in bad.stdout
+    too_much = yen.command("backtest", "check", "cross", "--param", "slow=200", program=TOOLS)
+    assert too_much.returncode == 64
+    assert "bars are too few" in too_much.stderr
+
+
 @pytest.fixture
 def library(tmp_path: Path) -> Iterator[AsirikuyFleet]:
     """Give an installation of the stand-in library with a day of minutes, every price another one."""

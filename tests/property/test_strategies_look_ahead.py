@@ -22,10 +22,10 @@ pytestmark = pytest.mark.property
 
 NAMES = sorted(set(BUILT_IN) - {"asirikuy"})  # which needs files of its user, and keeps what it knows to itself
 FILTERS = ({"kind": "regime", "adx_period": 5, "threshold": 20}, {"kind": "momentum", "period": 4})
-SAMPLE = 120
+SAMPLE = 80
 
 
-def report_of(name: str, parameters: Mapping[str, Any], seed: int) -> Report:
+def report_of(name: str, parameters: Mapping[str, Any], seed: int, sample: int = SAMPLE) -> Report:
     """Check a built-in strategy."""
     kind = load_strategy(name, Path())
 
@@ -33,18 +33,18 @@ def report_of(name: str, parameters: Mapping[str, Any], seed: int) -> Report:
         return make_strategy(kind, parameters, name)
 
     strategy = make()
-    bars = walk(9 * strategy.warmup_bars + 5 * SAMPLE, seed=seed)
+    bars = walk(4 * strategy.warmup_bars + 8 * sample, seed=seed)
     if isinstance(strategy, SignalStrategy):
         frame, calendar = Timeframe.parse("5m"), Calendar.get("fx")
-        return check_signals(strategy, bars, known_instrument("EUR/USD"), frame, calendar, sample=SAMPLE)
+        return check_signals(strategy, bars, known_instrument("EUR/USD"), frame, calendar, sample=sample)
     series = {("EUR/USD", "5m"): bars}
     plan = plan_of(account_of(), [(instance_of(timeframe="5m"), strategy)], series, "5m")
-    return check_events(plan, cast(Callable[[], EventStrategy], make), sample=SAMPLE)
+    return check_events(plan, cast(Callable[[], EventStrategy], make), sample=sample)
 
 
-def assert_passed(report: Report) -> None:
+def assert_passed(report: Report, sample: int = SAMPLE) -> None:
     assert report.passed, "\n".join(f"{one.kind} {one.what} {one.text}" for one in report.findings)
-    assert report.bars > SAMPLE, "nothing was wanted before the sample"
+    assert report.bars > sample, "nothing was wanted before the sample"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -54,4 +54,4 @@ def test_a_built_in_strategy_knows_no_future_and_has_the_warm_up_it_needs(name: 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if issubclass(load_strategy(name, Path()), SignalStrategy)])
 def test_filters_know_no_future_either(name: str) -> None:
-    assert_passed(report_of(name, {"filters": FILTERS}, seed=2))
+    assert_passed(report_of(name, {"filters": FILTERS}, seed=2, sample=30), 30)

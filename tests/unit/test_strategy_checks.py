@@ -50,7 +50,7 @@ class Level(SignalStrategy):
         )  # fmt: skip
 
 
-def checked(level: Callable[[Bars], Floats], warmup: int = 60, sample: int = 300) -> Report:
+def checked(level: Callable[[Bars], Floats], warmup: int = 60, sample: int = 200) -> Report:
     strategy = Level(level, warmup)
     return check_signals(strategy, BARS, known_instrument("EUR/USD"), FRAME, Calendar.get("fx"), sample=sample)
 
@@ -119,7 +119,7 @@ def test_a_planted_leak_of_a_signal_strategy_is_found_and_named(name: str) -> No
 def test_what_uses_only_its_own_past_passes(level: Callable[[Bars], Floats]) -> None:
     report = checked(level)
     assert report.passed
-    assert report.bars >= 300
+    assert report.bars >= 200
 
 
 def test_a_leak_in_a_single_row_of_the_sample_is_found() -> None:
@@ -270,15 +270,15 @@ class Unkeepable(Deciding):
 
 
 def checked_events(make: Callable[[], EventStrategy]) -> Report:
-    plan = plan_of(account_of(), [(instance_of(timeframe="5m"), make())], {("EUR/USD", "5m"): BARS[-900:]}, "5m")
-    return check_events(plan, make, sample=200)
+    plan = plan_of(account_of(), [(instance_of(timeframe="5m"), make())], {("EUR/USD", "5m"): BARS[-700:]}, "5m")
+    return check_events(plan, make, sample=120)
 
 
 @pytest.mark.parametrize("kind", [Deciding, KeepsState])
 def test_what_a_restarted_worker_decides_alike_passes(kind: Callable[[], EventStrategy]) -> None:
     report = checked_events(kind)
     assert report.passed, report.findings
-    assert report.bars > 200, "nothing was wanted before the sample"
+    assert report.bars > 120, "nothing was wanted before the sample"
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ def test_a_planted_leak_of_an_event_strategy_is_found_and_named(kind: Callable[[
 
 def test_the_warm_up_that_an_event_strategy_needs_is_told() -> None:
     report = checked_events(LooksBack)
-    assert report.warmup_needed in (80, 160, 320)
+    assert report.warmup_needed in (80, 160)
     assert f"warmup_bars = {report.warmup_needed} are enough" in report.findings[0].text
 
 

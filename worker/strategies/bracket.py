@@ -8,13 +8,11 @@ from typing import Annotated, ClassVar, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from atrader.indicators import atr
+from atrader.indicators import atr, wilder_memory
 from atrader.market import Bar, Tick, decimal_price
 from atrader.orders.model import SIGN, Side, Trade
 from atrader.strategy import BaseParameters, EventStrategy, Parameters
 from worker.strategies.partial_exits import PartialExitParameters, PartialExits, is_better_stop
-
-_ATR_MEMORY = 10  # Wilder smoothing forgets its seed to 1e-4 after ten periods
 
 
 class BracketParameters(PartialExitParameters):
@@ -46,7 +44,7 @@ class Bracket(EventStrategy):
     @property
     def warmup_bars(self) -> int:
         """Enough for the breakout and a settled ATR."""
-        return max(self.parameters.lookback + 1, self.parameters.atr_period * _ATR_MEMORY)
+        return max(self.parameters.lookback + 1, wilder_memory(self.parameters.atr_period))
 
     def on_bar(self, bar: Bar) -> None:
         """Trail an open trade, or look for a breakout."""
