@@ -1,6 +1,6 @@
 """Results of backtests: kept, found again, compared, and shown as a page or a picture.
 
-Layers, each importing only those above it: ``rows`` (what happened, as rows), ``excursions``, ``days`` and ``thinning``
+Layers, each importing only those above it: ``rows`` (what happened, as rows), ``excursions`` and ``thinning``
 (what is worked out of it), ``cautions`` (what makes it doubtful), ``details`` (what a report draws), ``saved`` (the
 files), ``finished`` (a run becomes a saved result).
 """

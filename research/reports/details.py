@@ -9,14 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atrader.calendars import Calendar
-from atrader.clock import NS_PER_S
+from atrader.clock import NS_PER_S, utc_from_ns
 from research.events.equity import EquityCurve
 from research.events.tape import Tape
-from research.reports.days import Ends, ends, month_of
 from research.reports.thinning import extremes, stretches
+from research.statistics import PeriodReturns, period_returns
 
 Row = Mapping[str, Any]
 Floats = NDArray[np.float64]
+
+_DAY_NS: Final = 86_400 * NS_PER_S
 
 CURVE_STRETCHES: Final = 480
 """Stretches of an equity curve; each keeps its lowest and highest value and its deepest drawdown."""
@@ -40,7 +42,9 @@ def details(
     initial : float
         Balance before the first step, account currency.
     """
-    by_day, by_month = (ends(curve, initial, calendar, timeframe) for timeframe in ("1d", "1M"))
+    by_day, by_month = (
+        period_returns(curve.time_ns, curve.equity, calendar, timeframe, initial) for timeframe in ("1d", "1M")
+    )
     symbols = dict.fromkeys(trade["instrument"] for trade in trades)
     return {
         "trades": trades,
@@ -86,9 +90,10 @@ def _exposure(curve: EquityCurve) -> dict[str, list[float]]:
     }
 
 
-def _months(by_month: Ends) -> list[dict[str, Any]]:
-    names = [month_of(open_ns) for open_ns in by_month.open_ns.tolist()]
-    values = [None if np.isnan(value) else round(value, 6) for value in by_month.returns.tolist()]
+def _months(by_month: PeriodReturns) -> list[dict[str, Any]]:
+    # A calendar may begin a month the evening before.
+    names = [f"{utc_from_ns(open_ns + _DAY_NS):%Y-%m}" for open_ns in by_month.open_ns.tolist()]
+    values = np.round(by_month.returns, 6).tolist()
     return [{"month": name, "return_frac": value} for name, value in zip(names, values, strict=True)]
 
 

@@ -12,7 +12,6 @@ from research.statistics.discovery import (
     planned_false_discovery,
     power_of,
 )
-from research.statistics.excursions import Excursions, TradePrices, excursions
 from research.statistics.neighbourhood import Neighbourhood, neighbourhood_of_points, neighbourhood_on_grid
 from research.statistics.overfitting import Overfitting, probability_of_overfitting
 from research.statistics.periods import PeriodReturns, period_returns
@@ -63,7 +62,6 @@ __all__ = [
     "CurveStatistics",
     "Deflated",
     "EffectiveTrials",
-    "Excursions",
     "Interval",
     "Market",
     "Neighbourhood",
@@ -75,7 +73,6 @@ __all__ = [
     "Sample",
     "Shape",
     "TradeOrders",
-    "TradePrices",
     "WindowRobustness",
     "account_statistics",
     "against_market",
@@ -86,7 +83,6 @@ __all__ = [
     "deflate",
     "deflated_sharpe",
     "effective_trials",
-    "excursions",
     "expected_maximum",
     "minimum_backtest_length",
     "minimum_track_record",

@@ -13,65 +13,96 @@ from atrader.timeframes import Timeframe
 
 
 class PeriodReturns(NamedTuple):
-    """Simple returns of an account; arrays have shape ``(n,)``.
+    """What an account was worth at the end of every period in which its market was open; shape ``(n,)``.
 
     Attributes
     ----------
-    end_ns : ndarray of int64
-        End of each period, UTC.
+    open_ns, end_ns : ndarray of int64
+        Begin and end of each period, UTC; the last one ends with the curve.
+    equity : ndarray of float64
+        At the end, as it was.
     returns : ndarray of float64
-        Equity at the end over equity at the end of the period before, less 1.
+        That over the equity at the end of the period before, less 1; -1 and then 0 from a ruin on.
     """
 
+    open_ns: Times
     end_ns: Times
+    equity: Floats
     returns: Floats
 
 
 def period_returns(
-    time_ns: ArrayLike, equity: ArrayLike, calendar: Calendar, timeframe: Timeframe | str = "1d"
+    time_ns: ArrayLike,
+    equity: ArrayLike,
+    calendar: Calendar,
+    timeframe: Timeframe | str = "1d",
+    initial: float | None = None,
 ) -> PeriodReturns:
     """Measure an equity curve at the end of every period in which the market is open.
 
-    A period without a point of the curve has a return of 0: the account stood still, and its time counts. The first
-    and the last period may be covered in part. An account whose equity reaches zero is ruined and stays there: the
-    return is -1, then 0.
+    A period without a point of the curve has a return of 0: the account stood still, and its time counts. What happens
+    while the market is closed counts to the period before. The first and the last period may be covered in part. An
+    account whose equity reaches zero is ruined and stays there: the return is -1, then 0.
 
     Parameters
     ----------
     time_ns : array_like of int64, shape (m,)
-        UTC, increasing.
+        UTC, increasing: ends of steps. One that ends with a period belongs to it.
     equity : array_like of float64, shape (m,)
-        Equity at those times; the first is what the first return is measured from.
+        Equity at those times.
     calendar : Calendar
         Of the market: where its days begin, and when it is closed.
     timeframe : Timeframe or str
         Length of the periods.
+    initial : float, optional
+        Equity before the first point; without it the first point is what the first return is measured from.
 
     Raises
     ------
     ValueError
-        When there are fewer than two points, times do not increase, a value is not finite, the first one is not
-        positive, or there is no such timeframe.
+        As `checked_curve`, and when there is no such timeframe.
     """
     length = timeframe if isinstance(timeframe, Timeframe) else Timeframe.parse(timeframe)
-    times, values = checked_curve(time_ns, equity)
-    opens = calendar.expected_bars(calendar.bar_open(int(times[0]), length), int(times[-1]), length)
-    # A step that ends with the period belongs to it; the last period ends where the curve does.
-    ends = np.unique(np.append(opens[1:], times[-1]))
-    ends = ends[ends > times[0]]
-    at_ends = values[np.searchsorted(times, ends, side="right") - 1]
-    before = np.concatenate([values[:1], at_ends[:-1]])
+    times, values = checked_curve(time_ns, equity, initial)
+    first_ns = calendar.bar_open(int(times[0]), length)
+    opens = calendar.expected_bars(first_ns, int(times[-1]), length)
+    if not len(opens) or opens[0] > first_ns:  # it begins while the market is closed
+        opens = np.concatenate([np.array([first_ns], np.int64), opens])
+    ends = np.append(opens[1:], times[-1])
+    places = np.searchsorted(times, ends, side="right") - 1
+    worth = until_ruin(values)
+    at_ends = worth[places]
+    before = np.concatenate([worth[:1], at_ends[:-1]])
     returns = np.zeros(len(ends))
     np.divide(at_ends, before, out=returns, where=before > 0)
     returns[before > 0] -= 1.0
-    return PeriodReturns(ends, returns)
+    return PeriodReturns(opens, ends, values[places], returns)
 
 
-def checked_curve(time_ns: ArrayLike, equity: ArrayLike) -> tuple[Times, Floats]:
-    """Return a curve as arrays, at zero from where it first was not above zero. Raises as `period_returns`."""
+def until_ruin(values: Floats) -> Floats:
+    """Return a curve that stays at zero from where it first was not above zero."""
+    return np.where(np.maximum.accumulate(values <= 0), 0.0, values)
+
+
+def checked_curve(time_ns: ArrayLike, equity: ArrayLike, initial: float | None = None) -> tuple[Times, Floats]:
+    """Return a curve as arrays.
+
+    Parameters
+    ----------
+    initial : float, optional
+        Put before the first point, one nanosecond earlier.
+
+    Raises
+    ------
+    ValueError
+        When there are fewer than two points, times do not increase, a value is not finite, or the first one is not
+        positive.
+    """
     times, values = np.asarray(time_ns, np.int64), np.asarray(equity, np.float64)
     if times.ndim != 1 or times.shape != values.shape:
         raise ValueError(f"curve: expected as many times as values, was {times.shape} and {values.shape}")
+    if initial is not None and len(times):
+        times, values = np.concatenate([times[:1] - 1, times]), np.concatenate([[initial], values])
     if len(times) < 2:
         raise ValueError(f"curve: expected two or more points, was {len(times)}")
     late = np.flatnonzero(np.diff(times) <= 0)
@@ -82,5 +113,4 @@ def checked_curve(time_ns: ArrayLike, equity: ArrayLike) -> tuple[Times, Floats]
         raise ValueError(f"curve: expected numbers, number {wrong[0]} is {values[wrong[0]]}")
     if not values[0] > 0:
         raise ValueError(f"curve: expected a positive value to begin with, was {values[0]}")
-    ruined = np.maximum.accumulate(values <= 0)
-    return times, np.where(ruined, 0.0, values)
+    return times, values

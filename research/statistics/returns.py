@@ -14,7 +14,7 @@ from atrader.statistics.drawdown import Fall, drawdown, falls
 from atrader.statistics.trades import Floats, Times
 from atrader.timeframes import Timeframe
 from research.statistics.annualisation import DAYS_A_YEAR, periods_per_year
-from research.statistics.periods import checked_curve, period_returns
+from research.statistics.periods import checked_curve, period_returns, until_ruin
 from research.statistics.sample import Shape, checked, sample_of
 from research.statistics.sharpe import Interval, probabilistic_sharpe, sharpe_interval
 
@@ -149,22 +149,25 @@ class CurveStatistics(NamedTuple):
     ulcer_frac: float
 
 
-def curve_statistics(time_ns: ArrayLike, equity: ArrayLike, returns: ArrayLike | None = None) -> CurveStatistics:
+def curve_statistics(
+    time_ns: ArrayLike, equity: ArrayLike, initial: float | None = None, returns: ArrayLike | None = None
+) -> CurveStatistics:
     """Compute the figures of an equity curve.
 
     Parameters
     ----------
-    time_ns, equity : array_like, shape (m,)
-        As in `period_returns`; a curve that reaches zero stays there.
+    time_ns, equity, initial
+        As in `period_returns`.
     returns : array_like, shape (n,), optional
         Returns per period, for the ulcer index; without them each step of the curve is one.
 
     Raises
     ------
     ValueError
-        As `period_returns`.
+        As `checked_curve`.
     """
-    times, values = checked_curve(time_ns, equity)
+    times, values = checked_curve(time_ns, equity, initial)
+    values = until_ruin(values)
     deepest = drawdown(times, values)
     share = deepest.deepest_frac or 0.0
     cagr = calendar_cagr(times, values)
@@ -198,9 +201,21 @@ class AccountStatistics(NamedTuple):
 
 
 def account_statistics(
-    time_ns: ArrayLike, equity: ArrayLike, calendar: Calendar, timeframe: Timeframe | str = "1d", rate: float = 0.0
+    time_ns: ArrayLike,
+    equity: ArrayLike,
+    calendar: Calendar,
+    timeframe: Timeframe | str = "1d",
+    initial: float | None = None,
+    rate: float = 0.0,
 ) -> AccountStatistics:
-    """Compute all figures of an equity curve, with returns per period of a timeframe (days unless it says otherwise).
+    """Compute all figures of an equity curve.
+
+    Parameters
+    ----------
+    time_ns, equity, calendar, timeframe, initial
+        As in `period_returns`.
+    rate : float
+        Riskless return per period.
 
     Returns
     -------
@@ -212,10 +227,10 @@ def account_statistics(
     ValueError
         As `period_returns` and `periods_per_year`.
     """
-    measured = period_returns(time_ns, equity, calendar, timeframe).returns
+    measured = period_returns(time_ns, equity, calendar, timeframe, initial).returns
     per_year = periods_per_year(timeframe, calendar.name)
     figures = return_statistics(measured, per_year, rate) if len(measured) > 1 else None
-    return AccountStatistics(figures, curve_statistics(time_ns, equity, measured))
+    return AccountStatistics(figures, curve_statistics(time_ns, equity, initial, measured))
 
 
 class Market(NamedTuple):
