@@ -92,7 +92,8 @@ def falls(times_ns: Times, values: Floats, most: int = 5) -> list[Fall]:
     starts, ends = _stretches(below)
     if not len(starts):
         return []
-    depths = np.maximum.reduceat(below, np.stack([starts, np.minimum(ends, len(values) - 1)], axis=1).ravel())[::2]
+    # One value more, so that a fall may last to the end; every second stretch between the places is a fall.
+    depths = np.maximum.reduceat(np.append(below, 0.0), np.stack([starts, ends], axis=1).ravel())[::2]
     peaks = values[starts]
     shares = depths / peaks if np.all(peaks > 0) else depths
     worst = np.argsort(-shares, kind="stable")[:most]

@@ -9,7 +9,6 @@ the lower half as often as not, choosing the best was worth nothing.
 from __future__ import annotations
 
 from itertools import combinations
-from math import comb
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -91,8 +90,8 @@ def probability_of_overfitting(returns: ArrayLike, blocks: int = 16, threshold: 
 
 def _halves(blocks: int) -> Floats:
     """Return a row of 0 and 1 for every half of the blocks that holds the first one: each is split against its rest."""
-    chosen = np.array(list(combinations(range(1, blocks), blocks // 2 - 1)), np.intp).reshape(-1, blocks // 2 - 1)
-    rows = np.zeros((comb(blocks, blocks // 2) // 2, blocks))
+    chosen = np.array(list(combinations(range(1, blocks), blocks // 2 - 1)), np.intp)
+    rows = np.zeros((len(chosen), blocks))
     rows[:, 0] = 1.0
     np.put_along_axis(rows, chosen, 1.0, axis=1)
     return rows
