@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 
 from atrader.configuration.home import Home
+from worker.strategies import BUILT_IN
 
 
 def _names(context: click.Context, *folders: str) -> list[str]:
@@ -40,3 +42,9 @@ def accounts(context: click.Context, parameter: click.Parameter, incomplete: str
 def instances(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """Propose strategy instances."""
     return _that_begin(incomplete, _names(context, "strategies"))
+
+
+def tried_strategies(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Propose what a backtest may run: instances, built-in strategies, and files where none of them begins so."""
+    names = _that_begin(incomplete, sorted({*_names(context, "strategies"), *BUILT_IN}))
+    return [CompletionItem(name) for name in names] or [CompletionItem(incomplete, type="file")]

@@ -90,6 +90,8 @@ def test_completion_imports_nothing_heavy(program: str, words: list[str], propos
         ("atrader-manager", ["halt", "f"], ["fleet"]),
         ("atrader-manager", ["flatten", "p"], ["paper"]),
         ("atrader", ["history", "trades", "--instance", "e"], ["eurusd-cross"]),
+        ("atrader", ["backtest", "e"], ["ema-cross", "eurusd-cross"]),
+        ("atrader", ["backtest", "etc/st"], ["etc/st"]),
         ("atrader", ["history", "trades", "--account", ""], ["paper"]),
         ("atrader", ["history", "trades", "--state", "c"], ["closed"]),
     ],

@@ -6,7 +6,7 @@ import inspect
 import io
 import tokenize
 import types
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -28,6 +28,7 @@ _PLAIN = {
     object: "any",
     SecretRef: "reference to a secret",
 }
+_HEADER = "| key | takes | default | meaning |\n|---|---|---|---|\n"
 _NOT_WRITTEN = frozenset({"name", "symbol"})
 """Fields that come from the name of the file or table."""
 
@@ -171,12 +172,10 @@ def tables(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
                 )
             )
             continue
-        kind = type_text(field.annotation, tuple(field.metadata))
-        default = "**required**" if field.is_required() else default_text(field.default, kind)
-        rows.append(f"| `{name}` | {kind} | {default} | {comments.get(name, '')} |".replace("|  |", "| |"))
+        rows.append(_row(name, field, comments))
     if rows:
         heading = f"`[{prefix}]`" if prefix else "top level"
-        yield f"#### {heading}\n\n| key | takes | default | meaning |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
+        yield f"#### {heading}\n\n{_HEADER}" + "\n".join(rows) + "\n"
     for path, section_model, is_list, field in inner:
         shown = f"[{path}]" if is_list else path
         if field.default is None or is_list:
@@ -184,18 +183,20 @@ def tables(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
         yield from tables(section_model, shown)
 
 
-def parameter_table(model: type[BaseModel]) -> str:
-    """Return the parameters of a strategy as one table, those of its own class first."""
+def parameter_table(model: type[BaseModel], without: Collection[str] = ()) -> str:
+    """Return the parameters of a strategy as one table, those of its own class first, without some told elsewhere."""
     comments = comments_of(model)
     inherited = {name for kind in model.__bases__ if issubclass(kind, BaseModel) for name in kind.model_fields}
-    rows = []
-    for name in sorted(model.model_fields, key=inherited.__contains__):
-        field = model.model_fields[name]
-        is_table = _section_of(field.annotation) is not None
-        kind = "list of tables" if is_table else type_text(field.annotation, tuple(field.metadata))
-        default = "**required**" if field.is_required() else default_text(field.default, kind)
-        rows.append(f"| `{name}` | {kind} | {default} | {comments.get(name, '')} |".replace("|  |", "| |"))
+    names = sorted(model.model_fields.keys() - without, key=list(model.model_fields).index)
+    rows = [_row(name, model.model_fields[name], comments) for name in sorted(names, key=inherited.__contains__)]
     return "| parameter | takes | default | meaning |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
+
+
+def _row(name: str, field: FieldInfo, comments: Mapping[str, str]) -> str:
+    is_table = _section_of(field.annotation) is not None
+    kind = "list of tables" if is_table else type_text(field.annotation, tuple(field.metadata))
+    default = "**required**" if field.is_required() else default_text(field.default, kind)
+    return f"| `{name}` | {kind} | {default} | {comments.get(name, '')} |".replace("|  |", "| |")
 
 
 def models_of(model: type[BaseModel]) -> Iterator[type[BaseModel]]:

@@ -10,6 +10,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
+from functools import partial
 from pathlib import Path
 
 from atrader.configuration.account import AccountConfig
@@ -25,6 +26,9 @@ from manager import states as process_states
 from tests.support.config_reference import parameter_table, tables
 from tests.support.file_examples import as_markdown
 from worker.loading import load_strategy
+from worker.strategies import BUILT_IN
+from worker.strategies.entries import AtrStopParameters, EntryParameters
+from worker.strategies.filters import MomentumFilter, RegimeFilter
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 _BLOCK = re.compile(r"(<!-- table: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -167,7 +171,9 @@ def _matrix(corner: str, table: Mapping[str, Mapping[str, str]], columns: Sequen
 
 
 def _parameters_of(strategy: str) -> str:
-    return parameter_table(load_strategy(strategy, Path()).Parameters)
+    """Write the parameters of a built-in strategy; those that all signal strategies have are told once, elsewhere."""
+    model = load_strategy(strategy, DOCS).Parameters
+    return parameter_table(model, AtrStopParameters.model_fields if issubclass(model, EntryParameters) else ())
 
 
 TABLES: dict[str, Callable[[], str]] = {
@@ -189,8 +195,10 @@ TABLES: dict[str, Callable[[], str]] = {
     "configuration-fleet": lambda: "\n".join(tables(FleetConfig)),
     "configuration-account": lambda: "\n".join(tables(AccountConfig)),
     "configuration-strategy": lambda: "\n".join(tables(InstanceConfig)),
-    "parameters-morning-range": lambda: _parameters_of("morning-range"),
-    "parameters-overnight-range": lambda: _parameters_of("overnight-range"),
+    "parameters-entries": lambda: parameter_table(AtrStopParameters),
+    **{f"parameters-{name}": partial(_parameters_of, name) for name in BUILT_IN if name != "asirikuy"},
+    "parameters-filter-regime": lambda: parameter_table(RegimeFilter),
+    "parameters-filter-momentum": lambda: parameter_table(MomentumFilter),
 }
 """Every table, by the name of its block."""
 

@@ -9,9 +9,10 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from atrader.indicators import atr, wilder_memory
-from atrader.market import Bar, Tick, decimal_price
+from atrader.market import Bar, Bars, Tick, decimal_price
 from atrader.orders.model import SIGN, Side, Trade
 from atrader.strategy import BaseParameters, EventStrategy, Parameters
+from worker.strategies.filters import Filters, may_enter, warmup_of
 from worker.strategies.partial_exits import PartialExitParameters, PartialExits, is_better_stop
 
 
@@ -19,10 +20,11 @@ class BracketParameters(PartialExitParameters):
     """Parameters of `Bracket`."""
 
     lookback: Annotated[int, Field(ge=2, le=1000)] = 20  # bars whose high or low must be broken
-    atr_period: Annotated[int, Field(ge=2, le=200)] = 14
+    atr_period: Annotated[int, Field(ge=2, le=200)] = 14  # bars of the average true range
     stop_atr: Annotated[float, Field(gt=0, le=50)] = 2.0  # first stop, in ATRs; this distance is 1 R
     trail_atr: Annotated[float, Field(gt=0, le=50)] = 2.5  # stop of the rest, behind the close, after the first target
-    risk_frac: Annotated[Decimal, Field(gt=0, le=1)] = Decimal("0.01")
+    risk_frac: Annotated[Decimal, Field(gt=0, le=1)] = Decimal("0.01")  # of equity, to the stop
+    filters: Filters = ()  # what may keep it from entering, never from leaving
 
     @model_validator(mode="after")
     def _trails_something(self) -> Self:
@@ -44,7 +46,8 @@ class Bracket(EventStrategy):
     @property
     def warmup_bars(self) -> int:
         """Enough for the breakout and a settled ATR."""
-        return max(self.parameters.lookback + 1, wilder_memory(self.parameters.atr_period))
+        p = self.parameters
+        return max(p.lookback + 1, wilder_memory(p.atr_period), warmup_of(p.filters))
 
     def on_bar(self, bar: Bar) -> None:
         """Trail an open trade, or look for a breakout."""
@@ -59,9 +62,9 @@ class Bracket(EventStrategy):
         elif not self.context.orders():
             before = bars[-self.parameters.lookback - 1 : -1]
             if bar.close > float(np.max(before.high)):
-                self._enter("buy", bar, current_atr)
+                self._enter("buy", bars, current_atr)
             elif bar.close < float(np.min(before.low)):
-                self._enter("sell", bar, current_atr)
+                self._enter("sell", bars, current_atr)
 
     def on_tick(self, tick: Tick) -> None:
         """Take the next part of the profit when its multiple of the risk is reached."""
@@ -71,10 +74,12 @@ class Bracket(EventStrategy):
         """Forget a closed trade."""
         self._exits.on_trade(self.context, trade)
 
-    def _enter(self, side: Side, bar: Bar, current_atr: float) -> None:
-        distance = self.parameters.stop_atr * current_atr
-        stop = decimal_price(bar.close - SIGN[side] * distance, self.context.instrument.price_tick)
-        self.context.signal("breakout", float(SIGN[side]), close=bar.close, atr=current_atr)
+    def _enter(self, side: Side, bars: Bars, current_atr: float) -> None:
+        if not may_enter(side, self.parameters.filters, bars, self.context.instrument):
+            return
+        close, distance = float(bars.close[-1]), self.parameters.stop_atr * current_atr
+        stop = decimal_price(close - SIGN[side] * distance, self.context.instrument.price_tick)
+        self.context.signal("breakout", float(SIGN[side]), close=close, atr=current_atr)
         self.context.order(side, risk_frac=self.parameters.risk_frac, stop_loss=stop, reason="breakout")
 
     def _trail(self, trade: Trade, bar: Bar, current_atr: float) -> None:
