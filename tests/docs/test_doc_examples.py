@@ -43,5 +43,5 @@ def test_the_account_file_of_the_page_on_oanda_is_valid(tmp_path: Path) -> None:
 @pytest.mark.parametrize("page", sorted((ROOT / "docs/strategies").glob("*.md")), ids=lambda page: page.stem)
 def test_the_strategy_files_of_the_pages_on_strategies_are_valid(page: Path) -> None:
     for block in _BLOCK.findall(page.read_text(encoding="utf-8")):
-        config = InstanceConfig.model_validate({"name": page.stem, **tomllib.loads(block)})
+        config = InstanceConfig.model_validate({"name": page.stem.lower(), **tomllib.loads(block)})
         make_strategy(load_strategy(config.strategy, ROOT), config.parameters, page.name)
