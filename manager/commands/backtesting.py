@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+from click.shell_completion import CompletionItem
 
 from manager.commands.lazy import Entry, LazyGroup
 
@@ -23,6 +24,16 @@ class _RunsByDefault(LazyGroup):
         if first is None or first in ctx.help_option_names or first in self.list_commands(ctx):
             return args
         return [_USUAL, *args]
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete verbs, and what may follow the one that need not be typed."""
+        found = super().shell_complete(ctx, incomplete)
+        usual = self.get_command(ctx, _USUAL)
+        assert usual is not None
+        if incomplete.startswith("-"):
+            return found + usual.shell_complete(ctx, incomplete)
+        what = next(parameter for parameter in usual.params if isinstance(parameter, click.Argument))
+        return found + what.shell_complete(ctx, incomplete)
 
 
 backtest = _RunsByDefault(

@@ -73,6 +73,7 @@ def test_help_imports_nothing_heavy(program: str, arguments: list[str], shown: s
         ("atrader", ["h"], {"history"}),
         ("atrader", ["data", ""], {"import", "list", "gaps", "export"}),
         ("atrader", ["history", "trades", "--mag"], {"--magic"}),
+        ("atrader", ["backtest", "--para"], {"--param"}),
     ],
 )
 def test_completion_imports_nothing_heavy(program: str, words: list[str], proposals: set[str]) -> None:
@@ -92,6 +93,7 @@ def test_completion_imports_nothing_heavy(program: str, words: list[str], propos
         ("atrader", ["history", "trades", "--instance", "e"], ["eurusd-cross"]),
         ("atrader", ["backtest", "e"], ["ema-cross", "eurusd-cross"]),
         ("atrader", ["backtest", "etc/st"], ["etc/st"]),
+        ("atrader", ["backtest", "check", "eu"], ["eurusd-cross"]),
         ("atrader", ["history", "trades", "--account", ""], ["paper"]),
         ("atrader", ["history", "trades", "--state", "c"], ["closed"]),
     ],
