@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atrader.errors import ConfigError, StrategyError
+from research.vector import compiled
 from research.vector.decisions import Decisions
 from research.vector.outcome import Outcome
 from research.vector.prices import Prices
@@ -58,9 +59,12 @@ def simulate(
         When a decision lies outside of the prices, or before the one before it.
     """
     _check(prices, decisions, terms, rates)
-    if engine == "compiled":
-        raise ConfigError("the compiled execution was not built; 'auto' takes the one in Python")
-    return Machine(Settings.of(rules, terms), prices, decisions, schedule or Schedule.none(), rates).run()
+    if engine == "compiled" and not compiled.is_there:
+        raise ConfigError("the compiled execution was not built; 'auto' takes the one in Python then")
+    settings, schedule = Settings.of(rules, terms), schedule or Schedule.none()
+    if engine == "reference" or not compiled.is_there:
+        return Machine(settings, prices, decisions, schedule, rates).run()
+    return compiled.run(settings, prices, decisions, schedule, rates)
 
 
 def _check(prices: Prices, decisions: Decisions, terms: Terms, rates: NDArray[np.float64] | None) -> None:

@@ -48,10 +48,10 @@ def build_wheel(folder: Path) -> Path:
     """Build the wheel from a copy of the sources: setuptools leaves its work in the folder it builds."""
     sources = folder / "sources"
     sources.mkdir()
-    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+    for name in ("setup.cfg", "setup.py", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy2(ROOT / name, sources)
     for package in ROOT.glob("*/__init__.py"):
-        ignored = shutil.ignore_patterns("__pycache__")
+        ignored = shutil.ignore_patterns("__pycache__", "*.so")
         shutil.copytree(package.parent, sources / package.parent.name, ignore=ignored)
     run(sys.executable, "-P", "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, sources, cwd=folder)
     [wheel] = folder.glob("atrader_platform-*.whl")
@@ -89,6 +89,7 @@ def test_the_wheel_in_an_empty_environment_runs_the_demonstration_and_stops_clea
     wheel = build_wheel(tmp_path)
     names = zipfile.ZipFile(wheel).namelist()
     assert not [name for name in names if name.startswith(("tests/", "benchmarks/", "docs/", "build/"))]
+    assert [name for name in names if name.startswith("research/vector/_kernel.") and name.endswith(".so")]
     scripts = install(wheel, tmp_path / "empty")
     place = tmp_path / "user"
     place.mkdir()

@@ -38,16 +38,16 @@ class Told(SignalStrategy):
         return Signals(**cut)
 
 
-def random_signals(bars: Bars, seed: int, pace: float, *, by_risk: bool, stops: float = 3e-4) -> Signals:
-    """Return signals of chance, with stops and targets near the close."""
+def random_signals(bars: Bars, seed: int, pace: float, *, by_risk: bool, as_distances: bool = False) -> Signals:
+    """Return signals of chance, with stops and targets near the close, or the distances to them."""
     chance = np.random.default_rng(seed)
     count = len(bars)
     entry = chance.choice(np.array([-1, 0, 1], np.int8), count, p=[pace, 1 - 2 * pace, pace])
     leave = chance.choice(np.array([-1, 0, 1, 2], np.int8), count, p=[pace / 2, 1 - 1.5 * pace, pace / 2, pace / 2])
-    away = np.abs(chance.normal(stops, stops, (2, count))) * bars.close
-    target = bars.close + entry * away[0]
+    away = np.abs(chance.normal(3e-4, 3e-4, (2, count))) * bars.close
+    target = away[0].copy() if as_distances else bars.close + entry * away[0]
     target[chance.random(count) < 0.4] = np.nan
-    stop = bars.close - entry * away[1]
+    stop = away[1] if as_distances else bars.close - entry * away[1]
     if not by_risk:
         stop[chance.random(count) < 0.3] = np.nan
     return Signals(
