@@ -118,5 +118,7 @@ class _Sums:
         mean, positive, stability = (np.full(own.shape, np.nan) for _ in range(3))
         np.divide(self._sum, self._count, out=mean, where=some)
         np.divide(self._positive, self._count, out=positive, where=some)
-        np.divide(mean, own, out=stability, where=some & (own > 0))
+        with np.errstate(over="ignore"):
+            np.divide(mean, own, out=stability, where=some & (own > 0))
+        stability[np.isinf(stability)] = np.nan  # of next to nothing there are no shares
         return Neighbourhood(self._count, mean, self._worst, positive, stability)

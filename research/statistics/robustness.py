@@ -41,7 +41,7 @@ def robustness_factor(
 def robustness_factors(in_sample: ArrayLike, out_of_sample: ArrayLike, minimum: float = MINIMUM_IN_SAMPLE) -> Floats:
     """Return the factors of many combinations: ``sign(oos) * oos**2 / is``, NaN where it is undefined.
 
-    Undefined when the ratio in sample is at most `minimum`, or when one of the two is not a finite number.
+    Undefined when the ratio in sample is at most `minimum`, or when one of the two, or the factor, is no finite number.
 
     Parameters
     ----------
@@ -60,7 +60,9 @@ def robustness_factors(in_sample: ArrayLike, out_of_sample: ArrayLike, minimum: 
         raise ValueError(f"minimum: expected 0 or more, was {minimum}")
     usable = np.isfinite(before) & np.isfinite(after) & (before > minimum)
     factors = np.full(before.shape, np.nan)
-    np.divide(np.sign(after) * after**2, before, out=factors, where=usable)
+    with np.errstate(over="ignore"):
+        np.divide(np.sign(after) * after**2, before, out=factors, where=usable)
+    factors[np.isinf(factors)] = np.nan
     return factors
 
 

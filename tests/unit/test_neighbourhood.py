@@ -31,6 +31,8 @@ def test_places_without_a_score_are_no_neighbours() -> None:
     np.testing.assert_array_equal(found.worst, [2, NAN, -1, 5, -1])
     np.testing.assert_array_equal(found.positive_frac, [1, NAN, 0.5, 1, 0])
     np.testing.assert_array_equal(found.stability_frac, [NAN, NAN, NAN, NAN, -0.2])
+    tiny = neighbourhood_on_grid([1.0, 1e-310]).stability_frac
+    np.testing.assert_array_equal(tiny, [1e-310, NAN])  # the other one is too large for a number
 
 
 def test_values_without_an_order_have_no_neighbours_and_a_radius_reaches_further() -> None:

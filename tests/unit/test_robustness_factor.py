@@ -49,6 +49,7 @@ def test_what_counts_as_nothing_in_sample_can_be_chosen_and_is_never_negative() 
     assert robustness_factor(0.3, 0.6, minimum=0.3) is None
     assert robustness_factor(0.05, 0.1, minimum=0) == pytest.approx(0.2)
     assert robustness_factor(0, 0.1, minimum=0) is None
+    assert robustness_factor(1e-320, 1, minimum=0) is None  # too large for a number
     with pytest.raises(ValueError, match="minimum: expected 0 or more, was -1"):
         robustness_factor(1, 1, minimum=-1)
     with pytest.raises(ValueError, match=r"shape \(2,\), those out of sample \(1,\)"):
