@@ -8,10 +8,10 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
-from atrader.errors import StrategyError
-from atrader.market import Bar, Bars, decimal_price
+from atrader.market import Bar, decimal_price
 from atrader.orders.model import Order, Side
 from atrader.orders.states import IN_FLIGHT, OrderState
+from atrader.signal_checks import check_signals
 from atrader.strategy import Context, EventStrategy, Signals, SignalStrategy, is_closing
 
 _LONG, _SHORT, _BOTH = 1, -1, 2
@@ -43,7 +43,7 @@ class SignalDriver(EventStrategy):
             self._leave()
             return
         signals = self._strategy.signals(bars, self.context.instrument)
-        _check_shapes(signals, bars)
+        check_signals(signals, len(bars), last_only=True)
         entry, leave = int(signals.entry[-1]), int(signals.exit[-1])
         if entry or leave:
             values = {name: float(column[-1]) for name, column in (signals.indicators or {}).items()}
@@ -115,10 +115,3 @@ def _last(column: NDArray[np.float64] | None) -> float | None:
     if column is None or math.isnan(column[-1]):
         return None
     return float(column[-1])
-
-
-def _check_shapes(signals: Signals, bars: Bars) -> None:
-    for name in ("entry", "exit", "stop_loss", "take_profit", "risk_frac", "units"):
-        column = getattr(signals, name)
-        if column is not None and column.shape != (len(bars),):
-            raise StrategyError(f"signals.{name} has shape {column.shape}, expected ({len(bars)},)")

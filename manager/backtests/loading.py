@@ -6,8 +6,10 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from atrader.calendars import Calendar
+from atrader.calendars import Calendar, Period
+from atrader.clock import NS_PER_S, iso_from_ns
 from atrader.configuration.fleet import FleetConfig
 from atrader.configuration.instance import InstanceConfig
 from atrader.errors import ConfigError
@@ -20,7 +22,7 @@ from data_layer.bars import divides
 from data_layer.offline import Market
 from manager.backtests.request import Request
 from research.events import Plan, SeriesKey
-from research.events.checks import check_bars, check_quotes
+from research.events.checks import long_gaps
 from research.events.tape import BarTape, QuoteTape, Tape
 
 TICKS: Final = "ticks"
@@ -48,7 +50,7 @@ def load_plan(
     chosen = list(strategies)
     wanted = _series_of(chosen)
     symbols = {key.instrument for key in wanted}
-    loader = _Loader(market, request)
+    loader = _Loader(market, request, fleet)
     symbols |= _converting(symbols, request.account.currency, fleet, loader.stored)
     tapes = [loader.tape(symbol, _finest_wanted(symbol, wanted)) for symbol in sorted(symbols)]
     series = {key: loader.history(key) for key in wanted if key.timeframe}
@@ -127,9 +129,10 @@ def _converting(symbols: Collection[str], home: str, fleet: FleetConfig, stored:
 class _Loader:
     """Reads each series once."""
 
-    def __init__(self, market: Market, request: Request) -> None:
+    def __init__(self, market: Market, request: Request, fleet: FleetConfig) -> None:
         self._market = market
         self._request = request
+        self._fleet = fleet
         self._series = market.series()
         self.stored = {one.instrument for one in self._series}
 
@@ -138,7 +141,6 @@ class _Loader:
         bars = self._market.bars(key.instrument, key.timeframe, end_ns=self._request.end_ns)
         if not len(bars):
             raise ConfigError(f"no {key.timeframe} bars of {key.instrument} are stored for the period; {_LISTED}")
-        check_bars(bars, f"{key.instrument} {key.timeframe}")
         return bars
 
     def gaps(self, key: SeriesKey) -> list[tuple[int, int, int]]:
@@ -154,8 +156,29 @@ class _Loader:
         bars = self._market.bars(symbol, frame.name, start_ns=self._request.start_ns, end_ns=self._request.end_ns)
         if not len(bars):
             raise ConfigError(f"no {frame.name} bars of {symbol} are stored for the period; {_LISTED}")
-        check_bars(bars, f"{symbol} {frame.name}")
-        return BarTape(symbol, bars, frame.ns)
+        tape = BarTape(symbol, bars, frame.ns)
+        self._check_whole(symbol, frame, bars.open_time_ns)
+        return tape
+
+    def _check_whole(self, symbol: str, frame: Timeframe, times_ns: NDArray[np.int64]) -> None:
+        """Refuse a period of which much is missing, unless a source said that there was nothing.
+
+        Raises
+        ------
+        ConfigError
+            Names the first such gap.
+        """
+        request = self._request
+        period = Period(request.start_ns or int(times_ns[0]), request.end_ns or int(times_ns[-1]) + frame.ns)
+        most_ns = int(request.max_gap_s * NS_PER_S)
+        for gap in long_gaps(times_ns, frame, self._fleet.calendar_of(symbol), period, most_ns):
+            missing = self._market.gaps(symbol, frame.name, *gap).gaps
+            if sum(one.count * Timeframe.parse(one.timeframe).ns for one in missing) > most_ns:
+                start, end = map(iso_from_ns, gap)
+                raise ConfigError(
+                    f"{symbol}: the {frame} bars from {start} to {end} are missing, more than --max-gap allows:"
+                    " 'atrader data backfill' fetches them, --start and --end leave them out"
+                )
 
     def _quote_tape(self, symbol: str) -> Tape:
         parts = list(self._market.tick_parts(symbol, self._request.start_ns, self._request.end_ns))
@@ -167,7 +190,6 @@ class _Loader:
             np.concatenate([part.bid for part in parts]),
             np.concatenate([part.ask for part in parts]),
         )
-        check_quotes(quotes, f"{symbol} quotes")
         return QuoteTape(symbol, quotes, _WINDOW_NS)
 
     def _frame_of(self, symbol: str, coarsest: Timeframe | None) -> Timeframe:

@@ -23,6 +23,10 @@ ONE_PROCESS_EACH: Final = "asirikuy"
 """A strategy that takes a process of its own: the library it loads holds the state of one instance."""
 
 
+MAX_GAP_S: Final = 86_400.0
+"""A day: a quiet market and a broker's holiday have shorter gaps, a file that was forgotten a longer one."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overrides:
     """What the command line says about every strategy it names; None: what the file says.
@@ -50,6 +54,8 @@ class Request:
         The installation, absolute.
     quotes : str or None
         Timeframe of the bars whose quotes are played, ``ticks`` for stored quotes; None: the finest bars there are.
+    max_gap_s : float
+        So much market time in a row may be without bars.
     """
 
     root: str
@@ -58,6 +64,7 @@ class Request:
     start_ns: int | None
     end_ns: int | None
     quotes: str | None
+    max_gap_s: float = MAX_GAP_S
 
     @property
     def name(self) -> str:
@@ -121,6 +128,7 @@ def requests_of(
     period: tuple[int | None, int | None],
     quotes: str | None,
     apart: bool,
+    max_gap_s: float = MAX_GAP_S,
 ) -> list[Request]:
     """Return the runs that some words mean: one for each account, or with ``apart`` one for each word.
 
@@ -148,6 +156,7 @@ def requests_of(
             start_ns=period[0],
             end_ns=period[1],
             quotes=quotes,
+            max_gap_s=max_gap_s,
         )
         for configs in groups.values()
     ]

@@ -9,7 +9,7 @@ import click
 from manager.commands.completing import tried_strategies
 from manager.commands.installed import home_of
 from manager.commands.output import json_option
-from manager.commands.periods import end_option, period_ns, start_option
+from manager.commands.periods import duration_s, end_option, max_gap_option, period_ns, start_option
 
 
 @click.command("run")
@@ -22,6 +22,7 @@ from manager.commands.periods import end_option, period_ns, start_option
 @start_option
 @end_option
 @click.option("--quotes", help="Bars that the quotes are made of (1m), or 'ticks'; default: the finest stored bars.")
+@max_gap_option
 @click.option("--apart", is_flag=True, help="Each on an account of its own, several processes at once.")
 @click.option("--processes", type=click.IntRange(1), help="With --apart: at once, at most; default: one per processor.")
 @click.option("--ctester", type=click.Path(path_type=Path, dir_okay=False), help="Tester library to compare with.")
@@ -39,6 +40,7 @@ def backtest(
     start: str | None,
     end: str | None,
     quotes: str | None,
+    max_gap: str,
     apart: bool,
     processes: int | None,
     ctester: Path | None,
@@ -62,6 +64,7 @@ def backtest(
         balance=balance,
         period=period_ns(start, end),
         quotes=quotes,
+        max_gap_s=duration_s(max_gap, "--max-gap"),
         apart=apart,
         processes=processes,
         ctester=ctester,

@@ -40,6 +40,7 @@ class Wish:
     balance: str | None
     period: tuple[int | None, int | None]
     quotes: str | None
+    max_gap_s: float
     apart: bool
     processes: int | None
     ctester: Path | None
@@ -90,7 +91,15 @@ def _requests(home: Home, wish: Wish) -> list[Request]:
     except ValueError as error:
         raise ConfigError(str(error)) from error
     installation = load_installation(home.root)
-    return requests_of(wish.what, installation, overrides, period=wish.period, quotes=quotes, apart=wish.apart)
+    return requests_of(
+        wish.what,
+        installation,
+        overrides,
+        period=wish.period,
+        quotes=quotes,
+        apart=wish.apart,
+        max_gap_s=wish.max_gap_s,
+    )
 
 
 def _first(errors: list[AtraderError]) -> AtraderError:

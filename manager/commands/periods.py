@@ -1,4 +1,4 @@
-"""``--start`` and ``--end``."""
+"""``--start`` and ``--end``, and how much of the time between may be missing."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from atrader.clock import parse_time
 
 start_option = click.option("--start", help="From here on: ISO date, or date and time with zone; default: the first.")
 end_option = click.option("--end", help="Up to here, not included, written as --start; default: the last.")
+
+max_gap_option = click.option(
+    "--max-gap", default="1d", show_default=True, help="So much market time in a row may be without bars (5m, 2h)."
+)
 
 
 def period_ns(start: str | None, end: str | None) -> tuple[int | None, int | None]:
@@ -29,3 +33,22 @@ def _moment_ns(text: str | None, option: str) -> int | None:
         return None if text is None else parse_time(text)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint=option) from error
+
+
+def duration_s(text: str, option: str) -> float:
+    """Read a duration with a unit, in seconds.
+
+    Raises
+    ------
+    click.BadParameter
+        When it is none; names the option.
+    """
+    from pydantic import TypeAdapter, ValidationError  # not for --help and completion
+
+    from atrader.configuration.base import DurationS
+
+    try:
+        found: float = TypeAdapter(DurationS).validate_python(text)
+    except ValidationError as error:
+        raise click.BadParameter(error.errors()[0]["msg"], param_hint=option) from error
+    return found

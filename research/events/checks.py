@@ -5,11 +5,39 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from atrader.calendars import Calendar, Period
 from atrader.clock import iso_from_ns
 from atrader.errors import ConfigError
 from atrader.market import BAR_COLUMNS, Bars, Quotes
+from atrader.timeframes import Timeframe
 
 _REMEDY = "see 'atrader data check' and import the period again"
+
+
+def long_gaps(
+    times_ns: NDArray[np.int64], timeframe: Timeframe, calendar: Calendar, period: Period, most_ns: int
+) -> list[Period]:
+    """Return where more than some market time in a row has no bars. A quiet market has short gaps, lost data long ones.
+
+    Parameters
+    ----------
+    times_ns : ndarray of int64, shape (n,)
+        Open times in the period, rising.
+    timeframe : Timeframe
+        Of the bars, a fixed one.
+    period : Period
+        That is looked at; what is missing at either end counts.
+    most_ns : int
+        So much market time may be without bars; hours at which the market is closed do not count.
+    """
+    starts = np.concatenate(([period.start_ns], times_ns + timeframe.ns))
+    stops = np.concatenate((times_ns, [period.end_ns]))
+    found = []
+    for row in np.flatnonzero(stops - starts > most_ns).tolist():
+        expected = calendar.expected_bars(int(starts[row]), int(stops[row]), timeframe)
+        if len(expected) * timeframe.ns > most_ns:
+            found.append(Period(int(expected[0]), int(expected[-1]) + timeframe.ns))
+    return found
 
 
 def check_bars(bars: Bars, what: str) -> None:
@@ -18,8 +46,8 @@ def check_bars(bars: Bars, what: str) -> None:
     Raises
     ------
     ConfigError
-        When open times do not rise, a price is NaN, infinite, zero or negative, or a high lies below its low; names
-        the first such bar.
+        When open times do not rise, a price is NaN, infinite, zero or negative, a volume NaN, infinite or negative, or
+        open or close lie outside of high and low; names the first such bar.
     """
     _check_times(bars.open_time_ns, what)
     for name, column in zip(BAR_COLUMNS[1:-1], bars.columns[1:-1], strict=True):
@@ -27,6 +55,10 @@ def check_bars(bars: Bars, what: str) -> None:
         if bad.any():
             row = int(bad.argmax())
             raise _refusal(what, f"the {name} at {iso_from_ns(int(bars.open_time_ns[row]))} is {column[row]}")
+    bad = ~(np.isfinite(bars.volume) & (bars.volume >= 0))
+    if bad.any():
+        row = int(bad.argmax())
+        raise _refusal(what, f"the volume at {iso_from_ns(int(bars.open_time_ns[row]))} is {bars.volume[row]}")
     crossed = (bars.high < np.maximum(bars.open, bars.close)) | (bars.low > np.minimum(bars.open, bars.close))
     if crossed.any():
         row = int(crossed.argmax())

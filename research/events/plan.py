@@ -12,6 +12,7 @@ from atrader.configuration.instance import InstanceConfig
 from atrader.instruments import Instrument
 from atrader.market import Bars
 from atrader.strategy import Strategy
+from research.events.checks import check_bars
 from research.events.tape import Tape
 
 
@@ -42,6 +43,11 @@ class Plan:
         Complete bars that strategies decide at or look back on, from before the first quote on.
     missing : Mapping of SeriesKey to sequence of (first_ns, last_ns, bars)
         Gaps of a series: open times of the first and last bar that is missing, UTC ns, and how many.
+
+    Raises
+    ------
+    ConfigError
+        When bars of a series are no market, see `check_bars`.
     """
 
     account: AccountConfig
@@ -51,3 +57,7 @@ class Plan:
     tapes: Sequence[Tape]
     series: Mapping[SeriesKey, Bars]
     missing: Mapping[SeriesKey, Sequence[tuple[int, int, int]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for key, bars in self.series.items():
+            check_bars(bars, " ".join(key))

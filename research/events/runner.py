@@ -51,6 +51,11 @@ class Runner:
         So far.
     errors : int
         Exceptions in the strategy so far.
+
+    Raises
+    ------
+    ConfigError
+        When a signal strategy would never have the bars it needs: a result without trades would say something else.
     """
 
     def __init__(
@@ -83,6 +88,11 @@ class Runner:
         self._telling = Telling(self.strategy, self._call, self._complain)
         self.needs_whole_turn = True
         window = max(config.warmup_bars or 0, self.strategy.warmup_bars)
+        if isinstance(self.strategy, SignalDriver) and len(history.bars) < self.strategy.warmup_bars:
+            raise ConfigError(
+                f"{config.name} needs {self.strategy.warmup_bars} {config.timeframe} bars of {config.instrument}"
+                f" before it decides anything: {len(history.bars)} are there up to the end of the period"
+            )
         self.context = BacktestContext(config, world, history, window, self._view, self._note)
         self.strategy.context = self.context
         self.bars = history.rows_from(history.first)

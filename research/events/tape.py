@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from atrader.bar_quotes import quotes_of
 from atrader.market import Bar, Bars, Quotes, Tick
+from atrader.timeframes import Timeframe
+from research.events.checks import check_bars, check_quotes
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
@@ -65,9 +67,15 @@ class BarTape(Tape):
         Of one fixed timeframe.
     duration_ns : int
         Its length.
+
+    Raises
+    ------
+    ConfigError
+        When they are no market, see `check_bars`.
     """
 
     def __init__(self, symbol: str, bars: Bars, duration_ns: int) -> None:
+        check_bars(bars, f"{symbol} {Timeframe.of_ns(duration_ns)}")
         self.symbol = symbol
         self._bars = bars
         self._duration_ns = duration_ns
@@ -111,12 +119,18 @@ class QuoteTape(Tape):
     symbol : str
         The instrument.
     quotes : Quotes
-        Times must not fall; crossed ones are left out, as the account passes them over.
+        Crossed ones are left out, as the account passes them over.
     window_ns : int
         Length of a window; windows begin at its multiples.
+
+    Raises
+    ------
+    ConfigError
+        When they are no market, see `check_quotes`.
     """
 
     def __init__(self, symbol: str, quotes: Quotes, window_ns: int) -> None:
+        check_quotes(quotes, f"{symbol} quotes")
         self.symbol = symbol
         straight = quotes.bid <= quotes.ask
         quotes = self._quotes = quotes if straight.all() else quotes.where(straight)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from atrader.errors import ConfigError, StrategyError
 from atrader.instruments import Instrument
+from atrader.signal_checks import check_signals
 from atrader.strategy import Signals
 from research.vector.prices import Prices, Ticks
 from research.vector.rules import Rules
@@ -18,7 +19,6 @@ from research.vector.rules import Rules
 RISK_PARTS: Final = 10**12
 """Shares of equity are kept in these."""
 
-_COLUMNS: Final = ("entry", "exit", "stop_loss", "take_profit", "risk_frac", "units")
 _NEVER: Final = np.int32(2**31 - 1)
 
 
@@ -114,7 +114,7 @@ class Decisions:
             When an array has the wrong length, holds other values than it may, or a needed one is missing.
         """
         count = len(prices) if bars is None else len(bars)
-        _check(signals, count, price=price, trailing_distance=trailing_distance)
+        check_signals(signals, count, price=price, trailing_distance=trailing_distance)
         if (price is None) != (rules.order_type == "market"):
             raise StrategyError(f"price: {rules.order_type} orders {'have none' if price is not None else 'need one'}")
         wanted = (signals.entry != 0) | (signals.exit != 0)
@@ -161,21 +161,6 @@ def rows_of(prices: Prices, ends_ns: NDArray[np.int64]) -> NDArray[np.int64]:
     at: NDArray[np.int64] = np.searchsorted(prices.end_ns, ends_ns)
     at[ends_ns <= prices.open_time_ns[0]] = -1
     return at
-
-
-def _check(signals: Signals, count: int, **more: NDArray[np.float64] | None) -> None:
-    columns = {name: getattr(signals, name) for name in _COLUMNS} | more
-    for name, column in columns.items():
-        if column is not None and np.shape(column) != (count,):
-            raise StrategyError(f"signals.{name} has shape {np.shape(column)}, expected ({count},)")
-    for name, low, high in (("entry", -1, 1), ("exit", -1, 2)):
-        column = columns[name]
-        if column.dtype.kind != "i":
-            raise StrategyError(f"signals.{name} holds {column.dtype}, expected int8")
-        if count and (column.min() < low or column.max() > high):
-            raise StrategyError(
-                f"signals.{name} holds values from {column.min()} to {column.max()}, may {low} to {high}"
-            )
 
 
 def _sizes(

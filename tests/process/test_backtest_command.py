@@ -74,8 +74,10 @@ def test_a_second_run_says_the_same_and_replaces_nothing(yen: Fleet) -> None:
 
 
 def test_a_built_in_strategy_takes_its_parameters_from_the_command_line(yen: Fleet) -> None:
-    words = ("sma-cross", "--instrument", "USD/JPY", "--timeframe", "1h", "--param", "fast=2", "--param", "slow=6")
+    parameters = (word for one in ("fast=2", "slow=6", "atr_period=2") for word in ("--param", one))
+    words = ("sma-cross", "--instrument", "USD/JPY", "--timeframe", "1h", *parameters)
     (summary,) = backtest(yen, *words, "--balance", "5000", "--start", "2013-02-05")
+    assert summary["statistics"][0]["trades"] > 1
     parameters = summary["instances"][0]["parameters"]
     assert (parameters["fast"], parameters["slow"], parameters["stop_atr"]) == (2, 6, 3.0), "what was not said, too"
     assert summary["initial_balance"] == "5000"
@@ -100,6 +102,8 @@ def test_several_run_apart_in_processes_of_their_own_as_each_does_alone(yen: Fle
         (("cross", "--param", "speed=1"), "speed"),
         (("cross", "--param", "fast"), "NAME=VALUE"),
         (("cross", "--start", "2030-01-01"), "'atrader data list'"),
+        (("cross", "--start", "2013-01-28"), "from 2013-01-28T00:00:00Z to 2013-02-0"),
+        (("cross", "--max-gap", "5"), "expected a duration with a unit"),
         (("cross", "--quotes", "ticks"), "no quotes of USD/JPY"),
         (("cross", "--account", "other"), "no account 'other'"),
         (("cross", "--instrument", "EUR/GBP"), "GBP/USD"),
