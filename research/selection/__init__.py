@@ -1,0 +1,1 @@
+"""Which instances to trust, and with how much: daily results, ranking, correlation, allocation of risk. Pure numpy."""
