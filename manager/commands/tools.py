@@ -23,6 +23,26 @@ _HERE = "manager.commands"
             f"{_HERE}.backtesting:backtest",
             "Run strategies over stored bars or quotes, as a live run on a paper account would trade them.",
         ),
+        Entry(
+            "select",
+            f"{_HERE}.select:select",
+            "Show what the markets of instances are like, and when their [selection] would have switched them.",
+        ),
+        Entry(
+            "rank",
+            f"{_HERE}.standing:rank",
+            "Rank instances by their closed trades, of the history or of saved backtests; the best comes first.",
+        ),
+        Entry(
+            "correlate",
+            f"{_HERE}.standing:correlate",
+            "Show the correlation of daily results, and which instances are one bet under two names.",
+        ),
+        Entry(
+            "allocate",
+            f"{_HERE}.standing:allocate",
+            "Share a budget of risk out to instances, as a proposal; --apply writes it into their files.",
+        ),
         Entry("completion", f"{_HERE}.completion:completion", "Print the completion script of a shell."),
         Entry(
             "import-legacy",
