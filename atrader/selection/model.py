@@ -26,7 +26,7 @@ class Selected(NamedTuple):
     told_ns : int
         `since_ns` of the last switch that the history knows of: whoever dies in between tells it later.
     reason : str
-        Why the last switch was made, for people.
+        Why the last switch was made, for people; before the first why there was none.
     condition : str
         What the market was like at the last bar, for people.
     """

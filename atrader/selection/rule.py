@@ -89,12 +89,12 @@ def judge(config: SelectionConfig, before: Selected, bars: Bars) -> Selected:
     found = conditions(bars.high, bars.low, bars.close, config.detector)
     counts = Switches(config, is_active=before.state is TradingState.ACTIVE, held=before.held, pending=before.pending)
     switches = [new + place for place in counts.run(suits(config, found)[new:].tolist())]
-    now = found.at(-1)
     missing = config.detector.warmup_bars - len(bars)
     since_ns, reason = before.since_ns, before.reason
     if switches:
-        at = found.at(switches[-1])
-        since_ns, reason = int(bars.open_time_ns[switches[-1]]), why(config, at)
+        since_ns, reason = int(bars.open_time_ns[switches[-1]]), why(config, found.at(switches[-1]))
+    elif not since_ns and missing <= 0:  # it is as it began: the market of the last bar is why
+        reason = why(config, found.at(-1))
     return Selected(
         TradingState.ACTIVE if counts.is_active else TradingState.REDUCING,
         since_ns,
@@ -103,7 +103,7 @@ def judge(config: SelectionConfig, before: Selected, bars: Bars) -> Selected:
         counts.pending,
         before.told_ns,
         reason,
-        f"unknown: {missing} bars are missing to judge it" if missing > 0 else str(now),
+        f"unknown: {missing} bars are missing to judge it" if missing > 0 else str(found.at(-1)),
     )
 
 

@@ -12,6 +12,7 @@ from atrader.configuration.home import Home
 from atrader.configuration.loader import load_installation
 from atrader.errors import ConfigError, DeadlineExceeded
 from atrader.messages.manager import ControlAnswer, GetStatus, SetTradingState, StatusAnswer
+from atrader.selection.file import Selections
 from atrader.trading_state import TradingState
 from atrader.trading_state_file import TradingStates
 from manager.commands.completing import scopes
@@ -82,6 +83,12 @@ def _set(directory: Path, scope: str, state: TradingState, reason: str, as_json:
     if state is TradingState.ACTIVE:
         rest = TradingStates.load(home.trading_states).restricted()  # whoever resumes should know what still does not
         lines += [f"{other} stays {its.value} until it is resumed by its name" for other, its in rest.items()]
+        selected = Selections.load(home.selection).instances
+        lines += [
+            f"instance:{name} stays {one.state.value} by selection: {one.reason}"
+            for name, one in selected.items()
+            if one.state is not TradingState.ACTIVE
+        ]
     if as_json:
         print_json({"scope": scope, "state": state.value, "lines": lines})
         return

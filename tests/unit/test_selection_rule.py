@@ -94,6 +94,13 @@ def test_judging_says_what_is_missing() -> None:
     assert (after.state, after.since_ns) == (S.REDUCING, 0)
 
 
+def test_before_the_first_switch_the_last_bar_says_why_there_was_none() -> None:
+    config = WISH.model_copy(update={"phases": ("range",)})
+    after = judge(config, Selected.before_any_bar(config), bars_of("rising", 1, 60))
+    assert (after.state, after.since_ns) == (S.REDUCING, 0)
+    assert after.reason == f"market is {after.condition}; made for range"
+
+
 def test_a_trend_lets_an_instance_open_that_is_made_for_it() -> None:
     bars = bars_of("rising", 1, 60)
     after = judge(WISH, Selected.before_any_bar(WISH), bars)
