@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from atrader.calendars import Calendar
 from atrader.clock import SystemClock, iso_from_ns
 from atrader.configuration.instance import InstanceConfig
-from atrader.statistics import report
 from atrader.strategy import Strategy
 from manager.backtests.comparing import Comparison
 from manager.backtests.request import Request
 from research.events import Plan, Result
 from research.reports.finished import Finished, keep
-from research.reports.rows import Row, alert_row, equity_rows, order_row, signal_row, trade_row
+from research.reports.measures import calendar_for
+from research.reports.rows import alert_row, order_row, signal_row, trade_row
 from research.reports.saved import Saved
 
 COMPARISON: Final = "ctester.json"
@@ -40,7 +38,6 @@ def save(folder: Path, request: Request, plan: Plan, result: Result, took_s: flo
         When it cannot be written.
     """
     trades = [trade_row(trade) for trade in result.trades]
-    statistics = _statistics(trades, request, result)
     return keep(
         folder,
         Finished(
@@ -56,14 +53,12 @@ def save(folder: Path, request: Request, plan: Plan, result: Result, took_s: flo
             trades=trades,
             curve=result.curve,
             tapes=plan.tapes,
-            calendar=Calendar.get(request.account.day_start),
+            calendar=calendar_for([config.instrument for config, _ in plan.instances], plan.calendar_of),
             tables={
                 "orders": [order_row(order) for order in result.orders],
                 "signals": [signal_row(signal) for signal in result.signals],
                 "alerts": [alert_row(alert) for alert in result.alerts],
             },
-            statistics=statistics["instance"],
-            overall=next(iter(statistics["account"]), {}),
         ),
     )
 
@@ -101,14 +96,6 @@ def _instance(config: InstanceConfig, strategy: Strategy) -> dict[str, Any]:
         **config.model_dump(mode="json", include=_OF_INSTANCE),
         "parameters": strategy.parameters.model_dump(mode="json"),
         "source_sha256": None if source is None else hashlib.sha256(Path(source).read_bytes()).hexdigest(),
-    }
-
-
-def _statistics(trades: Sequence[Row], request: Request, result: Result) -> Mapping[str, list[dict[str, Any]]]:
-    equity, until_ns = equity_rows(result.curve, request.account.name), int(result.curve.time_ns[-1])
-    return {
-        "instance": report(trades, equity, "instance", until_ns),
-        "account": report(trades, equity, "account", until_ns),
     }
 
 

@@ -137,6 +137,30 @@ cli.add_command(
         ],
     )
 )
+cli.add_command(
+    LazyGroup(
+        "results",
+        help="Saved results of backtests.",
+        entries=(
+            Entry("list", f"{_HERE}.results:list_", "List saved results, the highest last; by default the newest."),
+            Entry(
+                "show",
+                f"{_HERE}.results:show",
+                "Show a saved result: what ran, and what came of it.",
+            ),
+            Entry(
+                "compare",
+                f"{_HERE}.results:compare",
+                "Show results beside each other: the settings in which they differ, and their figures.",
+            ),
+            Entry(
+                "report",
+                f"{_HERE}.results:report",
+                "Write the report of results: an HTML file each, with everything in it, or a picture.",
+            ),
+        ),
+    )
+)
 
 
 def main() -> None:

@@ -30,14 +30,14 @@ def cautions_of(summary: Mapping[str, Any], trades: Sequence[Row], tapes: Sequen
     Parameters
     ----------
     summary : mapping
-        ``errors refused missing_bars`` and the like.
+        ``returns``, ``lowest_equity``, ``errors``, ``refused`` and ``missing_bars``.
     trades : sequence of mappings
         Rows with ``in_one_bar``.
     tapes : sequence of Tape
         What was played.
     """
     closed = [trade for trade in trades if trade["state"] == "closed"]
-    found = [*_of_trades(closed), *_of_prices(trades, tapes), *_of_run(summary)]
+    found = [*_of_trades(closed), *_of_returns(summary["returns"]), *_of_prices(trades, tapes), *_of_run(summary)]
     if len(trades) > len(closed):
         count = len(trades) - len(closed)
         found.append(Caution("open-trades", f"{count} open at the end: counted in equity, in no figure of trades"))
@@ -64,6 +64,16 @@ def _of_trades(closed: Sequence[Row]) -> list[Caution]:
         )
         found.append(Caution("inside-one-bar", text))
     return found
+
+
+def _of_returns(returns: Mapping[str, Any] | None) -> list[Caution]:
+    if returns is None or not returns["periods_needed"] or returns["periods_needed"] <= returns["periods"]:
+        return []
+    text = (
+        f"{returns['periods']:,} days are too short a record: the Sharpe ratio is above zero with a probability of"
+        f" {returns['sharpe_probability']:.0%}, and it takes {returns['periods_needed']:,} days like these for 95 %"
+    )
+    return [Caution("short-record", text)]
 
 
 def _of_prices(trades: Sequence[Row], tapes: Sequence[Tape]) -> list[Caution]:

@@ -8,17 +8,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from atrader.calendars import Calendar
-from atrader.clock import NS_PER_S, utc_from_ns
+from atrader.clock import NS_PER_S
 from research.events.equity import EquityCurve
 from research.events.tape import Tape
 from research.reports.thinning import extremes, stretches
-from research.statistics import PeriodReturns, period_returns
 
 Row = Mapping[str, Any]
 Floats = NDArray[np.float64]
-
-_DAY_NS: Final = 86_400 * NS_PER_S
 
 CURVE_STRETCHES: Final = 480
 """Stretches of an equity curve; each keeps its lowest and highest value and its deepest drawdown."""
@@ -28,44 +24,28 @@ RECENT_TRADES: Final = 40
 """Trades that are drawn one by one, in a price chart of their own."""
 
 
-def details(
-    trades: Sequence[Row], curve: EquityCurve, tapes: Sequence[Tape], calendar: Calendar, initial: float
-) -> dict[str, Any]:
+def details(trades: Sequence[Row], curve: EquityCurve, tapes: Sequence[Tape], initial: float) -> dict[str, Any]:
     """Return it as JSON can hold it; times are UTC seconds.
 
     Parameters
     ----------
     trades : sequence of mappings
         Plain rows, in the order they were opened.
-    calendar : Calendar
-        Whose days and months count.
     initial : float
         Balance before the first step, account currency.
     """
-    by_day, by_month = (
-        period_returns(curve.time_ns, curve.equity, calendar, timeframe, initial) for timeframe in ("1d", "1M")
-    )
     symbols = dict.fromkeys(trade["instrument"] for trade in trades)
     return {
         "trades": trades,
         "equity": _equity(curve, initial),
         "exposure": _exposure(curve),
-        "days": {"time_s": _seconds(by_day.open_ns), "equity": _rounded(by_day.equity)},
-        "months": _months(by_month),
         "prices": {tape.symbol: _prices(tape, trades) for tape in tapes if tape.symbol in symbols},
     }
 
 
-def drawdowns(equity: Floats, initial: float) -> Floats:
-    """Return how far each point is below the highest before it, as a share of that; not positive."""
-    peak = np.maximum(np.maximum.accumulate(equity), initial)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found: Floats = np.where(peak > 0, equity / peak - 1, 0.0)
-    return found
-
-
 def _equity(curve: EquityCurve, initial: float) -> dict[str, list[float]]:
-    falls = drawdowns(curve.equity, initial)
+    peaks = np.maximum(np.maximum.accumulate(curve.equity), initial)
+    falls = np.maximum(curve.equity / peaks - 1, -1.0)  # a ruined account has lost all it had, and no more
     starts = stretches(len(falls), CURVE_STRETCHES)
     places = np.union1d(extremes(curve.equity, starts), extremes(falls, starts))
     return {
@@ -88,13 +68,6 @@ def _exposure(curve: EquityCurve) -> dict[str, list[float]]:
         "long_frac": _rounded(long, 4),
         "short_frac": _rounded(short, 4),
     }
-
-
-def _months(by_month: PeriodReturns) -> list[dict[str, Any]]:
-    # A calendar may begin a month the evening before.
-    names = [f"{utc_from_ns(open_ns + _DAY_NS):%Y-%m}" for open_ns in by_month.open_ns.tolist()]
-    values = np.round(by_month.returns, 6).tolist()
-    return [{"month": name, "return_frac": value} for name, value in zip(names, values, strict=True)]
 
 
 def _prices(tape: Tape, trades: Sequence[Row]) -> dict[str, dict[str, list[float]]]:

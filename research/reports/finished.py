@@ -6,18 +6,19 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
 from atrader.calendars import Calendar
 from atrader.clock import iso_from_ns
+from atrader.statistics import report
 from research.events.equity import EquityCurve
 from research.events.tape import Tape
 from research.reports.cautions import cautions_of
-from research.reports.details import details, drawdowns
+from research.reports.details import details
 from research.reports.excursions import excursions
+from research.reports.measures import measures
 from research.reports.rows import Row, equity_rows, in_plain
 from research.reports.saved import Saved, save
 
@@ -50,10 +51,6 @@ class Finished:
         Whose days and months count.
     tables : mapping of str to rows
         More that is kept as Parquet.
-    statistics : sequence of mappings
-        Figures of the trades of each instance.
-    overall : mapping
-        The same of all trades together; empty without any.
     """
 
     name: str
@@ -64,8 +61,6 @@ class Finished:
     tapes: Sequence[Tape]
     calendar: Calendar
     tables: Mapping[str, Sequence[Row]]
-    statistics: Sequence[Mapping[str, Any]]
-    overall: Mapping[str, Any]
 
 
 def keep(folder: Path, run: Finished) -> Saved:
@@ -77,53 +72,45 @@ def keep(folder: Path, run: Finished) -> Saved:
         When it cannot be written.
     """
     curve, initial = run.curve, float(run.setup["initial_balance"])
-    trades = _with_excursions(run)
+    account, end_ns = str(run.setup["account"]["name"]), int(curve.time_ns[-1])
+    trades, equity = _with_excursions(run), equity_rows(curve, account)
     summary: dict[str, Any] = {
         **run.setup,
         "name": run.name,
         "start": iso_from_ns(int(curve.time_ns[0])),
-        "end": iso_from_ns(int(curve.time_ns[-1])),
+        "end": iso_from_ns(end_ns),
         "steps": len(curve.time_ns),
         "final_balance": float(curve.balance[-1]),
         "final_equity": float(curve.equity[-1]),
         "lowest_equity": float(curve.equity.min()),
-        "return_frac": float(curve.equity[-1]) / initial - 1,
-        "drawdown_deepest_frac": -float(drawdowns(curve.equity, initial).min()),
         **run.events,
-        "statistics": run.statistics,
-        "overall": run.overall,
-        "buy_and_hold": _buy_and_hold(run),
+        **measures(curve, initial, run.calendar, _held(run)),
+        "statistics": report(trades, equity, "instance", end_ns),
+        "overall": next(iter(report(trades, equity, "account", end_ns)), {}),
     }
     summary["warnings"] = [one._asdict() for one in cautions_of(summary, trades, run.tapes)]
     summary["identity_sha256"] = _identity(summary)
-    drawn = details(in_plain(trades), curve, run.tapes, run.calendar, initial)
-    account = str(run.setup["account"]["name"])
-    tables = {"trades": trades, "equity": equity_rows(curve, account), **run.tables}
-    return save(folder, run.name, summary, drawn, tables)
+    drawn = details(in_plain(trades), curve, run.tapes, initial)
+    return save(folder, run.name, summary, drawn, {"trades": trades, "equity": equity, **run.tables})
 
 
 def _with_excursions(run: Finished) -> list[Row]:
-    found = excursions(run.trades, run.tapes)
-    columns = zip(run.trades, *(column.tolist() for column in found), strict=True)
+    columns = (column.tolist() for column in excursions(run.trades, run.tapes))
     return [
         {
             **trade,
-            "adverse_frac": None if np.isnan(adverse) else round(adverse, 8),
-            "favourable_frac": None if np.isnan(favourable) else round(favourable, 8),
+            "adverse_frac": None if isnan(adverse) else round(adverse, 8),
+            "favourable_frac": None if isnan(favourable) else round(favourable, 8),
             "in_one_bar": inside,
         }
-        for trade, adverse, favourable, inside in columns
+        for trade, adverse, favourable, inside in zip(run.trades, *columns, strict=True)
     ]
 
 
-def _buy_and_hold(run: Finished) -> dict[str, Any] | None:
-    """Return what holding the only traded instrument did, bid to bid; None where there are several or none."""
+def _held(run: Finished) -> Tape | None:
+    """Return the tape of the only instrument that is traded, if there is but one."""
     traded = {item["instrument"] for item in run.setup["instances"]}
-    tape = next((one for one in run.tapes if traded == {one.symbol}), None)
-    if tape is None:
-        return None
-    bids, _ = tape.closes()
-    return {"instrument": tape.symbol, "return_frac": float(bids[-1] / bids[0]) - 1}
+    return next((one for one in run.tapes if traded == {one.symbol}), None)
 
 
 def _identity(summary: Mapping[str, Any]) -> str:

@@ -20,6 +20,15 @@ FORMAT: Final = 2
 
 SUMMARY: Final = "result.json"
 DETAILS: Final = "details.json"
+_NEEDED: Final = frozenset(
+    {
+        "name", "made", "engine", "program", "convention", "account", "costs", "seed", "initial_balance", "instances",
+        "quotes", "start", "end", "bars", "took_s", "data_sha256", "identity_sha256", "final_balance", "final_equity",
+        "lowest_equity", "calendar", "returns", "curve", "market", "months", "statistics", "overall", "warnings",
+        "files",
+    }
+)  # fmt: skip
+_NEEDED_DETAILS: Final = frozenset({"trades", "equity", "exposure", "prices"})
 _MANY: Final = 10_000  # folders of one name
 
 Row = Mapping[str, Any]
@@ -52,7 +61,7 @@ class Saved(NamedTuple):
         StoreError
             When the file cannot be read, or is of another version.
         """
-        return _read(self.folder / DETAILS)
+        return _read(self.folder / DETAILS, _NEEDED_DETAILS)
 
     def extended(self, file: str, key: str, value: object) -> Saved:
         """Write something that was found out later beside the result, and into its summary."""
@@ -116,7 +125,7 @@ def load(folder: Path) -> Saved:
     folder = folder.parent if folder.name == SUMMARY else folder
     if not (folder / SUMMARY).is_file():
         raise ConfigError(f"{folder} holds no result ({SUMMARY}); 'atrader results list' shows those there are")
-    return Saved(folder, {**_read(folder / SUMMARY), "folder": str(folder)})
+    return Saved(folder, {**_read(folder / SUMMARY, _NEEDED), "folder": str(folder)})
 
 
 def found(folder: Path) -> tuple[list[Saved], list[StoreError]]:
@@ -130,7 +139,7 @@ def found(folder: Path) -> tuple[list[Saved], list[StoreError]]:
     return sorted(results, key=lambda result: str(result.summary.get("made"))), errors
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, needed: frozenset[str]) -> dict[str, Any]:
     try:
         values = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
@@ -142,6 +151,9 @@ def _read(path: Path) -> dict[str, Any]:
             f"{path}: is of format {values['format']}, made by version {values.get('program', '?')}; this atrader reads"
             f" format {FORMAT}: run the backtest again, or read it with the version that made it"
         )
+    lacking = sorted(needed - values.keys())
+    if lacking:
+        raise StoreError(f"{path}: is damaged: lacks {', '.join(lacking)}; run the backtest again")
     return values
 
 

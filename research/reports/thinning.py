@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
+
+_PAUSE: Final = 8
 
 
 def stretches(count: int, most: int) -> Places:
@@ -22,3 +26,19 @@ def extremes(values: Floats, starts: Places) -> Places:
         part = values[start:stop]
         places += [start + int(part.argmin()), start + int(part.argmax())]
     return np.unique(np.array(places, np.int64))
+
+
+def held(times: Floats, *columns: Floats) -> tuple[Floats, ...]:
+    """Return points with another one before every pause: a market that is closed keeps its price, then jumps.
+
+    Parameters
+    ----------
+    times : ndarray of float64, shape (n,)
+        Rising; a step eight times the usual one is a pause.
+    *columns : ndarray of float64, shape (n,)
+        Values at these times.
+    """
+    steps = np.diff(times)
+    before = np.flatnonzero(steps > _PAUSE * np.median(steps)) + 1 if len(steps) else np.zeros(0, np.int64)
+    kept = (np.insert(column, before, column[before - 1]) for column in columns)
+    return (np.insert(times, before, times[before]), *kept)

@@ -1,0 +1,70 @@
+"""Figures for people: money, shares and times in few characters; ``-`` for what has no meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+Row = Mapping[str, Any]
+
+_UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"))
+
+
+def money_text(value: float | None) -> str:
+    """Write an amount with two decimals."""
+    return "-" if value is None else f"{value:,.2f}"
+
+
+def share_text(value: float | None, digits: int = 1) -> str:
+    """Write a share as percent."""
+    return "-" if value is None else f"{value:.{digits}%}"
+
+
+def ratio_text(value: float | None) -> str:
+    """Write a ratio with two decimals."""
+    return "-" if value is None else f"{value:.2f}"
+
+
+def duration_text(seconds: float | None) -> str:
+    """Write a time in its largest unit."""
+    if seconds is None:
+        return "-"
+    for unit_s, unit in _UNITS:
+        if seconds >= unit_s:
+            return f"{seconds / unit_s:.1f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def statistics_lines(row: Row) -> list[tuple[str, str]]:
+    """Write the statistics of a group of trades as headings and texts; what they mean is in ``docs/statistics.md``."""
+    still_open = f", {row['open']} open" if row["open"] else ""
+    lines = [("trades", f"{row['trades']} closed ({row['wins']} won, {row['losses']} lost){still_open}")]
+    if row["trades"]:
+        costs = f"commission {money_text(row['commission'])}, swap {money_text(row['swap'])}"
+        lines += [
+            ("result", f"{money_text(row['net'])} ({costs})"),
+            ("win rate", share_text(row["win_rate_frac"])),
+            ("profit factor", ratio_text(row["profit_factor"])),
+            ("expectancy", f"{money_text(row['expectancy'])} a trade; {_r(row)}"),
+            ("average", f"win {money_text(row['average_win'])}, loss {money_text(row['average_loss'])}"),
+            ("best and worst", f"{money_text(row['best'])}, {money_text(row['worst'])}"),
+            ("drawdown", _drawdown(row, "drawdown")),
+            ("streaks", f"{row['streak_wins']} won, {row['streak_losses']} lost; now {row['streak_current']:+d}"),
+            ("holding time", f"{duration_text(row['average_holding_s'])} on average"),
+        ]
+    lines.append(("exposure", f"{duration_text(row['exposed_s'])}, {share_text(row['exposed_frac'])} of the time"))
+    if row["equity_drawdown_deepest"] is not None:
+        lines.append(("account drawdown", _drawdown(row, "equity_drawdown")))
+    return lines
+
+
+def _drawdown(row: Row, of: str) -> str:
+    share = row[f"{of}_deepest_frac"]
+    percent = "" if share is None else f" ({share_text(share)})"
+    return f"{money_text(row[f'{of}_deepest'])}{percent}, longest {duration_text(row[f'{of}_longest_s'])}"
+
+
+def _r(row: Row) -> str:
+    if row["average_r"] is None:
+        return "no initial risk known"
+    return f"{row['average_r']:+.2f} R over {row['r_trades']} trades"

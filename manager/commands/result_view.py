@@ -1,0 +1,93 @@
+"""Results of backtests for people: one with what ran beside what came of it, or several beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from atrader.clock import NS_PER_S, iso_from_ns
+from manager.commands.tables import Column, console_for_people, print_rows
+from research.reports import Saved
+from research.reports.comparing import FIGURES, differences, figures
+from research.reports.figures import Lines, identity_lines, instance_lines, more_lines, result_lines
+
+_BESIDE: Final = 150  # characters a terminal needs to show both halves beside each other
+_HASH_SHOWN: Final = 12
+
+
+def show_result(saved: Saved) -> None:
+    """Print what ran beside what came of it, and where it is kept."""
+    summary = saved.summary
+    click.secho(saved.name, bold=True)
+    for warning in summary["warnings"]:
+        click.secho(f"  {warning['text']}", fg="yellow")
+    ran = [line for one in summary["instances"] for line in instance_lines(one)] + identity_lines(summary)
+    console = console_for_people()
+    halves = [_half("what ran", ran), _half("what came of it", result_lines(summary))]
+    if console.is_terminal and console.width >= _BESIDE:
+        beside = Table.grid(padding=(0, 4, 0, 0))
+        beside.add_row(*halves)
+        halves = [beside]
+    for half in halves:
+        console.print(half)
+    for name, lines in more_lines(summary):
+        console.print(_half(name, lines))
+    if "ctester" in summary:
+        _show_tester(summary["ctester"])
+    click.echo(f"kept in {saved.folder}; a page of it: atrader results report {saved.name}")
+
+
+def _half(name: str, lines: Lines) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=True, header_style="bold")
+    table.add_column(name, no_wrap=True)
+    table.add_column("", overflow="fold")
+    for heading, text in lines:
+        table.add_row(f"  {heading}", Text(text))
+    return table
+
+
+def show_comparison(results: Sequence[Saved], *, all_settings: bool) -> None:
+    """Print the settings in which results differ, and below them the figures."""
+    columns = [Column("key", "setting", prose=True)]
+    columns += [Column(f"{number}", result.name, prose=True) for number, result in enumerate(results)]
+    lines = differences(results, all_settings=all_settings)
+    print_rows(columns, [_row(one.key, one.values) for one in lines], empty="no setting differs")
+    click.echo()
+    columns[0] = Column("key", "figure")
+    shown = [_row(one.key, [_written(one.key, value) for value in one.values]) for one in figures(results)]
+    print_rows([one._replace(right=number > 0) for number, one in enumerate(columns)], shown, empty="")
+
+
+def _row(key: str, values: Sequence[Any]) -> dict[str, Any]:
+    if key.endswith("sha256"):
+        values = [value and value[:_HASH_SHOWN] for value in values]
+    return {"key": key, **{f"{number}": "-" if value is None else value for number, value in enumerate(values)}}
+
+
+def _written(key: str, value: Any) -> str:
+    return FIGURES[key](value)
+
+
+def _show_tester(found: Mapping[str, Any]) -> None:
+    """Print both results, and the first trade that differs."""
+    click.secho(f"tester {found['version']}, spread {found['spread']:g}", bold=True)
+    for key in ("trades", "net", "final_balance"):
+        click.echo(f"  {key.replace('_', ' '):<18} {found['ours'][key]:>16,} {found['theirs'][key]:>16,}")
+    if found["first_different"] is None:
+        click.echo(f"  all {found['same']} trades agree in side, size and times")
+        return
+    click.echo(f"  {found['same']} trades agree, then:")
+    for name, trade in zip(("ours", "tester's"), found["first_different"], strict=True):
+        click.echo(f"  {name:<10} {'none' if trade is None else _trade_text(trade)}")
+
+
+def _trade_text(trade: Mapping[str, Any]) -> str:
+    opened = iso_from_ns(trade["open_s"] * NS_PER_S)
+    closed = "open" if trade["close_s"] is None else iso_from_ns(trade["close_s"] * NS_PER_S)
+    prices = f"{trade['open_price']:g} -> {trade['close_price'] or 0:g}"
+    times = f"{opened} -> {closed} (broker's clock)"
+    return f"{trade['side']} {trade['lots']:g} lots, {times}, {prices}, {trade['profit']:.2f}"

@@ -1,0 +1,144 @@
+"""Results of backtests on disk: read as they were written, and refused with a remedy when they are something else."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from atrader.errors import ConfigError, StoreError
+from research.reports import Saved, found, load
+from research.reports.comparing import differences, figures, result_row
+from research.reports.page import page
+from research.reports.saved import DETAILS, SUMMARY
+from tests.support.event_runs import random_bars
+from tests.support.saved_results import save_cross
+
+BARS = random_bars(3, 900, 1.1, 1e-5)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder with a result; a test that changes one makes its own."""
+    path = tmp_path_factory.mktemp("results")
+    save_cross(path, BARS)
+    return path
+
+
+@pytest.fixture(scope="module")
+def saved(folder: Path) -> Saved:
+    return load(folder / "cross-0001")
+
+
+def rewrite(result: Saved, file: str, **changes: Any) -> None:
+    path = result.folder / file
+    values = {**json.loads(path.read_text()), **changes}
+    path.write_text(json.dumps({key: value for key, value in values.items() if value is not ...}))
+
+
+def test_a_result_is_read_as_it_was_saved(tmp_path: Path) -> None:
+    told = save_cross(tmp_path, BARS)
+    read = load(told.folder)
+    assert read.summary == json.loads(json.dumps(told.summary))
+    assert load(told.folder / SUMMARY) == read
+    assert read.summary["overall"]["trades"] > 20
+    assert read.summary["curve"]["total_return_frac"] == pytest.approx(read.summary["final_equity"] / 10_000 - 1)
+
+
+def test_parquet_and_json_hold_the_same_trades(saved: Saved) -> None:
+    rows = pq.read_table(saved.folder / "trades.parquet").to_pylist()
+    told = saved.details()["trades"]
+    assert [row["trade_id"] for row in rows] == [trade["trade_id"] for trade in told]
+    assert [row["profit"] for row in rows] == [float(trade["profit"]) for trade in told]
+    assert [row["adverse_frac"] for row in rows] == [trade["adverse_frac"] for trade in told]
+
+
+def test_nothing_is_replaced(tmp_path: Path) -> None:
+    names = [save_cross(tmp_path, BARS[:200]).name for _ in range(3)]
+    assert names == ["cross-0001", "cross-0002", "cross-0003"]
+
+
+def test_the_same_run_has_the_same_identity_and_any_other_another_one(tmp_path: Path) -> None:
+    part = BARS[:300]
+    one = save_cross(tmp_path, part).summary["identity_sha256"]
+    assert save_cross(tmp_path, part).summary["identity_sha256"] == one
+    others = [
+        save_cross(tmp_path, part, fast=4),
+        save_cross(tmp_path, part, paper={"seed": 2}),
+        save_cross(tmp_path, part, paper={"commission_per_million": 9}),
+        save_cross(tmp_path, BARS[:301]),
+    ]
+    assert len({one, *(other.summary["identity_sha256"] for other in others)}) == 5
+
+
+@pytest.mark.parametrize("file", [SUMMARY, DETAILS])
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"format": 1, "program": "0.0.9"}, "format 1, made by version 0.0.9; this atrader reads format 2: run"),
+        ({"format": 99}, "format 99"),
+        ({"format": ...}, "is no result of a backtest"),
+        ({"curve": ..., "trades": ...}, "is damaged: lacks"),
+    ],
+)
+def test_a_file_of_another_version_or_shape_is_refused_by_name(
+    tmp_path: Path, file: str, changes: dict[str, Any], said: str
+) -> None:
+    told = save_cross(tmp_path, BARS[:200])
+    rewrite(told, file, **changes)
+    with pytest.raises(StoreError, match=said) as caught:
+        load(told.folder).details()
+    assert str(told.folder / file) in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "\x00\x01"])
+def test_a_file_that_is_no_json_is_refused_by_name(tmp_path: Path, text: str) -> None:
+    told = save_cross(tmp_path, BARS[:200])
+    (told.folder / SUMMARY).write_text(text)
+    with pytest.raises(StoreError, match=r"result\.json: "):
+        load(told.folder)
+
+
+def test_a_folder_without_a_result_is_told_from_a_damaged_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="'atrader results list'"):
+        load(tmp_path)
+
+
+def test_a_list_has_every_result_that_can_be_read_and_names_the_others(tmp_path: Path) -> None:
+    told = [save_cross(tmp_path, BARS[:200]) for _ in range(3)]
+    rewrite(told[1], SUMMARY, format=1)
+    (tmp_path / "notes").mkdir()
+    results, errors = found(tmp_path)
+    assert [result.name for result in results] == ["cross-0001", "cross-0003"]
+    assert [str(told[1].folder) in str(error) for error in errors] == [True]
+    assert found(tmp_path / "nowhere") == ([], [])
+
+
+def test_without_pyarrow_the_json_files_suffice_for_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    told = save_cross(tmp_path, BARS[:300])
+    assert sorted(path.name for path in told.folder.iterdir()) == sorted(told.summary["files"]) == [DETAILS, SUMMARY]
+    assert "<svg" in page(load(told.folder))
+
+
+def test_a_run_without_a_trade_is_a_result_like_any_other(tmp_path: Path) -> None:
+    told = save_cross(tmp_path, BARS[:20])
+    assert load(told.folder).details()["trades"] == []
+    assert told.summary["overall"] == {}
+    assert [one["code"] for one in told.summary["warnings"]] == ["no-trades"]
+    assert result_row(told)["trades"] == 0
+    assert "<svg" in page(told)
+
+
+def test_a_comparison_shows_the_settings_that_differ_and_all_figures(tmp_path: Path) -> None:
+    both = [save_cross(tmp_path, BARS), save_cross(tmp_path, BARS, fast=4, paper={"seed": 5})]
+    shown = {line.key: line.values for line in differences(both)}
+    assert shown == {"seed": (1, 5), "parameters.fast": (3, 4)}
+    whole = {line.key for line in differences(both, all_settings=True)}
+    assert {"parameters.slow", "costs.slippage_pips", "account.currency"} <= whole
+    trades = {line.key: line.values for line in figures(both)}["trades"]
+    assert trades == tuple(one.summary["overall"]["trades"] for one in both)
