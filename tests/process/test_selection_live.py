@@ -64,7 +64,7 @@ def test_an_instance_made_for_the_market_opens_another_does_not_and_halt_wins(tm
     assert state("climber") == "HALTED"
     resumed = fleet.command("resume", "climber").stdout
     assert "instance:sitter stays REDUCING by selection" in resumed
-    assert state("climber") == "ACTIVE"
+    wait_for(lambda: state("climber") == "ACTIVE", "the next beat of the gateway")
     switches = [row["text"] for row in fleet.history("events") if row["kind"] == "selection"]
     assert len(switches) == 1
     assert switches[0].startswith("climber is ACTIVE by selection: market is trend-up")
