@@ -47,6 +47,7 @@ def statistics_lines(row: Row) -> list[tuple[str, str]]:
             ("profit factor", ratio_text(row["profit_factor"])),
             ("expectancy", f"{money_text(row['expectancy'])} a trade; {_r(row)}"),
             ("average", f"win {money_text(row['average_win'])}, loss {money_text(row['average_loss'])}"),
+            ("payoff", ratio_text(row.get("payoff"))),  # results saved by an earlier version have none
             ("best and worst", f"{money_text(row['best'])}, {money_text(row['worst'])}"),
             ("drawdown", _drawdown(row, "drawdown")),
             ("streaks", f"{row['streak_wins']} won, {row['streak_losses']} lost; now {row['streak_current']:+d}"),

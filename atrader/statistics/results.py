@@ -31,6 +31,10 @@ class Results(NamedTuple):
         Mean result of a trade, ``net / trades``.
     average_win, average_loss : float or None
         Mean result of the winning and of the losing ones.
+    median_win, median_loss : float or None
+        Median result of them: beside the mean it shows whether a few large ones make it.
+    payoff : float or None
+        ``average_win / -average_loss``; None without a win or without a loss.
     best, worst : float or None
         Largest and smallest result.
     average_r : float or None
@@ -51,6 +55,9 @@ class Results(NamedTuple):
     expectancy: float | None
     average_win: float | None
     average_loss: float | None
+    median_win: float | None
+    median_loss: float | None
+    payoff: float | None
     best: float | None
     worst: float | None
     average_r: float | None
@@ -70,6 +77,7 @@ def results(net: Floats, risk: Floats) -> Results:
     won, lost = net[net > 0], net[net < 0]
     gross_profit, gross_loss = math.fsum(won), math.fsum(lost)
     total = math.fsum(net)
+    average_win, average_loss = _ratio(gross_profit, len(won)), _ratio(gross_loss, len(lost))
     multiples = (net / risk)[np.isfinite(risk)]
     return Results(
         trades=len(net),
@@ -81,8 +89,11 @@ def results(net: Floats, risk: Floats) -> Results:
         win_rate_frac=_ratio(len(won), len(net)),
         profit_factor=_ratio(gross_profit, -gross_loss),
         expectancy=_ratio(total, len(net)),
-        average_win=_ratio(gross_profit, len(won)),
-        average_loss=_ratio(gross_loss, len(lost)),
+        average_win=average_win,
+        average_loss=average_loss,
+        median_win=float(np.median(won)) if len(won) else None,
+        median_loss=float(np.median(lost)) if len(lost) else None,
+        payoff=None if average_win is None or average_loss is None else average_win / -average_loss,
         best=float(net.max()) if len(net) else None,
         worst=float(net.min()) if len(net) else None,
         average_r=_ratio(math.fsum(multiples), len(multiples)),

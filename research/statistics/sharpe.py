@@ -139,8 +139,8 @@ def sharpe_interval(sharpe: float, periods: int, shape: Shape = NORMAL, confiden
 def annualisation_factor(periods: int, autocorrelation: float = 0.0) -> float:
     """Return by what the ratio of one period is multiplied for `periods` of them together.
 
-    The square root of `periods` for independent returns; less when they follow each other. A. Lo (2002), equation 20,
-    with the autocorrelations ``rho**k`` of an AR(1) process.
+    The square root of `periods` for independent returns; less when they follow each other. As A. Lo (2002) aggregates
+    returns over time, with the autocorrelations ``rho**k`` of an AR(1) process.
 
     Raises
     ------

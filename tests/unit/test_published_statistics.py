@@ -146,13 +146,13 @@ def test_the_overfitting_probability_of_the_vignette_of_the_package_pbo() -> Non
     ("sharpe", "periods", "error"), [(0.5, 12, "0.306"), (0.5, 24, "0.217"), (0.5, 60, "0.137"), (1.5, 12, "0.421")]
 )
 def test_the_standard_errors_of_lo(sharpe: float, periods: int, error: str) -> None:
-    """Lo, *The Statistics of Sharpe Ratios*, Financial Analysts Journal 58(4), 2002: equation 9, table 1."""
+    """Lo, *The Statistics of Sharpe Ratios*, Financial Analysts Journal 58(4), 2002: independent returns, table 1."""
     assert sharpe_error(sharpe, periods) == rounded_as(error)
 
 
 @pytest.mark.parametrize(("autocorrelation", "factor"), [(0.0, "3.46"), (0.2, "2.88"), (-0.2, "4.17")])
 def test_the_annualisation_factors_of_lo(autocorrelation: float, factor: str) -> None:
-    """The same paper: equation 20, twelve months of returns of an AR(1) process, table 2."""
+    """The same paper, table 2: twelve months of returns of an AR(1) process."""
     assert annualisation_factor(12, autocorrelation) == rounded_as(factor)
 
 

@@ -49,18 +49,27 @@ def test_results_of_a_mixed_series() -> None:
     assert found.profit_factor == 4  # 300 / 75
     assert found.expectancy == 45  # 225 / 5
     assert (found.average_win, found.average_loss) == (150, -37.5)  # 300 / 2, -75 / 2
+    assert found.payoff == 4  # 150 / 37.5
     assert (found.best, found.worst) == (200, -50)
     assert (found.average_r, found.r_trades) == (1, 3)  # (100/50 - 50/50 + 200/100) / 3 = (2 - 1 + 2) / 3
+
+
+def test_a_few_large_trades_are_seen_beside_the_median() -> None:
+    found = results(floats(1, 2, 900, -3, -4, -50, -5), floats(*[np.nan] * 7))
+    assert (found.average_win, found.median_win) == (301, 2)
+    assert (found.average_loss, found.median_loss) == (-15.5, -4.5)
 
 
 def test_only_wins_have_no_profit_factor_and_no_trades_have_nothing() -> None:
     wins = results(floats(1, 2), floats(np.nan, np.nan))
     assert (wins.win_rate_frac, wins.profit_factor, wins.average_loss, wins.average_r) == (1, None, None, None)
+    assert (wins.payoff, wins.median_loss, wins.median_win) == (None, None, 1.5)
     nothing = results(floats(), floats())
     assert (nothing.trades, nothing.net) == (0, 0)
     assert {nothing.win_rate_frac, nothing.profit_factor, nothing.expectancy, nothing.best, nothing.worst} == {None}
     only_losses = results(floats(-1, -3), floats(np.nan, np.nan))
     assert (only_losses.profit_factor, only_losses.win_rate_frac) == (0, 0)
+    assert (only_losses.payoff, only_losses.median_win, only_losses.median_loss) == (None, None, -2)
 
 
 @pytest.mark.parametrize(
@@ -151,3 +160,23 @@ def test_a_group_with_nothing_but_open_trades_has_exposure_and_no_result() -> No
     (found,) = report([trade(0, None)], [], "magic", 10 * S)
     assert (found["magic"], found["trades"], found["open"], found["exposed_s"]) == (7, 0, 1, 10)
     assert (found["win_rate_frac"], found["drawdown_deepest"], found["average_holding_s"]) == (None, 0, None)
+
+
+def test_trades_are_split_by_side_and_by_why_they_were_closed() -> None:
+    rows = [
+        trade(0, 10, "5", side="buy", close_reason="TAKE_PROFIT"),
+        trade(1, 20, "-3", side="sell", close_reason="STOP_LOSS"),
+        trade(2, 30, "-1", side="buy", close_reason="STOP_LOSS"),
+        trade(3, None, side="sell", close_reason=""),
+    ]
+    sides = report(rows, [], "side", 40 * S)
+    assert [(row["side"], row["trades"], row["open"], row["net"]) for row in sides] == [
+        ("buy", 2, 0, 4),
+        ("sell", 1, 1, -3),
+    ]
+    reasons = report(rows, [], "close_reason", 40 * S)
+    assert [(row["close_reason"], row["trades"], row["net"]) for row in reasons] == [
+        ("", 0, 0),
+        ("STOP_LOSS", 2, -4),
+        ("TAKE_PROFIT", 1, 5),
+    ]
