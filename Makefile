@@ -29,7 +29,7 @@ help: ## list the verbs
 
 setup: .venv/.stamp ## make .venv with everything that running and testing need
 
-.venv/.stamp: setup.cfg setup.py pyproject.toml uv.lock research/vector/_kernel.c | $(UV)
+.venv/.stamp: setup.cfg setup.py pyproject.toml uv.lock $(wildcard research/vector/_*.[ch]) | $(UV)
 	@python=$$($(FIND_PYTHON)); \
 	echo "making .venv with $$python"; \
 	unset VIRTUAL_ENV UV_PROJECT_ENVIRONMENT; \

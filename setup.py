@@ -1,20 +1,23 @@
 """The compiled parts; everything else about the distribution is in setup.cfg.
 
-They are optional: where nothing compiles, the wheel is built without them, and the vector engine runs in Python.
+They are optional: where nothing compiles, the wheel is built without them, and the same is done in Python.
 """
 
 from setuptools import Extension, setup
 
-# No contraction of floating point: the compiled execution gives the bits that the one in Python gives.
+# No contraction of floating point: what is compiled gives the bits that the same in Python gives.
 FLAGS = ["-O3", "-std=c11", "-ffp-contract=off", "-fno-fast-math"]
+
+
+def compiled(name: str, *headers: str) -> Extension:
+    """Return a module made of the source of its name."""
+    path = name.replace(".", "/")
+    return Extension(name, sources=[f"{path}.c"], depends=list(headers), extra_compile_args=FLAGS, optional=True)
+
 
 setup(
     ext_modules=[
-        Extension(
-            "research.vector._kernel",
-            sources=["research/vector/_kernel.c"],
-            extra_compile_args=FLAGS,
-            optional=True,
-        )
+        compiled("research.vector._kernel", "research/vector/_shared.h"),
+        compiled("research.vector._columns", "research/vector/_shared.h"),
     ]
 )

@@ -5,34 +5,55 @@
     decisions = Decisions.of(strategy.signals(bars, instrument), prices, instrument, rules)
     outcome = simulate(prices, decisions, rules, terms)
 
+A sweep shares what its runs have in common: averages once, crossings once for each pair of them, then
+
+    make = lambda number: found[number].with_protection(stop=stops[number])
+    result = sweep(prices, make, count, rules, terms, day_ends(prices, calendar), threads=2)
+
 Layers, each importing only those above it: ``rules`` (conventions, costs), ``settings`` (the same in whole numbers),
 ``prices``, ``decisions`` and ``schedule`` (the input), ``outcome`` (the output), ``rows`` (the output as trades),
-``money``, ``book`` and ``reference`` (the execution: the specification), ``engine``.
+``money``, ``book`` and ``reference`` (the execution in Python: the specification), ``built`` and ``compiled`` (the one
+in C, where it was built: the same bits), ``engine``, ``averages`` and ``curve`` (whole columns), ``sweep``.
 """
 
+from research.vector.averages import average_crossings, crossings, moving_average
+from research.vector.curve import Curve, day_ends, equity_at, equity_curve
 from research.vector.decisions import Decisions, rows_of
-from research.vector.engine import simulate
+from research.vector.engine import Execution, simulate
 from research.vector.outcome import FILLS, TRADES, Outcome, Reason, Refusal
 from research.vector.prices import Prices
 from research.vector.rows import trades_of
 from research.vector.rules import CONVENTIONS, Convention, Rules, Target, Terms
 from research.vector.schedule import Schedule
+from research.vector.sweep import Sweep, sweep
+from research.vector.workspace import Workspace
 
 __all__ = [
     "CONVENTIONS",
     "FILLS",
     "TRADES",
     "Convention",
+    "Curve",
     "Decisions",
+    "Execution",
     "Outcome",
     "Prices",
     "Reason",
     "Refusal",
     "Rules",
     "Schedule",
+    "Sweep",
     "Target",
     "Terms",
+    "Workspace",
+    "average_crossings",
+    "crossings",
+    "day_ends",
+    "equity_at",
+    "equity_curve",
+    "moving_average",
     "rows_of",
     "simulate",
+    "sweep",
     "trades_of",
 ]

@@ -4,11 +4,8 @@
    the same order, so that both give the same to the last bit (compiled without contraction of floating point). The GIL
    is released while it runs; nothing is allocated: all output goes into arrays the caller made. */
 
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-#include <math.h>
-#include <stdbool.h>
-#include <stdint.h>
+#include "_shared.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +14,7 @@
 #define PARTS_PER_UNIT 1000000000LL
 #define RISK_PARTS 1000000000000LL
 #define NEVER INT32_MAX
+#define AHEAD 16 /* decisions whose prices are fetched in advance */
 #define BLOCK 16 /* bars looked at in one go: wide enough for the compiler to use vector instructions */
 
 enum { HOME, OWN, GIVEN };
@@ -33,20 +31,6 @@ typedef struct { /* settings.Settings */
         closeout_num, closeout_den, spread_bid, spread_ask, least_steps, most_steps, target_parts[MOST_TARGETS];
     double target_r[MOST_TARGETS], tick, value_scale, commission_scale, swap_long, swap_short;
 } Settings;
-
-typedef struct { /* outcome.FILLS */
-    int32_t trade, bar, price;
-    int8_t phase, reason;
-    int16_t unused;
-    int64_t steps, profit, commission, balance;
-} Fill;
-
-typedef struct { /* outcome.TRADES */
-    int32_t decision, entry_bar, exit_bar, entry_price, stop, target;
-    int8_t side, entry_phase, exit_phase, reason;
-    int32_t unused;
-    int64_t steps, left, closed_value, profit, commission, swap;
-} TradeRow;
 
 typedef struct {
     int32_t number, price, stop, target, trail, until, bar;
@@ -460,7 +444,17 @@ static void leave_side(Machine *m, int side) {
             if (!m->open[i].leaving) m->open[i].leaving = EXIT;
 }
 
+/* Fetch the prices of a later decision: they are far apart in memory, and waiting for them costs most of a run. */
+static void fetch(const Machine *m, int64_t number) {
+    if (number >= m->d.count) return;
+    int64_t bar = m->d.bar[number] + m->s->next_open;
+    if (bar >= m->p.count) return;
+    __builtin_prefetch(&(m->s->next_open ? m->p.bid_open : m->p.bid_close)[bar]);
+    __builtin_prefetch(&(m->s->next_open ? m->p.ask_open : m->p.ask_close)[bar]);
+}
+
 static void decide(Machine *m, int64_t number, bool is_halted) {
+    fetch(m, number + AHEAD);
     int entry = m->d.entry[number], leave = m->d.leave[number];
     bool is_full = entry && m->held && entry == m->side && m->held >= m->s->most_trades;
     for (int side = 1; side >= -1; side -= 2)
@@ -480,8 +474,10 @@ static void decide(Machine *m, int64_t number, bool is_halted) {
 static void end_of_bar(Machine *m) {
     int32_t bar = m->bar;
     m->phase = AFTER_CLOSE;
-    m->bid = m->p.bid_close[bar];
-    m->ask = m->p.ask_close[bar];
+    if (!m->s->next_open) {
+        m->bid = m->p.bid_close[bar];
+        m->ask = m->p.ask_close[bar];
+    }
     while (m->next_halt < m->days.halts && m->days.halted[m->next_halt] < bar) m->next_halt++;
     bool is_halted = m->next_halt < m->days.halts && m->days.halted[m->next_halt] == bar;
     while (m->next_decision < m->d.count && m->d.bar[m->next_decision] == bar) {
@@ -494,7 +490,7 @@ static void end_of_bar(Machine *m) {
     if (m->order.waits && m->order.expires <= bar) m->order.waits = false;
 }
 
-/* -- one bar */
+/* -- reactions */
 
 static void quote(Machine *m, int phase, int32_t bid, int32_t ask) {
     m->phase = phase;
@@ -505,7 +501,8 @@ static void quote(Machine *m, int phase, int32_t bid, int32_t ask) {
     if (m->s->margin_num) close_out(m);
 }
 
-static void inside(Machine *m, const int32_t low[2], const int32_t high[2]) {
+static void inside(Machine *m, int32_t bar) {
+    const int32_t low[2] = {m->p.bid_low[bar], m->p.ask_low[bar]}, high[2] = {m->p.bid_high[bar], m->p.ask_high[bar]};
     m->phase = 1;
     int32_t bad = m->side > 0 ? low[0] : high[1], good = m->side > 0 ? high[0] : low[1];
     for (int i = 0; i < m->held;) {
@@ -524,27 +521,6 @@ static void inside(Machine *m, const int32_t low[2], const int32_t high[2]) {
         }
     }
     for (int i = 0; i < m->held; i++) trail(m, &m->open[i], m->side > 0 ? high[0] : low[1]);
-}
-
-static void play(Machine *m) {
-    const Prices *p = &m->p;
-    int32_t bar = m->bar;
-    const int32_t low[2] = {p->bid_low[bar], p->ask_low[bar]}, high[2] = {p->bid_high[bar], p->ask_high[bar]};
-    quote(m, 0, p->bid_open[bar], p->ask_open[bar]);
-    if (m->s->in_range) {
-        bool leaves = false;
-        for (int i = 0; i < m->held; i++) leaves |= m->open[i].leaving != 0;
-        if (m->s->stop_before_open && leaves) inside(m, low, high);
-        fill_pending(m);
-        inside(m, low, high);
-    } else {
-        fill_pending(m);
-        bool rises = p->bid_close[bar] >= p->bid_open[bar];
-        const int32_t *first = rises ? low : high, *second = rises ? high : low;
-        quote(m, 1, first[0], first[1]);
-        quote(m, 2, second[0], second[1]);
-    }
-    quote(m, 3, p->bid_close[bar], p->ask_close[bar]);
 }
 
 /* -- where something can happen */
@@ -612,7 +588,7 @@ static int64_t first_near(const Machine *m, int64_t first, int64_t end) {
     return end;
 }
 
-static int64_t first_outside(const int32_t *low, const int32_t *high, Levels levels, int64_t first, int64_t end) {
+VECTORISED static int64_t first_outside(const int32_t *low, const int32_t *high, Levels levels, int64_t first, int64_t end) {
     int64_t bar = first;
     for (; bar + BLOCK <= end; bar += BLOCK) {
         int32_t any = 0;
@@ -633,54 +609,65 @@ static int64_t touched(const Machine *m, int64_t first, int64_t end) {
     return end;
 }
 
-static int64_t next_bar(Machine *m) {
-    int64_t due = m->next_decision < m->d.count ? m->d.bar[m->next_decision] : m->p.count;
-    if (!(m->held || m->order.waits || m->pending >= 0)) return due;
-    int64_t first = m->bar + 1;
-    if (m->pending >= 0) return first;
+static bool is_leaving(const Machine *m) {
     for (int i = 0; i < m->held; i++)
-        if (m->open[i].leaving) return first;
+        if (m->open[i].leaving) return true;
+    return false;
+}
+
+/* -- one bar, quote by quote */
+
+static bool is_day_due(const Machine *m, int64_t bar) {
+    return m->next_day < m->days.count && m->days.bar[m->next_day] <= bar;
+}
+
+static void play(Machine *m) {
+    const Prices *p = &m->p;
+    int32_t bar = m->bar;
+    quote(m, 0, p->bid_open[bar], p->ask_open[bar]);
+    if (m->s->stop_before_open && is_leaving(m)) inside(m, bar);
+    fill_pending(m);
+    if (touched(m, bar, bar + 1) > bar && !is_day_due(m, bar)) return; /* nothing else happens in it */
+    if (m->s->in_range) {
+        inside(m, bar);
+    } else {
+        bool rises = p->bid_close[bar] >= p->bid_open[bar];
+        for (int phase = 1; phase <= 2; phase++) {
+            bool is_low = rises == (phase == 1);
+            quote(m, phase, is_low ? p->bid_low[bar] : p->bid_high[bar], is_low ? p->ask_low[bar] : p->ask_high[bar]);
+        }
+    }
+    quote(m, 3, p->bid_close[bar], p->ask_close[bar]);
+}
+
+/* Return the next bar at which something happens; tell whether anything happens before its decisions. */
+static int64_t next_bar(Machine *m, bool *plays) {
+    int64_t due = m->next_decision < m->d.count ? m->d.bar[m->next_decision] : m->p.count;
+    *plays = m->pending >= 0 || is_leaving(m);
+    if (*plays) return m->bar + 1;
+    if (!(m->held || m->order.waits)) return due;
+    int64_t first = m->bar + 1;
     while (m->next_day < m->days.count && m->days.bar[m->next_day] < first) m->next_day++;
     if (m->next_day < m->days.count && m->days.bar[m->next_day] < due) due = m->days.bar[m->next_day];
     for (int i = 0; i < m->held; i++)
         if (m->open[i].until < due) due = m->open[i].until;
     if (m->order.waits && m->order.expires < due) due = m->order.expires;
-    return touched(m, first, due);
+    int64_t end = due < m->p.count ? due + 1 : due, found = touched(m, first, end);
+    *plays = found < end || is_day_due(m, due);
+    return found < end ? found : due;
 }
 
 static void run_machine(Machine *m) {
     int64_t bar;
-    while ((bar = next_bar(m)) < m->p.count && !m->is_full) {
+    bool plays;
+    while ((bar = next_bar(m, &plays)) < m->p.count && !m->is_full) {
         m->bar = (int32_t)bar;
-        if (m->held || m->order.waits || m->pending >= 0) play(m);
+        if (plays) play(m);
         end_of_bar(m);
     }
 }
 
 /* -- Python */
-
-typedef struct {
-    Py_buffer views[32];
-    int count;
-} Views;
-
-static void release(Views *views) {
-    while (views->count) PyBuffer_Release(&views->views[--views->count]);
-}
-
-/* Return the memory of an array of so many items of a size (count < 0: as many as there are, told in *count). */
-static void *memory(Views *views, PyObject *array, Py_ssize_t size, int64_t *count, int flags) {
-    Py_buffer *view = &views->views[views->count];
-    if (PyObject_GetBuffer(array, view, flags | PyBUF_C_CONTIGUOUS) < 0) return NULL;
-    views->count++;
-    if (view->itemsize != size || (*count >= 0 && view->len != size * *count)) {
-        PyErr_Format(PyExc_ValueError, "expected %lld items of %zd bytes, was %zd bytes of %zd", (long long)*count, size,
-                     view->len, view->itemsize);
-        return NULL;
-    }
-    *count = view->len / size;
-    return view->buf;
-}
 
 /* Point so many consecutive pointers at the arrays of a tuple; sizes has a digit for the bytes of each item. */
 static bool point(Views *views, PyObject *tuple, const char *sizes, const void **pointers, int64_t *count) {

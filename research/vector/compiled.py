@@ -1,23 +1,17 @@
-"""The compiled execution, where it was built."""
+"""A run of the compiled execution."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from research.vector import built
 from research.vector.decisions import Decisions
-from research.vector.outcome import FILLS, TRADES, Outcome
+from research.vector.outcome import Outcome
 from research.vector.prices import Prices
 from research.vector.schedule import Schedule
 from research.vector.settings import Settings
-
-try:
-    from research.vector import _kernel
-except ImportError:  # built without a compiler: the execution in Python serves
-    _kernel = None  # type: ignore[assignment]
-
-is_there = _kernel is not None
-"""Whether it can be used."""
+from research.vector.workspace import Workspace
 
 
 def run(
@@ -26,13 +20,14 @@ def run(
     decisions: Decisions,
     schedule: Schedule,
     rates: NDArray[np.float64] | None,
+    workspace: Workspace,
 ) -> Outcome:
     """Run to the end; the GIL is released meanwhile."""
     trade_room = int(np.count_nonzero(decisions.entry))
     # A trade is opened and closed once, takes each of its targets once, and pays at most every day.
     fill_room = trade_room * (2 + settings.targets) + len(schedule.bar) * settings.most_trades
-    trades, fills = np.empty(trade_room, TRADES), np.empty(fill_room, FILLS)
-    trade_count, fill_count, balance, refused = _kernel.run(
+    trades, fills = workspace.room(trade_room, fill_room)
+    trade_count, fill_count, balance, refused = built.kernel.run(
         settings.record, prices.columns, decisions.columns, schedule[:-1], schedule.halted, rates, trades, fills
     )
     return Outcome(trades=trades[:trade_count], fills=fills[:fill_count], balance=balance, refused=refused)

@@ -142,6 +142,61 @@ class Decisions:
             expires=_later(at, rows, rules.order_bars),
         )
 
+    @classmethod
+    def at(
+        cls,
+        bars: Ticks,
+        entry: NDArray[np.int8],
+        leave: NDArray[np.int8],
+        *,
+        steps: int | NDArray[np.int64] = -1,
+        risk: int | NDArray[np.int64] = 0,
+        stop: Ticks | None = None,
+        target: Ticks | None = None,
+        trail: Ticks | None = None,
+        hold: int | None = None,
+    ) -> Decisions:
+        """Put decisions for market orders together that were found as indices (`crossings`), without whole arrays.
+
+        Parameters
+        ----------
+        bars : ndarray of int32, shape (k,)
+            Rising; here they are the rows as well.
+        entry, leave : ndarray of int8, shape (k,)
+            As `Signals.entry` and `Signals.exit`.
+        steps, risk : int or ndarray of int64, shape (k,)
+            Fixed size in unit steps, or the share of equity at risk in parts of 10**12 where steps are -1.
+        stop, target, trail : ndarray of int32, shape (k,), optional
+            Ticks, as the attributes of the same names.
+        hold : int, optional
+            Bars after which a trade is closed.
+
+        Raises
+        ------
+        StrategyError
+            When a column has another length.
+        """
+        count = len(bars)
+        columns = {"entry": entry, "leave": leave, "stop": stop, "target": target, "trail": trail}
+        for name, column in {**columns, "steps": np.asarray(steps), "risk": np.asarray(risk)}.items():
+            if column is not None and column.shape not in ((count,), ()):
+                raise StrategyError(f"decisions: {name} has shape {column.shape}, expected ({count},)")
+        none = np.zeros(count, np.int32)
+        return cls(
+            row=bars,
+            bar=np.ascontiguousarray(bars, np.int32),
+            entry=np.ascontiguousarray(entry, np.int8),
+            leave=np.ascontiguousarray(leave, np.int8),
+            price=none,
+            stop=none if stop is None else np.ascontiguousarray(stop, np.int32),
+            target=none if target is None else np.ascontiguousarray(target, np.int32),
+            trail=none if trail is None else np.ascontiguousarray(trail, np.int32),
+            steps=np.ascontiguousarray(np.broadcast_to(steps, count), np.int64),
+            risk=np.ascontiguousarray(np.broadcast_to(risk, count), np.int64),
+            until=np.full(count, _NEVER) if hold is None else bars + np.int32(hold),
+            expires=np.full(count, _NEVER),
+        )
+
 
 def rows_of(prices: Prices, ends_ns: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return for each signal bar, given by its end, the bar of finer prices at whose close it is decided.

@@ -1,4 +1,4 @@
-"""One run: prices, decisions and rules in, trades out."""
+"""Runs: prices, decisions and rules in, trades out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atrader.errors import ConfigError, StrategyError
-from research.vector import compiled
+from research.vector import built, compiled
 from research.vector.decisions import Decisions
 from research.vector.outcome import Outcome
 from research.vector.prices import Prices
@@ -16,8 +16,80 @@ from research.vector.reference import Machine
 from research.vector.rules import Rules, Terms
 from research.vector.schedule import Schedule
 from research.vector.settings import Settings
+from research.vector.workspace import Workspace
 
 Kind = Literal["auto", "compiled", "reference"]
+
+_LARGEST = 2**60
+
+
+class Execution:
+    """Prices under rules and terms, ready for any decisions. Nothing is changed by a run: threads may share it.
+
+    Parameters
+    ----------
+    prices : Prices
+        What is played.
+    rules, terms
+        How it fills and what it costs.
+    schedule : Schedule, optional
+        What the calendar does; without it the market never closes and no financing is booked.
+    rates : ndarray of float64, shape (n,), optional
+        Account currency per quote currency in each bar; needed when neither currency of the instrument is that of the
+        account.
+    engine : {"auto", "compiled", "reference"}
+        The compiled execution, the one in Python, or the first where it was built. Both give the same to the last bit.
+
+    Raises
+    ------
+    ConfigError
+        When rates are needed and missing, have the wrong shape or are no rates; when ``compiled`` was not built; when
+        prices times units could not be counted with.
+    """
+
+    def __init__(
+        self,
+        prices: Prices,
+        rules: Rules,
+        terms: Terms,
+        *,
+        schedule: Schedule | None = None,
+        rates: NDArray[np.float64] | None = None,
+        engine: Kind = "auto",
+    ) -> None:
+        if engine == "compiled" and not built.is_there:
+            raise ConfigError("the compiled execution was not built; 'auto' takes the one in Python then")
+        _check_rates(rates, len(prices), terms)
+        self._prices = prices
+        self._settings = Settings.of(rules, terms)
+        self._schedule = schedule or Schedule.none()
+        self._rates = rates
+        self._is_compiled = engine != "reference" and built.is_there
+        if int(prices.ask_most.max()) * self._settings.most_steps * rules.most_trades > _LARGEST:
+            raise ConfigError(f"{terms.instrument.symbol}: max_units at these prices is more than can be counted with")
+
+    def run(self, decisions: Decisions, workspace: Workspace | None = None) -> Outcome:
+        """Carry decisions out; the compiled execution releases the GIL meanwhile.
+
+        Parameters
+        ----------
+        decisions : Decisions
+            What is wanted.
+        workspace : Workspace, optional
+            Memory to write trades and fills to: they are valid until it is used again. One for each thread.
+
+        Raises
+        ------
+        StrategyError
+            When a decision lies outside of the prices, or before the one before it.
+        """
+        bars = decisions.bar
+        if len(bars) and (bars[0] < 0 or bars[-1] >= len(self._prices) or (bars[1:] < bars[:-1]).any()):
+            raise StrategyError(f"decisions: bars must rise within 0 to {len(self._prices) - 1}")
+        if self._is_compiled:
+            room = workspace or Workspace()
+            return compiled.run(self._settings, self._prices, decisions, self._schedule, self._rates, room)
+        return Machine(self._settings, self._prices, decisions, self._schedule, self._rates).run()
 
 
 def simulate(
@@ -30,54 +102,16 @@ def simulate(
     rates: NDArray[np.float64] | None = None,
     engine: Kind = "auto",
 ) -> Outcome:
-    """Carry decisions out.
-
-    Parameters
-    ----------
-    prices, decisions
-        What is played and what is wanted. Neither is changed; threads may share them.
-    rules, terms
-        How it fills and what it costs.
-    schedule : Schedule, optional
-        What the calendar does; without it the market never closes and no financing is booked.
-    rates : ndarray of float64, shape (n,), optional
-        Account currency per quote currency in each bar; needed when neither currency of the instrument is that of the
-        account.
-    engine : {"auto", "compiled", "reference"}
-        The compiled execution, the one in Python, or the first where it was built. Both give the same to the last bit.
-
-    Returns
-    -------
-    Outcome
-        Trades and fills.
-
-    Raises
-    ------
-    ConfigError
-        When rates are needed and missing, have the wrong shape or are no rates; when ``compiled`` was not built.
-    StrategyError
-        When a decision lies outside of the prices, or before the one before it.
-    """
-    _check(prices, decisions, terms, rates)
-    if engine == "compiled" and not compiled.is_there:
-        raise ConfigError("the compiled execution was not built; 'auto' takes the one in Python then")
-    settings, schedule = Settings.of(rules, terms), schedule or Schedule.none()
-    if engine == "reference" or not compiled.is_there:
-        return Machine(settings, prices, decisions, schedule, rates).run()
-    return compiled.run(settings, prices, decisions, schedule, rates)
+    """Carry decisions out, once; see `Execution` for arguments and errors."""
+    return Execution(prices, rules, terms, schedule=schedule, rates=rates, engine=engine).run(decisions)
 
 
-def _check(prices: Prices, decisions: Decisions, terms: Terms, rates: NDArray[np.float64] | None) -> None:
-    bars = decisions.bar
-    if len(bars) and (bars[0] < 0 or bars[-1] >= len(prices) or (np.diff(bars) < 0).any()):
-        raise StrategyError(f"decisions: bars must rise within 0 to {len(prices) - 1}")
-    if terms.rate == "given":
-        if rates is None or rates.shape != (len(prices),):
-            raise ConfigError(
-                f"rates: {terms.instrument.symbol} on a {terms.currency} account needs {terms.currency} per"
-                f" {terms.instrument.quote} for each of the {len(prices)} bars"
-            )
-        if not (np.isfinite(rates) & (rates > 0)).all():
-            raise ConfigError("rates: every one must be a number above 0")
-    elif rates is not None:
-        raise ConfigError(f"rates: {terms.instrument.symbol} on a {terms.currency} account needs none")
+def _check_rates(rates: NDArray[np.float64] | None, count: int, terms: Terms) -> None:
+    what = f"rates: {terms.instrument.symbol} on a {terms.currency} account needs"
+    if terms.rate != "given":
+        if rates is not None:
+            raise ConfigError(f"{what} none")
+    elif rates is None or rates.shape != (count,):
+        raise ConfigError(f"{what} {terms.currency} per {terms.instrument.quote} for each of the {count} bars")
+    elif not (np.isfinite(rates) & (rates > 0)).all():
+        raise ConfigError(f"{what} numbers above 0, has {rates[~(np.isfinite(rates) & (rates > 0))][0]}")

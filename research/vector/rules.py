@@ -44,6 +44,10 @@ class Convention:
     protected_from: Literal["entry", "next-bar"] = "entry"
     stop_before_open: bool = False
 
+    def __post_init__(self) -> None:
+        if self.stop_before_open and (self.fill, self.inside) != ("next-open", "range"):
+            raise ConfigError("stop_before_open: only with fill = 'next-open' and inside = 'range'")
+
 
 CONVENTIONS: Final[Mapping[str, Convention]] = {
     "paper": Convention(),

@@ -24,7 +24,7 @@ from research.vector import (
     Schedule,
     Target,
     Terms,
-    compiled,
+    built,
     simulate,
 )
 from tests.support.event_runs import MINUTE, random_bars
@@ -32,7 +32,7 @@ from tests.support.vector_runs import random_signals
 
 D = Decimal
 TARGETS = ((), (Target(1.0, 0.4),), (Target(0.5, 0.3), Target(1.0, 0.3), Target(2.5, 0.2)))
-pytestmark = pytest.mark.skipif(not compiled.is_there, reason="the compiled execution was not built")
+pytestmark = pytest.mark.skipif(not built.is_there, reason="the compiled execution was not built")
 
 rules_drawn = st.builds(
     Rules,

@@ -1,0 +1,269 @@
+/* Loops over whole columns for the vector engine: averages and crossings, the equity bar by bar.
+
+   columns.py has the same in numpy: the same operations in the same order, so that both give the same to the last bit.
+   The GIL is released; all output goes into arrays the caller made. */
+
+#include "_shared.h"
+
+#define BLOCK 256 /* bars worked on in one go */
+
+typedef struct {
+    const Fill *fills;
+    int64_t count, next;
+    const int32_t *bid, *ask;
+    const TradeRow *trades;
+    const double *rates;
+    double tick, worth, cents, balance;
+    int64_t held, paid; /* steps, negative when short; price times steps */
+} Account;
+
+/* -- averages and crossings */
+
+VECTORISED static void moving_average(const int32_t *values, int64_t count, int64_t period, double *out) {
+    int64_t sum = 0, known = period - 1 < count ? period - 1 : count;
+    for (int64_t i = 0; i < known; i++) {
+        sum += values[i];
+        out[i] = NAN;
+    }
+    for (int64_t i = known; i < count; i++) {
+        sum += values[i];
+        out[i] = (double)sum / (double)period;
+        sum -= values[i - known];
+    }
+}
+
+typedef struct {
+    int32_t *bars;
+    int8_t *sides;
+    int64_t count, room;
+} Crossings;
+
+static inline void note(Crossings *found, int64_t bar, int side) {
+    if (found->count < found->room) {
+        found->bars[found->count] = (int32_t)bar;
+        found->sides[found->count] = (int8_t)side;
+    }
+    found->count++;
+}
+
+VECTORISED static void crossings(const double *fast, const double *slow, int64_t count, Crossings *found) {
+    bool known = false, above = false, below = false;
+    for (int64_t i = 0; i < count; i++) {
+        bool is_above = fast[i] > slow[i], is_below = fast[i] < slow[i];
+        if (is_above == above && is_below == below && known) continue;
+        bool is_known = is_above || is_below || fast[i] == slow[i];
+        if (known && is_known) {
+            if (is_above && !above) note(found, i, 1);
+            if (is_below && !below) note(found, i, -1);
+        }
+        above = is_above;
+        below = is_below;
+        known = is_known;
+    }
+}
+
+VECTORISED static void average_crossings(const int32_t *values, int64_t count, int64_t fast, int64_t slow, Crossings *found) {
+    int64_t longest = fast > slow ? fast : slow;
+    if (count < longest) return;
+    int64_t fast_sum = 0, slow_sum = 0;
+    for (int64_t i = longest - fast; i < longest; i++) fast_sum += values[i];
+    for (int64_t i = longest - slow; i < longest; i++) slow_sum += values[i];
+    int64_t apart = fast_sum * slow - slow_sum * fast, moves[BLOCK];
+    int32_t fast_bars = (int32_t)fast, slow_bars = (int32_t)slow;
+    bool above = apart > 0, below = apart < 0;
+    for (int64_t first = longest; first < count; first += BLOCK) {
+        const int32_t *now = values + first;
+        int64_t size = count - first < BLOCK ? count - first : BLOCK;
+        for (int64_t k = 0; k < size; k++)
+            moves[k] = (int64_t)(now[k] - now[k - fast]) * slow_bars - (int64_t)(now[k] - now[k - slow]) * fast_bars;
+        for (int64_t k = 0; k < size; k++) {
+            apart += moves[k];
+            bool is_above = apart > 0, is_below = apart < 0;
+            if (is_above == above && is_below == below) continue;
+            if (is_above && !above) note(found, first + k, 1);
+            if (is_below && !below) note(found, first + k, -1);
+            above = is_above;
+            below = is_below;
+        }
+    }
+}
+
+/* -- equity */
+
+static double equity_at(const Account *a, int64_t bar) {
+    int32_t price = a->held > 0 ? a->bid[bar] : a->ask[bar];
+    double floating = (double)(a->held * price - a->paid) * a->worth;
+    if (a->rates)
+        floating *= a->rates[bar];
+    else if (a->tick > 0.0)
+        floating *= 2.0 / ((double)((int64_t)a->bid[bar] + a->ask[bar]) * a->tick);
+    return a->balance + floating;
+}
+
+/* Work in what was executed up to the end of a bar. */
+static void reach(Account *a, int64_t bar) {
+    for (; a->next < a->count && a->fills[a->next].bar <= bar; a->next++) {
+        const Fill *fill = &a->fills[a->next];
+        const TradeRow *trade = &a->trades[fill->trade];
+        int64_t steps = trade->side * fill->steps;
+        a->held += steps;
+        a->paid += steps * trade->entry_price;
+        a->balance = (double)fill->balance / a->cents;
+    }
+}
+
+static void equities(Account *a, const int32_t *bars, int64_t count, double *out) {
+    for (int64_t i = 0; i < count; i++) {
+        reach(a, bars[i]);
+        out[i] = a->held ? equity_at(a, bars[i]) : a->balance;
+    }
+}
+
+typedef struct {
+    double peak, drawdown, drawdown_frac, squares, last;
+} Path;
+
+static inline void follow(Path *path, double equity) {
+    double change = equity - path->last;
+    path->squares += change * change;
+    path->last = equity;
+    if (equity > path->peak) path->peak = equity;
+    double down = path->peak - equity;
+    if (down > path->drawdown) path->drawdown = down;
+    /* The quotient decides, but is worked out only where it may be the largest. */
+    if (down > path->drawdown_frac * path->peak * (1.0 - 1e-12)) {
+        double frac = down / path->peak;
+        if (frac > path->drawdown_frac) path->drawdown_frac = frac;
+    }
+}
+
+VECTORISED static void curve(Account *a, int64_t count, double *out, Path *path) {
+    for (int64_t bar = 0; bar < count;) {
+        reach(a, bar);
+        int64_t end = a->next < a->count ? a->fills[a->next].bar : count;
+        if (a->held) {
+            for (; bar < end; bar++) {
+                out[bar] = equity_at(a, bar);
+                follow(path, out[bar]);
+            }
+        } else {
+            follow(path, a->balance); /* once is enough: it stays */
+            for (; bar < end; bar++) out[bar] = a->balance;
+        }
+    }
+}
+
+/* -- Python */
+
+static PyObject *py_moving_average(PyObject *self, PyObject *args) {
+    (void)self;
+    PyObject *values_of, *out_of;
+    long long period;
+    if (!PyArg_ParseTuple(args, "OLO", &values_of, &period, &out_of)) return NULL;
+    Views views = {.count = 0};
+    int64_t count = -1;
+    const int32_t *values = memory(&views, values_of, 4, &count, PyBUF_SIMPLE);
+    double *out = values ? memory(&views, out_of, 8, &count, PyBUF_WRITABLE) : NULL;
+    if (out) {
+        Py_BEGIN_ALLOW_THREADS
+        moving_average(values, count, period, out);
+        Py_END_ALLOW_THREADS
+    }
+    release(&views);
+    if (!out) return NULL;
+    Py_RETURN_NONE;
+}
+
+static bool room_of(Views *views, PyObject *bars, PyObject *sides, Crossings *found) {
+    found->room = -1;
+    found->bars = memory(views, bars, 4, &found->room, PyBUF_WRITABLE);
+    found->sides = found->bars ? memory(views, sides, 1, &found->room, PyBUF_WRITABLE) : NULL;
+    return found->sides != NULL;
+}
+
+static PyObject *py_crossings(PyObject *self, PyObject *args) {
+    (void)self;
+    PyObject *fast_of, *slow_of, *bars, *sides;
+    if (!PyArg_ParseTuple(args, "OOOO", &fast_of, &slow_of, &bars, &sides)) return NULL;
+    Views views = {.count = 0};
+    Crossings found = {0};
+    int64_t count = -1;
+    const double *fast = memory(&views, fast_of, 8, &count, PyBUF_SIMPLE);
+    const double *slow = fast ? memory(&views, slow_of, 8, &count, PyBUF_SIMPLE) : NULL;
+    bool is_fine = slow && room_of(&views, bars, sides, &found);
+    if (is_fine) {
+        Py_BEGIN_ALLOW_THREADS
+        crossings(fast, slow, count, &found);
+        Py_END_ALLOW_THREADS
+    }
+    release(&views);
+    return is_fine ? PyLong_FromLongLong(found.count) : NULL;
+}
+
+static PyObject *py_average_crossings(PyObject *self, PyObject *args) {
+    (void)self;
+    PyObject *values_of, *bars, *sides;
+    long long fast, slow;
+    if (!PyArg_ParseTuple(args, "OLLOO", &values_of, &fast, &slow, &bars, &sides)) return NULL;
+    Views views = {.count = 0};
+    Crossings found = {0};
+    int64_t count = -1;
+    const int32_t *values = memory(&views, values_of, 4, &count, PyBUF_SIMPLE);
+    bool is_fine = values && room_of(&views, bars, sides, &found);
+    if (is_fine) {
+        Py_BEGIN_ALLOW_THREADS
+        average_crossings(values, count, fast, slow, &found);
+        Py_END_ALLOW_THREADS
+    }
+    release(&views);
+    return is_fine ? PyLong_FromLongLong(found.count) : NULL;
+}
+
+/* Put the equity at bars, or at every bar, into out; return drawdowns and squares of the changes in the second case. */
+static PyObject *py_equity(PyObject *self, PyObject *args) {
+    (void)self;
+    PyObject *fills, *trades, *bid, *ask, *rates, *bars_of, *out_of;
+    Account a = {0};
+    if (!PyArg_ParseTuple(args, "OOOOOddddOO", &fills, &trades, &bid, &ask, &rates, &a.tick, &a.worth, &a.cents,
+                          &a.balance, &bars_of, &out_of))
+        return NULL;
+    Views views = {.count = 0};
+    int64_t bars_count = -1, prices = -1, trade_count = -1;
+    a.count = -1;
+    const int32_t *bars = NULL;
+    double *out = NULL;
+    a.fills = memory(&views, fills, sizeof(Fill), &a.count, PyBUF_SIMPLE);
+    if (a.fills) a.trades = memory(&views, trades, sizeof(TradeRow), &trade_count, PyBUF_SIMPLE);
+    if (a.trades) a.bid = memory(&views, bid, 4, &prices, PyBUF_SIMPLE);
+    if (a.bid) a.ask = memory(&views, ask, 4, &prices, PyBUF_SIMPLE);
+    bool is_fine = a.ask != NULL;
+    if (is_fine && rates != Py_None) is_fine = (a.rates = memory(&views, rates, 8, &prices, PyBUF_SIMPLE)) != NULL;
+    if (is_fine && bars_of != Py_None) is_fine = (bars = memory(&views, bars_of, 4, &bars_count, PyBUF_SIMPLE)) != NULL;
+    if (is_fine) is_fine = (out = memory(&views, out_of, 8, bars ? &bars_count : &prices, PyBUF_WRITABLE)) != NULL;
+    Path path = {.peak = a.balance, .last = a.balance};
+    if (is_fine) {
+        Py_BEGIN_ALLOW_THREADS
+        if (bars)
+            equities(&a, bars, bars_count, out);
+        else
+            curve(&a, prices, out, &path);
+        Py_END_ALLOW_THREADS
+    }
+    release(&views);
+    return is_fine ? Py_BuildValue("ddd", path.drawdown, path.drawdown_frac, path.squares) : NULL;
+}
+
+static PyMethodDef methods[] = {
+    {"moving_average", py_moving_average, METH_VARARGS, "moving_average(values, period, out)"},
+    {"crossings", py_crossings, METH_VARARGS, "crossings(fast, slow, bars, sides): return how many there are"},
+    {"average_crossings", py_average_crossings, METH_VARARGS,
+     "average_crossings(values, fast, slow, bars, sides): return how many there are"},
+    {"equity", py_equity, METH_VARARGS,
+     "equity(fills, trades, bid, ask, rates, tick, worth, cents, balance, bars, out)"},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_columns", "Loops over columns.", 0, methods, NULL, NULL,
+                                    NULL, NULL};
+
+PyMODINIT_FUNC PyInit__columns(void) { return PyModuleDef_Init(&module); }

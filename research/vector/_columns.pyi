@@ -1,0 +1,23 @@
+from typing import Any
+
+from numpy.typing import NDArray
+
+def moving_average(values: NDArray[Any], period: int, out: NDArray[Any], /) -> None: ...
+def crossings(fast: NDArray[Any], slow: NDArray[Any], bars: NDArray[Any], sides: NDArray[Any], /) -> int: ...
+def average_crossings(
+    values: NDArray[Any], fast: int, slow: int, bars: NDArray[Any], sides: NDArray[Any], /
+) -> int: ...
+def equity(
+    fills: NDArray[Any],
+    trades: NDArray[Any],
+    bid: NDArray[Any],
+    ask: NDArray[Any],
+    rates: NDArray[Any] | None,
+    tick: float,
+    worth: float,
+    cents: float,
+    balance: float,
+    bars: NDArray[Any] | None,
+    out: NDArray[Any],
+    /,
+) -> tuple[float, float, float]: ...
