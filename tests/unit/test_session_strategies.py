@@ -231,6 +231,23 @@ def test_a_day_without_enough_daily_bars_is_not_traded_when_they_are_needed() ->
     assert "refused-atr_days" in [signal.name for signal in result.signals]
 
 
+def test_days_are_measured_by_what_was_complete_when_the_range_began() -> None:
+    # A day of bitcoin ends at midnight UTC, in the middle of the night in New York.
+    bitcoin, day_ns = KNOWN["BTC/USD"], 24 * 3600 * 10**9
+    daily = days_of_range("2024-06-02T00:00Z", 1000.0, 60_000.0, 3)
+    daily.close[-1], daily.high[-1] = 63_000.0, 63_000.0  # 4 June, over in the middle of the range
+    bars = walk("2024-06-04T21:00Z", "15m", [61_000.0] * 70, spread=0.1)
+    strategy = placed("overnight-range", bitcoin, "15m", atr_days=2, min_gap_atr=5)
+    result = EventEngine(day_plan(strategy, bitcoin, "15m", bars, daily)).run()
+    assert daily.open_time_ns[-1] + day_ns == parse_time("2024-06-05T00:00Z")
+    assert [signal.name for signal in result.signals] == ["range", "refused-atr_days"], "two days, and three are needed"
+    strategy = placed("overnight-range", bitcoin, "15m", atr_days=2, min_gap_atr=5)
+    daily = days_of_range("2024-06-01T00:00Z", 1000.0, 60_000.0, 4)
+    daily.close[-1], daily.high[-1] = 63_000.0, 63_000.0
+    refused = EventEngine(day_plan(strategy, bitcoin, "15m", bars, daily)).run().signals[-1]
+    assert refused[2:4] == ("refused-min_gap_atr", 1.0)
+
+
 def test_a_range_of_which_too_few_bars_are_there_is_not_traded() -> None:
     def from_bar(first: int) -> Result:
         lines = np.interp(np.arange(NIGHT_BARS), list(PATH), list(PATH.values()))

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from atrader.session_days import DailyTime
 from atrader.strategy import Context, is_closing
-
-REASON: Final = "end of day"
 
 
 class DayEnd:
@@ -39,4 +35,4 @@ class DayEnd:
         """Close every trade whose day is over; a refused close is wanted again at the next bar."""
         for trade in context.trades():
             if now_ns >= self.due_ns(context, trade.open_time_ns) and not is_closing(context, trade.trade_id):
-                context.close(trade.trade_id, reason=REASON)
+                context.close(trade.trade_id, reason="end of day")

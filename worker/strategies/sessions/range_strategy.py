@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import ClassVar, Final, NamedTuple
 
 import numpy as np
@@ -21,6 +20,8 @@ from worker.strategies.sessions.day_filters import DayFacts
 from worker.strategies.sessions.range_parameters import RangeParameters
 
 _STATE: Final = "day"  # key of the checkpointed state
+_DAY: Final = Timeframe.parse("1d")
+_DAYS_SINCE: Final = 2  # days of the calendar that may end between the start of a range and the last entry
 
 
 class Day(NamedTuple):
@@ -69,13 +70,13 @@ class RangeStrategy(EventStrategy):
         self._days = self.parameters.days()
         self._place("", "1m")  # until it is told; longer bars need fewer of them
 
-    @abstractmethod
     def wanted_side(self, facts: DayFacts, bars: Bars) -> Side | None:
         """Return what to open now, given the bars since the range ended, at least one."""
+        raise NotImplementedError
 
-    @abstractmethod
     def broken_edge(self, facts: DayFacts, side: Side) -> float:
         """Return the edge of the range from which the stop of a side is counted."""
+        raise NotImplementedError
 
     def levels(self, facts: DayFacts) -> dict[str, float]:
         """Return what is recorded with the range besides its prices and the ATR."""
@@ -105,7 +106,7 @@ class RangeStrategy(EventStrategy):
     @property
     def other_series(self) -> tuple[Series, ...]:
         """Daily bars, when something is measured by them."""
-        return (Series(self._symbol, "1d", self._daily_bars),) if self.parameters.needs_daily_bars else ()
+        return (Series(self._symbol, "1d", self._daily_bars + _DAYS_SINCE),) if self.parameters.needs_daily_bars else ()
 
     def on_start(self) -> None:
         """Take instrument and bars as they are here; `prepare` may not have been asked."""
@@ -186,7 +187,7 @@ class RangeStrategy(EventStrategy):
         if not len(inside) or len(inside) < self.parameters.min_coverage_frac * expected:
             self.context.signal("refused-min_coverage_frac", len(inside) / expected if expected else 0.0)
             return None
-        atr_value, last_close = self._daily_values()
+        atr_value, last_close = self._daily_values(span.range_start_ns)
         opens_ns = DailyTime(self.parameters.day_opens_at, self.parameters.zone).next_after(span.range_start_ns - 1)
         return DayFacts(
             open=float(inside.open[0]),
@@ -201,11 +202,13 @@ class RangeStrategy(EventStrategy):
     def _daily_bars(self) -> int:
         return self.parameters.atr_days + 1  # the first true range needs the close before
 
-    def _daily_values(self) -> tuple[float | None, float | None]:
-        """Return ATR and last close of the complete daily bars."""
+    def _daily_values(self, before_ns: int) -> tuple[float | None, float | None]:
+        """Return ATR and last close of the daily bars that were complete at a time."""
         if not self.parameters.needs_daily_bars:
             return None, None
-        days = self.context.bars_of(self._symbol, "1d", self._daily_bars)
+        days = self.context.bars_of(self._symbol, "1d", self._daily_bars + _DAYS_SINCE)
+        today_ns = self.context.calendar.bar_open(before_ns, _DAY)
+        days = days[: int(np.searchsorted(days.open_time_ns, today_ns))][-self._daily_bars :]
         if len(days) < self._daily_bars:
             return None, None
         return float(atr(days.high, days.low, days.close, self.parameters.atr_days)[-1]), float(days.close[-1])
