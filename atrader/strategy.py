@@ -320,6 +320,11 @@ class EventStrategy(Strategy):
         """Whether `on_tick` is called; by default when it is overridden."""
         return type(self).on_tick is not EventStrategy.on_tick
 
+    @property
+    def quotes_only_in_trades(self) -> bool:
+        """Whether `on_tick` is called only while it has an open trade: a backtest passes over all other quotes."""
+        return False
+
     def on_start(self) -> None:
         """React to the start, with bars, trades and ``context.state`` in place."""
 

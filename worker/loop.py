@@ -61,6 +61,7 @@ class Loop:
         self._calendar = Calendar.get(context.instrument.calendar)
         self._timeframe = Timeframe.parse(context.timeframe)
         self._wants_ticks = strategy.wants_quotes
+        self._only_in_trades = strategy.quotes_only_in_trades
         self._is_new = True
         self._is_full = False  # the disk of the checkpoint
         self._synchronised = desk.answered
@@ -179,7 +180,7 @@ class Loop:
         self._context.last_tick = tick
         self._context.advance_clock(tick.time_ns)
         self._lag_s = max(0.0, (self._context.now_ns() - tick.received_ns) / 1e9)
-        if self._wants_ticks:
+        if self._wants_ticks and (self._context.trades() or not self._only_in_trades):
             self._callback("on_tick", lambda: self._strategy.on_tick(tick))
             self._progress += 1
 

@@ -77,6 +77,7 @@ class EventEngine:
             )
             for config, strategy in sorted(plan.instances, key=lambda item: item[0].name)
         ]
+        self._in_trades = [item for item in enumerate(self._runners) if item[1].listens_in_trades]
         self._turn_steps, self._turn_of, self._turn_bars = _turns(self._runners, len(self.market))
         self._odd_turns = np.flatnonzero(self._turn_bars != 1)
 
@@ -145,7 +146,7 @@ class EventEngine:
         while step < total:
             work, is_work = self._next_work(step)
             before = self.account.submitted
-            turn = self._coast(turn, work)
+            turn = self._coast(step, turn, work)
             if self.account.submitted != before:  # other levels from here on
                 step = self._reached + 1
                 self._settle()
@@ -185,10 +186,23 @@ class EventEngine:
         account.now_ns = int(self.market.ends[step])
         self._exits.turn()
         self._settle()
-        while turn < len(self._turn_steps) and self._turn_steps[turn] == step:
-            self._hear_until(step, self._turn_of[turn])
-            self._whole_turn(step, self._turn_of[turn], int(self._turn_bars[turn]))
+        return self._turns_until(step, turn)
+
+    def _turns_until(self, step: int, turn: int) -> int:
+        """Take what is left of the turns before a step, and all of its own, in the order of names."""
+        while turn < len(self._turn_steps) and self._turn_steps[turn] < step:
+            self._whole_turn(int(self._turn_steps[turn]), self._turn_of[turn], int(self._turn_bars[turn]))
             turn += 1
+        due: dict[int, int] = {}
+        while turn < len(self._turn_steps) and self._turn_steps[turn] == step:
+            due[self._turn_of[turn]] = int(self._turn_bars[turn])
+            turn += 1
+        for number, runner in self._in_trades:
+            if runner.listens_now or runner.name in self.account.news:
+                due.setdefault(number, 0)
+        for number in sorted(due):
+            self._hear_until(step, number)
+            self._whole_turn(step, number, due[number])
         self._hear_until(step, len(self._runners))
         return turn
 
@@ -210,9 +224,18 @@ class EventEngine:
         quoted = rows > 0 and reel.steps[rows - 1] == step
         runner.turn(step, bars, reel.tape.last(rows - 1) if quoted else None)
 
-    def _coast(self, turn: int, work: int) -> int:
-        """Take the turns before a step; stop when somebody wanted something. Return the next turn."""
+    def _coast(self, step: int, turn: int, work: int) -> int:
+        """Take the turns from one step to before another; stop when somebody wanted something. Return the next turn.
+
+        What opens or closes a trade is wanted, or happens in a step that is played: so nobody begins or ends to be told
+        quotes on the way.
+        """
         account, before = self.account, self.account.submitted
+        if any(runner.listens_now for _, runner in self._in_trades):
+            while step < work and account.submitted == before:
+                turn = self._turns_until(step, turn)
+                step += 1
+            return turn
         stop = int(np.searchsorted(self._turn_steps, work))
         while turn < stop and account.submitted == before:
             runner = self._runners[self._turn_of[turn]]
@@ -250,7 +273,7 @@ def _turns(runners: list[Runner], steps: int) -> tuple[NDArray[np.int64], list[i
                 f"{config.name}: no complete {config.timeframe} bar of {config.instrument} in the period;"
                 " see 'atrader data list'"
             )
-        if runner.strategy.wants_quotes:
+        if runner.listens_always:
             counts = np.zeros(steps, np.int64)
             counts[due] = bars
             due, bars = np.arange(steps), counts

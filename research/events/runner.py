@@ -51,6 +51,8 @@ class Runner:
         So far.
     errors : int
         Exceptions in the strategy so far.
+    listens_always, listens_in_trades : bool
+        Whether it is told every quote, or those that come while it has an open trade.
 
     Raises
     ------
@@ -80,7 +82,9 @@ class Runner:
         self._is_new = True
         self._errors_in_row = 0
         self._failed_row = -2
-        self._listens = self.strategy.wants_quotes
+        wants_quotes, only_in_trades = self.strategy.wants_quotes, self.strategy.quotes_only_in_trades
+        self.listens_always = wants_quotes and not only_in_trades
+        self.listens_in_trades = wants_quotes and only_in_trades
         # What it asks in on_order is answered with what the account was before: only then that has to be kept.
         self._keeps_equity = type(self.strategy).on_order is not EventStrategy.on_order and not isinstance(
             self.strategy, SignalDriver
@@ -101,6 +105,11 @@ class Runner:
     def bars_handled(self) -> int:
         """Bars that it decided."""
         return self.context.row - self.history.first + 1
+
+    @property
+    def listens_now(self) -> bool:
+        """Whether it is told the next quote because it has an open trade."""
+        return self.listens_in_trades and bool(self._view.trades)
 
     def start(self) -> None:
         """Let the strategy start; what it wants then is handed over in its first turn."""
@@ -131,13 +140,13 @@ class Runner:
             self._telling.tell(self._hand_over(again=True), [])
             self._hear()
             self._telling.tell(self.context.orders(), self.context.trades())
-        if tick is not None and self._listens:
+        if tick is not None and (self.listens_always or self.listens_now):
             self._call("on_tick", partial(self.strategy.on_tick, tick))
         for _ in range(bars):
             self._hear()
             self._decide(next(self.bars))
         self._hear()
-        self.needs_whole_turn = self._listens or self._telling.is_waiting
+        self.needs_whole_turn = self.listens_always or self._telling.is_waiting
 
     def decide_bars(self, count: int) -> int:
         """Take turns in which there is nothing but one bar, until something is wanted; return how many.
@@ -168,7 +177,7 @@ class Runner:
         self._tell_answers()
         self.context.deciding, self.context.step = False, step
         self._hear()
-        self.needs_whole_turn = self._listens or self._telling.is_waiting
+        self.needs_whole_turn = self.listens_always or self._telling.is_waiting
 
     def fail(self, what: str, error: Exception) -> None:
         """Count an exception of the strategy, and do what the configuration says; what it wanted is dropped.

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from atrader.clock import NS_PER_S, parse_time
+from atrader.configuration.instance import InstanceConfig
 from atrader.errors import ConfigError, StrategyError
 from atrader.market import Bar, Bars, Quotes, Tick
 from atrader.orders.model import Order, Trade
@@ -181,6 +182,39 @@ def test_stored_quotes_are_played_one_by_one_and_told_once_a_second() -> None:
     EventEngine(plan).run()
     assert [tick.time_ns for tick in strategy.ticks] == [int(times[2]), int(times[4])]
     assert strategy.bars == 1
+
+
+class InTrades(Doing):
+    """Remembers the quotes it is told, and asks for those in trades only."""
+
+    @property
+    def quotes_only_in_trades(self) -> bool:
+        return True
+
+    def on_start(self) -> None:
+        self.told: list[int] = []
+
+    def on_tick(self, tick: Tick) -> None:
+        self.told.append((tick.time_ns + 1 - BEGIN) // MINUTE)
+
+
+@pytest.mark.parametrize("look_ahead", [True, False])
+@pytest.mark.parametrize("others", [0, 2])
+def test_quotes_may_be_told_only_while_a_trade_is_open(look_ahead: bool, others: int) -> None:
+    def act(strategy: Doing, bar: Bar) -> None:
+        if strategy.bars in (5, 15):
+            strategy.context.order("buy", units=D(10), stop_loss=D("1.0999") if strategy.bars == 15 else None)
+        if strategy.bars == 10:
+            strategy.context.close(strategy.context.trades()[0].trade_id)
+
+    strategy = InTrades(act)
+    closes = [*[1.1] * 20, 1.0990, *[1.1] * 10]  # the second trade is stopped in minute 21
+    chosen: list[tuple[InstanceConfig, EventStrategy]] = [(instance_of("m", timeframe="1m"), strategy)]
+    chosen += [(instance_of(name, magic=2 + n), Doing()) for n, name in enumerate("az"[:others])]
+    plan = plan_of(account_of(), chosen, {("EUR/USD", "1m"): flat_bars(closes)})
+    EventEngine(plan, look_ahead=look_ahead).run()
+    # A trade opened at the close of minute 5 hears from minute 6 on; closed at the close of 10, it has heard of that.
+    assert strategy.told == [6, 7, 8, 9, 10, 16, 17, 18, 19, 20]
 
 
 def test_a_period_without_quotes_is_refused() -> None:

@@ -49,6 +49,11 @@ class Bracket(EventStrategy):
         p = self.parameters
         return max(p.lookback + 1, wilder_memory(p.atr_period), warmup_of(p.filters))
 
+    @property
+    def quotes_only_in_trades(self) -> bool:
+        """Quotes are for targets."""
+        return True
+
     def on_bar(self, bar: Bar) -> None:
         """Trail an open trade, or look for a breakout."""
         bars = self.context.bars(self.warmup_bars)

@@ -108,6 +108,11 @@ class RangeStrategy(EventStrategy):
         """Daily bars, when something is measured by them."""
         return (Series(self._symbol, "1d", self._daily_bars + _DAYS_SINCE),) if self.parameters.needs_daily_bars else ()
 
+    @property
+    def quotes_only_in_trades(self) -> bool:
+        """Quotes are for targets."""
+        return True
+
     def on_start(self) -> None:
         """Take instrument and bars as they are here; `prepare` may not have been asked."""
         self._place(self.context.instrument.symbol, self.context.timeframe)
