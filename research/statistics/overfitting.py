@@ -114,7 +114,7 @@ def _crossed(first: Floats, sums: Floats, squares: Floats, lengths: Floats) -> t
     best = np.empty((2, halves), np.intp)
     step = max(_AT_ONCE // combinations_, 1)
     for at in range(0, halves, step):
-        rows = slice(at, min(at + step, halves))
+        rows = slice(at, at + step)
         masks = (first[rows], 1.0 - first[rows])
         both = [ratios_of(mask @ sums, mask @ squares, (mask @ lengths)[:, None]) for mask in masks]
         for side, (within, without) in enumerate((both, both[::-1])):

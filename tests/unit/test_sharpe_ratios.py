@@ -9,6 +9,7 @@ import pytest
 
 from research.statistics import (
     Shape,
+    annualisation_factor,
     critical_sharpe,
     minimum_track_record,
     observed_false_discovery,
@@ -91,6 +92,7 @@ def test_the_two_conventions_differ_and_another_is_refused() -> None:
 def test_a_track_record_that_does_not_beat_its_benchmark_is_never_long_enough() -> None:
     assert minimum_track_record(0.1, 0.1) == INF
     assert minimum_track_record(-0.1, 0.1) == INF
+    assert minimum_track_record(0.2, 0.1, confidence=0.501) < 2
     for confidence in (0.5, 1.0):
         with pytest.raises(ValueError, match="confidence"):
             minimum_track_record(0.2, 0.1, confidence=confidence)
@@ -101,8 +103,28 @@ def test_the_interval_of_a_ratio_is_as_wide_as_its_error_says() -> None:
     assert (low + high) / 2 == pytest.approx(0.5)
     assert high - low == pytest.approx(2 * 1.959964 * math.sqrt(1.125 / 100), rel=1e-6)
     assert sharpe_interval(0.5, 100, confidence=0.5).high == pytest.approx(0.5 + 0.67449 * math.sqrt(1.125 / 100), 1e-5)
-    with pytest.raises(ValueError, match="confidence"):
-        sharpe_interval(0.5, 100, confidence=1)
+    for confidence in (0, 1):
+        with pytest.raises(ValueError, match="confidence"):
+            sharpe_interval(0.5, 100, confidence=confidence)
+
+
+def test_shapes_at_the_edge_of_what_a_distribution_can_have_are_taken() -> None:
+    # two values, one twice as likely as the other: skewness 1 / sqrt(2), kurtosis 1.5
+    edge = sample_of([1, 1, -2] * 5).shape
+    assert (edge.skew, edge.kurtosis) == pytest.approx((-1 / math.sqrt(2), 1.5))
+    expected = math.sqrt((1 + 0.3 / math.sqrt(2) + 0.5 / 4 * 0.09) / 10)
+    assert sharpe_error(0.3, 10, edge._replace(autocorrelation=0)) == pytest.approx(expected)
+    assert sharpe_error(2, 10, Shape(1, 2)) == pytest.approx(0, abs=1e-9)  # (1 - 2 / 2) ** 2
+
+
+def test_an_annualisation_that_cannot_be_is_refused() -> None:
+    assert annualisation_factor(1, 0.5) == 1
+    assert annualisation_factor(3, 0.5) == pytest.approx(3 / math.sqrt(3 + 2 * (2 * 0.5 + 0.25)))
+    with pytest.raises(ValueError, match="periods: expected 1 or more, was 0"):
+        annualisation_factor(0)
+    for autocorrelation in (-1, 1, NAN):
+        with pytest.raises(ValueError, match="autocorrelation: expected a value between -1 and 1"):
+            annualisation_factor(12, autocorrelation)
 
 
 def test_without_an_error_there_is_no_doubt() -> None:

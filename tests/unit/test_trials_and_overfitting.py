@@ -187,6 +187,17 @@ def test_overfitting_from_sums_over_blocks_is_that_from_the_returns(periods: int
     np.testing.assert_allclose(found.logits[rows], logits, atol=1e-12)
     assert found.probability == np.mean([share <= 0.5 for *_, share in expected])
     assert found.loss_probability == np.mean([after < 0.02 for _, _, after, _ in expected])
+    if blocks > 2:
+        line = np.polyfit(found.in_sample, found.out_of_sample, 1)
+        assert (found.slope, found.intercept) == pytest.approx(tuple(line))
+        fit, splits = np.corrcoef(found.in_sample, found.out_of_sample)[0, 1] ** 2, len(expected)
+        assert found.adjusted_r2 == pytest.approx(1 - (1 - fit) * (splits - 1) / (splits - 2))
+
+
+def test_sixteen_blocks_are_the_rule_and_a_ratio_of_zero_is_no_loss() -> None:
+    found = probability_of_overfitting(np.zeros((32, 2)))
+    assert len(found.logits) == 12_870
+    assert found.loss_probability == 0
 
 
 def test_a_combination_that_is_always_best_is_not_overfitted() -> None:
