@@ -19,6 +19,12 @@ _HERE = "manager.commands"
     cls=LazyGroup,
     entries=(
         Entry(
+            "analyse",
+            f"{_HERE}.analyse:analyse",
+            "Show which sets of a search held on days they were not chosen on; write the recommended one as a"
+            " strategy file.",
+        ),
+        Entry(
             "backtest",
             f"{_HERE}.backtesting:backtest",
             "Run strategies over stored bars or quotes, as a live run on a paper account would trade them.",
@@ -48,6 +54,12 @@ _HERE = "manager.commands"
             "import-legacy",
             f"{_HERE}.import_legacy:import_legacy",
             "Move installations of the old trader here: their atrader.config and everything round it.",
+        ),
+        Entry(
+            "optimise",
+            f"{_HERE}.optimise:optimise",
+            "Try sets of a strategy's parameters over stored bars, and say which of them held on days they were not"
+            " chosen on.",
         ),
     ),
     context_settings={"help_option_names": ["-h", "--help"]},

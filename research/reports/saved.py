@@ -66,8 +66,8 @@ class Saved(NamedTuple):
     def extended(self, file: str, key: str, value: object) -> Saved:
         """Write something that was found out later beside the result, and into its summary."""
         summary = {**self.summary, key: value, "files": [*self.summary["files"], file]}
-        _write_text(self.folder / file, json.dumps(value, indent=2, default=str))
-        _write_text(self.folder / SUMMARY, json.dumps(summary, indent=2, default=str))
+        write_text(self.folder / file, json.dumps(value, indent=2, default=str))
+        write_text(self.folder / SUMMARY, json.dumps(summary, indent=2, default=str))
         return self._replace(summary=summary)
 
 
@@ -97,11 +97,11 @@ def save(
         When it cannot be written.
     """
     try:
-        made = _new_folder(folder, name)
+        made = new_folder(folder, name)
         files = [SUMMARY, DETAILS, *_write_parquet(made, tables)]
         whole = {"format": FORMAT, **summary, "files": files, "folder": str(made)}
-        _write_text(made / DETAILS, json.dumps({"format": FORMAT, **details}, default=str))
-        _write_text(made / SUMMARY, json.dumps(whole, indent=2, default=str))
+        write_text(made / DETAILS, json.dumps({"format": FORMAT, **details}, default=str))
+        write_text(made / SUMMARY, json.dumps(whole, indent=2, default=str))
     except OSError as error:
         raise StoreError(f"{folder}: the result cannot be written: {error}") from error
     return Saved(made, whole)
@@ -157,8 +157,16 @@ def _read(path: Path, needed: frozenset[str]) -> dict[str, Any]:
     return values
 
 
-def _new_folder(folder: Path, name: str) -> Path:
-    """Make a folder that nobody has: the name, and the first free number."""
+def new_folder(folder: Path, name: str) -> Path:
+    """Make a folder that nobody has: the name, and the first free number.
+
+    Raises
+    ------
+    StoreError
+        When no number is left.
+    OSError
+        When it cannot be made.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(1, _MANY):
         made = folder / f"{name[:80]}-{number:04d}"
@@ -170,7 +178,7 @@ def _new_folder(folder: Path, name: str) -> Path:
     raise StoreError(f"{folder}: has {_MANY - 1:,} results called {name!r} already: move some away, or use --out")
 
 
-def _write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
     beside = path.with_name(f".{path.name}.new")
     with beside.open("w") as file:

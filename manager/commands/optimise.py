@@ -1,0 +1,120 @@
+"""``atrader optimise``: a search for parameters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from manager.commands.installed import home_of
+from manager.commands.judging import judging_of, judging_options
+from manager.commands.output import json_option
+from manager.commands.periods import end_option, period_ns, start_option
+
+_METHODS = ("grid", "random", "tpe", "nsga2")
+_AIMS = ("sharpe", "return", "drawdown")  # as research.optimisation.figures has them, which imports numpy
+
+
+@click.command(
+    context_settings={"ignore_unknown_options": True},
+    epilog="Any other --NAME VALUES is a parameter of the strategy and what to try for it: 5,10,15 or 5:50:5 (in steps)"
+    " or 1.5:3.0 (any number between, not for a grid) or auto (the range the strategy declares).",
+)
+@click.argument("what", nargs=-1, type=click.UNPROCESSED, metavar="STRATEGY [--NAME VALUES]...")
+@click.option(
+    "--vary", multiple=True, metavar="NAME=VALUES", help="The same for a parameter that is called as an option."
+)
+@click.option(
+    "--constraint", "constraints", multiple=True, metavar="CONDITION", help="Such as 'fast < slow'; repeatable."
+)
+@click.option("--param", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter that stays; repeatable.")
+@click.option("--instrument", help="What it trades, where the file does not say it or says another.")
+@click.option("--timeframe", help="Of the bars it decides at.")
+@click.option("--account", help="Whose limits, currency and [paper] settings count; default: that of the file.")
+@click.option("--balance", help="Money at the begin, in the account's currency.")
+@start_option
+@end_option
+@click.option("--quotes", help="Bars that the quotes are made of (1m), or 'ticks'; default: the finest stored bars.")
+@judging_options
+@click.option("--method", type=click.Choice(_METHODS), default="grid", show_default=True, help="How sets are chosen.")
+@click.option("--trials", type=click.IntRange(1), help="Sets to try; a grid tries all.")
+@click.option("--aim", "aims", type=click.Choice(_AIMS), multiple=True, help="Of tpe and nsga2; nsga2 takes several.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of everything that is left to chance.")
+@click.option("--processes", type=click.IntRange(1), help="At once; default: one per processor.")
+@click.option("--resume", type=click.Path(path_type=Path, exists=True), help="Go on with this search, as it was begun.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Default: results/ of the installation.")
+@json_option
+@click.pass_obj
+def optimise(
+    directory: Path,
+    /,
+    what: tuple[str, ...],
+    vary: tuple[str, ...],
+    start: str | None,
+    end: str | None,
+    processes: int | None,
+    resume: Path | None,
+    out: Path | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Try sets of a strategy's parameters over stored bars, and say which of them held on days they were not chosen on.
+
+    STRATEGY is a configured instance, a strategy file (.toml), a built-in strategy, or a class as configuration names
+    it. A search that was killed goes on with --resume. 'atrader analyse' shows its findings again.
+    """
+    from manager.commands.optimise_work import go_on, run_search  # numpy: not for --help and completion
+    from manager.searches.wish import SearchWish
+
+    home = home_of(directory)
+    if resume is not None:
+        _check_alone(what, vary)
+        go_on(home, resume, processes, as_json=as_json)
+        return
+    strategy, varied = _split_words(what)
+    period = period_ns(start, end)
+    judging = judging_of(options)
+    wish = SearchWish(
+        what=strategy,
+        vary={**varied, **dict(_name_and_values(text) for text in vary)},
+        start_ns=period[0],
+        end_ns=period[1],
+        judging=judging,
+        **{**options, "aims": options["aims"] or _AIMS[:1]},
+    )
+    run_search(home, wish, out or home.root / "results", processes, as_json=as_json)
+
+
+def _split_words(words: tuple[str, ...]) -> tuple[str, dict[str, str]]:
+    """Tell the strategy from the parameters among the words that are no options of ours."""
+    strategies, varied, left = [], {}, list(words)
+    while left:
+        word = left.pop(0)
+        if not word.startswith("--"):
+            strategies.append(word)
+            continue
+        name, sign, values = word[2:].partition("=")
+        if not sign:
+            if not left or left[0].startswith("--"):
+                raise click.UsageError(f"{word}: no such option, or a parameter without values such as {word} 5,10,15")
+            values = left.pop(0)
+        if name in varied:
+            raise click.UsageError(f"--{name} is given twice: put all its values behind one")
+        varied[name] = values
+    if len(strategies) != 1:
+        given = ", ".join(strategies) or "none"
+        raise click.UsageError(f"one STRATEGY is searched at a time, given: {given}")
+    return strategies[0], varied
+
+
+def _name_and_values(text: str) -> tuple[str, str]:
+    name, sign, values = text.partition("=")
+    if not sign or not name.strip():
+        raise click.BadParameter(f"{text!r}: expected NAME=VALUES, such as fast=5,10,15", param_hint="--vary")
+    return name.strip(), values
+
+
+def _check_alone(what: tuple[str, ...], vary: tuple[str, ...]) -> None:
+    if what or vary:
+        raise click.UsageError("--resume goes on with a search as it was begun: name no strategy and no parameters")

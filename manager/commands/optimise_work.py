@@ -1,0 +1,151 @@
+"""What ``atrader optimise`` and ``atrader analyse`` do, and how their findings look."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from atrader.configuration.home import Home
+from manager.commands.output import print_json
+from manager.commands.tables import Column, print_rows
+from manager.searches.judging import Judged, file_of, judge
+from manager.searches.running import Prepared, begin, prepare, prepare_again, search
+from manager.searches.wish import Judging, SearchWish
+from research.optimisation.analysis import Analysis
+
+_TOP = 5
+
+
+def run_search(home: Home, wish: SearchWish, out: Path, processes: int | None, *, as_json: bool) -> None:
+    """Begin a search, run it to its end and show what came of it. Raises as `prepare` and `search`."""
+    prepared = prepare(home, wish)
+    path = begin(prepared, out)
+    _run(prepared, path, processes, as_json=as_json)
+
+
+def go_on(home: Home, path: Path, processes: int | None, *, as_json: bool) -> None:
+    """Run a search that was begun before to its end, and show what came of it. Raises as `prepare_again`, `search`."""
+    path = file_of(path)
+    _run(prepare_again(home, path), path, processes, as_json=as_json)
+
+
+def show_search(path: Path, judging: Judging | None, top: int, write: Path | None, *, as_json: bool) -> None:
+    """Analyse a search and show it. Raises as `judge`."""
+    found = judge(file_of(path), judging, top, write)
+    if as_json:
+        print_json(found.summary)
+    else:
+        _show(found)
+
+
+def _run(prepared: Prepared, path: Path, processes: int | None, *, as_json: bool) -> None:
+    with _progress(prepared, silent=as_json) as advance:
+        try:
+            search(prepared, path, processes, advance)
+        except KeyboardInterrupt:
+            click.echo(f"stopped; go on with: atrader optimise --resume {path}", err=True)
+            raise
+    show_search(path, None, _TOP, None, as_json=as_json)
+
+
+@contextmanager
+def _progress(prepared: Prepared, *, silent: bool) -> Iterator[Callable[[int], None]]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    hidden = silent or not sys.stderr.isatty()
+    with Progress(*columns, console=Console(stderr=True), disable=hidden, transient=True) as progress:
+        task = progress.add_task(prepared.request.name, total=prepared.total)
+        yield lambda count: progress.update(task, advance=count)
+
+
+def _show(found: Judged) -> None:
+    analysis, instance = found.analysis, found.study["instance"]
+    click.secho(
+        f"{instance['strategy']} on {instance['instrument']} {instance['timeframe']}, {found.summary['start'][:10]} to"
+        f" {found.summary['end'][:10]}: {analysis.tried:,} sets tried"
+        + (f", {analysis.failed:,} failed" if analysis.failed else ""),
+        bold=True,
+    )
+    if analysis.tried < found.study["total"]:
+        left = found.study["total"] - analysis.tried
+        click.secho(
+            f"not finished: {left:,} sets are left; go on with: atrader optimise --resume {found.path}", fg="yellow"
+        )
+    print_rows(_TOP_COLUMNS, [one._asdict() for one in analysis.top], empty="")
+    if analysis.windows > 1:
+        click.secho("walk forward", bold=True)
+        print_rows(_STEP_COLUMNS, [one._asdict() for one in analysis.steps], empty="")
+    _show_luck(analysis)
+    colour = "green" if analysis.verdict == "edge" else "yellow"
+    click.secho(f"verdict: {analysis.verdict}", fg=colour, bold=True)
+    for reason in analysis.reasons:
+        click.secho(f"  {reason}", fg=colour)
+    click.echo(f"  kept in {found.path}")
+    if found.recommended is not None:
+        click.echo(f"  recommended set: {found.recommended}")
+
+
+def _show_luck(analysis: Analysis) -> None:
+    walked, luck = analysis.walk_forward, analysis.overfitting
+    robust = walked["robustness"]
+    click.echo(
+        f"  chosen without a look ahead: Sharpe {_ratio(walked['sharpe_is'])} in sample, {_ratio(walked['sharpe_oos'])}"
+        f" out of it, return {_percent(walked['return_oos_frac'])}, drawdown {_percent(walked['drawdown_oos_frac'])};"
+        f" robustness factor above zero in {_percent(robust['positive_frac'])} of {robust['windows']} windows"
+    )
+    click.echo(
+        f"  luck: deflated Sharpe {_ratio(luck['deflated_sharpe'])} of {analysis.tried:,} tries (worth"
+        f" {_ratio(luck['effective_trials'])}), probability of overfitting {_ratio(luck['pbo'])};"
+        f" {luck['years']:.1f} years, {luck['needed_years']:.1f} wanted for so many tries"
+    )
+
+
+def _ratio(value: Any, _row: Mapping[str, Any] | None = None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _percent(value: Any, _row: Mapping[str, Any] | None = None) -> str:
+    return "-" if value is None else f"{100 * value:.1f}%"
+
+
+def _parameters(value: Any, _row: Mapping[str, Any]) -> str:
+    return " ".join(f"{key}={one:g}" if isinstance(one, float) else f"{key}={one}" for key, one in value.items())
+
+
+def _day(value: Any, _row: Mapping[str, Any]) -> str:
+    return str(value)[:10]
+
+
+_TOP_COLUMNS = (
+    Column("rank", "", right=True),
+    Column("parameters", "parameters", cell=_parameters),
+    Column("sharpe_is", "Sharpe IS", right=True, cell=_ratio),
+    Column("sharpe_oos", "Sharpe OOS", right=True, cell=_ratio),
+    Column("degradation_frac", "degradation", right=True, cell=_percent),
+    Column("robustness_factor", "FR", right=True, cell=_ratio),
+    Column("neighbours_frac", "neighbours", 2, right=True, cell=_percent),
+    Column("return_oos_frac", "return OOS", 3, right=True, cell=_percent),
+    Column("drawdown_oos_frac", "drawdown OOS", 4, right=True, cell=_percent),
+    Column("trades", "trades", 1, right=True),
+)
+_STEP_COLUMNS = (
+    Column("test_start", "judged from", cell=_day),
+    Column("test_end", "to", 1, cell=_day),
+    Column("parameters", "parameters", cell=_parameters),
+    Column("sharpe_is", "Sharpe IS", right=True, cell=_ratio),
+    Column("sharpe_oos", "Sharpe OOS", right=True, cell=_ratio),
+    Column("robustness_factor", "FR", right=True, cell=_ratio),
+    Column("return_oos_frac", "return OOS", 2, right=True, cell=_percent),
+)

@@ -1,0 +1,145 @@
+"""What is said of a search: its analysis, and the recommended set as a strategy file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import tomlkit
+
+from atrader.clock import iso_from_ns
+from atrader.errors import ConfigError, StoreError
+from manager.searches.running import TRIALS
+from manager.searches.wish import Judging, SearchWish
+from research.optimisation.analysis import Analysis, analyse
+from research.optimisation.axes import axis_of
+from research.optimisation.ranking import Ranked
+from research.optimisation.trials import TrialFile
+from research.reports.saved import write_text
+
+ANALYSIS: Final = "analysis.json"
+RECOMMENDED: Final = "recommended.toml"
+
+
+class Judged(NamedTuple):
+    """A search and its analysis.
+
+    Attributes
+    ----------
+    path : Path
+        The file of trials.
+    study : dict
+        What the search is about.
+    summary : dict
+        All of it as JSON holds it.
+    recommended : Path or None
+        The strategy file that was written, if any set is recommended.
+    """
+
+    path: Path
+    study: dict[str, Any]
+    analysis: Analysis
+    summary: dict[str, Any]
+    recommended: Path | None
+
+
+def file_of(path: Path) -> Path:
+    """Return the file of trials: itself, or the one in a folder."""
+    return path / TRIALS if path.is_dir() else path
+
+
+def judge(path: Path, judging: Judging | None, top: int, write: Path | None = None) -> Judged:
+    """Analyse a search, finished or not; write ``analysis.json`` and the recommended set beside its file.
+
+    Both are on disk when this returns; those of an earlier analysis are replaced.
+
+    Parameters
+    ----------
+    judging : Judging, optional
+        Other windows than those the search was begun with.
+    top : int
+        Sets of the ranking to tell of.
+    write : Path, optional
+        Where the recommended set goes instead.
+
+    Raises
+    ------
+    ConfigError
+        When the file holds nothing to judge, or other windows are asked for of a search that learned from days they
+        would judge on.
+    StoreError
+        When a file cannot be read or written.
+    """
+    with TrialFile(path) as file:
+        study, days_ns, trials = file.study, file.days_ns, file.trials()
+    wish = SearchWish.from_json(study["wish"])
+    learned = wish.method in ("tpe", "nsga2")
+    if judging is not None and learned:
+        raise ConfigError(
+            f"{path}: --method {wish.method} learned from its days before the split: they stay as they were"
+        )
+    rule = (judging or wish.judging).rule()
+    analysis = analyse(
+        trials,
+        days_ns,
+        [axis_of(axis) for axis in study["axes"]],
+        rule.windows(days_ns),
+        study["days_per_year"],
+        is_adaptive=learned,
+        top=top,
+    )
+    target = None if analysis.recommended is None else write or path.with_name(RECOMMENDED)
+    summary = {
+        "file": str(path),
+        "study": study,
+        "start": iso_from_ns(int(days_ns[0])),
+        "end": iso_from_ns(int(days_ns[-1])),
+        "windows": asdict(rule),
+        "analysis": _plain(asdict(analysis)),
+        "recommended_file": None if target is None else str(target),
+    }
+    try:
+        if target is not None and analysis.recommended is not None:
+            write_text(target, strategy_file(study, analysis, analysis.recommended))
+        write_text(path.with_name(ANALYSIS), json.dumps(summary, indent=2))
+    except OSError as error:
+        raise StoreError(f"{path.parent}: the analysis cannot be written: {error}") from error
+    return Judged(path, study, analysis, summary, target)
+
+
+def strategy_file(study: Mapping[str, Any], analysis: Analysis, chosen: Ranked) -> str:
+    """Return a set as a strategy file; it is not enabled, and says what it was found by."""
+    document = tomlkit.document()
+    factor = chosen.robustness_factor or 0.0
+    for line in (
+        f"Found by 'atrader optimise': {chosen.number + 1} of {analysis.tried} sets, verdict: {analysis.verdict}.",
+        f"Sharpe ratio {chosen.sharpe_is:.2f} in sample, {chosen.sharpe_oos:.2f} out of it; robustness {factor:.2f}.",
+        *(f"But {reason}." for reason in analysis.reasons),
+    ):
+        document.add(tomlkit.comment(line))
+    document.add(tomlkit.nl())
+    told = {"magic": "give it one of its own before it trades", "enabled": "a search enables nothing"}
+    keys = ("strategy", "account", "magic", "instrument", "timeframe")
+    for key, value in {**{key: study["instance"][key] for key in keys}, "enabled": False}.items():
+        item = tomlkit.item(value)
+        if key in told:
+            item.comment(told[key])
+        document.add(key, item)
+    document.add(tomlkit.nl())
+    parameters = tomlkit.table()
+    for key, value in {**study["fixed"], **chosen.parameters}.items():
+        parameters.add(key, value)
+    document.add("parameters", parameters)
+    return tomlkit.dumps(document)
+
+
+def _plain(value: Any) -> Any:
+    """Turn named tuples into maps: `dataclasses.asdict` keeps them."""
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return {key: _plain(one) for key, one in value._asdict().items()}
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, (list, tuple)) else value

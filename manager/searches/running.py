@@ -1,0 +1,255 @@
+"""Runs a search, from the begin or from where an earlier one was killed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from atrader.clock import SystemClock, iso_from_ns
+from atrader.configuration.home import Home
+from atrader.configuration.loader import load_installation
+from atrader.errors import ConfigError, StoreError
+from atrader.runtime.file_lock import FileLock
+from manager.backtests.files import data_hash
+from manager.backtests.request import ONE_PROCESS_EACH, Overrides, Request, parse_parameters, requests_of
+from manager.searches.plans import Plans, event_trials
+from manager.searches.wish import SearchWish
+from research.events.market import Market
+from research.optimisation.events import Times, days_of
+from research.optimisation.optuna_search import OptunaSearch
+from research.optimisation.pools import Pool, processes, threads
+from research.optimisation.reading import read_space
+from research.optimisation.searching import ListedSearch, Search, every_combination, random_combinations
+from research.optimisation.space import Combination, SearchSpace
+from research.optimisation.study import Progress, run_study
+from research.optimisation.trials import TrialFile
+from research.optimisation.windows import Window
+from research.reports.saved import new_folder
+from research.statistics import periods_per_year
+from worker.loading import load_strategy
+
+TRIALS: Final = "trials.sqlite"
+"""Name of the file of trials in the folder of a search."""
+
+_MOST_CELLS: Final = 250_000_000  # returns of days of all sets together: 2 GB when they are judged
+_OF_INSTANCE: Final = {"name", "strategy", "account", "magic", "instrument", "timeframe"}
+_OF_ACCOUNT: Final = {"name", "currency", "positions", "paper", "limits", "trade"}
+_MADE: Final = {"program", "made"}  # what of a study may differ when it goes on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A search that can begin.
+
+    Attributes
+    ----------
+    study : dict
+        What the file says of it.
+    listed : sequence of Combination
+        All sets, unless the search learns: then one that is allowed.
+    days_ns : ndarray of int64, shape (days,)
+        Ends of the trading days.
+    """
+
+    wish: SearchWish
+    request: Request
+    space: SearchSpace
+    plans: Plans
+    study: dict[str, Any]
+    listed: Sequence[Combination]
+    days_ns: Times
+    windows: Sequence[Window]
+
+    @property
+    def total(self) -> int:
+        """How many sets will be tried, at most."""
+        return int(self.study["total"])
+
+
+def prepare(home: Home, wish: SearchWish) -> Prepared:
+    """Load what a search needs, and refuse what cannot be searched.
+
+    Raises
+    ------
+    ConfigError
+        When options, parameters, strategy or bars are not as they must be.
+    StoreError
+        When the store cannot be read.
+    """
+    wish.check()
+    request = _request(home, wish)
+    (config,) = request.instances
+    space = read_space(
+        load_strategy(config.strategy, Path(request.root)).Parameters, config.parameters, wish.vary, wish.constraints
+    )
+    listed = _listed(space, wish)
+    plans = Plans(request)
+    plan = plans.of(listed[0])
+    days_ns = days_of(Market(plan.tapes).ends, plans.calendar)
+    windows = wish.judging.rule().windows(days_ns)
+    total = wish.trials if wish.method in ("tpe", "nsga2") and wish.trials else len(listed)
+    if total * len(days_ns) > _MOST_CELLS:
+        raise ConfigError(
+            f"{total:,} sets over {len(days_ns):,} days do not fit into memory when they are"
+            f" judged ({_MOST_CELLS // len(days_ns):,} sets at most): give fewer values or a shorter period, or use"
+            " --method random and --trials"
+        )
+    return Prepared(
+        wish=wish,
+        request=request,
+        space=space,
+        plans=plans,
+        study=_study(wish, request, space, plans, total, data_hash(plan)),
+        listed=listed,
+        days_ns=days_ns,
+        windows=windows,
+    )
+
+
+def begin(prepared: Prepared, out: Path) -> Path:
+    """Make the folder of a search and its file of trials, still empty; return the file. On disk when this returns.
+
+    Raises
+    ------
+    StoreError
+        When it cannot be written.
+    """
+    try:
+        folder = new_folder(out, f"{prepared.request.name}-search")
+    except OSError as error:
+        raise StoreError(f"{out}: the search cannot be kept: {error}") from error
+    TrialFile(folder / TRIALS, prepared.study, prepared.days_ns).close()
+    return folder / TRIALS
+
+
+def prepare_again(home: Home, path: Path) -> Prepared:
+    """Load what a search that was begun needs to go on.
+
+    Raises
+    ------
+    ConfigError
+        When it cannot go on: strategy, configuration or bars are not those it began with. Otherwise as `prepare`.
+    """
+    with TrialFile(path) as file:
+        kept = file.study
+    prepared = prepare(home, SearchWish.from_json(kept["wish"]))
+    changed = [key for key in kept if key not in _MADE and kept[key] != prepared.study.get(key)]
+    if changed:
+        raise ConfigError(
+            f"{path} cannot go on: {', '.join(changed)} changed since it began, and sets that were tried before and"
+            " after cannot be compared; begin a new search"
+        )
+    return prepared
+
+
+def search(prepared: Prepared, path: Path, workers: int | None, progress: Progress | None = None) -> None:
+    """Try every set that the file does not have.
+
+    Blocks until all are tried. What was tried is on disk before it is counted: killed at any moment, it may be called
+    again and goes on there.
+
+    Parameters
+    ----------
+    workers : int or None
+        Sets tried at once; None: one for each processor.
+    progress : callable, optional
+        Takes how many sets were tried since the last call; at first those of an earlier run.
+
+    Raises
+    ------
+    LockHeld
+        When another process works on the file.
+    StrategyError, ConfigError, StoreError
+        As `run_study`.
+    """
+    lock = FileLock(path.with_name(".lock"), "atrader optimise", path)
+    try:
+        with TrialFile(path) as file:
+            searched = _search(prepared, file)
+            if progress is not None:
+                progress(len(file.numbers()))
+            run_study(searched, _pool(prepared, workers or os.cpu_count() or 1), file, progress)
+    finally:
+        lock.release()
+
+
+def _request(home: Home, wish: SearchWish) -> Request:
+    overrides = Overrides(
+        instrument=wish.instrument,
+        timeframe=wish.timeframe,
+        account=wish.account,
+        balance=wish.balance,
+        parameters=parse_parameters(wish.parameters),
+    )
+    period = (wish.start_ns, wish.end_ns)
+    installation = load_installation(home.root)
+    (request,) = requests_of([wish.what], installation, overrides, period=period, quotes=wish.quotes, apart=False)
+    if request.instances[0].strategy == ONE_PROCESS_EACH:
+        raise ConfigError(
+            f"{wish.what}: the library of {ONE_PROCESS_EACH!r} reads its parameters from a file, and has an optimiser"
+            " of its own: it cannot be searched here"
+        )
+    return request
+
+
+def _listed(space: SearchSpace, wish: SearchWish) -> list[Combination]:
+    if wish.method == "grid":
+        return every_combination(space)
+    count = wish.trials if wish.method == "random" and wish.trials else 1
+    return random_combinations(space, count, wish.seed)
+
+
+def _search(prepared: Prepared, file: TrialFile) -> Search:
+    wish = prepared.wish
+    if wish.method in ("grid", "random"):
+        return ListedSearch(prepared.listed, file.numbers())
+    return OptunaSearch(
+        prepared.space,
+        "tpe" if wish.method == "tpe" else "nsga2",
+        wish.aims,
+        prepared.windows[0].train,
+        prepared.study["days_per_year"],
+        prepared.total,
+        wish.seed,
+        file.trials(),
+    )
+
+
+def _pool(prepared: Prepared, workers: int) -> Pool:
+    if min(workers, prepared.total) == 1:
+        return threads(event_trials(prepared.request, prepared.days_ns, prepared.plans), 1)
+    return processes(partial(event_trials, prepared.request, prepared.days_ns), min(workers, prepared.total))
+
+
+def _study(
+    wish: SearchWish, request: Request, space: SearchSpace, plans: Plans, total: int, data_sha256: str
+) -> dict[str, Any]:
+    (config,) = request.instances
+    study = {
+        "program": version("atrader-platform"),
+        "made": iso_from_ns(SystemClock().now_ns()),
+        "wish": wish.as_json(),
+        "instance": config.model_dump(mode="json", include=_OF_INSTANCE),
+        "fixed": space.fixed,
+        "axes": [asdict(axis) for axis in space.axes],
+        "account": request.account.model_dump(mode="json", include=_OF_ACCOUNT),
+        "calendar": plans.calendar.name,
+        "days_per_year": periods_per_year("1d", plans.calendar.name),
+        "total": total,
+        "engine": "events",
+        "data_sha256": data_sha256,
+    }
+    found: dict[str, Any] = json.loads(json.dumps(study, default=_plain))
+    return found
+
+
+def _plain(value: object) -> object:
+    """Return what JSON has of a value it does not know."""
+    return float(value) if isinstance(value, Decimal) else str(value)

@@ -1,0 +1,244 @@
+"""What came of a run: the walk forward, the ranking, and whether any of it is more than luck."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atrader.clock import iso_from_ns
+from atrader.errors import ConfigError
+from research.optimisation.axes import Axis
+from research.optimisation.figures import annual_sharpes, drawdowns, total_returns
+from research.optimisation.ranking import Ranked, Scores, ranked, score
+from research.optimisation.space import Combination
+from research.optimisation.trials import Trials
+from research.optimisation.windows import DAY_NS, Window
+from research.statistics import (
+    deflated_sharpe,
+    effective_trials,
+    minimum_backtest_length,
+    over_windows,
+    probability_of_overfitting,
+    robustness_factor,
+    sample_of,
+    sharpe_ratios,
+)
+
+Times = NDArray[np.int64]
+Verdict = Literal["edge", "noise"]
+
+LEAST_SURE: Final = 0.95
+"""Probability, at least, that the Sharpe ratio of an edge is more than the luck of as many tries."""
+MOST_OVERFITTING: Final = 0.2
+"""Probability of overfitting that an edge has at most; choosing among equals gives 0.5."""
+FEWEST_TRADES: Final = 30
+"""Trades that figures need to mean something."""
+_BLOCKS: Final = 16
+_DAYS_PER_YEAR: Final = 365.25
+
+
+class Step(NamedTuple):
+    """One window of the walk forward: the best set of its training days, and what it did on the days after.
+
+    Attributes
+    ----------
+    train_start, train_end, test_start, test_end : str
+        UTC; the ends of the first and last day of each part.
+    """
+
+    train_start: str
+    train_end: str
+    test_start: str
+    test_end: str
+    number: int
+    parameters: Combination
+    sharpe_is: float
+    sharpe_oos: float
+    robustness_factor: float | None
+    return_oos_frac: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis:
+    """Everything that is said of a run.
+
+    Attributes
+    ----------
+    tried, failed : int
+        Sets that were looked at, and those of them that could not be run.
+    steps : sequence of Step
+        The walk forward. Each set was chosen without a look at the days it is judged on.
+    walk_forward : dict
+        All days out of sample of `steps` one after the other, and the robustness factors of the windows.
+    top : sequence of Ranked
+        The most robust sets. The ranking knows the days out of sample: it is a choice, not a proof.
+    recommended : Ranked or None
+        The first of them, if it has a robustness factor above zero.
+    overfitting : dict
+        Probability of overfitting, deflated Sharpe ratio, effective trials, shortest sensible period.
+    verdict : {"edge", "noise"}
+        ``edge`` when every test was passed.
+    reasons : sequence of str
+        The tests that were not passed.
+    """
+
+    tried: int
+    failed: int
+    days: int
+    windows: int
+    steps: Sequence[Step]
+    walk_forward: dict[str, Any]
+    top: Sequence[Ranked]
+    recommended: Ranked | None
+    overfitting: dict[str, Any]
+    verdict: Verdict
+    reasons: Sequence[str]
+
+
+def analyse(
+    trials: Trials,
+    days_ns: Times,
+    axes: Sequence[Axis],
+    windows: Sequence[Window],
+    days_per_year: float,
+    *,
+    is_adaptive: bool = False,
+    top: int = 5,
+) -> Analysis:
+    """Judge a run.
+
+    Parameters
+    ----------
+    trials : Trials
+        All that were tried, those that failed as well.
+    days_ns : ndarray of int64, shape (days,)
+        Ends of the days, UTC ns.
+    axes : sequence of Axis
+        What was varied.
+    windows : sequence of Window
+        What is chosen on and judged on.
+    days_per_year : float
+        Trading days in a year.
+    is_adaptive : bool
+        Whether a search that learns chose the sets: then they are no fair sample, and there is no probability of
+        overfitting.
+    top : int
+        Sets of the ranking to tell of.
+
+    Raises
+    ------
+    ConfigError
+        When no set has figures.
+    """
+    if not len(trials.returns):
+        first = f": {trials.failed[0].error}" if trials.failed else ""
+        raise ConfigError(f"no set of parameters has figures: {trials.tried} were tried{first}")
+    scores = score(trials, axes, windows, days_per_year)
+    best = ranked(trials, scores, windows, top)
+    recommended = best[0] if (best[0].robustness_factor or 0.0) > 0 else None
+    chosen = scores.train.argmax(axis=0)
+    steps = [_step(at, window, int(chosen[at]), trials, scores, days_ns) for at, window in enumerate(windows)]
+    walked = _walk_forward(trials, chosen, steps, windows, days_per_year)
+    overfitting = _overfitting(trials, int(scores.order[0]), days_ns, is_adaptive=is_adaptive)
+    reasons = _reasons(recommended, walked, overfitting)
+    return Analysis(
+        tried=trials.tried,
+        failed=len(trials.failed),
+        days=len(days_ns),
+        windows=len(windows),
+        steps=steps,
+        walk_forward=walked,
+        top=best,
+        recommended=recommended,
+        overfitting=overfitting,
+        verdict="noise" if reasons else "edge",
+        reasons=reasons,
+    )
+
+
+def _step(at: int, window: Window, chosen: int, trials: Trials, scores: Scores, days_ns: Times) -> Step:
+    train, test = float(scores.train[chosen, at]), float(scores.test[chosen, at])
+    return Step(
+        train_start=iso_from_ns(int(days_ns[window.train.start])),
+        train_end=iso_from_ns(int(days_ns[window.train.stop - 1])),
+        test_start=iso_from_ns(int(days_ns[window.test.start])),
+        test_end=iso_from_ns(int(days_ns[window.test.stop - 1])),
+        number=int(trials.numbers[chosen]),
+        parameters=trials.parameters[chosen],
+        sharpe_is=train,
+        sharpe_oos=test,
+        robustness_factor=robustness_factor(train, test),
+        return_oos_frac=float(total_returns(trials.returns[chosen : chosen + 1, window.test])[0]),
+    )
+
+
+def _walk_forward(
+    trials: Trials, chosen: NDArray[np.intp], steps: Sequence[Step], windows: Sequence[Window], days_per_year: float
+) -> dict[str, Any]:
+    """Lay the days out of sample one after the other, each with the set that was chosen before it."""
+    parts = [trials.returns[at, window.test] for at, window in zip(chosen.tolist(), windows, strict=True)]
+    stitched = np.concatenate(parts)[None]
+    factors = [np.nan if step.robustness_factor is None else step.robustness_factor for step in steps]
+    return {
+        "sharpe_oos": float(annual_sharpes(stitched, days_per_year)[0]),
+        "sharpe_is": float(np.mean([step.sharpe_is for step in steps])),
+        "return_oos_frac": float(total_returns(stitched)[0]),
+        "drawdown_oos_frac": float(drawdowns(stitched)[0]),
+        "days_oos": stitched.shape[1],
+        "robustness": over_windows(factors)._asdict(),
+    }
+
+
+def _overfitting(trials: Trials, best: int, days_ns: Times, *, is_adaptive: bool) -> dict[str, Any]:
+    """Hold the best set against the luck of as many tries; None where a figure cannot be had.
+
+    The deflated Sharpe ratio as published takes the whole spread of the tries for luck. Where some sets are truly
+    better than others it deflates the best by that, too; ``beyond_luck`` takes no more spread than luck alone gives
+    ratios of so many days (a variance of 1 / days), and is the same where there is nothing but luck.
+    """
+    returns = trials.returns.T
+    years = float(days_ns[-1] - days_ns[0]) / DAY_NS / _DAYS_PER_YEAR
+    found: dict[str, Any] = {
+        "pbo": None,
+        "pbo_loss_probability": None,
+        "deflated_sharpe": None,
+        "beyond_luck": None,
+        "effective_trials": None,
+        "years": years,
+        "needed_years": minimum_backtest_length(trials.tried) if trials.tried > 1 else 0.0,
+    }
+    if (trials.returns.max(axis=1) > trials.returns.min(axis=1)).any():
+        ratios, chosen = sharpe_ratios(returns), sample_of(returns[:, best])
+        spread = float(ratios.var(ddof=1)) if len(ratios) > 1 else 0.0
+        ratio, tried = float(ratios[best]), float(trials.tried)
+        found["deflated_sharpe"] = deflated_sharpe(ratio, chosen.periods, tried, spread, chosen.shape).probability
+        luck = min(spread, 1 / chosen.periods)
+        found["beyond_luck"] = deflated_sharpe(ratio, chosen.periods, tried, luck, chosen.shape).probability
+        found["effective_trials"] = effective_trials(returns).rank
+    if not is_adaptive and len(trials.returns) > 1 and len(days_ns) >= 2 * _BLOCKS:
+        crossed = probability_of_overfitting(returns, _BLOCKS)
+        found["pbo"], found["pbo_loss_probability"] = crossed.probability, crossed.loss_probability
+    return found
+
+
+def _reasons(recommended: Ranked | None, walked: dict[str, Any], overfitting: dict[str, Any]) -> list[str]:
+    """Return what speaks against an edge."""
+    if recommended is None:
+        return ["no set kept any of its Sharpe ratio out of sample"]
+    found = []
+    if walked["sharpe_oos"] <= 0:
+        found.append(f"the walk forward lost: Sharpe ratio {walked['sharpe_oos']:.2f} on the days it was not chosen on")
+    sure, pbo = overfitting["beyond_luck"], overfitting["pbo"]
+    if sure is None or sure < LEAST_SURE:
+        found.append(f"luck finds as much in as many tries: more than that by {sure or 0:.2f}, below {LEAST_SURE}")
+    if pbo is not None and pbo > MOST_OVERFITTING:
+        found.append(
+            f"the best in one half is often among the worse in the other: PBO {pbo:.2f}, above {MOST_OVERFITTING}"
+        )
+    if recommended.trades < FEWEST_TRADES:
+        found.append(f"{recommended.trades} trades are too few, {FEWEST_TRADES} at least")
+    return found

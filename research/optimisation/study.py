@@ -1,0 +1,75 @@
+"""The loop: ask what is next, have it tried, write it down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import Final
+
+from atrader.clock import Clock, SystemClock
+from atrader.errors import StrategyError
+from research.optimisation.pools import Outcome, Pool
+from research.optimisation.searching import Asked, Search
+from research.optimisation.trials import Trial, TrialFile
+
+Progress = Callable[[int], None]
+"""Takes how many sets were tried since the last call."""
+
+_BATCH_S: Final = 0.25  # what a batch should take: far above what handing it over costs, and little to lose
+_MOST_IN_BATCH: Final = 1024
+
+
+def run_study(
+    search: Search, pool: Pool, file: TrialFile, progress: Progress | None = None, clock: Clock | None = None
+) -> None:
+    """Try what a search asks for, until it asks for no more.
+
+    Blocks until then. What was tried is in the file before it is counted; when this ends early, by an error, an
+    interrupt or a kill, whoever calls it again with a search that leaves out `TrialFile.numbers` goes on there.
+
+    Raises
+    ------
+    StrategyError
+        When a worker process dies.
+    AtraderError
+        What trying a set raised.
+    """
+    clock = clock or SystemClock()
+    pending: dict[Future[list[Outcome]], tuple[list[Asked], float]] = {}
+    size, ahead = 1, pool.workers if search.is_adaptive else 2 * pool.workers
+    try:
+        while True:
+            while len(pending) < ahead and (asked := search.ask(size)):
+                pending[pool.submit([one.parameters for one in asked])] = (asked, clock.monotonic_s())
+            if not pending:
+                return
+            for future in wait(pending, return_when=FIRST_COMPLETED).done:
+                asked, began_s = pending.pop(future)
+                _keep(asked, future.result(), search, file)
+                if progress is not None:
+                    progress(len(asked))
+                if not search.is_adaptive:
+                    size = _next_size(len(asked), (clock.monotonic_s() - began_s) / (ahead / pool.workers))
+    except BrokenProcessPool as error:  # told by a result, or by the next set that is handed over
+        raise StrategyError(
+            "a process died while it tried a set: memory ran out (see 'dmesg'; try fewer --processes), or a library"
+            f" crashed. What was tried is kept; go on with: atrader optimise --resume {file.path}"
+        ) from error
+    finally:
+        pool.close()
+
+
+def _keep(asked: list[Asked], outcomes: list[Outcome], search: Search, file: TrialFile) -> None:
+    trials = [
+        Trial(one.number, one.parameters, came.trades, came.returns, came.error)
+        for one, came in zip(asked, outcomes, strict=True)
+    ]
+    file.append(trials)
+    search.tell(trials)
+
+
+def _next_size(size: int, took_s: float) -> int:
+    """Return how many sets the next batch has: those that take about as long as a batch should, four times at most."""
+    wanted = size * _BATCH_S / max(took_s, 1e-6)
+    return max(1, min(_MOST_IN_BATCH, int(wanted), 4 * size))

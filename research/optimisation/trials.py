@@ -1,0 +1,202 @@
+"""What was tried, and the file that keeps it: a killed run goes on from there."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atrader.errors import ConfigError, StoreError
+from atrader.runtime.sqlite_schema import bring_to_version, check_version
+from research.optimisation.space import Combination
+
+Floats = NDArray[np.float64]
+Times = NDArray[np.int64]
+T = TypeVar("T")
+
+FORMAT: Final = 1
+"""Version of the file."""
+
+_APPLICATION_ID: Final = 0x6174_6F70  # "atop"
+_SCHEMA: Final = """
+CREATE TABLE study (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE trial (
+    number INTEGER PRIMARY KEY, parameters TEXT NOT NULL, trades INTEGER NOT NULL, error TEXT NOT NULL,
+    returns BLOB NOT NULL
+)
+"""
+
+
+class Trial(NamedTuple):
+    """One set of parameters and what came of it.
+
+    Attributes
+    ----------
+    number : int
+        Its place in the search, from 0.
+    parameters : Combination
+        Those that vary.
+    trades : int
+        Trades that were closed.
+    returns : ndarray of float64, shape (days,)
+        Of each trading day, as a share of the equity at its begin; nothing where `error` says why.
+    error : str
+        Why it could not be run; empty when it was.
+    """
+
+    number: int
+    parameters: Combination
+    trades: int
+    returns: Floats
+    error: str = ""
+
+
+class Trials(NamedTuple):
+    """All trials of a run that have figures, by number.
+
+    Attributes
+    ----------
+    numbers, trades : ndarray of int64, shape (n,)
+        Place in the search; closed trades.
+    parameters : list of Combination
+        Of each.
+    returns : ndarray of float64, shape (n, days)
+        Of each trading day.
+    failed : list of Trial
+        Those that could not be run: they count as tried.
+    """
+
+    numbers: Times
+    trades: Times
+    parameters: list[Combination]
+    returns: Floats
+    failed: list[Trial]
+
+    @property
+    def tried(self) -> int:
+        """How many sets were looked at."""
+        return len(self.parameters) + len(self.failed)
+
+
+class TrialFile:
+    """A file of trials. One process writes; each `append` is on disk when it returns.
+
+    Parameters
+    ----------
+    path : Path
+        An existing file, or a new one when `study` is given.
+    study : dict, optional
+        What the run is about, as JSON; makes the file.
+    days_ns : ndarray of int64, shape (days,), optional
+        End of each trading day, UTC ns; with `study`.
+
+    Raises
+    ------
+    ConfigError
+        When the file does not exist, or is none of ours.
+    StoreError
+        When it was written by a newer program, or cannot be read or written.
+    """
+
+    def __init__(self, path: Path, study: dict[str, Any] | None = None, days_ns: Times | None = None) -> None:
+        self.path = path
+        if study is None and not path.is_file():
+            raise ConfigError(f"{path}: no such file; 'atrader optimise' makes them, in results/")
+        self._connection = self._guarded(lambda: sqlite3.connect(path, isolation_level=None))
+        try:
+            if study is not None:
+                assert days_ns is not None
+                self._make(study, days_ns)
+            self._check()
+            self.study: dict[str, Any] = json.loads(self._value("study"))
+            self.days_ns: Times = np.frombuffer(self._value("days_ns"), np.int64)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def close(self) -> None:
+        """Close it."""
+        self._connection.close()
+
+    def __enter__(self) -> TrialFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def append(self, trials: Sequence[Trial]) -> None:
+        """Write trials; on disk when this returns. Those that are there already are replaced, so it may be repeated."""
+        rows = [
+            (one.number, json.dumps(one.parameters), one.trades, one.error, np.ascontiguousarray(one.returns).tobytes())
+            for one in trials
+        ]
+        self._guarded(lambda: self._write("INSERT OR REPLACE INTO trial VALUES (?, ?, ?, ?, ?)", rows))
+
+    def numbers(self) -> Collection[int]:
+        """Return the numbers of the trials that are there."""
+        rows = self._guarded(lambda: self._connection.execute("SELECT number FROM trial").fetchall())
+        return {number for (number,) in rows}
+
+    def trials(self) -> Trials:
+        """Return everything that was tried."""
+        rows = self._guarded(
+            lambda: self._connection.execute(
+                "SELECT number, parameters, trades, error, returns FROM trial ORDER BY number"
+            ).fetchall()
+        )
+        good = [row for row in rows if not row[3]]
+        failed = [Trial(row[0], json.loads(row[1]), row[2], np.empty(0), row[3]) for row in rows if row[3]]
+        returns = np.empty((len(good), len(self.days_ns)))
+        for at, row in enumerate(good):
+            returns[at] = np.frombuffer(row[4], np.float64)
+        return Trials(
+            numbers=np.array([row[0] for row in good], np.int64),
+            trades=np.array([row[2] for row in good], np.int64),
+            parameters=[json.loads(row[1]) for row in good],
+            returns=returns,
+            failed=failed,
+        )
+
+    def _make(self, study: dict[str, Any], days_ns: Times) -> None:
+        def make() -> None:
+            bring_to_version(self._connection, self.path, _SCHEMA, FORMAT, _APPLICATION_ID)
+            rows = [("study", json.dumps(study)), ("days_ns", days_ns.astype(np.int64).tobytes())]
+            self._write("INSERT INTO study VALUES (?, ?)", rows)
+
+        self._guarded(make)
+
+    def _check(self) -> None:
+        if self._guarded(lambda: check_version(self._connection, self.path, FORMAT, _APPLICATION_ID)) == 0:
+            raise ConfigError(f"{self.path} holds no search: the program died while it made the file; begin anew")
+
+    def _value(self, key: str) -> Any:
+        row = self._guarded(
+            lambda: self._connection.execute("SELECT value FROM study WHERE key = ?", (key,)).fetchone()
+        )
+        if row is None:
+            raise ConfigError(f"{self.path} holds no search: the program died while it made the file; begin anew")
+        return row[0]
+
+    def _write(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+        with closing(self._connection.cursor()) as cursor:
+            try:
+                cursor.executemany(statement, rows)
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+        self._connection.execute("COMMIT")
+
+    def _guarded(self, work: Callable[[], T]) -> T:
+        try:
+            return work()
+        except sqlite3.DatabaseError as error:
+            raise StoreError(
+                f"{self.path} cannot be read or written as a file of 'atrader optimise': {error}"
+            ) from error

@@ -1,0 +1,155 @@
+"""A planted edge is found, noise is called noise, and a set that loses out of sample comes behind one that wins."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from atrader.errors import ConfigError
+from research.optimisation.analysis import Analysis, analyse
+from research.optimisation.axes import Choices
+from research.optimisation.ranking import ranked, score
+from research.optimisation.trials import Trial, Trials
+from research.optimisation.windows import DAY_NS, Split, WalkForward
+
+SIDE = 6
+DAYS = 500
+PEAK = (4, 2)
+AXES = [Choices.of("fast", range(SIDE)), Choices.of("slow", range(SIDE))]
+SETS = [{"fast": fast, "slow": slow} for fast in range(SIDE) for slow in range(SIDE)]
+WINDOWS = WalkForward(train_days=180, test_days=30)
+
+
+def returns_of(seed: int, edge: float) -> NDArray[np.float64]:
+    """Return days of sets that share a market, the better the nearer they lie to a peak; shape (sets, days)."""
+    chance = np.random.default_rng(seed)
+    found = chance.normal(0, 0.006, (SIDE * SIDE, DAYS)) + chance.normal(0, 0.004, DAYS)
+    away = np.array([(one["fast"] - PEAK[0]) ** 2 + (one["slow"] - PEAK[1]) ** 2 for one in SETS])
+    planted: NDArray[np.float64] = found + edge * np.exp(-away / 3)[:, None]
+    return planted
+
+
+def trials_of(returns: NDArray[np.float64], trades: int = 100) -> Trials:
+    count = len(returns)
+    return Trials(np.arange(count), np.full(count, trades), SETS[:count], returns, [])
+
+
+def judged(trials: Trials, rule: Split | WalkForward = WINDOWS, **options: bool) -> Analysis:
+    days_ns = DAY_NS * np.arange(1, trials.returns.shape[1] + 1)
+    return analyse(trials, days_ns, AXES, rule.windows(days_ns), 365.0, **options)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_planted_edge_is_found_where_it_was_planted(seed: int) -> None:
+    found = judged(trials_of(returns_of(seed, edge=0.003)))
+    assert found.verdict == "edge", found.reasons
+    assert found.recommended is not None
+    parameters = found.recommended.parameters
+    assert abs(parameters["fast"] - PEAK[0]) <= 1
+    assert abs(parameters["slow"] - PEAK[1]) <= 1
+    assert found.walk_forward["sharpe_oos"] > 3
+    assert found.overfitting["pbo"] < 0.05
+    assert found.recommended.neighbours_frac is not None
+    assert 0.3 < found.recommended.neighbours_frac <= 1.2
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_pure_noise_is_called_noise_however_good_its_best_set_looks(seed: int) -> None:
+    found = judged(trials_of(returns_of(seed, edge=0.0)))
+    assert found.verdict == "noise"
+    assert found.reasons
+    assert found.top[0].sharpe_is > 0
+    assert found.overfitting["beyond_luck"] < 0.95
+    assert found.overfitting["beyond_luck"] == pytest.approx(found.overfitting["deflated_sharpe"], abs=0.1)
+
+
+def test_the_walk_forward_chooses_without_a_look_at_the_days_it_is_judged_on() -> None:
+    returns = returns_of(1, edge=0.0)
+    days_ns = DAY_NS * np.arange(1, DAYS + 1)
+    windows = WINDOWS.windows(days_ns)
+    found = judged(trials_of(returns))
+    changed = returns.copy()
+    changed[:, windows[-1].test] = returns[::-1, windows[-1].test]
+    again = judged(trials_of(changed))
+    assert [one.parameters for one in again.steps] == [one.parameters for one in found.steps]
+    assert again.steps[-1].sharpe_oos != found.steps[-1].sharpe_oos
+    joined = np.concatenate([returns[step.number, part.test] for step, part in zip(found.steps, windows, strict=True)])
+    assert found.walk_forward["return_oos_frac"] == pytest.approx(np.prod(1 + joined) - 1)
+
+
+def test_ranking_by_what_is_left_puts_losses_last_but_for_what_is_undefined() -> None:
+    chance = np.random.default_rng(2)
+    days = chance.normal(0, 0.01, 200)
+    days -= days[:100].mean()
+    days[100:] -= days[100:].mean()
+    up, down = np.full(100, 0.003), np.full(100, -0.003)
+    half = (up / 2, down / 2)
+    rows = [
+        np.append(up, down),  # lost out of sample: taken literally its factor would be the best
+        np.append(down, up),  # lost in sample: no factor
+        np.append(up, half[0]),
+        np.append(up, up),
+        np.append(0.6 * up, half[1]),
+    ]
+    trials = trials_of(np.array([days + row for row in rows]))
+    days_ns = DAY_NS * np.arange(1, 201)
+    windows = Split(share=0.5).windows(days_ns)
+    scores = score(trials, AXES, windows, 365.0)
+    assert scores.order.tolist() == [3, 2, 4, 0, 1]
+    first, second, *_, last = ranked(trials, scores, windows, 5)
+    assert first.degradation_frac == pytest.approx(0, abs=0.05)
+    assert second.degradation_frac == pytest.approx(0.5, abs=0.05)
+    assert second.robustness_factor == pytest.approx(second.sharpe_oos**2 / second.sharpe_is)
+    assert (last.robustness_factor, last.degradation_frac) == (None, None)
+
+
+def test_a_set_that_nobody_would_have_chosen_comes_behind_those_that_were_worth_it() -> None:
+    chance = np.random.default_rng(4)
+    days = chance.normal(0, 0.01, 200)
+    days -= np.repeat([days[:100].mean(), days[100:].mean()], 100)
+    means = [(0.002, 0.001), (0.0002, 0.003), (-0.001, 0.003)]
+    trials = trials_of(np.array([days + np.repeat(pair, 100) for pair in means]))
+    scores = score(trials, AXES, Split(share=0.5).windows(DAY_NS * np.arange(1, 201)), 365.0)
+    assert scores.factor[1] > 10 * scores.factor[0]
+    assert scores.order.tolist() == [0, 1, 2]
+
+
+def test_nothing_is_recommended_when_everything_lost_out_of_sample() -> None:
+    returns = returns_of(3, edge=0.0)
+    returns[:, 300:] -= 0.02
+    found = judged(trials_of(returns), Split(share=0.5))
+    assert found.recommended is None
+    assert found.verdict == "noise"
+
+
+def test_few_trades_are_no_edge() -> None:
+    found = judged(trials_of(returns_of(0, edge=0.003), trades=12))
+    assert found.verdict == "noise"
+    assert found.reasons == ["12 trades are too few, 30 at least"]
+
+
+def test_sets_that_never_trade_come_last_and_break_nothing() -> None:
+    returns = returns_of(0, edge=0.003)
+    returns[::2] = 0.0
+    found = judged(trials_of(returns))
+    assert all(one.number % 2 for one in found.top)
+    assert judged(trials_of(np.zeros((4, DAYS)))).recommended is None
+
+
+def test_a_search_that_learned_has_no_probability_of_overfitting() -> None:
+    assert judged(trials_of(returns_of(0, edge=0.003)), Split(share=0.7), is_adaptive=True).overfitting["pbo"] is None
+
+
+def test_failed_sets_count_as_tried_and_deflate() -> None:
+    trials = trials_of(returns_of(5, edge=0.0016))
+    failed = [Trial(1000 + at, SETS[0], 0, np.empty(0), "division by zero") for at in range(900)]
+    few, many = judged(trials), judged(trials._replace(failed=failed))
+    assert (many.tried, many.failed) == (936, 900)
+    assert many.overfitting["deflated_sharpe"] < few.overfitting["deflated_sharpe"]
+
+
+def test_a_search_in_which_every_set_failed_names_the_first_error() -> None:
+    failed = [Trial(0, SETS[0], 0, np.empty(0), "division by zero")]
+    with pytest.raises(ConfigError, match="division by zero"):
+        judged(Trials(np.empty(0, np.int64), np.empty(0, np.int64), [], np.empty((0, DAYS)), failed))

@@ -1,0 +1,188 @@
+"""Sets are tried once each, written down before they are counted, and never tried again after a death."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from atrader.errors import ConfigError, StoreError, StrategyError
+from research.optimisation.optuna_search import OptunaSearch
+from research.optimisation.pools import Outcome, Pool, processes, threads
+from research.optimisation.reading import read_space
+from research.optimisation.searching import ListedSearch, Search, every_combination
+from research.optimisation.space import Combination, SearchSpace
+from research.optimisation.study import run_study
+from research.optimisation.trials import FORMAT, Trial, TrialFile, Trials
+from worker.strategies.sma_cross import SmaCrossParameters
+
+DAYS_NS = np.arange(1, 41) * 86_400_000_000_000
+STUDY = {"name": "one"}
+SEEN = slice(0, 30)
+
+
+class Stopped(Exception):
+    """Raised in place of a death."""
+
+
+def space_of(**texts: str) -> SearchSpace:
+    return read_space(SmaCrossParameters, {}, texts or {"fast": "2,4,6,8", "slow": "10,20,30"}, [])
+
+
+def outcome_of(one: Combination) -> Outcome:
+    """Return a hill over the sets: the best is fast 6 with slow 20."""
+    height = 5 - abs(one["fast"] - 6) - abs(one["slow"] - 20) / 10
+    days = np.sin(np.arange(40.0) * 2) * 0.01
+    return Outcome(one["slow"], days + 0.002 * height)
+
+
+def evaluate(combinations: Sequence[Combination], tried: list[Combination] | None = None) -> list[Outcome]:
+    if tried is not None:
+        tried.extend(combinations)
+    return [outcome_of(one) for one in combinations]
+
+
+def dying(combinations: Sequence[Combination]) -> list[Outcome]:
+    if any(one["fast"] == 6 for one in combinations):
+        os._exit(9)
+    return evaluate(combinations)
+
+
+def make(work: Any) -> Any:
+    return work
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Iterator[TrialFile]:
+    with TrialFile(tmp_path / "trials.sqlite", STUDY, DAYS_NS) as made:
+        yield made
+
+
+def run(search: Search, pool: Pool, file: TrialFile) -> Trials:
+    run_study(search, pool, file)
+    return file.trials()
+
+
+def test_trials_are_read_as_they_were_written_to_the_last_bit(file: TrialFile) -> None:
+    returns = np.random.default_rng(1).normal(size=40)
+    file.append([Trial(3, {"fast": 5, "word": "long"}, 7, returns), Trial(1, {"fast": 2}, 0, np.empty(0), "broken")])
+    file.append([Trial(3, {"fast": 5, "word": "long"}, 7, returns)])
+    with TrialFile(file.path) as again:
+        found = again.trials()
+        assert again.study == STUDY
+        assert again.days_ns.tolist() == DAYS_NS.tolist()
+        assert set(again.numbers()) == {1, 3}
+    assert (found.tried, found.parameters, found.trades.tolist()) == (2, [{"fast": 5, "word": "long"}], [7])
+    assert found.returns[0].tobytes() == returns.tobytes()
+    assert [(one.number, one.error) for one in found.failed] == [(1, "broken")]
+
+
+def test_a_file_that_is_none_of_ours_or_newer_or_missing_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such file"):
+        TrialFile(tmp_path / "none")
+    text = tmp_path / "text"
+    text.write_text("fast,slow\n1,2\n" * 100)
+    other = tmp_path / "other.sqlite"
+    with sqlite3.connect(other) as connection:
+        connection.execute("CREATE TABLE t (x)")
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    newer = tmp_path / "newer.sqlite"
+    TrialFile(newer, STUDY, DAYS_NS).close()
+    with sqlite3.connect(newer) as connection:
+        connection.execute(f"PRAGMA user_version = {FORMAT + 1}")
+    connection.close()
+    for path, said in ((text, "cannot be read"), (other, "something else"), (newer, "newer atrader")):
+        with pytest.raises(StoreError, match=said):
+            TrialFile(path)
+
+
+def test_an_empty_file_of_a_program_that_died_is_no_search(tmp_path: Path) -> None:
+    (tmp_path / "trials.sqlite").touch()
+    with pytest.raises(ConfigError, match="holds no search"):
+        TrialFile(tmp_path / "trials.sqlite")
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_every_set_is_tried_once_by_threads(file: TrialFile, workers: int) -> None:
+    tried: list[Combination] = []
+    listed = every_combination(space_of())
+    found = run(ListedSearch(listed, set()), threads(partial(evaluate, tried=tried), workers), file)
+    assert sorted(map(str, tried)) == sorted(map(str, listed))
+    assert found.parameters == listed
+    assert found.numbers.tolist() == list(range(12))
+    assert all((row == outcome_of(one).returns).all() for row, one in zip(found.returns, listed, strict=True))
+
+
+def test_a_search_goes_on_where_it_was_and_ends_as_if_it_had_never_stopped(tmp_path: Path) -> None:
+    listed = every_combination(space_of())
+    tried: list[Combination] = []
+    path = tmp_path / "trials.sqlite"
+
+    def until_half(combinations: Sequence[Combination]) -> list[Outcome]:
+        if len(tried) >= 5:
+            raise Stopped
+        return evaluate(combinations, tried)
+
+    with TrialFile(path, STUDY, DAYS_NS) as file, pytest.raises(Stopped):
+        run(ListedSearch(listed, set()), threads(until_half, 1), file)
+    with TrialFile(path) as file:
+        kept = set(file.numbers())
+        assert 0 < len(kept) < len(listed)
+        before = len(tried)
+        found = run(ListedSearch(listed, kept), threads(partial(evaluate, tried=tried), 1), file)
+    assert len(tried) - before == len(listed) - len(kept)
+    assert found.parameters == listed
+
+
+def test_processes_try_what_threads_try_and_the_death_of_one_names_the_remedy(file: TrialFile) -> None:
+    listed = every_combination(space_of())
+    with pytest.raises(StrategyError, match="--resume"):
+        run(ListedSearch(listed, set()), processes(partial(make, dying), 1), file)
+    kept = set(file.numbers())
+    assert kept <= {number for number, one in enumerate(listed) if one["fast"] < 6}
+    found = run(ListedSearch(listed, kept), processes(partial(make, evaluate), 1), file)
+    assert found.parameters == listed
+
+
+def optuna(space: SearchSpace, total: int, before: Trials, method: Any = "tpe", aims: Any = ("sharpe",)) -> Search:
+    return OptunaSearch(space, method, aims, SEEN, 365.0, total, 0, before)
+
+
+def test_optuna_comes_to_the_hill_with_a_part_of_the_sets(file: TrialFile) -> None:
+    space = space_of(fast="2:40", slow="5:60", stop_atr="1:3")
+    found = run(optuna(space, 40, file.trials()), threads(evaluate, 1), file)
+    assert len({str(one) for one in found.parameters}) == 40
+    assert all(one["fast"] < one["slow"] for one in found.parameters)
+    best = found.parameters[int(found.returns.mean(axis=1).argmax())]
+    assert abs(best["fast"] - 6) <= 4
+    assert abs(best["slow"] - 20) <= 10
+
+
+def test_a_search_by_optuna_goes_on_with_the_trials_it_has(file: TrialFile) -> None:
+    space = space_of(fast="2:40", slow="5:60", direction="both,long", stop_atr="1:3")
+    first = run(optuna(space, 10, file.trials()), threads(evaluate, 1), file)
+    file.append([Trial(10, {"fast": 3, "slow": 9, "direction": "long", "stop_atr": 1.5}, 0, np.empty(0), "broken")])
+    found = run(optuna(space, 25, file.trials()), threads(evaluate, 1), file)
+    assert found.tried == 25
+    assert found.parameters[:10] == first.parameters
+    assert found.numbers.tolist() == [number for number in range(25) if number != 10]
+
+
+def test_optuna_ends_when_no_set_is_left_and_says_when_there_is_none(file: TrialFile) -> None:
+    found = run(optuna(space_of(fast="2,3", slow="3,4"), 50, file.trials()), threads(evaluate, 1), file)
+    assert len(found.parameters) == 3
+    nothing = Trials(np.empty(0, np.int64), np.empty(0, np.int64), [], np.empty((0, 40)), [])
+    with pytest.raises(ConfigError, match="allow no combination"):
+        optuna(space_of(fast="9", slow="3,4"), 5, nothing).ask(1)
+
+
+def test_several_aims_are_searched_by_nsga2(file: TrialFile) -> None:
+    search = optuna(space_of(), 12, file.trials(), "nsga2", ("return", "drawdown"))
+    assert run(search, threads(evaluate, 2), file).tried == 12
