@@ -149,7 +149,6 @@ def stationary_indices(count: int, mean_length: float, draws: int, chance: np.ra
     A new block begins with probability ``1 / mean_length``, anywhere.
     """
     begins = chance.random((draws, count)) < 1 / mean_length
-    begins[:, 0] = True
     anywhere = chance.integers(0, count, (draws, count))
     return _followed(begins, anywhere, count)
 
@@ -162,7 +161,7 @@ def circular_indices(count: int, length: float, draws: int, chance: np.random.Ge
 
 
 def _followed(begins: NDArray[np.bool_], anywhere: NDArray[np.int64], count: int) -> NDArray[np.intp]:
-    """Count on from the place at which each block begins."""
+    """Count on from the place at which each block begins; the first one does in any case."""
     steps = np.arange(count)
     began = np.maximum.accumulate(np.where(begins, steps, 0), axis=1)
     found: NDArray[np.intp] = (np.take_along_axis(anywhere, began, axis=1) + steps - began) % count

@@ -77,6 +77,14 @@ def turned_drawdown(returns: np.ndarray[Any, Any]) -> float:
     return float((1 - equity / np.maximum.accumulate(equity)).max())
 
 
+def test_without_a_length_blocks_are_as_long_as_the_cube_root_of_the_series() -> None:
+    returns = np.random.default_rng(1).normal(size=64) / 100
+    assert bootstrap_returns(returns, 2).block_length == 4
+    assert bootstrap_returns([0.1, 0.2], 2).block_length == 1
+    one = bootstrap_returns(returns, 20, seed=0, blocks="stationary", block_length=4)
+    np.testing.assert_array_equal(bootstrap_returns(returns, 20).growth, one.growth)
+
+
 def test_a_loss_of_everything_ruins_for_good() -> None:
     found = bootstrap_returns([-1.5, 0.5], 200, blocks="circular", block_length=1)
     assert set(np.round(found.growth, 12)) == {0.0, 2.25}
