@@ -127,6 +127,8 @@ class Decisions:
         entry = signals.entry[rows]
         steps, risk = _sizes(signals, rows, entry, instrument)
         tick = float(instrument.price_tick)
+        if price is not None and np.isnan(price[rows[entry != 0]]).any():
+            raise StrategyError(f"signals.price is nan at an entry: {rules.order_type} orders need one")
         return cls(
             row=rows.astype(np.int32),
             bar=at[rows],
