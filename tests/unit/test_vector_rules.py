@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -51,19 +52,25 @@ def bars_of(*rows: tuple[float, float, float, float], spread: float = 0.0) -> Ba
 
 
 def go(
-    engine: Kind, bars: Bars, wants: dict[int, dict[str, float]], rules: Rules, more: Any = None, **terms: Any
+    engine: Kind, bars: Bars, wants: Mapping[int, Mapping[str, float]], rules: Rules, more: Any = None, **terms: Any
 ) -> Outcome:
     """Run wishes at some rows: entry, exit, stop_loss, take_profit, units, risk_frac, price, trailing_distance."""
     count = len(bars)
     columns = {name: np.full(count, NAN) for name in ("stop_loss", "take_profit", "price", "trailing_distance")}
-    columns |= {"units": np.full(count, 1.0), "risk_frac": np.full(count, 0.01)}
+    columns.update({"units": np.full(count, 1.0), "risk_frac": np.full(count, 0.01)})
     sides = {name: np.zeros(count, np.int8) for name in ("entry", "exit")}
     for row, wish in wants.items():
         for name, value in wish.items():
             (sides if name in sides else columns)[name][row] = value
     by_risk = any("risk_frac" in wish for wish in wants.values())
-    size = {"risk_frac" if by_risk else "units": columns["risk_frac" if by_risk else "units"]}
-    signals = Signals(**sides, stop_loss=columns["stop_loss"], take_profit=columns["take_profit"], **size)
+    signals = Signals(
+        entry=sides["entry"],
+        exit=sides["exit"],
+        stop_loss=columns["stop_loss"],
+        take_profit=columns["take_profit"],
+        units=None if by_risk else columns["units"],
+        risk_frac=columns["risk_frac"] if by_risk else None,
+    )
     account = Terms(instrument=COIN, **terms)
     prices = Prices.of(bars, account, MINUTE)
     price = None if rules.order_type == "market" else columns["price"]
@@ -119,7 +126,7 @@ def test_other_engines_do_not_look_at_the_stop_in_the_bar_of_the_entry(engine: K
 
 def test_vectorbt_counts_the_stop_before_an_exit_at_the_open_of_the_same_bar(engine: Kind) -> None:
     bars = bars_of(FLAT, FLAT, FLAT, (101, 102, 97, 99))
-    wants = {0: {"entry": 1, "stop_loss": 98.0}, 2: {"exit": 1}}
+    wants = {0: {"entry": 1.0, "stop_loss": 98.0}, 2: {"exit": 1.0}}
     assert story(go(engine, bars, wants, Rules(convention=CONVENTIONS["vectorbt"])))[1] == (3, "STOP_LOSS", 98.0, -1.0)
     assert story(go(engine, bars, wants, Rules(convention=NEXT_OPEN)))[1] == (3, "EXIT", 101.0, -1.0)
 
@@ -143,7 +150,7 @@ def test_targets_take_parts_at_multiples_of_the_risk_and_move_the_stop_to_the_en
 
 
 def test_a_stop_trails_the_best_price_and_fills_in_the_bar_whose_close_falls_back_behind_it(engine: Kind) -> None:
-    wants = {0: {"entry": 1, "trailing_distance": 2.0}}
+    wants = {0: {"entry": 1.0, "trailing_distance": 2.0}}
     bars = bars_of(FLAT, (100, 103, 100, 102), (102, 106, 102, 103), (103, 103, 103, 103))
     assert story(go(engine, bars, wants, Rules(convention=CONVENTIONS["nautilus"]))) == [
         (0, "OPEN", 100.0, 1.0), (2, "TRAILING_STOP", 104.0, -1.0),
