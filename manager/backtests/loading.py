@@ -26,6 +26,7 @@ from research.events.checks import long_gaps
 from research.events.tape import BarTape, QuoteTape, Tape
 
 TICKS: Final = "ticks"
+_MINUTE: Final = Timeframe.parse("1m")
 _WINDOW_NS: Final = 1_000_000_000  # quotes of one second are one step, as in a replay
 _LISTED: Final = "'atrader data list' shows what is stored, 'data import' and 'data backfill' bring more"
 
@@ -133,6 +134,7 @@ class _Loader:
         self._market = market
         self._request = request
         self._fleet = fleet
+        self._most_ns = int(request.max_gap_s * NS_PER_S)
         self._series = market.series()
         self.stored = {one.instrument for one in self._series}
 
@@ -160,25 +162,24 @@ class _Loader:
         self._check_whole(symbol, frame, bars.open_time_ns)
         return tape
 
+    def _long_gaps(self, symbol: str, frame: Timeframe, times_ns: NDArray[np.int64]) -> list[Period]:
+        """Return where more of the period is missing than may be."""
+        request = self._request
+        period = Period(request.start_ns or int(times_ns[0]), request.end_ns or int(times_ns[-1]) + frame.ns)
+        return long_gaps(times_ns, frame, self._fleet.calendar_of(symbol), period, self._most_ns)
+
     def _check_whole(self, symbol: str, frame: Timeframe, times_ns: NDArray[np.int64]) -> None:
-        """Refuse a period of which much is missing, unless a source said that there was nothing.
+        """Refuse bars of which much is missing, unless a source said that there was nothing.
 
         Raises
         ------
         ConfigError
             Names the first such gap.
         """
-        request = self._request
-        period = Period(request.start_ns or int(times_ns[0]), request.end_ns or int(times_ns[-1]) + frame.ns)
-        most_ns = int(request.max_gap_s * NS_PER_S)
-        for gap in long_gaps(times_ns, frame, self._fleet.calendar_of(symbol), period, most_ns):
+        for gap in self._long_gaps(symbol, frame, times_ns):
             missing = self._market.gaps(symbol, frame.name, *gap).gaps
-            if sum(one.count * Timeframe.parse(one.timeframe).ns for one in missing) > most_ns:
-                start, end = map(iso_from_ns, gap)
-                raise ConfigError(
-                    f"{symbol}: the {frame} bars from {start} to {end} are missing, more than --max-gap allows:"
-                    " 'atrader data backfill' fetches them, --start and --end leave them out"
-                )
+            if sum(one.count * Timeframe.parse(one.timeframe).ns for one in missing) > self._most_ns:
+                raise _refusal(f"{symbol}: the {frame} bars", gap, "'atrader data backfill' fetches them, ")
 
     def _quote_tape(self, symbol: str) -> Tape:
         parts = list(self._market.tick_parts(symbol, self._request.start_ns, self._request.end_ns))
@@ -190,7 +191,12 @@ class _Loader:
             np.concatenate([part.bid for part in parts]),
             np.concatenate([part.ask for part in parts]),
         )
-        return QuoteTape(symbol, quotes, _WINDOW_NS)
+        tape = QuoteTape(symbol, quotes, _WINDOW_NS)
+        minutes = quotes.time_ns // _MINUTE.ns
+        quoted = minutes[np.diff(minutes, prepend=-1) > 0] * _MINUTE.ns
+        for gap in self._long_gaps(symbol, _MINUTE, quoted):
+            raise _refusal(f"{symbol}: the quotes", gap)
+        return tape
 
     def _frame_of(self, symbol: str, coarsest: Timeframe | None) -> Timeframe:
         """Return of which bars the quotes are made: those asked for, else the finest that are stored.
@@ -218,3 +224,11 @@ class _Loader:
 
 def _is_bars(info: SeriesInfo, symbol: str) -> bool:
     return info.instrument == symbol and info.timeframe != TICKS
+
+
+def _refusal(what: str, gap: Period, remedy: str = "") -> ConfigError:
+    start, end = map(iso_from_ns, gap)
+    return ConfigError(
+        f"{what} from {start} to {end} are missing, more than --max-gap allows:"
+        f" {remedy}--start and --end leave them out"
+    )

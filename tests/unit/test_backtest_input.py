@@ -15,7 +15,7 @@ from atrader.configuration.fleet import FleetConfig
 from atrader.configuration.home import Home
 from atrader.errors import ConfigError, StrategyError
 from atrader.instruments import Instrument
-from atrader.market import Bars
+from atrader.market import Bars, Quotes
 from atrader.strategy import BaseParameters, Signals, SignalStrategy
 from atrader.timeframes import Timeframe
 from data_layer.offline import open_market
@@ -114,7 +114,7 @@ def loaded(home: Home, **settings: Any) -> Plan:
     strategy = make_strategy(load_strategy("sma-cross", home.root), {}, "one")
     request = Request(
         root=str(home.root), account=account_of(), instances=(config,), start_ns=WEEK.start_ns, end_ns=WEEK.end_ns,
-        quotes=None, **settings,
+        **{"quotes": None, **settings},
     )  # fmt: skip
     with open_market(home, FleetConfig()) as market:
         return load_plan(request, [(config, strategy)], FleetConfig(), market)
@@ -132,6 +132,19 @@ def test_a_backtest_over_a_hole_is_refused_unless_it_is_allowed_or_a_source_said
     assert len(loaded(home, max_gap_s=2 * 86_400.0).tapes[0]) == len(bars)
     store_with(home, bars, answered=WEEK)
     assert len(loaded(home).tapes[0]) == len(bars)
+
+
+def test_quotes_with_a_hole_are_refused_as_bars_are(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.market_store.parent.mkdir(parents=True)
+    bars = bars_of("2024-06-03", "2024-06-11")
+    store_with(home, bars)
+    times = without(bars, range(24 * 60, 60 * 60)).open_time_ns
+    with open_market(home, FleetConfig()) as market:
+        market.import_quotes("EUR/USD", "test", Quotes(times, times, *(np.full(len(times), 1.1),) * 2))
+    with pytest.raises(ConfigError, match=r"the quotes from 2024-06-04T00:00:00Z to 2024-06-05T12:00:00Z are missing"):
+        loaded(home, quotes="ticks")
+    assert len(loaded(home, quotes="ticks", max_gap_s=2 * 86_400.0).tapes[0]) == len(times)
 
 
 # -- too few of them
