@@ -10,6 +10,7 @@ import pytest
 
 from atrader.market import Bars
 from research.statistics import bootstrap_returns, p_value_of, permutation_test, permuted_bars, trade_orders
+from research.statistics.resampling import circular_indices, stationary_indices
 
 NAN = math.nan
 
@@ -75,6 +76,27 @@ def test_blocks_as_long_as_the_series_only_turn_it() -> None:
 def turned_drawdown(returns: np.ndarray[Any, Any]) -> float:
     equity = np.concatenate([[1.0], np.cumprod(1 + returns)])
     return float((1 - equity / np.maximum.accumulate(equity)).max())
+
+
+def test_a_block_of_two_holds_what_followed_each_other() -> None:
+    found = circular_indices(5, 2, 50, np.random.default_rng(1))
+    assert ((found[:, 1] - found[:, 0]) % 5 == 1).all()
+    assert ((found[:, 3] - found[:, 2]) % 5 == 1).all()
+    assert len(set(((found[:, 2] - found[:, 1]) % 5).tolist())) == 5  # the next block begins anywhere
+    assert set(found[:, 0].tolist()) == set(range(5))
+
+
+def test_a_new_block_begins_as_often_as_its_mean_length_says() -> None:
+    found = stationary_indices(200, 5, 200, np.random.default_rng(2))
+    goes_on = (np.diff(found, axis=1) % 200 == 1).mean()
+    assert float(goes_on) == pytest.approx(0.8, abs=0.01)
+
+
+def test_a_thousand_draws_with_seed_nought_are_the_rule() -> None:
+    net = [0.03, -0.01, 0.02, -0.02]
+    np.testing.assert_array_equal(trade_orders(net, 1).drawdown, trade_orders(net, 1, 1000, 0).drawdown)
+    np.testing.assert_array_equal(bootstrap_returns(net).growth, bootstrap_returns(net, 1000, 0).growth)
+    assert len(trade_orders(net, 1, draws=1).final) == 1
 
 
 def test_without_a_length_blocks_are_as_long_as_the_cube_root_of_the_series() -> None:
@@ -166,13 +188,21 @@ def test_bars_at_the_beginning_can_be_kept() -> None:
 
 
 def test_permuted_prices_are_multiples_of_the_tick_and_bars_stay_bars() -> None:
-    made = permuted_bars(bars_of(400), 3, 0, tick=0.05)
+    exact, made = (permuted_bars(bars_of(400), 3, 0, tick=tick) for tick in (None, 0.05))
+    np.testing.assert_allclose(made.close, exact.close, atol=0.025001)
     for column in made.columns[1:9]:
         steps = np.asarray(column) / 0.05
         np.testing.assert_allclose(steps, np.round(steps), atol=1e-6)
     assert np.all(made.low <= np.minimum(made.open, made.close))
     assert np.all(made.high >= np.maximum(made.open, made.close))
     assert np.all(made.ask_close >= made.close)
+
+
+def test_two_bars_are_enough_to_permute() -> None:
+    bars = bars_of()
+    made = [permuted_bars(bars, 3, number, keep=38) for number in range(20)]
+    assert {round(float(one.close[38]), 9) for one in made} >= {round(float(bars.close[38]), 9)}
+    assert len({round(float(one.close[38]), 9) for one in made}) == 2
 
 
 @pytest.mark.parametrize(
@@ -203,5 +233,7 @@ def test_a_permutation_test_counts_how_often_chance_does_as_well() -> None:
     assert found.observed == bars.close[5]
     assert found.p_value == (1 + sum(value >= bars.close[5] for value in expected)) / 31
     assert told == list(range(1, 31))
+    plain = permutation_test(lambda one: float(one.close[0]), bars, 1)
+    assert plain.permuted.tolist() == [permuted_bars(bars, 0, 0).close[0]]
     with pytest.raises(ValueError, match="draws: expected 1 or more, was 0"):
         permutation_test(lambda one: 1.0, bars, 0)
