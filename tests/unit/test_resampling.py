@@ -141,8 +141,8 @@ def test_a_p_value_is_never_zero() -> None:
 
 def bars_of(count: int = 40, seed: int = 1) -> Bars:
     chance = np.random.default_rng(seed)
-    closes = 100 * np.exp(np.cumsum(chance.normal(0, 0.01, count)))
-    opens = np.concatenate([[100.0], closes[:-1]]) * np.exp(chance.normal(0, 0.002, count))
+    closes = 0.9 * np.exp(np.cumsum(chance.normal(0, 0.01, count)))
+    opens = np.concatenate([[0.9], closes[:-1]]) * np.exp(chance.normal(0, 0.002, count))
     highs = np.maximum(opens, closes) * np.exp(np.abs(chance.normal(0, 0.004, count)))
     lows = np.minimum(opens, closes) * np.exp(-np.abs(chance.normal(0, 0.004, count)))
     spread = 1 + np.abs(chance.normal(0, 1e-4, count))
@@ -188,10 +188,10 @@ def test_bars_at_the_beginning_can_be_kept() -> None:
 
 
 def test_permuted_prices_are_multiples_of_the_tick_and_bars_stay_bars() -> None:
-    exact, made = (permuted_bars(bars_of(400), 3, 0, tick=tick) for tick in (None, 0.05))
-    np.testing.assert_allclose(made.close, exact.close, atol=0.025001)
+    exact, made = (permuted_bars(bars_of(400), 3, 0, tick=tick) for tick in (None, 0.0005))
+    np.testing.assert_allclose(made.close, exact.close, atol=0.00025001)
     for column in made.columns[1:9]:
-        steps = np.asarray(column) / 0.05
+        steps = np.asarray(column) / 0.0005
         np.testing.assert_allclose(steps, np.round(steps), atol=1e-6)
     assert np.all(made.low <= np.minimum(made.open, made.close))
     assert np.all(made.high >= np.maximum(made.open, made.close))
