@@ -17,6 +17,7 @@ from worker.account_feed import AccountFeed
 from worker.checkpoint import Checkpoint, CheckpointFile
 from worker.context import LiveContext
 from worker.desk import Desk
+from worker.diary import Diary
 from worker.history_sender import HistorySender
 from worker.lockstep import Lockstep
 from worker.market_feed import MarketFeed
@@ -44,6 +45,7 @@ class Loop:
         memory: Checkpoint,
         file: CheckpointFile,
         history: HistorySender,
+        diary: Diary,
         lockstep: Lockstep | None,
     ) -> None:
         self._child = child
@@ -57,6 +59,7 @@ class Loop:
         self._file = file
         self._bar_ns = memory.bar_open_time_ns  # the newest bar that was given to the strategy
         self._history = history
+        self._diary = diary
         self._lockstep = lockstep
         self._calendar = Calendar.get(context.instrument.calendar)
         self._timeframe = Timeframe.parse(context.timeframe)
@@ -111,6 +114,7 @@ class Loop:
     def _start(self) -> None:
         self._context.state = self._memory.state
         self._see_bars()
+        self._diary.begin(self._memory, self._desk, self._market.bars, self._context.now_ns())
         self._context.last_tick = self._market.tick
         self._callback("on_start", self._strategy.on_start)
         if self._lockstep is None:
@@ -196,6 +200,7 @@ class Loop:
             return  # the next life hands over what was noted
         self._drain_account()
         self._memory.bar_open_time_ns = bar.open_time_ns
+        self._diary.handled(bar)
         self._progress += 1
         self._save()
 

@@ -21,6 +21,7 @@ from atrader.runtime.child import Child
 from atrader.runtime.guest import Guest
 from atrader.runtime.market_clock import market_clock
 from atrader.runtime.outbox_file import OutboxFile
+from atrader.runtime.session_file import SessionFile
 from atrader.runtime.spec import gateway_name
 from atrader.signal_driver import SignalDriver
 from atrader.strategy import EventStrategy, SignalStrategy, Strategy
@@ -32,6 +33,7 @@ from worker.account_feed import AccountFeed
 from worker.checkpoint import CheckpointFile
 from worker.context import LiveContext
 from worker.desk import Desk
+from worker.diary import Diary, code_of
 from worker.history_sender import HistorySender
 from worker.loading import load_strategy, make_strategy
 from worker.lockstep import Lockstep
@@ -99,11 +101,13 @@ class _Worker:
         self._clock = market_clock(child.installation)
         self._outbox = OutboxFile(child.home.worker_outbox(config.name))
         self._recorder = Recorder(config, self._clock, self._outbox, child.log)
+        self._session = SessionFile(child.home.session(config.name))
         self._history_calls = SyncCallClient(child.home.endpoint("data.call"))
         self._history = HistorySender(
             f"worker:{config.name}", self._outbox, self._history_calls, SystemClock(), child.log
         )
         self._view = View()
+        self._code = code_of(strategy)
         self._strategy = SignalDriver(strategy) if isinstance(strategy, SignalStrategy) else strategy
 
     def run(self) -> None:
@@ -142,6 +146,7 @@ class _Worker:
                 self._memory,
                 self._file,
                 self._history,
+                Diary(self._session, config, self._code, self._window()),
                 self._lockstep(f"{config.instrument}|{context.timeframe}", listens=listens),
             )
             self._loop = loop
@@ -171,6 +176,7 @@ class _Worker:
     def close(self) -> None:
         """Hand over what is left for the history, close the sockets."""
         self._file.close()
+        self._session.close()
         self._history.flush(_FLUSH_S)
         for part in (self._manager, self._data, self._broker, self._push, self._history_calls, self._outbox):
             part.close()

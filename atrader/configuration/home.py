@@ -58,6 +58,10 @@ class Home:
         """Signals and incidents of a strategy instance that the history does not have yet."""
         return self.data / "outbox" / f"worker-{instance}.jsonl"
 
+    def session(self, instance: str) -> Path:
+        """Lives and bars of the worker of a strategy instance."""
+        return self.data / "sessions" / f"{instance}.session"
+
     @property
     def replay_position(self) -> Path:
         """How far a replay is."""

@@ -61,6 +61,11 @@ _HERE = "manager.commands"
             "Try sets of a strategy's parameters over stored bars, and say which of them held on days they were not"
             " chosen on.",
         ),
+        Entry(
+            "replay-diff",
+            f"{_HERE}.replay_diff:replay_diff",
+            "Run a recorded day of an instance again, and show the first decision that differs and why.",
+        ),
     ),
     context_settings={"help_option_names": ["-h", "--help"]},
 )

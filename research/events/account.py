@@ -29,6 +29,8 @@ from atrader.risk.pace import Pace
 from atrader.trading_state import TradingState, strictest
 from atrader.valuation import Valuation, Worth, day_after
 from research.events.booking import Booking, News
+from research.events.carried import book_of
+from research.events.plan import Begin
 
 _ZERO: Final = Decimal(0)
 _HEDGING: Final = Capabilities(hedging=True, native_protection=True, lookups_prove_absence=True, price_driven=True)
@@ -93,7 +95,7 @@ class Account:
         self.ledger = Ledger(config.name, config.currency_digits)
         self.valuation = Valuation(config.currency, config.currency_digits)
         self.valuation.instruments = instruments
-        self.valuation.balance = config.paper.initial_balance
+        self.initial_balance = self.valuation.balance = config.paper.initial_balance
         self.day: RiskDay | None = None
         self.orders: dict[str, Order] = {}  # all of them, by client id, in the order of their intents
         self.open_orders: dict[str, Order] = {}  # without an outcome, or working
@@ -101,6 +103,13 @@ class Account:
         self._pace = Pace()
         self._own_ids: dict[int, int] = {}
         self.booking = Booking(self)
+
+    def carry(self, begin: Begin) -> None:
+        """Go on with the balance and the open trades of another time."""
+        self.engine.restore(book_of(begin))
+        self.initial_balance = self.valuation.balance = begin.balance
+        self.ledger.restore(begin.trades)
+        self.booking.carry(begin.trades)
 
     # -- the market
 

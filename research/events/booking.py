@@ -66,6 +66,10 @@ class Booking:
         self.fills: list[Fill] = []
         self.changes: list[Booked] = []
 
+    def carry(self, trades: Sequence[Trade]) -> None:
+        """Know the tickets of trades that were opened before."""
+        self._tickets = {trade.broker_trade_id or trade.trade_id: trade.trade_id for trade in trades}
+
     def apply(self, reports: Sequence[AnyReport]) -> None:
         """Work reports in, in their order."""
         for report in reports:

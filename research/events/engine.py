@@ -139,6 +139,7 @@ class EventEngine:
             When a strategy fails and its policy is to stop.
         """
         self.account.now_ns = self.market.first_ns
+        self._begin()
         self.account.roll_day()
         for runner in self._runners:
             runner.start()
@@ -164,6 +165,16 @@ class EventEngine:
         if progress is not None:
             progress(total, total)
         return Result.of(self.account, self.market, self._runners, self.signals, self.alerts)
+
+    def _begin(self) -> None:
+        begin = self._plan.begin
+        if begin is None:
+            return
+        self.account.carry(begin)
+        for runner in self._runners:
+            memory = begin.memories.get(runner.name)
+            if memory is not None:
+                runner.begin(memory, self.account.ledger.open_trades(runner.config.magic))
 
     def _next_work(self, step: int) -> tuple[int, bool]:
         if self._ahead is None or self._exits.has_news or self.account.news:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import NamedTuple
 
 from atrader.calendars import Calendar
@@ -11,6 +12,7 @@ from atrader.configuration.account import AccountConfig
 from atrader.configuration.instance import InstanceConfig
 from atrader.instruments import Instrument
 from atrader.market import Bars
+from atrader.orders.model import Intent, Trade
 from atrader.strategy import Strategy
 from research.events.checks import check_bars
 from research.events.tape import Tape
@@ -21,6 +23,46 @@ class SeriesKey(NamedTuple):
 
     instrument: str
     timeframe: str
+
+
+class Memory(NamedTuple):
+    """What an instance begins with.
+
+    Attributes
+    ----------
+    n : int
+        Highest number of an intent so far.
+    state : Mapping of str to object
+        Its strategy's own.
+    waiting : sequence of Intent
+        What it wanted and the account was not told; handed over in its first turn.
+    """
+
+    n: int
+    state: Mapping[str, object]
+    waiting: Sequence[Intent] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begin:
+    """Where a run goes on from. Its equity curve counts trades from there on, and not what was open then.
+
+    Attributes
+    ----------
+    time_ns : int
+        When that was, UTC.
+    balance : Decimal
+        Of the account.
+    trades : sequence of Trade
+        Open then, each with a ticket of its own.
+    memories : Mapping of str to Memory
+        By instance; others begin as new.
+    """
+
+    time_ns: int
+    balance: Decimal
+    trades: Sequence[Trade] = ()
+    memories: Mapping[str, Memory] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +85,8 @@ class Plan:
         Complete bars that strategies decide at or look back on, from before the first quote on.
     missing : Mapping of SeriesKey to sequence of (first_ns, last_ns, bars)
         Gaps of a series: open times of the first and last bar that is missing, UTC ns, and how many.
+    begin : Begin, optional
+        Without it an account with its initial balance and nothing open.
 
     Raises
     ------
@@ -57,6 +101,7 @@ class Plan:
     tapes: Sequence[Tape]
     series: Mapping[SeriesKey, Bars]
     missing: Mapping[SeriesKey, Sequence[tuple[int, int, int]]] = field(default_factory=dict)
+    begin: Begin | None = None
 
     def __post_init__(self) -> None:
         for key, bars in self.series.items():

@@ -56,7 +56,7 @@ class Result:
     ) -> Result:
         """Put together what an account and its instances did."""
         config, booking = account.config, account.booking
-        initial = float(config.paper.initial_balance)
+        initial = float(account.initial_balance)
         return cls(
             closed=booking.closed,
             open_trades=account.ledger.open_trades(),

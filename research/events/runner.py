@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import islice
 from typing import Final
@@ -20,6 +20,7 @@ from atrader.trading_state import TradingState
 from atrader.view import View
 from research.events.context import Alert, BacktestContext, World
 from research.events.history import History
+from research.events.plan import Memory
 from research.events.selected import SelectedSteps
 
 _TRACE_LINES: Final = 12
@@ -110,6 +111,13 @@ class Runner:
     def listens_now(self) -> bool:
         """Whether it is told the next quote because it has an open trade."""
         return self.listens_in_trades and bool(self._view.trades)
+
+    def begin(self, memory: Memory, trades: Iterable[Trade]) -> None:
+        """Go on from where another run or life was."""
+        self._n = memory.n
+        self.waiting = list(memory.waiting)
+        self.context.state = dict(memory.state)
+        self._view.replace((), trades)
 
     def start(self) -> None:
         """Let the strategy start; what it wants then is handed over in its first turn."""
@@ -255,7 +263,7 @@ class Runner:
         return orders, [trade for trade in news.trades if view.see_trade(trade)]
 
     def _note(self, values: dict[str, object]) -> Intent:
-        self._n += 1
+        self._n = int(str(values.get("n", self._n + 1)))  # who plays what was recorded brings the number
         intent = Intent.model_validate({**values, "n": self._n})
         self.waiting.append(intent)
         return intent

@@ -1,0 +1,114 @@
+"""What ``atrader replay-diff`` does."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from atrader.clock import iso_from_ns
+from atrader.configuration.home import Home
+from manager.commands.output import print_json
+from manager.rerun.diff import Answer, replay_diff
+
+
+def show_replay_diff(
+    home: Home, instance: str, day_ns: int, quotes: str | None, *, as_configured: bool, as_json: bool
+) -> bool:
+    """Run a day again and show what came of it; return whether it is the same.
+
+    Raises
+    ------
+    AtraderError
+        When it cannot be run again.
+    """
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    hidden = as_json or not sys.stderr.isatty()
+    with Progress(*columns, console=Console(stderr=True), disable=hidden, transient=True) as progress:
+        task = progress.add_task(instance, total=None)
+        answer = replay_diff(
+            home,
+            instance,
+            day_ns,
+            quotes=quotes,
+            as_configured=as_configured,
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    if as_json:
+        print_json(_as_json(instance, answer))
+    else:
+        _show(instance, answer)
+    return answer.comparison.difference is None
+
+
+def _as_json(instance: str, answer: Answer) -> dict[str, Any]:
+    found = answer.comparison
+    return {
+        "instance": instance,
+        "same": found.difference is None,
+        "begin": _time(answer.begin_ns),
+        "end": iso_from_ns(answer.end_ns),
+        "restarts": answer.restarts,
+        "compared": {"signals": found.signals, "intents": found.intents, "trades": found.trades},
+        "better_prices": [str(one) for one in found.prices],
+        "difference": None if found.difference is None else _difference(answer),
+        "causes": [
+            {"kind": one.kind, "text": one.text, "bar": None if one.bar_ns is None else iso_from_ns(one.bar_ns)}
+            for one in answer.causes
+        ],
+        "changed_bars": [
+            {"kind": one.kind, "bar": iso_from_ns(one.open_time_ns), "text": one.text} for one in answer.bars
+        ],
+    }
+
+
+def _difference(answer: Answer) -> dict[str, Any]:
+    one = answer.comparison.difference
+    assert one is not None
+    return {
+        "kind": one.kind, "time": iso_from_ns(one.time_ns), "bar": _bar(one.bar), "live": one.live, "again": one.again,
+    }  # fmt: skip
+
+
+def _bar(key: str | None) -> str | None:
+    return None if key is None else iso_from_ns(int(key.rpartition("|")[2]))
+
+
+def _time(time_ns: int) -> str | None:
+    return iso_from_ns(time_ns) if time_ns else None
+
+
+def _show(instance: str, answer: Answer) -> None:
+    found = answer.comparison
+    since = _time(answer.begin_ns) or "the begin of the replay"
+    click.secho(f"{instance}: {since} to {iso_from_ns(answer.end_ns)}", bold=True)
+    click.echo(f"  {found.signals} signals, {found.intents} intents, {found.trades} trades; {answer.restarts} restarts")
+    if found.prices:
+        mean = sum(found.prices) / len(found.prices)
+        click.echo(
+            f"  {len(found.prices)} fills, on average {mean:.6f} better in the run (its quotes are not the broker's)"
+        )
+    one = found.difference
+    if one is None:
+        click.secho("  same", fg="green")
+        for news in answer.bars:
+            click.echo(f"  {news.text}; no decision depends on it")
+        return
+    bar = _bar(one.bar)
+    click.secho(
+        f"  first difference at {iso_from_ns(one.time_ns)}: {one.kind}" + (f", bar {bar}" if bar else ""), fg="red"
+    )
+    click.echo(f"    then  {_told(one.live)}")
+    click.echo(f"    again {_told(one.again)}")
+    for cause in answer.causes:
+        click.echo(f"  {cause.kind}: {cause.text}")
+
+
+def _told(what: Mapping[str, Any] | None) -> str:
+    return (
+        "nothing" if what is None else ", ".join(f"{name}={value}" for name, value in what.items() if value is not None)
+    )

@@ -1,0 +1,160 @@
+"""Why a session that is run again differs: what is known of what was otherwise then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, Literal, NamedTuple
+
+import numpy as np
+
+from atrader.calendars import Calendar
+from atrader.clock import NS_PER_S, iso_from_ns
+from atrader.configuration.instance import InstanceConfig
+from atrader.market import Bars
+from atrader.runtime.session_file import SeenBar
+from atrader.timeframes import Timeframe
+from manager.rerun.sessions import Recorded
+from research.rerun import BarNews, Difference, bar_news
+
+Kind = Literal[
+    "parameters", "code", "revised-bar", "missing-bar", "unseen-bar", "late-bar", "restart", "exception", "refused",
+    "price", "carried", "unknown",
+]  # fmt: skip
+
+_LATE_S: Final = 5.0  # after its end: entries have grown older than some accounts allow
+_SHOWN: Final = 5
+_BAR_KINDS: Final[dict[str, Kind]] = {"revised": "revised-bar", "missing": "missing-bar", "unseen": "unseen-bar"}
+
+
+class Cause(NamedTuple):
+    """Something that was otherwise.
+
+    Attributes
+    ----------
+    bar_ns : int or None
+        Open time of the bar it is about, UTC.
+    """
+
+    kind: Kind
+    text: str
+    bar_ns: int | None = None
+
+
+def changed_bars(recorded: Recorded, stored: Bars) -> list[BarNews]:
+    """Return the bars, warm-up included, that are other ones now than the worker had."""
+    life, opens = recorded.life, stored.open_time_ns
+    first_ns = min((bar.open_time_ns for bar in recorded.seen), default=0)
+    known = int(np.searchsorted(opens, life.newest_ns, side="right")) if life.newest_ns else 0
+    begin = known - life.window if known >= life.window > 0 else int(np.searchsorted(opens, first_ns))
+    return bar_news(recorded.seen, stored[min(begin, int(np.searchsorted(opens, first_ns))) :])
+
+
+def causes_of(
+    difference: Difference,
+    recorded: Recorded,
+    config: InstanceConfig,
+    code: str,
+    news: Sequence[BarNews],
+    calendar: Calendar,
+    *,
+    is_live: bool,
+) -> list[Cause]:
+    """Return what may be why, the most telling first; never empty.
+
+    Parameters
+    ----------
+    config : InstanceConfig
+        With what it was run again.
+    code : str
+        Fingerprint of the strategy's file now.
+    news : sequence of BarNews
+        Bars that changed.
+    is_live : bool
+        Whether the host's clock was the market's: only then a bar can have been late.
+    """
+    found = [
+        *_refusal(difference),
+        *_parameters(recorded, config),
+        *_code(recorded, code),
+        *_bars(difference, news),
+        *(_late(difference, recorded, config, calendar) if is_live else ()),
+        *_restarts(difference, recorded),
+        *_exceptions(difference, recorded),
+        *_carried(recorded),
+    ]
+    if not found and difference.kind in ("price", "exit", "size"):
+        return [Cause("price", "bars and decisions are the same up to there: the account filled at other prices")]
+    return found or [Cause("unknown", "bars, code, parameters and lives of the worker are the same up to there")]
+
+
+def _refusal(difference: Difference) -> Iterator[Cause]:
+    if difference.kind == "refused":
+        for side, what in ((difference.live, "was refused then"), (difference.again, "is refused in the run")):
+            if side is not None and side.get("state") in ("DENIED", "REJECTED", "LOST"):
+                yield Cause("refused", f"the order {what}: {side.get('reason', 'without a reason')}")
+
+
+def _parameters(recorded: Recorded, config: InstanceConfig) -> Iterator[Cause]:
+    then, now = recorded.life.parameters, config.model_dump(mode="json", include={"parameters"})["parameters"]
+    changed = [
+        f"{name} was {then.get(name, 'not set')}, is {now.get(name, 'not set')}"
+        for name in sorted({*then, *now})
+        if then.get(name) != now.get(name)
+    ]
+    for name in ("strategy", "instrument", "timeframe"):
+        if getattr(recorded.life, name) != getattr(config, name):
+            changed.append(f"{name} was {getattr(recorded.life, name)}, is {getattr(config, name)}")
+    if changed:
+        yield Cause("parameters", "; ".join(changed))
+
+
+def _code(recorded: Recorded, code: str) -> Iterator[Cause]:
+    if recorded.life.code != code:
+        yield Cause("code", f"the file of the strategy was {recorded.life.code or 'unknown'}, is {code or 'unknown'}")
+
+
+def _bars(difference: Difference, news: Sequence[BarNews]) -> Iterator[Cause]:
+    before = [one for one in news if one.open_time_ns < difference.time_ns]
+    for one in before[-_SHOWN:]:
+        yield Cause(_BAR_KINDS[one.kind], one.text, one.open_time_ns)
+    if len(before) > _SHOWN:
+        yield Cause(_BAR_KINDS[before[0].kind], f"and {len(before) - _SHOWN} bars before these")
+
+
+def _late(difference: Difference, recorded: Recorded, config: InstanceConfig, calendar: Calendar) -> Iterator[Cause]:
+    frame = Timeframe.parse(config.timeframe)
+    for bar in recorded.seen:
+        late_s = _late_s(bar, frame, calendar)
+        if late_s > _LATE_S and difference.bar == f"{config.timeframe}|{bar.open_time_ns}":
+            text = f"the bar of {iso_from_ns(bar.open_time_ns)} was handled {late_s:.1f} s after its end"
+            yield Cause("late-bar", text, bar.open_time_ns)
+
+
+def _late_s(bar: SeenBar, frame: Timeframe, calendar: Calendar) -> float:
+    if not bar.host_ns:
+        return 0.0
+    return (bar.host_ns - calendar.next_bar_open(bar.open_time_ns, frame)) / NS_PER_S
+
+
+def _restarts(difference: Difference, recorded: Recorded) -> Iterator[Cause]:
+    for life in recorded.later:
+        if life.market_ns <= difference.time_ns:
+            handled = iso_from_ns(life.bar_ns) if life.bar_ns else "none"
+            yield Cause(
+                "restart", f"the worker began anew at {iso_from_ns(life.market_ns)}; last bar before: {handled}"
+            )
+
+
+def _exceptions(difference: Difference, recorded: Recorded) -> Iterator[Cause]:
+    for row in recorded.alerts:
+        if row["kind"] == "strategy-error" and row["time_ns"] <= difference.time_ns:
+            yield Cause("exception", f"{iso_from_ns(row['time_ns'])}: {str(row['text']).splitlines()[0]}")
+
+
+def _carried(recorded: Recorded) -> Iterator[Cause]:
+    at_ns = recorded.life.market_ns
+    held = [row for row in recorded.trades if row["open_time_ns"] < at_ns and (row["close_time_ns"] or at_ns) >= at_ns]
+    if held:
+        yield Cause(
+            "carried", f"{len(held)} trades were open when the session began; what trailed is not known of them"
+        )

@@ -1,0 +1,22 @@
+"""A recorded session compared with the same session run again.
+
+``record`` (what was decided and what came of it, from either side), ``puppet`` (the other instances of the account, as
+they were recorded), ``compare`` (the first difference), ``bars`` (bars that are other ones than the worker had).
+"""
+
+from research.rerun.bars import BarNews, bar_news
+from research.rerun.compare import Comparison, Difference, compare
+from research.rerun.puppet import Puppet
+from research.rerun.record import Record, record_of, record_of_rows
+
+__all__ = [
+    "BarNews",
+    "Comparison",
+    "Difference",
+    "Puppet",
+    "Record",
+    "bar_news",
+    "compare",
+    "record_of",
+    "record_of_rows",
+]
