@@ -88,12 +88,13 @@ def record_of(result: Result, instance: str, end_ns: int) -> Record:
     """Return what an instance did in a run, up to a time."""
     orders = [order for order in result.orders if order.intent.instance == instance and order.intent.n > 0]
     trades = [trade for trade in result.trades if trade.instance == instance]
+    told = (
+        Told(one.time_ns, one.bar, one.name, one.value, dict(one.indicators))
+        for one in result.signals
+        if one.instance == instance and one.time_ns < end_ns
+    )
     return Record(
-        [
-            Told(one.time_ns, one.bar, one.name, one.value, dict(one.indicators))
-            for one in result.signals
-            if one.instance == instance and one.time_ns < end_ns
-        ],
+        sorted(told, key=_place),
         [
             Wish(
                 order.client_id,
@@ -138,12 +139,13 @@ def record_of_rows(
         for row in intents
         if number_of(row) > 0 and row["time_ns"] < end_ns
     ]
+    told = (
+        Told(row["time_ns"], row["bar"], row["name"], row["value"], dict(row["indicators"] or {}))
+        for row in signals
+        if row["time_ns"] < end_ns
+    )
     return Record(
-        [
-            Told(row["time_ns"], row["bar"], row["name"], row["value"], dict(row["indicators"] or {}))
-            for row in signals
-            if row["time_ns"] < end_ns
-        ],
+        sorted(told, key=_place),
         sorted(wishes, key=lambda wish: wish.n),
         {
             row["client_id"]: _outcome(
@@ -174,6 +176,11 @@ def record_of_rows(
 def number_of(row: Row) -> int:
     """Return the number of an intent; below zero those of the gateway."""
     return int(str(row["intent_id"]).rpartition(":")[2])
+
+
+def _place(told: Told) -> tuple[int, str]:
+    """Return by what signals are put in order: the history does not keep which of one bar came first."""
+    return told.time_ns if told.bar is None else int(told.bar.rpartition("|")[2]), told.name
 
 
 def _wanted(intent: Intent) -> dict[str, Any]:
