@@ -163,5 +163,5 @@ def _lines(path: Path) -> Iterator[str]:
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
             yield from (line.rstrip("\n") for line in file)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return

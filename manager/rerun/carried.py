@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from atrader.configuration.account import AccountConfig
-from atrader.messages.history import QueryHistory
+from atrader.messages.history import HistoryTable, QueryHistory
 from atrader.orders.model import Intent, Trade
 from atrader.runtime.session_file import Life
 from data_layer.offline import HistorySource
@@ -15,6 +15,7 @@ from research.events.plan import Begin, Memory
 
 Row = dict[str, Any]
 
+_NEWEST: Final = 20  # rows of one moment may be in any order
 _PROTECTION: Final = ("stop_loss", "take_profit", "trailing_distance")
 
 
@@ -25,6 +26,7 @@ def begin_of(life: Life, instance: str, account: AccountConfig, history: History
     return Begin(
         time_ns=at_ns,
         balance=_balance(account, history, at_ns),
+        last_id=_last_id(account.name, history, at_ns),
         trades=_carried([row for row in trades if _is_open(row, at_ns)], account.name, history, at_ns),
         memories={instance: Memory(life.n, life.state, pending)},
     )
@@ -37,6 +39,17 @@ def _balance(account: AccountConfig, history: HistorySource, at_ns: int) -> Deci
     since = QueryHistory(table="fills", account=account.name, start_ns=int(known["time_ns"]) + 1, end_ns=at_ns)
     booked = (Decimal(row["profit"]) + Decimal(row["commission"]) for row in history.query(since))
     return Decimal(known["balance"]) + sum(booked, Decimal(0))
+
+
+def _last_id(account: str, history: HistorySource, at_ns: int) -> int:
+    """Return the highest number that the broker had given, where it counts."""
+    tables: tuple[tuple[HistoryTable, str], ...] = (("fills", "fill_id"), ("orders", "broker_id"))
+    ids = (
+        row[key]
+        for table, key in tables
+        for row in history.query(QueryHistory(table=table, account=account, end_ns=at_ns, limit=_NEWEST))
+    )
+    return max((int(one) for one in ids if one and one.isdecimal()), default=0)
 
 
 def _is_open(row: Row, at_ns: int) -> bool:

@@ -12,8 +12,7 @@ from research.events.plan import Begin
 def book_of(begin: Begin) -> BookState:
     """Return the book of a paper account with a balance and a ticket for each trade."""
     tickets = {ticket.ticket_id: ticket for ticket in map(_ticket_of, begin.trades)}
-    last = max((int(one) for one in tickets if one.isdecimal()), default=0)
-    return BookState(balance=begin.balance, transaction_id=last, swap_ns=begin.time_ns, tickets=tickets)
+    return BookState(balance=begin.balance, transaction_id=begin.last_id, swap_ns=begin.time_ns, tickets=tickets)
 
 
 def _ticket_of(trade: Trade) -> Ticket:

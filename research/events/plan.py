@@ -53,6 +53,8 @@ class Begin:
         When that was, UTC.
     balance : Decimal
         Of the account.
+    last_id : int
+        Highest number that the broker had given: those of later tickets, and with them their slippage, follow from it.
     trades : sequence of Trade
         Open then, each with a ticket of its own.
     memories : Mapping of str to Memory
@@ -61,6 +63,7 @@ class Begin:
 
     time_ns: int
     balance: Decimal
+    last_id: int = 0
     trades: Sequence[Trade] = ()
     memories: Mapping[str, Memory] = field(default_factory=dict)
 

@@ -1,0 +1,97 @@
+"""What a worker had, kept in a file that survives its deaths, and compared with what is stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from atrader.market import Bars
+from atrader.runtime import session_file
+from atrader.runtime.session_file import Life, SessionFile, read_sessions
+from research.rerun import bar_news
+from tests.support.price_walks import walk
+
+BARS = walk(40, "1h")
+
+
+def life(**values: Any) -> Life:
+    usual: dict[str, Any] = {
+        "market_ns": 5, "strategy": "rsi", "code": "abc", "program": "1", "instrument": "EUR/USD", "timeframe": "1h",
+        "parameters": {"rsi_period": 6}, "window": 10, "bar_ns": 0, "newest_ns": 0, "n": 3, "state": {"a": [1]},
+        "pending": [],
+    }  # fmt: skip
+    return Life(**{**usual, **values})
+
+
+def written(path: Path, *, lives: int = 1) -> None:
+    for number in range(lives):
+        file = SessionFile(path)
+        file.begin(life(n=number), BARS[:10])
+        for row in range(10, len(BARS)):
+            file.handled(BARS.row(row), 99)
+        file.close()
+
+
+def test_lives_and_their_bars_are_read_as_they_were_written(tmp_path: Path) -> None:
+    written(tmp_path / "one.session", lives=2)
+    sessions = read_sessions(tmp_path / "one.session")
+    assert [one.life for one in sessions] == [life(n=0), life(n=1)]
+    for one in sessions:
+        assert [bar.open_time_ns for bar in one.bars] == BARS.open_time_ns.tolist()
+        assert [bar.host_ns for bar in one.bars] == [0] * 10 + [99] * 30
+
+
+def test_a_line_cut_off_by_a_kill_costs_that_bar_only(tmp_path: Path) -> None:
+    path = tmp_path / "one.session"
+    written(path)
+    path.write_bytes(path.read_bytes()[:-9])
+    written(path)
+    first, second = read_sessions(path)
+    assert (len(first.bars), len(second.bars)) == (39, 40)
+
+
+def test_a_large_file_is_set_aside_once_and_both_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "one.session"
+    monkeypatch.setattr(session_file, "_LARGE", 1000)
+    for number in range(3):
+        written(path)
+        assert len(read_sessions(path)) == min(number + 1, 2)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["one.before", "one.session"]
+
+
+def test_without_room_nothing_is_written_and_nobody_fails(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    written(tmp_path / "file" / "one.session")
+    assert read_sessions(tmp_path / "file" / "one.session") == []
+
+
+def altered(row: int) -> Bars:
+    closes = BARS.close.copy()
+    closes[row] = np.nextafter(closes[row], 2.0)
+    return Bars(*BARS.columns[:4], closes, *BARS.columns[5:])
+
+
+def test_a_bar_that_changed_in_its_last_bit_or_went_or_came_is_named(tmp_path: Path) -> None:
+    written(tmp_path / "one.session")
+    ((_, seen),) = read_sessions(tmp_path / "one.session")
+    opens = BARS.open_time_ns.tolist()
+    assert bar_news(seen, BARS) == []
+    (revised,) = bar_news(seen, altered(7))
+    assert (revised.kind, revised.open_time_ns) == ("revised", opens[7])
+    assert f"{BARS.close[7]:.10g} now" in revised.text
+    (unseen,) = bar_news(seen[:20] + seen[21:], BARS)
+    assert (unseen.kind, unseen.open_time_ns) == ("unseen", opens[20])
+    (missing,) = bar_news(seen, BARS[:5].append(BARS[6:]))
+    assert (missing.kind, missing.open_time_ns) == ("missing", opens[5])
+
+
+def test_of_a_bar_that_was_revised_while_the_worker_ran_the_last_counts(tmp_path: Path) -> None:
+    written(tmp_path / "one.session")
+    file = SessionFile(tmp_path / "one.session")
+    file.begin(life(), altered(7)[:10])
+    file.close()
+    seen = [bar for one in read_sessions(tmp_path / "one.session") for bar in one.bars]
+    assert bar_news(seen, altered(7)) == []
