@@ -90,6 +90,11 @@ class Witness(EventStrategy):
         """Whether the strategy listens to quotes."""
         return self._inner.wants_quotes
 
+    @property
+    def quotes_only_in_trades(self) -> bool:
+        """Whether it listens to them only while it has an open trade."""
+        return self._inner.quotes_only_in_trades
+
     def on_start(self) -> None:
         """Let it start."""
         assert isinstance(self.context, BacktestContext)
