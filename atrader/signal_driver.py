@@ -36,6 +36,10 @@ class SignalDriver(EventStrategy):
         """What the strategy asks for."""
         return self._strategy.warmup_bars
 
+    def on_start(self) -> None:
+        """Let the strategy load what takes long."""
+        self._strategy.load()
+
     def on_bar(self, bar: Bar) -> None:
         """Compute the signals over the last bars and act on the last row."""
         bars = self.context.bars(self._window)

@@ -305,6 +305,15 @@ class SignalStrategy(Strategy):
     needs_whole_warm_up: ClassVar[bool] = False
     """Whether it opens nothing while bars of its warm-up are missing; exits go on."""
 
+    def load(self) -> None:
+        """Load what takes long, such as a model; called once where it runs, before any bar has to be decided in time.
+
+        Raises
+        ------
+        ConfigError
+            When it cannot be loaded.
+        """
+
     def signals(self, bars: Bars, instrument: Instrument) -> Signals:
         """Compute the wishes at every bar given; only the past of each bar may be used."""
         raise NotImplementedError

@@ -66,6 +66,11 @@ _HERE = "manager.commands"
             f"{_HERE}.replay_diff:replay_diff",
             "Run a recorded day of an instance again, and show the first decision that differs and why.",
         ),
+        Entry(
+            "train",
+            f"{_HERE}.train:train",
+            "Train a classifier of scikit-learn walk-forward over stored bars, for the strategy 'scikit-learn'.",
+        ),
     ),
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -16,11 +16,11 @@ from research.checking import Report, check_events, check_signals
 from tests.support.event_runs import account_of, instance_of, plan_of
 from tests.support.price_walks import walk
 from worker.loading import load_strategy, make_strategy
-from worker.strategies import BUILT_IN
+from worker.strategies import BUILT_IN, NEED_FILES
 
 pytestmark = pytest.mark.property
 
-NAMES = sorted(set(BUILT_IN) - {"asirikuy"})  # which needs files of its user, and keeps what it knows to itself
+NAMES = sorted(BUILT_IN.keys() - NEED_FILES)
 FILTERS = ({"kind": "regime", "adx_period": 5, "threshold": 20}, {"kind": "momentum", "period": 4})
 SAMPLE = 80
 

@@ -8,11 +8,11 @@ import pytest
 
 from atrader.errors import ConfigError
 from worker.loading import load_strategy, make_strategy
-from worker.strategies import BUILT_IN
+from worker.strategies import BUILT_IN, NEED_FILES
 from worker.strategies.sma_cross import SmaCross
 
 
-@pytest.mark.parametrize("name", sorted(set(BUILT_IN) - {"asirikuy"}))  # which needs files of its user
+@pytest.mark.parametrize("name", sorted(BUILT_IN.keys() - NEED_FILES))
 def test_every_built_in_strategy_loads_and_has_sensible_defaults(name: str, tmp_path: Path) -> None:
     strategy = make_strategy(load_strategy(name, tmp_path), {}, "x.toml")
     assert strategy.warmup_bars > 0
