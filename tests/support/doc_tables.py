@@ -29,6 +29,7 @@ from worker.loading import load_strategy
 from worker.strategies import BUILT_IN
 from worker.strategies.entries import AtrStopParameters, EntryParameters
 from worker.strategies.filters import MomentumFilter, RegimeFilter
+from worker.strategies.learned.features import FEATURES, LONGEST, shown_name
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 _BLOCK = re.compile(r"(<!-- table: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -176,6 +177,14 @@ def _parameters_of(strategy: str) -> str:
     return parameter_table(model, AtrStopParameters.model_fields if issubclass(model, EntryParameters) else ())
 
 
+def _features() -> str:
+    rows = (
+        (f"`{shown_name(kind)}`", f"{one.shortest} to {LONGEST}" if one.shortest else "none", one.meaning)
+        for kind, one in FEATURES.items()
+    )
+    return markdown_table(("feature", "N", "is"), rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "order-states": _order_states,
     "order-transitions": _order_transitions,
@@ -197,6 +206,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "configuration-strategy": lambda: "\n".join(tables(InstanceConfig)),
     "parameters-entries": lambda: parameter_table(AtrStopParameters),
     **{f"parameters-{name}": partial(_parameters_of, name) for name in BUILT_IN if name != "asirikuy"},
+    "features": _features,
     "parameters-filter-regime": lambda: parameter_table(RegimeFilter),
     "parameters-filter-momentum": lambda: parameter_table(MomentumFilter),
 }

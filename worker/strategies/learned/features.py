@@ -37,11 +37,14 @@ class Feature(NamedTuple):
         From a period to the bars it looks back on.
     shortest : int
         Smallest period; 0: it has none.
+    meaning : str
+        What it is.
     """
 
     values: Callable[[Bars, int], FloatArray]
     memory: Callable[[int], int]
     shortest: int
+    meaning: str
 
 
 def matrix_of(names: Sequence[str], bars: Bars) -> FloatArray:
@@ -80,13 +83,14 @@ def parse_feature(name: str) -> tuple[Feature, int]:
         return FEATURES[name], 0
     feature = FEATURES.get(kind)
     if feature is None or not feature.shortest:
-        raise ConfigError(f"feature {name!r} is unknown; there are: {', '.join(map(_shown, FEATURES))}")
+        raise ConfigError(f"feature {name!r} is unknown; there are: {', '.join(map(shown_name, FEATURES))}")
     if not text.isdecimal() or not feature.shortest <= int(text) <= LONGEST:
         raise ConfigError(f"feature {name!r}: expected a period from {feature.shortest} to {LONGEST}, was {text!r}")
     return feature, int(text)
 
 
-def _shown(kind: str) -> str:
+def shown_name(kind: str) -> str:
+    """Return how names of a kind of feature look."""
     return f"{kind}-N" if FEATURES[kind].shortest else kind
 
 
@@ -142,16 +146,16 @@ def _turn(bars: Bars) -> FloatArray:
 
 
 FEATURES: Final[dict[str, Feature]] = {
-    "adx": Feature(_trend, indicators.adx_memory, 2),  # strength of a trend
-    "atr": Feature(_range, indicators.wilder_memory, 2),  # average true range, of the price
-    "band": Feature(_in_bands, lambda period: period, 2),  # distance from the average, in standard deviations
-    "channel": Feature(_in_channel, lambda period: period, 1),  # place between lowest low and highest high, -0.5 to 0.5
-    "day-cosine": Feature(lambda bars, _: np.cos(_turn(bars)), lambda _: 1, 0),  # time of the day, UTC
-    "day-sine": Feature(lambda bars, _: np.sin(_turn(bars)), lambda _: 1, 0),
-    "di": Feature(_direction, indicators.adx_memory, 2),  # +DI less -DI
-    "ema": Feature(_from_average, indicators.ema_memory, 1),  # distance from the exponential average, of the price
-    "return": Feature(_change, lambda period: period + 1, 1),  # change of the close
-    "rsi": Feature(_strength, indicators.wilder_memory, 2),  # relative strength, -0.5 to 0.5
-    "volatility": Feature(_volatility, lambda period: period + 1, 2),  # standard deviation of the changes
+    "adx": Feature(_trend, indicators.adx_memory, 2, "strength of a trend, 0 to 1"),
+    "atr": Feature(_range, indicators.wilder_memory, 2, "average true range, as a share of the price"),
+    "band": Feature(_in_bands, lambda period: period, 2, "distance from the simple average, in standard deviations"),
+    "channel": Feature(_in_channel, lambda period: period, 1, "place between lowest low (-0.5) and highest high (0.5)"),
+    "day-cosine": Feature(lambda bars, _: np.cos(_turn(bars)), lambda _: 1, 0, "time of the day (UTC) on a circle"),
+    "day-sine": Feature(lambda bars, _: np.sin(_turn(bars)), lambda _: 1, 0, "the other coordinate of it"),
+    "di": Feature(_direction, indicators.adx_memory, 2, "direction of a trend: +DI less -DI, -1 to 1"),
+    "ema": Feature(_from_average, indicators.ema_memory, 1, "distance from the exponential average, as a share of it"),
+    "return": Feature(_change, lambda period: period + 1, 1, "change of the close over so many bars"),
+    "rsi": Feature(_strength, indicators.wilder_memory, 2, "relative strength index, -0.5 to 0.5"),
+    "volatility": Feature(_volatility, lambda period: period + 1, 2, "standard deviation of changes from bar to bar"),
 }
 """Every kind of feature, by name."""
