@@ -1,4 +1,4 @@
-"""When markets are judged: as bars come, or in the turns of a replay at full speed."""
+"""When markets are judged: as bars come, or in the turns of a replay at full speed. Imported once somebody selects."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from contextlib import suppress
 from typing import Final
 
 from atrader.bus import BeatSender
+from atrader.configuration.home import Home
 from atrader.errors import AtraderError
-from atrader.market import SELECTION_PHASE, replay_topic
+from atrader.market import SELECTION_PHASE, Bars, replay_topic
 from data_layer.client import AsyncDataClient
 from manager.plan import DATA_LAYER
 from manager.selector import Selector, Series
@@ -20,6 +21,16 @@ _LOOK_S: Final = 1.0
 
 _JOIN_S: Final = 0.1
 _REMIND_S: Final = 1.0
+
+
+async def judge_for_ever(fleet: Supervisor, selector: Selector, home: Home) -> None:
+    """Judge until cancelled."""
+    push = BeatSender(home.endpoint("data.push"), "manager")
+    try:
+        async with AsyncDataClient(home) as data:
+            await SelectionTurns(fleet, selector, data, push).run()
+    finally:
+        push.close()
 
 
 class SelectionTurns:
@@ -61,8 +72,12 @@ class SelectionTurns:
                     await asyncio.sleep(_JOIN_S)
                 else:
                     if news := fresh | self._with_news():
-                        await self._selector.judge(news)
+                        await self._selector.judge(news, self._bars)
                     await asyncio.sleep(_LOOK_S)
+
+    async def _bars(self, series: Series, count: int) -> Bars:
+        bars, _, _ = await self._data.bars(*series, count=count, mapped=False)
+        return bars
 
     def _with_news(self) -> set[Series]:
         """Return the series that have a bar which was not judged, as the last beat of the data layer knows."""
@@ -107,7 +122,9 @@ class SelectionTurns:
                 if (turns := self._turns) is None:
                     continue
                 for turn in turns.turns(items):
-                    if await self._selector.judge(self._selector.series):  # else the replay gives the turn again
+                    if await self._selector.judge(
+                        self._selector.series, self._bars
+                    ):  # else the replay gives the turn again
                         turns.done(turn)
         finally:
             stream.close()

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from structlog.typing import FilteringBoundLogger
 
 from atrader.configuration.instance import InstanceConfig
 from atrader.configuration.selection import SelectionConfig
 from atrader.errors import AtraderError
-from atrader.market import Bars
 from atrader.selection.file import Selections
 from atrader.selection.model import Selected
-from atrader.selection.rule import judge
-from data_layer.client import AsyncDataClient
 from manager.history import History
 from manager.supervisor import Supervisor
 
+if TYPE_CHECKING:  # a manager of a fleet that selects nothing does without numpy
+    from atrader.market import Bars
+
 Series = tuple[str, str]
 """Instrument and timeframe."""
+
+BarsOf = Callable[[Series, int], Awaitable["Bars"]]
+"""Gives the last so many complete bars of a series."""
 
 
 class Selector:
@@ -33,8 +37,6 @@ class Selector:
         Whose instances they are.
     path : Path
         Of the file.
-    data : AsyncDataClient
-        Gives the bars.
     history : History
         Told of every switch, at least once.
 
@@ -44,12 +46,9 @@ class Selector:
         As they are on the disk.
     """
 
-    def __init__(
-        self, fleet: Supervisor, path: Path, data: AsyncDataClient, history: History, log: FilteringBoundLogger
-    ) -> None:
+    def __init__(self, fleet: Supervisor, path: Path, history: History, log: FilteringBoundLogger) -> None:
         self._fleet = fleet
         self._path = path
-        self._data = data
         self._history = history
         self._log = log
         self._trouble: dict[str, str] = {}
@@ -75,7 +74,7 @@ class Selector:
         until = [self.selections.instances.get(config.name) for config, _, its in self._selecting() if its == series]
         return min(0 if one is None else one.bar_ns for one in until)
 
-    async def judge(self, series: Iterable[Series]) -> bool:
+    async def judge(self, series: Iterable[Series], bars_of: BarsOf) -> bool:
         """Judge the newest bars of some series; what comes of it is on the disk when this returns.
 
         Returns
@@ -83,22 +82,30 @@ class Selector:
         bool
             Whether all of it was done. What was not stays as it is, people are told, and this may be repeated.
         """
-        wanted, found, done = set(series), dict(self.selections.instances), True
-        for config, selection, its in self._selecting():
-            before = found.get(config.name)
+        from atrader.selection.rule import judge
+
+        wanted, found, done = set(series), dict[str, Selected](), True
+        fetched: dict[tuple[Series, int], Bars] = {}
+        for config, selection, its in tuple(self._selecting()):
+            before = self.selections.instances.get(config.name)
             if its not in wanted or before is None:  # None: the disk did not take it
                 continue
+            key = its, selection.detector.window_bars
             try:
-                found[config.name] = judge(selection, before, await self._bars(its, selection))
-                self._trouble.pop(config.name, None)
+                if key not in fetched:
+                    fetched[key] = await bars_of(*key)
+                found[config.name] = judge(selection, before, fetched[key])
             except (AtraderError, ValueError) as error:  # ValueError: a price that is none; the next one may be
                 self._complain(config.name, str(error))
                 done = False
-        return self._keep(found) and self._tell() and done
-
-    async def _bars(self, series: Series, selection: SelectionConfig) -> Bars:
-        bars, _, _ = await self._data.bars(*series, count=selection.detector.window_bars, mapped=False)
-        return bars
+            else:
+                self._trouble.pop(config.name, None)
+        known = self.selections.instances  # a reload may have changed them meanwhile
+        return (
+            self._keep({**known, **{name: one for name, one in found.items() if name in known}})
+            and self._tell()
+            and done
+        )
 
     def _selecting(self) -> Iterator[tuple[InstanceConfig, SelectionConfig, Series]]:
         for config in self._fleet.installation.instances.values():

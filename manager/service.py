@@ -9,12 +9,13 @@ import resource
 import signal
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
-from atrader.bus import Beat, BeatSender, BeatServer, CallClient, CallServer, close_context
+from atrader.bus import Beat, BeatServer, CallClient, CallServer, close_context
 from atrader.clock import Clock, SystemClock
 from atrader.configuration.fleet import Installation
 from atrader.configuration.home import Home
@@ -24,7 +25,6 @@ from atrader.exit_codes import ExitCode
 from atrader.runtime.child import exit_code_of
 from atrader.runtime.logs import close_logs, configure_logs, process_logger
 from atrader.runtime.outbox_file import OutboxFile
-from data_layer.client import AsyncDataClient
 from manager import fork_server
 from manager.clock_watch import watch_clock
 from manager.control import ControlCalls
@@ -34,7 +34,6 @@ from manager.history import History
 from manager.lock import take_lock
 from manager.reloading import Reloader
 from manager.replay_watch import ReplayWatch
-from manager.selection_turns import SelectionTurns
 from manager.selector import Selector
 from manager.spawn import Spawner
 from manager.states import ProcessState
@@ -42,6 +41,7 @@ from manager.supervisor import Supervisor
 from manager.survivors import end_survivors, find_survivors
 
 _SURVIVORS_S: Final = 5.0
+_LOOK_S: Final = 1.0  # after a selection that a reload brought
 _OPEN_FILES: Final = 65_536  # three descriptors a child and some more a connection
 
 OnUp = Callable[[str], None]
@@ -186,9 +186,7 @@ class Service:
             random.Random(os.getpid()),
             self._entries,
         )
-        market_data = AsyncDataClient(self._home)
-        push = BeatSender(self._home.endpoint("data.push"), "manager")
-        selector = Selector(fleet, self._home.selection, market_data, history, self._log)
+        selector = Selector(fleet, self._home.selection, history, self._log)
         self._reloader = Reloader(fleet, gateways, lambda: load_installation(self._home.root))
         calls = ControlCalls(
             fleet, gateways, self._reloader, lambda: selector.selections, self._clock, self.request_stop
@@ -209,7 +207,7 @@ class Service:
             self._log.info("started", pid=os.getpid(), processes=len(fleet.processes))
             selector.align()
             fleet.start()
-            fleet.task(SelectionTurns(fleet, selector, market_data, push).run())
+            fleet.task(self._select(selector))
             fleet.task(watch_clock(self._clock, fleet.warn))
             if self._on_up is not None:
                 fleet.task(self._tell_when_up(self._on_up))
@@ -225,8 +223,6 @@ class Service:
             await beats.close()
             await history.close()
             await gateways.close()
-            push.close()
-            await market_data.close()
             await data_client.close()
 
     def request_stop(self, reason: str) -> None:
@@ -251,6 +247,14 @@ class Service:
             self._fleet.note(f"reload refused, the old configuration stays: {error}")
         else:
             self._log.info("reloaded", lines=[str(outcome) for outcome in done])
+
+    async def _select(self, selector: Selector) -> None:
+        """Let markets be judged from the moment on in which an instance asks for it."""
+        while not selector.series:
+            await asyncio.sleep(_LOOK_S)
+        # Not before: numpy and what needs it cost 0.3 s and 12 MB. In a thread: everything else goes on.
+        turns = await asyncio.to_thread(import_module, "manager.selection_turns")
+        await turns.judge_for_ever(self._fleet, selector, self._home)
 
     async def _tell_when_up(self, on_up: OnUp) -> None:
         bad = (ProcessState.FAILED, ProcessState.PROBATION)

@@ -25,7 +25,7 @@ _CONVENTION: Final = (
     " each bar is played as open, the nearer extreme, the other one, close; stops before targets in one quote"
 )
 _OF_ACCOUNT: Final = {"name", "currency", "positions", "limits", "trade"}
-_OF_INSTANCE: Final = {"name", "strategy", "magic", "instrument", "timeframe"}
+_OF_INSTANCE: Final = {"name", "strategy", "magic", "instrument", "timeframe", "selection"}
 _NO_COSTS: Final = {"seed", "initial_balance"}  # of the paper settings: they have keys of their own
 
 

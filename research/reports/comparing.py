@@ -14,7 +14,7 @@ _SETTINGS: Final = (
     "engine", "program", "convention", "quotes", "start", "end", "initial_balance", "seed", "account", "costs",
     "data_sha256",
 )  # fmt: skip
-_OF_INSTANCE: Final = ("strategy", "source_sha256", "instrument", "timeframe", "parameters")
+_OF_INSTANCE: Final = ("strategy", "source_sha256", "instrument", "timeframe", "parameters", "selection")
 
 
 class Compared(NamedTuple):
