@@ -29,7 +29,7 @@ help: ## list the verbs
 
 setup: .venv/.stamp ## make .venv with everything that running and testing need
 
-.venv/.stamp: setup.cfg setup.py pyproject.toml uv.lock $(wildcard research/vector/_*.[ch]) | $(UV)
+.venv/.stamp: setup.cfg setup.py pyproject.toml uv.lock $(wildcard */*/_*.[ch]) | $(UV)
 	@python=$$($(FIND_PYTHON)); \
 	echo "making .venv with $$python"; \
 	unset VIRTUAL_ENV UV_PROJECT_ENVIRONMENT; \
@@ -79,5 +79,5 @@ lock: | $(UV) ## bring uv.lock up to date with setup.cfg (UPGRADE=1: and every p
 	@$(UV) lock $(if $(UPGRADE),--upgrade)
 
 clean: ## remove all that is made here, .venv too
-	@rm -rf .venv .uv build dist research/vector/*.so *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
+	@rm -rf .venv .uv build dist atrader/indicators/*.so research/vector/*.so *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
 	@find . -name __pycache__ -prune -exec rm -rf {} +

@@ -17,6 +17,7 @@ def compiled(name: str, *headers: str) -> Extension:
 
 setup(
     ext_modules=[
+        compiled("atrader.indicators._recurrences"),
         compiled("research.vector._kernel", "research/vector/_shared.h"),
         compiled("research.vector._columns", "research/vector/_shared.h"),
     ]

@@ -1,8 +1,9 @@
 """Recurrences over arrays, and the seeds with which smoothed indicators begin.
 
 Each value of a recurrence needs the one before it, so numpy cannot do it in one call without changing the order of the
-operations, and with it the last digits. It is a Python loop instead, about 0.1 us a value, over pieces of the array: a
-list of a million floats would cost more in memory traffic than the arithmetic does.
+operations, and with it the last digits. It is compiled where there was a compiler, a few ns a value, and else a Python
+loop, about 0.1 us a value, over pieces of the array: a list of a million floats would cost more in memory traffic than
+the arithmetic does.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,6 +12,7 @@ from math import nan
 
 import numpy as np
 
+from atrader.indicators import _compiled
 from atrader.indicators._series import FloatArray
 
 _PIECE = 4_096
@@ -35,6 +37,11 @@ def exponential(series: FloatArray, period: int) -> FloatArray:
     """Return `last + k * (x - last)`, k = 2 / (n + 1), from its seed on, shape (max(0, length - period + 1),)."""
     if len(series) < period:
         return np.empty(0)
+    seed, factor = first_sum(series, period) / period, 2.0 / (period + 1)
+    if _compiled.is_there:
+        out = np.empty(len(series) - period + 1)
+        _compiled.recurrences.exponential(np.ascontiguousarray(series), period, seed, factor, out)
+        return out
 
     def steps(last: float, k: float) -> Iterator[float]:
         yield last
@@ -42,13 +49,18 @@ def exponential(series: FloatArray, period: int) -> FloatArray:
             last = (x - last) * k + last
             yield last
 
-    return recurrence(steps(first_sum(series, period) / period, 2.0 / (period + 1)), len(series) - period + 1)
+    return recurrence(steps(seed, factor), len(series) - period + 1)
 
 
 def wilder(series: FloatArray, period: int) -> FloatArray:
     """Return `(last * (n - 1) + x) / n` from its seed on, shape (max(0, length - period + 1),)."""
     if len(series) < period:
         return np.empty(0)
+    seed = first_sum(series, period) / period
+    if _compiled.is_there:
+        out = np.empty(len(series) - period + 1)
+        _compiled.recurrences.wilder(np.ascontiguousarray(series), period, seed, out)
+        return out
 
     def steps(last: float, kept: float, whole: float) -> Iterator[float]:
         yield last
@@ -56,9 +68,7 @@ def wilder(series: FloatArray, period: int) -> FloatArray:
             last = (last * kept + x) / whole
             yield last
 
-    return recurrence(
-        steps(first_sum(series, period) / period, float(period - 1), float(period)), len(series) - period + 1
-    )
+    return recurrence(steps(seed, float(period - 1), float(period)), len(series) - period + 1)
 
 
 class Seed:

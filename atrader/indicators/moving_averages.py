@@ -17,6 +17,7 @@ from math import nan
 import numpy as np
 from numpy.typing import ArrayLike
 
+from atrader.indicators import _compiled
 from atrader.indicators._series import FloatArray, check_period, padded, skip, usable
 from atrader.indicators._smoothing import Seed, exponential
 
@@ -34,7 +35,7 @@ def sma(values: ArrayLike, period: int) -> FloatArray:
     Returns
     -------
     ndarray of float64, shape (n,)
-        NaN for the first `period - 1` values. Costs some 30 to 60 ns a value.
+        NaN for the first `period - 1` values. Costs a few ns a value, without the compiled form some 30 to 60.
 
     Raises
     ------
@@ -59,7 +60,7 @@ def ema(values: ArrayLike, period: int) -> FloatArray:
     Returns
     -------
     ndarray of float64, shape (n,)
-        NaN for the first `period - 1` values. A plain recurrence, about 0.1 us a value.
+        NaN for the first `period - 1` values. A recurrence: a few ns a value, without the compiled form 0.1 us.
 
     Raises
     ------
@@ -76,6 +77,10 @@ def window_sums(series: FloatArray, period: int) -> FloatArray:
     length = len(series)
     if length < period:
         return np.empty(0)
+    if _compiled.is_there:
+        out = np.empty(length - period + 1)
+        _compiled.recurrences.window_sums(np.ascontiguousarray(series), period, out)
+        return out
     blocks = np.zeros((-(-length // period), period))
     blocks.ravel()[:length] = series
     ends = np.cumsum(blocks, axis=1)  # ends[b, j]: from the beginning of block b to j

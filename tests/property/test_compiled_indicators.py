@@ -1,0 +1,37 @@
+"""Indicators give the same bits whether their recurrences were compiled or not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from atrader.indicators import _compiled, adx, atr, bollinger, ema, macd, rsi, sma
+from tests.support.price_series import KINDS, make_prices
+
+pytestmark = pytest.mark.skipif(not _compiled.is_there, reason="nothing was compiled")
+
+
+def all_lines(high: Any, low: Any, close: Any, period: int) -> list[Any]:
+    slow = period + 3
+    return [
+        sma(close, period), ema(close, period), rsi(close, period), atr(high, low, close, period),
+        *adx(high, low, close, period), *bollinger(close, period), *macd(close, period, slow, 2),
+    ]  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None)
+@given(kind=st.sampled_from(KINDS), seed=st.integers(0, 10**6), length=st.integers(1, 300), period=st.integers(2, 40))
+def test_compiled_or_not_every_indicator_has_the_same_bits(kind: str, seed: int, length: int, period: int) -> None:
+    prices = make_prices(kind, seed, length)
+    # Every other value: an array that is not in one piece.
+    high, low, close = (np.repeat(column, 2)[::2] for column in prices)
+    quick = all_lines(high, low, close, period)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_compiled, "is_there", False)
+        slow = all_lines(high, low, close, period)
+    for one, other in zip(quick, slow, strict=True):
+        assert np.array_equal(one, other, equal_nan=True)
