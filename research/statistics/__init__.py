@@ -20,7 +20,7 @@ from research.statistics.resampling import ReturnPaths, TradeOrders, bootstrap_r
 from research.statistics.returns import (
     AccountStatistics,
     CurveStatistics,
-    Market,
+    MarketComparison,
     ReturnStatistics,
     account_statistics,
     against_market,
@@ -63,7 +63,7 @@ __all__ = [
     "Deflated",
     "EffectiveTrials",
     "Interval",
-    "Market",
+    "MarketComparison",
     "Neighbourhood",
     "Overfitting",
     "PeriodReturns",

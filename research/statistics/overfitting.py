@@ -109,10 +109,10 @@ def _crossed(first: Floats, sums: Floats, squares: Floats, lengths: Floats) -> t
     best : ndarray of intp, shape (splits,)
         The chosen combination.
     """
-    halves, combinations_ = len(first), sums.shape[1]
+    halves, trials = len(first), sums.shape[1]
     ratios, ranks = np.empty((2, 2, halves)), np.empty((2, halves))
     best = np.empty((2, halves), np.intp)
-    step = max(_AT_ONCE // combinations_, 1)
+    step = max(_AT_ONCE // trials, 1)
     for at in range(0, halves, step):
         rows = slice(at, at + step)
         masks = (first[rows], 1.0 - first[rows])
@@ -128,10 +128,8 @@ def _crossed(first: Floats, sums: Floats, squares: Floats, lengths: Floats) -> t
     return ratios.reshape(2, -1), ranks.ravel(), best.ravel()
 
 
-def _summed_up(
-    ratios: Floats, ranks: Floats, best: NDArray[np.intp], combinations_: int, threshold: float
-) -> Overfitting:
-    shares = ranks / (combinations_ + 1)
+def _summed_up(ratios: Floats, ranks: Floats, best: NDArray[np.intp], trials: int, threshold: float) -> Overfitting:
+    shares = ranks / (trials + 1)
     before, after = ratios
     apart = before - before.mean()
     power = float(apart @ apart)

@@ -186,11 +186,13 @@ def curve_statistics(
 
 
 def calendar_cagr(times: Times, values: Floats) -> float | None:
-    """Return growth a year of 365 days by the time that passed; None for less than a day."""
+    """Return growth a year of 365 days by the time that passed; None for less than a day, or past all numbers."""
     elapsed = int(times[-1] - times[0])
     if elapsed < _YEAR_NS / DAYS_A_YEAR:
         return None
-    return float((values[-1] / values[0]) ** (_YEAR_NS / elapsed) - 1)
+    with np.errstate(over="ignore"):
+        growth = float((values[-1] / values[0]) ** (_YEAR_NS / elapsed))
+    return growth - 1 if math.isfinite(growth) else None
 
 
 class AccountStatistics(NamedTuple):
@@ -233,7 +235,7 @@ def account_statistics(
     return AccountStatistics(figures, curve_statistics(time_ns, equity, initial, measured))
 
 
-class Market(NamedTuple):
+class MarketComparison(NamedTuple):
     """A strategy beside a market or another benchmark (M. Jensen, *The Performance of Mutual Funds*, 1968).
 
     Attributes
@@ -251,7 +253,9 @@ class Market(NamedTuple):
     correlation: float | None
 
 
-def against_market(returns: ArrayLike, benchmark: ArrayLike, per_year: float, rate: float = 0.0) -> Market | None:
+def against_market(
+    returns: ArrayLike, benchmark: ArrayLike, per_year: float, rate: float = 0.0
+) -> MarketComparison | None:
     """Regress returns on those of a benchmark in the same periods; None when the benchmark does not vary.
 
     Raises
@@ -268,4 +272,4 @@ def against_market(returns: ArrayLike, benchmark: ArrayLike, per_year: float, ra
     together = float((own - mine.mean) @ (other - theirs.mean)) / (len(own) - 1)
     beta = together / theirs.deviation**2
     correlation = together / (mine.deviation * theirs.deviation) if mine.deviation else None
-    return Market((mine.mean - beta * theirs.mean) * per_year, beta, correlation)
+    return MarketComparison((mine.mean - beta * theirs.mean) * per_year, beta, correlation)

@@ -61,7 +61,8 @@ def test_a_riskless_return_is_taken_from_each_period() -> None:
 def test_returns_that_never_vary_or_never_lose_have_no_ratio() -> None:
     still = return_statistics([0.0, 0.0, 0.0], 252)
     assert (still.sharpe, still.sharpe_interval, still.sharpe_probability, still.sortino, still.omega) == (None,) * 5
-    assert (still.volatility_frac, still.var_95_frac) == (0, 0)
+    assert (still.volatility_frac, still.var_95_frac, still.positive_frac) == (0, 0, 0)
+    assert return_statistics([0.1, 0.3], 0.5).mean_frac == pytest.approx(0.1)  # one period is two years
     winning = return_statistics([0.1, 0.2], 252)
     assert (winning.sortino, winning.omega) == (None, None)
     assert winning.sharpe is not None
@@ -220,6 +221,8 @@ def test_figures_of_a_curve_are_those_of_their_definitions() -> None:
     assert (rising.calmar, rising.drawdown_deepest, rising.worst_falls, rising.ulcer_frac) == (None, 0, (), 0)
     assert rising.total_return_frac == pytest.approx(0.5)
     assert curve_statistics(times[:1] + at("01-01T23:00"), [100, 101]).cagr_frac is None
+    assert curve_statistics(times[:1] + at("01-02T00:00"), [100, 101]).cagr_frac == pytest.approx(1.01**365 - 1)
+    assert curve_statistics(times[:1] + at("01-02T00:00"), [1, 1000]).cagr_frac is None  # 1000 to the power of 365
 
 
 def test_an_account_has_figures_of_its_days_and_of_its_curve() -> None:
@@ -230,6 +233,9 @@ def test_an_account_has_figures_of_its_days_and_of_its_curve() -> None:
     assert found.returns == return_statistics(days, 365, 0.0001)
     assert found.curve == curve_statistics(times, values, 100, days)
     assert account_statistics(times[:2], values[:2], ALWAYS).returns is None  # one day is no sample
+    two = account_statistics(times[:2], values[:2], ALWAYS, initial=100).returns  # the first step ends with a day
+    assert two is not None
+    assert (two.periods, two.best_frac, two.worst_frac) == pytest.approx((2, 0.01, 99 / 101 - 1))
     hourly = account_statistics(times, values, ALWAYS, "1h").returns
     assert hourly is not None
     assert (hourly.periods, hourly.periods_per_year) == (72, 8760)
