@@ -222,6 +222,28 @@ def test_a_period_without_quotes_is_refused() -> None:
         over(Doing(), [])
 
 
+@pytest.mark.parametrize(
+    ("day", "hour"), [("2024-03-08", 15), ("2024-03-11", 14), ("2024-11-01", 14), ("2024-11-04", 15)]
+)
+def test_an_instance_is_flat_at_the_end_of_its_session_in_winter_and_in_summer_time(day: str, hour: int) -> None:
+    """Sessions of New York, before and after both changes of its clocks."""
+
+    def act(strategy: Doing, bar: Bar) -> None:
+        strategy.context.order("buy", units=D(10))
+
+    session = {"start": "09:50", "end": "10:00", "zone": "America/New_York"}
+    begin_ns = parse_time(f"{day}T{hour - 1}:55:00Z")
+    plan = plan_of(
+        account_of(),
+        [(instance_of(limits={"session": session, "exit_at_session_end": True}), Doing(act))],
+        {("EUR/USD", "1m"): flat_bars([1.1] * 10, begin_ns)},
+    )
+    result = EventEngine(plan).run()
+    assert len(result.closed) == 4
+    assert not result.open_trades
+    assert {trade.close_time_ns for trade in result.closed} == {parse_time(f"{day}T{hour}:00:00Z")}
+
+
 def test_state_that_json_cannot_hold_is_an_error_as_it_is_for_a_worker() -> None:
     with pytest.raises(StrategyError, match="JSON"):
         over(at(1, lambda s: s.context.state.update(when=object())), [1.1] * 2).run()
