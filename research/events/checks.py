@@ -49,20 +49,20 @@ def check_bars(bars: Bars, what: str) -> None:
         When open times do not rise, a price is NaN, infinite, zero or negative, a volume NaN, infinite or negative, or
         open or close lie outside of high and low; names the first such bar.
     """
+    if not len(bars):
+        return
     _check_times(bars.open_time_ns, what)
-    for name, column in zip(BAR_COLUMNS[1:-1], bars.columns[1:-1], strict=True):
-        bad = ~(np.isfinite(column) & (column > 0))  # type: ignore[operator]
-        if bad.any():
-            row = int(bad.argmax())
+    for name in BAR_COLUMNS[1:]:
+        column: NDArray[np.float64] = getattr(bars, name)
+        least = column.min()  # NaN if any is; whole columns first, since nearly all are good
+        if not (least > 0 or (least == 0 and name == "volume")) or column.max() == np.inf:
+            good = np.isfinite(column) & ((column >= 0) if name == "volume" else (column > 0))
+            row = int(good.argmin())
             raise _refusal(what, f"the {name} at {iso_from_ns(int(bars.open_time_ns[row]))} is {column[row]}")
-    bad = ~(np.isfinite(bars.volume) & (bars.volume >= 0))
-    if bad.any():
-        row = int(bad.argmax())
-        raise _refusal(what, f"the volume at {iso_from_ns(int(bars.open_time_ns[row]))} is {bars.volume[row]}")
-    crossed = (bars.high < np.maximum(bars.open, bars.close)) | (bars.low > np.minimum(bars.open, bars.close))
-    if crossed.any():
-        row = int(crossed.argmax())
-        raise _refusal(what, f"open or close at {iso_from_ns(int(bars.open_time_ns[row]))} lie outside of high and low")
+    inside = (bars.high >= bars.open) & (bars.high >= bars.close) & (bars.low <= bars.open) & (bars.low <= bars.close)
+    if not inside.all():
+        when = iso_from_ns(int(bars.open_time_ns[int(inside.argmin())]))
+        raise _refusal(what, f"open or close at {when} lie outside of high and low")
 
 
 def check_quotes(quotes: Quotes, what: str) -> None:
