@@ -200,6 +200,8 @@ def test_an_account_that_is_worth_nothing_stays_ruined() -> None:
     found = period_returns(times, values, ALWAYS)
     assert found.returns.tolist() == [-0.5, -1, 0, 0]
     assert found.equity.tolist() == [50, -20, 40, 80]  # as it was
+    assert period_returns(times[:3], [100, 0, 40], ALWAYS).returns.tolist() == [-1, 0]  # nothing is nothing
+    assert period_returns(times[:3], [0.5, 0.25, 0.5], ALWAYS).returns.tolist() == [-0.5, 1]  # little is not
     whole = curve_statistics(times, values)
     assert (whole.total_return_frac, whole.cagr_frac, whole.drawdown_deepest_frac) == (-1, -1, 1)
 
