@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import multiprocessing
 import os
 import signal
 from typing import Final
@@ -30,3 +31,19 @@ def die_with_parent(parent_pid: int) -> None:
         raise InvariantBroken(f"prctl(PR_SET_PDEATHSIG): {os.strerror(ctypes.get_errno())}")
     if os.getppid() != parent_pid:
         raise InvariantBroken(f"the parent {parent_pid} is gone already")
+
+
+def die_with_spawner() -> None:
+    """Do so in a process of `multiprocessing`; the initializer of a pool, whose workers else wait for work for ever.
+
+    The kernel means the thread that began the process: hand work to a pool from a thread that lives as long as it.
+
+    Raises
+    ------
+    InvariantBroken
+        As `die_with_parent`, and in a process that nobody spawned.
+    """
+    spawner = multiprocessing.parent_process()
+    if spawner is None or spawner.pid is None:
+        raise InvariantBroken("this process was not begun by another one")
+    die_with_parent(spawner.pid)

@@ -15,6 +15,7 @@ from atrader.clock import SystemClock
 from atrader.configuration.home import Home
 from atrader.configuration.loader import load_fleet
 from atrader.errors import AtraderError, StrategyError
+from atrader.runtime.parent import die_with_spawner
 from data_layer.offline import open_market
 from framework_bridge.tester_run import TesterAnswer
 from manager.backtests.comparing import ask_tester, compare
@@ -109,7 +110,8 @@ def _run_apart(requests: Sequence[Request], folder: Path, done: Callable[[Outcom
 
 def _apart(stack: ExitStack, work: Callable[[Request, Path], T], request: Request, path: Path) -> Future[T]:
     """Begin some work in a process of its own, which ends with the stack."""
-    pool = stack.enter_context(ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")))
+    context = multiprocessing.get_context("spawn")
+    pool = stack.enter_context(ProcessPoolExecutor(1, context, die_with_spawner))
     return pool.submit(work, request, path)
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from atrader.runtime.parent import die_with_spawner
 from research.optimisation.space import Combination
 
 
@@ -72,6 +73,7 @@ _here: list[Evaluate] = []  # of a process of the pool
 
 
 def _begin(make: Callable[[], Evaluate]) -> None:
+    die_with_spawner()
     _here[:] = [make()]
 
 
