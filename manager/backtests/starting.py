@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from atrader.configuration.fleet import FleetConfig
@@ -40,8 +40,10 @@ def placed(config: InstanceConfig, request: Request, fleet: FleetConfig) -> Stra
     return maker_of(config, request, fleet)()
 
 
-def maker_of(config: InstanceConfig, request: Request, fleet: FleetConfig) -> Callable[[], Strategy]:
+def maker_of(config: InstanceConfig, request: Request, fleet: FleetConfig) -> Callable[..., Strategy]:
     """Return what makes the strategy of an instance, prepared, as often as it is called; its module is read once.
+
+    It takes other parameters than those of the configuration, or none.
 
     Raises
     ------
@@ -51,8 +53,8 @@ def maker_of(config: InstanceConfig, request: Request, fleet: FleetConfig) -> Ca
     kind = load_strategy(config.strategy, Path(request.root))
     placement = placement_of(config, request, fleet)
 
-    def make() -> Strategy:
-        strategy = make_strategy(kind, config.parameters, config.name)
+    def make(parameters: Mapping[str, object] | None = None) -> Strategy:
+        strategy = make_strategy(kind, config.parameters if parameters is None else parameters, config.name)
         try:
             strategy.prepare(placement)
         except ConfigError as error:

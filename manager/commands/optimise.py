@@ -36,6 +36,7 @@ _AIMS = ("sharpe", "return", "drawdown")  # as research.optimisation.figures has
 @start_option
 @end_option
 @click.option("--quotes", help="Bars that the quotes are made of (1m), or 'ticks'; default: the finest stored bars.")
+@click.option("--engine", type=click.Choice(("vector", "events")), help="Default: vector where it knows all of it.")
 @judging_options
 @click.option("--method", type=click.Choice(_METHODS), default="grid", show_default=True, help="How sets are chosen.")
 @click.option("--trials", type=click.IntRange(1), help="Sets to try; a grid tries all.")

@@ -8,14 +8,17 @@ from pathlib import Path
 from atrader.calendars import Calendar
 from atrader.configuration.home import Home
 from atrader.configuration.loader import load_fleet
-from atrader.strategy import Series
+from atrader.strategy import Series, Strategy
 from data_layer.offline import open_market
 from manager.backtests.loading import load_plan
 from manager.backtests.request import Request
-from manager.backtests.starting import placed
+from manager.backtests.starting import maker_of
+from manager.searches.wish import Engine
 from research.events import Plan
 from research.optimisation.events import EventTrials, Times
+from research.optimisation.pools import Evaluate
 from research.optimisation.space import Combination
+from research.optimisation.vectors import VectorTrials
 
 
 class Plans:
@@ -36,7 +39,19 @@ class Plans:
         self._request = request
         self._fleet = load_fleet(Path(request.root))
         self._loaded: dict[tuple[Series, ...], Plan] = {}
-        self.calendar: Calendar = self._fleet.calendar_of(request.instances[0].instrument)
+        (self._config,) = request.instances
+        self.calendar: Calendar = self._fleet.calendar_of(self._config.instrument)
+        self._make = maker_of(self._config, request, self._fleet)
+
+    def strategy_of(self, combination: Combination) -> Strategy:
+        """Return the strategy of a set; from any thread.
+
+        Raises
+        ------
+        ConfigError
+            When its parameters are wrong.
+        """
+        return self._make(self._parameters_of(combination))
 
     def of(self, combination: Combination) -> Plan:
         """Return the plan of a set; loads bars when no set before looked at the same ones.
@@ -44,21 +59,39 @@ class Plans:
         Raises
         ------
         ConfigError
-            As `load_plan`.
+            As `load_plan` and `strategy_of`.
         StoreError
             When the store cannot be read.
         """
-        (config,) = self._request.instances
-        config = config.model_copy(update={"parameters": {**config.parameters, **combination}})
-        chosen = [(config, placed(config, self._request, self._fleet))]
+        config = self._config.model_copy(update={"parameters": self._parameters_of(combination)})
+        chosen = [(config, self.strategy_of(combination))]
         looked_at = tuple(one._replace(bars=min(one.bars, 1)) for one in chosen[0][1].other_series)
         if looked_at not in self._loaded:
             with open_market(Home(Path(self._request.root)), self._fleet) as market:
                 self._loaded[looked_at] = load_plan(self._request, chosen, self._fleet, market)
         return replace(self._loaded[looked_at], instances=chosen)
 
+    def _parameters_of(self, combination: Combination) -> dict[str, object]:
+        return {**self._config.parameters, **combination}
 
-def event_trials(request: Request, days_ns: Times, plans: Plans | None = None) -> EventTrials:
-    """Return what tries sets in this process."""
-    plans = plans or Plans(request)
+
+def trials_of(engine: Engine, request: Request, first: Combination, days_ns: Times) -> Evaluate:
+    """Return what tries sets, in the process that calls it.
+
+    Parameters
+    ----------
+    engine : {"vector", "events"}
+        Which engine.
+    first : Combination
+        Any allowed set.
+    days_ns : ndarray of int64, shape (days,)
+        Ends of the trading days.
+    """
+    return trials_on(Plans(request), engine, first, days_ns)
+
+
+def trials_on(plans: Plans, engine: Engine, first: Combination, days_ns: Times) -> Evaluate:
+    """Return what tries sets on plans that are there."""
+    if engine == "vector":
+        return VectorTrials(plans.of(first), plans.strategy_of, days_ns)
     return EventTrials(plans.of, plans.calendar, days_ns)

@@ -18,9 +18,11 @@ from atrader.configuration.loader import load_installation
 from atrader.errors import ConfigError, StoreError
 from atrader.runtime.file_lock import FileLock
 from manager.backtests.files import data_hash
+from manager.backtests.loading import TICKS
 from manager.backtests.request import ONE_PROCESS_EACH, Overrides, Request, parse_parameters, requests_of
-from manager.searches.plans import Plans, event_trials
-from manager.searches.wish import SearchWish
+from manager.searches.plans import Plans, trials_of, trials_on
+from manager.searches.wish import Engine, SearchWish
+from research.events import Plan
 from research.events.market import Market
 from research.optimisation.events import Times, days_of
 from research.optimisation.optuna_search import OptunaSearch
@@ -30,9 +32,11 @@ from research.optimisation.searching import ListedSearch, Search, every_combinat
 from research.optimisation.space import Combination, SearchSpace
 from research.optimisation.study import Progress, run_study
 from research.optimisation.trials import TrialFile
+from research.optimisation.vectors import why_not_vector
 from research.optimisation.windows import Window
 from research.reports.saved import new_folder
 from research.statistics import periods_per_year
+from research.vector import built
 from worker.loading import load_strategy
 
 TRIALS: Final = "trials.sqlite"
@@ -92,6 +96,7 @@ def prepare(home: Home, wish: SearchWish) -> Prepared:
     listed = _listed(space, wish)
     plans = Plans(request)
     plan = plans.of(listed[0])
+    engine = _engine(wish, plan, request)
     days_ns = days_of(Market(plan.tapes).ends, plans.calendar)
     windows = wish.judging.rule().windows(days_ns)
     total = wish.trials if wish.method in ("tpe", "nsga2") and wish.trials else len(listed)
@@ -106,7 +111,7 @@ def prepare(home: Home, wish: SearchWish) -> Prepared:
         request=request,
         space=space,
         plans=plans,
-        study=_study(wish, request, space, plans, total, data_hash(plan)),
+        study=_study(wish, request, space, plans, {"total": total, "engine": engine, "data_sha256": data_hash(plan)}),
         listed=listed,
         days_ns=days_ns,
         windows=windows,
@@ -199,6 +204,18 @@ def _request(home: Home, wish: SearchWish) -> Request:
     return request
 
 
+def _engine(wish: SearchWish, plan: Plan, request: Request) -> Engine:
+    ((config, strategy),) = plan.instances
+    reason = why_not_vector(request.account, config, strategy)
+    if reason is None and wish.quotes == TICKS:
+        reason = "it plays bars, not quotes"
+    if reason is None and any(plan.missing.values()):  # looked up for strategies that want their warm-up whole
+        reason = "bars are missing, and the strategy opens nothing after gaps"
+    if wish.engine == "vector" and reason is not None:
+        raise ConfigError(f"--engine vector cannot run {config.name}: {reason}; leave it to --engine events")
+    return wish.engine or ("vector" if reason is None else "events")
+
+
 def _listed(space: SearchSpace, wish: SearchWish) -> list[Combination]:
     if wish.method == "grid":
         return every_combination(space)
@@ -223,13 +240,15 @@ def _search(prepared: Prepared, file: TrialFile) -> Search:
 
 
 def _pool(prepared: Prepared, workers: int) -> Pool:
-    if min(workers, prepared.total) == 1:
-        return threads(event_trials(prepared.request, prepared.days_ns, prepared.plans), 1)
-    return processes(partial(event_trials, prepared.request, prepared.days_ns), min(workers, prepared.total))
+    engine, first, days_ns = prepared.study["engine"], prepared.listed[0], prepared.days_ns
+    workers = min(workers, prepared.total)
+    if workers == 1 or (engine == "vector" and built.is_there):
+        return threads(trials_on(prepared.plans, engine, first, days_ns), workers)
+    return processes(partial(trials_of, engine, prepared.request, first, days_ns), workers)
 
 
 def _study(
-    wish: SearchWish, request: Request, space: SearchSpace, plans: Plans, total: int, data_sha256: str
+    wish: SearchWish, request: Request, space: SearchSpace, plans: Plans, more: dict[str, Any]
 ) -> dict[str, Any]:
     (config,) = request.instances
     study = {
@@ -242,9 +261,7 @@ def _study(
         "account": request.account.model_dump(mode="json", include=_OF_ACCOUNT),
         "calendar": plans.calendar.name,
         "days_per_year": periods_per_year("1d", plans.calendar.name),
-        "total": total,
-        "engine": "events",
-        "data_sha256": data_sha256,
+        **more,
     }
     found: dict[str, Any] = json.loads(json.dumps(study, default=_plain))
     return found

@@ -15,7 +15,7 @@ from research.optimisation.figures import Aim
 from research.optimisation.windows import Split, WalkForward
 
 Method = Literal["grid", "random", "tpe", "nsga2"]
-Engine = Literal["auto", "vector", "events"]
+Engine = Literal["vector", "events"]
 
 USUAL_SHARE: Final = 0.7
 """Share of the days to choose on when nothing is said."""
@@ -96,7 +96,7 @@ class SearchWish:
     start_ns: int | None = None
     end_ns: int | None = None
     quotes: str | None = None
-    engine: Engine = "auto"
+    engine: Engine | None = None  # None: the vector engine where it can do everything that is asked for
     method: Method = "grid"
     trials: int | None = None
     seed: int = 0

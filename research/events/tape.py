@@ -68,6 +68,11 @@ class BarTape(Tape):
     duration_ns : int
         Its length.
 
+    Attributes
+    ----------
+    bars, duration_ns
+        As given.
+
     Raises
     ------
     ConfigError
@@ -77,8 +82,8 @@ class BarTape(Tape):
     def __init__(self, symbol: str, bars: Bars, duration_ns: int) -> None:
         check_bars(bars, f"{symbol} {Timeframe.of_ns(duration_ns)}")
         self.symbol = symbol
-        self._bars = bars
-        self._duration_ns = duration_ns
+        self.bars = bars
+        self.duration_ns = duration_ns
         self.end_ns = bars.open_time_ns + duration_ns
         self.bid_low, self.bid_high = bars.low, bars.high
         # An ask below its bid is taken for the bid, quote by quote; and bars may carry one price only.
@@ -90,16 +95,16 @@ class BarTape(Tape):
 
     def ticks(self, row: int) -> tuple[Tick, ...]:
         """Return the four quotes of a bar."""
-        return quotes_of(self.symbol, self._bars.row(row), self._duration_ns)
+        return quotes_of(self.symbol, self.bars.row(row), self.duration_ns)
 
     def last(self, row: int) -> Tick:
         """Return the close of a bar, as its last quote."""
         time_ns = int(self.end_ns[row]) - 1
-        return Tick(self.symbol, time_ns, time_ns, float(self._bars.close[row]), float(self._ask_close[row]))
+        return Tick(self.symbol, time_ns, time_ns, float(self.bars.close[row]), float(self._ask_close[row]))
 
     def since(self, open_ns: int, rows: int) -> Bar | None:
         """Return one bar of the bars from a time on."""
-        part = self._bars[int(np.searchsorted(self._bars.open_time_ns, open_ns)) : rows]
+        part = self.bars[int(np.searchsorted(self.bars.open_time_ns, open_ns)) : rows]
         if not len(part):
             return None
         asks = (part.ask_open[0], part.ask_high.max(), part.ask_low.min(), part.ask_close[-1])
@@ -108,7 +113,7 @@ class BarTape(Tape):
 
     def closes(self) -> tuple[Floats, Floats]:
         """Return bid and ask of all closes."""
-        return self._bars.close, self._ask_close
+        return self.bars.close, self._ask_close
 
 
 class QuoteTape(Tape):
