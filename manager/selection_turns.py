@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import Final
 
 from atrader.bus import BeatSender
@@ -96,8 +95,11 @@ class SelectionTurns:
             self._subscribed.clear()
         fresh = set()
         for series in self._selector.series - self._subscribed:
-            with suppress(AtraderError):  # the next look asks again; who waits for it stays as it is
+            try:
                 await self._data.subscribe_bars(*series)
+            except AtraderError as error:  # the next look asks again; who waits for it stays as it is
+                self._selector.complain(" ".join(series), str(error))
+            else:
                 fresh.add(series)
         self._subscribed |= fresh
         return fresh

@@ -52,6 +52,7 @@ class Selector:
         self._history = history
         self._log = log
         self._trouble: dict[str, str] = {}
+        self._stamp = _stamp_of(path)
         self.selections = Selections.load(path)
 
     def align(self) -> None:
@@ -95,17 +96,20 @@ class Selector:
                 if key not in fetched:
                     fetched[key] = await bars_of(*key)
                 found[config.name] = judge(selection, before, fetched[key])
-            except (AtraderError, ValueError) as error:  # ValueError: a price that is none; the next one may be
-                self._complain(config.name, str(error))
-                done = False
+            except (AtraderError, ValueError) as error:
+                self.complain(config.name, str(error))
+                done = done and isinstance(error, ValueError)  # a price that is none: the next bar may have one
             else:
                 self._trouble.pop(config.name, None)
         known = self.selections.instances  # a reload may have changed them meanwhile
-        return (
-            self._keep({**known, **{name: one for name, one in found.items() if name in known}})
-            and self._tell()
-            and done
-        )
+        kept = self._keep({**known, **{name: one for name, one in found.items() if name in known}})
+        return kept and self._tell() and done
+
+    def complain(self, about: str, text: str) -> None:
+        """Tell people once while it lasts."""
+        if self._trouble.get(about) != text:
+            self._trouble[about] = text
+            self._fleet.warn(f"selection of {about}: {text}")
 
     def _selecting(self) -> Iterator[tuple[InstanceConfig, SelectionConfig, Series]]:
         for config in self._fleet.installation.instances.values():
@@ -126,21 +130,28 @@ class Selector:
         return self._keep(told)
 
     def _keep(self, instances: dict[str, Selected]) -> bool:
-        """Put another content on the disk; what could not be written is not so, and is tried again."""
-        if not self.selections.damage and instances == self.selections.instances:
+        """Put another content on the disk; what could not be written is not so, and is tried again.
+
+        A file that somebody else changed or removed is written again as well.
+        """
+        is_ours = not self.selections.damage and self._stamp == _stamp_of(self._path)
+        if instances == self.selections.instances and is_ours:
             return True
         changed = Selections(instances)
         try:
             changed.save(self._path)
         except OSError as error:
-            self._complain(self._path.name, f"cannot be written, instances stay as they are: {error}")
+            self.complain(self._path.name, f"cannot be written, instances stay as they are: {error}")
             return False
         self._trouble.pop(self._path.name, None)
-        self.selections = changed
+        self.selections, self._stamp = changed, _stamp_of(self._path)
         return True
 
-    def _complain(self, about: str, text: str) -> None:
-        """Tell people once while it lasts."""
-        if self._trouble.get(about) != text:
-            self._trouble[about] = text
-            self._fleet.warn(f"selection of {about}: {text}")
+
+def _stamp_of(path: Path) -> tuple[int, int, int] | None:
+    """Return what changes whenever a file is written, None without one."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino, found.st_size
