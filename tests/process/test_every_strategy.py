@@ -34,7 +34,7 @@ QUICK: dict[str, dict[str, Any]] = {  # where the usual parameters would hardly 
     "atr-cross": CROSS,
     "ema-cross": CROSS,
     "morning-range": {"flat_at": "15:30", "trend_bars": 5},
-    "overnight-range": {"flat_at": "15:30"},
+    "overnight-range": {"flat_at": "15:30", "mode": "fade", "zones": True, "atr_days": 5, "max_range_atr": 9.0},
     "rsi": {"rsi_period": 6},
     "sma-cross": CROSS,
     "trend": {"trend_period": 20, "slope_bars": 3, "band_atr": 0.5},
@@ -72,13 +72,13 @@ def again(live: Fleet) -> Result:
     """Give what the event engine makes of the same week."""
     installation = load_installation(live.home.root)
     with open_market(live.home) as stored:
-        bars = stored.bars("USD/JPY", "30m")
+        series = {("USD/JPY", timeframe): stored.bars("USD/JPY", timeframe) for timeframe in ("30m", "1d")}
         played = BarTape("USD/JPY", stored.bars("USD/JPY", "30m", start_ns=parse_time(PLAYED)), 1800 * NS_PER_S)
     chosen = [
         (config, make_strategy(load_strategy(config.strategy, live.home.root), config.parameters, name))
         for name, config in installation.instances.items()
     ]
-    return run(plan_of(installation.accounts["paper"], chosen, {("USD/JPY", "30m"): bars}, tapes=[played]))
+    return run(plan_of(installation.accounts["paper"], chosen, series, tapes=[played]))
 
 
 @pytest.fixture(scope="module")
