@@ -20,6 +20,7 @@ from worker.strategies.partial_exits import PartialExitParameters
 from worker.strategies.sessions.day_filters import DayFilterParameters
 
 _WORKING_DAYS: Final[tuple[Weekday, ...]] = ("mon", "tue", "wed", "thu", "fri")
+_ANY_NS: Final = 0  # days differ by the changes of clocks only
 _HOUR_NS: Final = 3600 * NS_PER_S
 _WINTER_AND_SUMMER: Final = (date(2024, 1, 15).toordinal(), date(2024, 7, 15).toordinal())
 
@@ -65,7 +66,7 @@ class RangeParameters(DayFilterParameters, PartialExitParameters):
 
     def longest_day_ns(self) -> int:
         """Return the longest time from the start of a range to the end of its entries."""
-        day = self.days().at(0)
+        day = self.days().at(_ANY_NS)
         return day.entry_end_ns - day.range_start_ns + _HOUR_NS  # clocks may be set back in between
 
     def inside_a_bar(self, timeframe: Timeframe) -> list[str]:
@@ -83,7 +84,7 @@ class RangeParameters(DayFilterParameters, PartialExitParameters):
 
     @model_validator(mode="after")
     def _hours_fit(self) -> Self:
-        day = self.days().at(0)
+        day = self.days().at(_ANY_NS)
         if DailyTime(self.flat_at, self.zone).next_after(day.range_end_ns) < day.entry_end_ns:
             raise ValueError(f"flat_at {self.flat_at} must not come before entry_end {self.entry_end}")
         if DailyTime(self.day_opens_at, self.zone).next_after(day.range_start_ns - 1) > day.range_end_ns:
