@@ -15,6 +15,7 @@ from atrader.configuration.instance import InstanceConfig
 from atrader.errors import ConfigError
 from atrader.instruments import KNOWN, Instrument, known_instrument
 from atrader.market import Bars, Quotes
+from atrader.market_checks import long_gaps
 from atrader.messages.data import SeriesInfo
 from atrader.strategy import SignalStrategy, Strategy
 from atrader.timeframes import Timeframe
@@ -22,7 +23,6 @@ from data_layer.bars import divides
 from data_layer.offline import Market
 from manager.backtests.request import Request
 from research.events import Plan, SeriesKey
-from research.events.checks import long_gaps
 from research.events.tape import BarTape, QuoteTape, Tape
 
 TICKS: Final = "ticks"

@@ -22,11 +22,11 @@ from atrader.errors import ConfigError
 from atrader.extras import imported
 from atrader.instruments import known_instrument
 from atrader.market import Bars
+from atrader.market_checks import check_bars
 from atrader.timeframes import Timeframe
 from data_layer.offline import open_market
 from manager.commands.output import print_json
 from manager.commands.tables import Column, print_rows
-from research.events.checks import check_bars
 from research.learning import ESTIMATORS, Trained, Training, mean_scores, train
 from research.optimisation.windows import WalkForward
 from worker.strategies.learned.features import parse_feature

@@ -12,9 +12,9 @@ from atrader.configuration.account import AccountConfig
 from atrader.configuration.instance import InstanceConfig
 from atrader.instruments import Instrument
 from atrader.market import Bars
+from atrader.market_checks import check_bars
 from atrader.orders.model import Intent, Trade
 from atrader.strategy import Strategy
-from research.events.checks import check_bars
 from research.events.tape import Tape
 
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from atrader.bar_quotes import quotes_of
 from atrader.market import Bar, Bars, Quotes, Tick
+from atrader.market_checks import check_bars, check_quotes
 from atrader.timeframes import Timeframe
-from research.events.checks import check_bars, check_quotes
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]

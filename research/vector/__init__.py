@@ -11,9 +11,10 @@ A sweep shares what its runs have in common: averages once, crossings once for e
     result = sweep(prices, make, count, rules, terms, day_ends(prices, calendar), threads=2)
 
 Layers, each importing only those above it: ``rules`` (conventions, costs), ``settings`` (the same in whole numbers),
-``prices``, ``decisions`` and ``schedule`` (the input), ``outcome`` (the output), ``rows`` (the output as trades),
-``money``, ``book`` and ``reference`` (the execution in Python: the specification), ``built`` and ``compiled`` (the one
-in C, where it was built: the same bits), ``engine``, ``averages`` and ``curve`` (whole columns), ``sweep``.
+``built`` (what was compiled), ``prices``, ``decisions`` and ``schedule`` (the input), ``outcome`` (the output),
+``money``, ``book`` and ``reference`` (the execution in Python: the specification), ``plain`` (in numpy, for the
+simplest decisions), ``compiled`` (in C), ``engine``, ``averages`` and ``curve`` (whole columns), ``sweep``. Beside them
+``rows`` makes trades of `atrader.orders.model` of the output.
 """
 
 from research.vector.averages import average_crossings, crossings, moving_average
@@ -22,7 +23,6 @@ from research.vector.decisions import Decisions, rows_of
 from research.vector.engine import Execution, simulate
 from research.vector.outcome import FILLS, TRADES, Outcome, Reason, Refusal
 from research.vector.prices import Prices
-from research.vector.rows import trades_of
 from research.vector.rules import CONVENTIONS, Convention, Rules, Target, Terms
 from research.vector.schedule import Schedule
 from research.vector.sweep import Sweep, sweep
@@ -55,5 +55,4 @@ __all__ = [
     "rows_of",
     "simulate",
     "sweep",
-    "trades_of",
 ]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atrader.errors import ConfigError, StrategyError
-from research.vector import built, compiled
+from research.vector import built, compiled, plain
 from research.vector.decisions import Decisions
 from research.vector.outcome import Outcome
 from research.vector.prices import Prices
@@ -18,7 +18,7 @@ from research.vector.schedule import Schedule
 from research.vector.settings import Settings
 from research.vector.workspace import Workspace
 
-Kind = Literal["auto", "compiled", "reference"]
+Kind = Literal["auto", "compiled", "plain", "reference"]
 
 _LARGEST = 2**60
 
@@ -37,8 +37,9 @@ class Execution:
     rates : ndarray of float64, shape (n,), optional
         Account currency per quote currency in each bar; needed when neither currency of the instrument is that of the
         account.
-    engine : {"auto", "compiled", "reference"}
-        The compiled execution, the one in Python, or the first where it was built. Both give the same to the last bit.
+    engine : {"auto", "compiled", "plain", "reference"}
+        The compiled execution; the one in Python, in numpy where nothing but decisions ends a trade; or always in
+        Python. By default the fastest there is. All give the same to the last bit.
 
     Raises
     ------
@@ -64,7 +65,8 @@ class Execution:
         self._settings = Settings.of(rules, terms)
         self._schedule = schedule or Schedule.none()
         self._rates = rates
-        self._is_compiled = engine != "reference" and built.is_there
+        self._is_compiled = engine in ("auto", "compiled") and built.is_there
+        self._may_be_plain = engine in ("auto", "plain")
         if int(prices.ask_most.max()) * self._settings.most_steps * rules.most_trades > _LARGEST:
             raise ConfigError(f"{terms.instrument.symbol}: max_units at these prices is more than can be counted with")
 
@@ -89,6 +91,8 @@ class Execution:
         if self._is_compiled:
             room = workspace or Workspace()
             return compiled.run(self._settings, self._prices, decisions, self._schedule, self._rates, room)
+        if self._may_be_plain and plain.is_plain(self._settings, self._prices, decisions, self._schedule):
+            return plain.run(self._settings, self._prices, decisions)
         return Machine(self._settings, self._prices, decisions, self._schedule, self._rates).run()
 
 

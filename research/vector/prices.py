@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from atrader.errors import ConfigError
 from atrader.market import Bars
-from research.events.checks import check_bars
+from atrader.market_checks import check_bars
 from research.vector.rules import Terms
 
 Ticks = NDArray[np.int32]

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from atrader.configuration.instance import InstanceConfig
 from atrader.ledger import average_price
 from atrader.orders.ids import IntentId, client_id_of
 from atrader.orders.model import Side, Trade
 from research.vector.outcome import AFTER_CLOSE, Outcome, Reason
 from research.vector.prices import Prices
 from research.vector.rules import Terms
+
+if TYPE_CHECKING:
+    from atrader.configuration.instance import InstanceConfig
 
 CLOSE_REASONS: Final = {
     Reason.EXIT: "signal exit",

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_FLOOR, Decimal
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-from atrader.configuration.account import AccountConfig
 from atrader.errors import ConfigError
 from atrader.instruments import Instrument
-from atrader.orders.model import OrderType
+
+if TYPE_CHECKING:  # half the time that importing this package takes
+    from atrader.configuration.account import AccountConfig
+    from atrader.orders.model import OrderType
 
 MOST_TARGETS: Final = 4
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from itertools import product
 from typing import Any
@@ -27,12 +28,14 @@ from research.vector import (
     built,
     simulate,
 )
+from research.vector.plain import is_plain
+from research.vector.settings import Settings
 from tests.support.event_runs import MINUTE, random_bars
 from tests.support.vector_runs import random_signals
 
 D = Decimal
 TARGETS = ((), (Target(1.0, 0.4),), (Target(0.5, 0.3), Target(1.0, 0.3), Target(2.5, 0.2)))
-pytestmark = pytest.mark.skipif(not built.is_there, reason="the compiled execution was not built")
+needs_compiler = pytest.mark.skipif(not built.is_there, reason="the compiled execution was not built")
 
 rules_drawn = st.builds(
     Rules,
@@ -83,6 +86,7 @@ def play(rules: Rules, terms: Terms, seed: int, pace: float, *, trails: bool, by
     return both[0], both[1]
 
 
+@needs_compiler
 @settings(max_examples=60, deadline=None)
 @given(
     rules=rules_drawn,
@@ -101,6 +105,7 @@ def test_the_compiled_execution_gives_what_the_one_in_python_gives(
     assert (quick.balance, quick.refused) == (slow.balance, slow.refused)
 
 
+@needs_compiler
 def test_the_rules_drawn_meet_every_way_a_trade_ends_and_every_refusal() -> None:
     seen: set[int] = set()
     refused = np.zeros(len(Refusal), int)
@@ -118,3 +123,29 @@ def test_the_rules_drawn_meet_every_way_a_trade_ends_and_every_refusal() -> None
         refused += outcome.refused
     assert seen == {int(reason) for reason in Reason}
     assert refused.all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    pace=st.sampled_from([0.01, 0.1, 0.4]),
+    fill=st.sampled_from(["paper", "next-open"]),
+    terms=terms_drawn,
+    sides=st.sampled_from([(1,), (-1,), (1, -1)]),
+)
+def test_decisions_that_nothing_else_ends_are_carried_out_the_same_without_a_loop(
+    seed: int, pace: float, fill: str, terms: Terms, sides: tuple[int, ...]
+) -> None:
+    terms = replace(terms, instrument=KNOWN["EUR/USD"], margin_frac=None)
+    prices = Prices.of(random_bars(seed, 500, 1.09, 1e-5), terms, MINUTE)
+    signals = random_signals(random_bars(seed, 500, 1.09, 1e-5), seed, pace, by_risk=False)
+    entry = np.where(np.isin(signals.entry, sides), signals.entry, 0).astype(np.int8)
+    leave = np.where((signals.exit == entry) | (signals.exit == 2) & (entry != 0), 0, signals.exit)
+    signals = replace(signals, entry=entry, exit=leave.astype(np.int8), stop_loss=None, take_profit=None)
+    rules = Rules(convention=CONVENTIONS[fill])
+    decisions = Decisions.of(signals, prices, terms.instrument, rules)
+    assert is_plain(Settings.of(rules, terms), prices, decisions, Schedule.none())
+    quick, slow = (simulate(prices, decisions, rules, terms, engine=engine) for engine in ("plain", "reference"))
+    assert quick.trades.tolist() == slow.trades.tolist()
+    assert quick.fills.tolist() == slow.fills.tolist()
+    assert (quick.balance, quick.refused) == (slow.balance, slow.refused)

@@ -16,6 +16,7 @@ from atrader.configuration.home import Home
 from atrader.errors import ConfigError, StrategyError
 from atrader.instruments import Instrument
 from atrader.market import Bars, Quotes
+from atrader.market_checks import long_gaps
 from atrader.strategy import BaseParameters, Signals, SignalStrategy
 from atrader.timeframes import Timeframe
 from data_layer.offline import open_market
@@ -23,7 +24,6 @@ from data_layer.store.market_sqlite import SqliteMarketStore
 from manager.backtests.loading import load_plan
 from manager.backtests.request import Request
 from research.events import Plan, Result
-from research.events.checks import long_gaps
 from research.events.tape import BarTape
 from tests.support.bar_sources import market_bars, without
 from tests.support.event_runs import account_of, instance_of, plan_of, run

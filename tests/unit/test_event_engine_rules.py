@@ -13,11 +13,11 @@ from atrader.clock import NS_PER_S, parse_time
 from atrader.configuration.instance import InstanceConfig
 from atrader.errors import ConfigError, StrategyError
 from atrader.market import Bar, Bars, Quotes, Tick
+from atrader.market_checks import check_bars, check_quotes
 from atrader.orders.model import Order, Trade
 from atrader.strategy import BaseParameters, EventStrategy
 from manager.backtests.comparing import side_by_side
 from research.events import EventEngine
-from research.events.checks import check_bars, check_quotes
 from research.events.tape import BarTape, QuoteTape
 from tests.support.event_runs import account_of, instance_of, plan_of, run
 

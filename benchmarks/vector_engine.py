@@ -1,0 +1,268 @@
+"""The vector engine on a million minutes: a cross, a full run, a fresh process, a grid; beside a copy of the bars."""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+import resource
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from atrader.calendars import Calendar
+from atrader.clock import parse_time
+from atrader.indicators import atr
+from atrader.instruments import Instrument
+from atrader.market import Bars
+from benchmarks._support.peers import Peers
+from benchmarks._support.report import Options, Report, run
+from research.vector import (
+    CONVENTIONS,
+    Decisions,
+    Execution,
+    Prices,
+    Rules,
+    Target,
+    Terms,
+    Workspace,
+    average_crossings,
+    built,
+    crossings,
+    day_ends,
+    equity_curve,
+    moving_average,
+    sweep,
+)
+
+CLAIM = "Whole columns, whole ticks: a strategy over a million bars costs a few copies of them"
+MINUTE = 60 * 10**9
+COIN = Instrument(
+    symbol="BTC/USD", kind="spot", price_tick=Decimal("0.000001"), pip=Decimal("0.000001"), unit_step=Decimal(1),
+    min_units=Decimal(1), max_units=Decimal(1000), margin_rate_frac=Decimal(1), calendar="24/7",
+)  # fmt: skip
+# Fees of 0.1 percent on each side, money to eight digits: what the peers do in float64.
+TERMS = Terms(
+    instrument=COIN, initial_balance=Decimal(1_000_000), currency_digits=8, commission_per_million=Decimal(1000)
+)
+NEXT_OPEN = Rules(convention=CONVENTIONS["next-open"])
+FAST = (5, 8, 10, 15, 20, 30, 40, 50, 60, 80)
+SLOW = (100, 120, 150, 200, 250, 300, 400, 500, 700, 1000)
+
+
+def bars_of(count: int) -> Bars:
+    """Return minutes of a walk between about 40 and 150, six decimals: averages are never equal by chance."""
+    chance = np.random.default_rng(20240501)
+    closes = np.round(100 * np.exp(np.cumsum(chance.normal(0, 4e-4, count))), 6)
+    opens = np.round(np.concatenate(([100.0], closes[:-1])) * (1 + chance.normal(0, 5e-5, count)), 6)
+    wicks = 1 + np.abs(chance.normal(0, 2e-4, (2, count)))
+    highs = np.round(np.maximum(opens, closes) * wicks[0], 6)
+    lows = np.round(np.minimum(opens, closes) / wicks[1], 6)
+    times = parse_time("2020-01-01T00:00:00Z") + np.arange(count) * MINUTE
+    bids = (opens, highs, lows, closes)
+    return Bars(times, *bids, *bids, np.ones(count))
+
+
+def best_ms(work: Callable[[], Any], rounds: int) -> tuple[float, Any]:
+    """Return the shortest CPU time of the thread, and what came of it."""
+    best, result = float("inf"), None
+    for _ in range(rounds):
+        began_s = time.thread_time()
+        result = work()
+        best = min(best, time.thread_time() - began_s)
+    return best * 1000, result
+
+
+def crossing(prices: Prices, fast: int, slow: int, units: int = 1) -> Decisions:
+    """Long while the fast average is above the slow one."""
+    return long_while(*average_crossings(prices.bid_close, fast, slow), units)
+
+
+def long_while(bars: np.ndarray, sides: np.ndarray, units: int = 1) -> Decisions:
+    """Enter where a column crosses above, leave where it crosses below."""
+    above = sides > 0
+    return Decisions.at(bars, above.astype(np.int8), (~above).astype(np.int8), steps=units)
+
+
+def full_run(bars: Bars, prices: Prices, execution: Execution, workspace: Workspace, out: np.ndarray) -> Any:
+    """Cross, stop three average ranges away, two partial targets; trades, equity, drawdown."""
+    decisions = crossing(prices, 10, 100, units=100)  # something that parts can be taken of
+    distance = 3.0 * atr(bars.high, bars.low, bars.close, 14)[decisions.bar]
+    close = prices.bid_close[decisions.bar]
+    stop = close - np.rint(np.nan_to_num(distance) / float(COIN.price_tick)).astype(np.int32)
+    outcome = execution.run(decisions.with_protection(stop=stop), workspace)
+    return outcome, equity_curve(outcome, prices, TERMS, out=out)
+
+
+def grid(prices: Prices, threads: int) -> Any:
+    """Run a hundred crosses: twenty averages once, then crossings, trades and daily profits of each pair."""
+    columns = {period: moving_average(prices.bid_close, period) for period in (*FAST, *SLOW)}
+
+    def make(number: int) -> Decisions:
+        return long_while(*crossings(columns[FAST[number // 10]], columns[SLOW[number % 10]]))
+
+    return sweep(prices, make, 100, NEXT_OPEN, TERMS, day_ends(prices, Calendar.get("24/7")), threads=threads)
+
+
+COLD = """
+import sys, numpy as np
+from decimal import Decimal as D
+from atrader.instruments import KNOWN
+from atrader.market import Bars
+from research.vector import CONVENTIONS, Decisions, Prices, Rules, Terms, average_crossings, equity_curve, simulate
+item = KNOWN["BTC/USD"].model_copy(update={"price_tick": D("0.000001"), "unit_step": D(1), "max_units": D(1000)})
+terms, rules = Terms(instrument=item, commission_per_million=D(1000)), Rules(convention=CONVENTIONS["next-open"])
+columns = [np.load(f"{sys.argv[1]}/{number}.npy", mmap_mode="r") for number in range(6)]
+bids = columns[1:5]
+prices = Prices.of(Bars(columns[0], *bids, *bids, columns[5]), terms, 60 * 10**9)
+bars, sides = average_crossings(prices.bid_close, 10, 100)
+decisions = Decisions.at(bars, (sides > 0).astype(np.int8), (sides < 0).astype(np.int8), steps=1)
+outcome = simulate(prices, decisions, rules, terms)
+curve = equity_curve(outcome, prices, terms)
+print(len(outcome.trades), curve.equity[-1], curve.max_drawdown_frac)
+"""
+
+
+def cold_ms(bars: Bars, rounds: int) -> float:
+    """Return the wall time of a process that loads the columns from files and prints its result."""
+    root = Path(__file__).resolve().parents[1]
+    with tempfile.TemporaryDirectory() as folder:
+        for number, column in enumerate((*bars.columns[:5], bars.volume)):
+            np.save(f"{folder}/{number}.npy", column)
+        command = [sys.executable, "-P", "-c", f"import sys; sys.path.insert(0, {str(root)!r})\n{COLD}", folder]
+        times = []
+        for _ in range(rounds):
+            began_s = time.perf_counter()
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            times.append(time.perf_counter() - began_s)
+    return min(times) * 1000
+
+
+VECTORBT = """
+import json, sys, time, numpy as np, pandas as pd, vectorbt as vbt
+columns = [np.load(f"{sys.argv[1]}/{name}.npy") for name in ("open", "close")]
+opens, close = (pd.Series(column) for column in columns)
+def once():
+    fast, slow = (close.rolling(n).mean() for n in (10, 100))
+    above = (fast > slow) & slow.shift(1).notna()
+    entries = (above & (fast.shift(1) <= slow.shift(1))).shift(1, fill_value=False)
+    exits = ((fast < slow) & (fast.shift(1) >= slow.shift(1))).shift(1, fill_value=False)
+    folio = vbt.Portfolio.from_signals(
+        close, entries, exits, price=opens, size=1.0, fees=0.001, init_cash=1e6, freq="1min")
+    return len(folio.trades.records), float(folio.final_value())
+once()
+best = 1e9
+for _ in range(3):
+    began = time.process_time(); found = once(); best = min(best, time.process_time() - began)
+print(json.dumps([found[0], found[1], best * 1000]))
+"""
+
+BACKTESTING = """
+import json, sys, time, warnings, numpy as np, pandas as pd
+warnings.simplefilter("ignore")
+from backtesting import Backtest, Strategy
+names = ("open", "high", "low", "close")
+frame = pd.DataFrame({name.title(): np.load(f"{sys.argv[1]}/{name}.npy") for name in names})
+class Cross(Strategy):
+    def init(self):
+        self.fast, self.slow = (self.I(lambda n=n: self.data.Close.s.rolling(n).mean().values) for n in (10, 100))
+    def next(self):
+        f, s = self.fast, self.slow
+        if f[-1] > s[-1] and f[-2] <= s[-2]: self.buy(size=1)
+        elif f[-1] < s[-1] and f[-2] >= s[-2]: self.position.close()
+began = time.process_time()
+stats = Backtest(frame, Cross, cash=1e6, commission=0.001, finalize_trades=False).run()
+took = time.process_time() - began
+open_now = len(stats["_strategy"].trades)
+print(json.dumps([len(stats["_trades"]) + open_now, float(stats["Equity Final [$]"]), took * 1000]))
+"""
+
+
+def add_peers(report: Report, bars: Bars, ours_ms: float, trades: int, equity: float) -> None:
+    """Put the same cross through other engines in an environment made for them, if a package index answers."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("open", "high", "low", "close"):
+            np.save(f"{folder}/{name}.npy", getattr(bars, name))
+        for package, script in (("vectorbt", VECTORBT), ("backtesting", BACKTESTING)):
+            try:
+                found = Peers(Path(folder) / package, package).run(script, folder)
+            except subprocess.CalledProcessError as error:
+                report.notes.append(f"{package}: left out, it could not be installed or run here ({error})")
+                continue
+            apart = abs(found[1] / equity - 1)
+            report.add(
+                f"the same cross: {found[0]:,} trades, final equity apart by {apart:.1e}", ours_ms, "ms",
+                beside=package, floor=found[2], mark="trades equal, <= 1e-9 apart",
+                holds=found[0] == trades and apart <= 1e-9,
+            )  # fmt: skip
+
+
+def measure(options: Options) -> Report:
+    count = 100_000 if options.quick else 1_000_000
+    share = count / 1_000_000
+    rounds = options.rounds or (5 if options.quick else 15)
+    report = Report()
+    bars = bars_of(count)
+    prepared_ms, prices = best_ms(lambda: Prices.of(bars, TERMS, MINUTE), 3)
+    source, target = np.ones(count), np.empty(count)
+    copy_ms, _ = best_ms(lambda: np.copyto(target, source), rounds)
+
+    def add(what: str, value: float, mark_ms: float) -> None:
+        mark = mark_ms * share
+        report.add(
+            what, value, "ms", beside="copy of a column", floor=copy_ms, mark=f"<= {mark:g} ms", holds=value <= mark
+        )
+
+    cross_ms = float("inf")
+    equity, trades = 0.0, 0
+    for engine, mark_ms in (("compiled", 2.5), ("plain", 15.0)):
+        if engine == "compiled" and not built.is_there:
+            report.notes.append("the compiled execution was not built here: install a C compiler and 'make setup'")
+            continue
+        was, built.is_there = built.is_there, engine == "compiled"
+        execution = Execution(prices, NEXT_OPEN, TERMS, engine=engine)  # type: ignore[arg-type]
+        workspace = Workspace()
+        took_ms, outcome = best_ms(lambda e=execution, w=workspace: e.run(crossing(prices, 10, 100), w), rounds)
+        built.is_there = was
+        trades, equity = len(outcome.trades), float(equity_curve(outcome, prices, TERMS).equity[-1])
+        cross_ms = min(cross_ms, took_ms)
+        add(f"SMA 10/100 cross, {'numpy alone' if engine == 'plain' else engine}: {trades:,} trades", took_ms, mark_ms)
+
+    targets = Rules(convention=CONVENTIONS["next-open"], targets=(Target(1, 0.4), Target(2, 0.3)))
+    execution, workspace = Execution(prices, targets, TERMS), Workspace()
+    took_ms, (outcome, _) = best_ms(lambda: full_run(bars, prices, execution, workspace, target), rounds)
+    add(f"ATR stop, two targets, trades, equity, drawdown: {len(outcome.fills):,} fills", took_ms, 10.0)
+    report.add("bars made into ticks, all checked (once for any number of runs)", prepared_ms, "ms",
+               beside="copy of a column", floor=copy_ms)  # fmt: skip
+    wall_ms = cold_ms(bars, 3)
+    report.add(
+        "fresh process: stored columns to a printed result", wall_ms, "ms", mark="<= 400 ms", holds=wall_ms <= 400
+    )
+    took_ms, result = best_ms(lambda: grid(prices, 1), 3)
+    add(f"grid of 100 pairs: {int(result.trades.sum()):,} trades, daily profits", took_ms, 100.0)
+    two_s, one_s = (wall_s(lambda threads=threads: grid(prices, threads)) for threads in (2, 1))
+    report.add("the same on two threads", two_s * 1000, "ms", beside="one thread", floor=one_s * 1000)
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    report.add("memory of all that", peak_mb, "MB", mark="<= 600 MB", holds=peak_mb <= 600)
+    if not options.quick:
+        add_peers(report, bars, cross_ms, trades, equity)
+    return report
+
+
+def wall_s(work: Callable[[], Any]) -> float:
+    """Return the shorter wall time of two."""
+    times = []
+    for _ in range(2):
+        began_s = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - began_s)
+    return min(times)
+
+
+if __name__ == "__main__":
+    run("vector_engine", CLAIM, measure)
