@@ -83,7 +83,7 @@ class Selector:
         bool
             Whether all of it was done. What was not stays as it is, people are told, and this may be repeated.
         """
-        from atrader.selection.rule import judge
+        from atrader.selection.rule import judge, window_bars
 
         wanted, found, done = set(series), dict[str, Selected](), True
         fetched: dict[tuple[Series, int], Bars] = {}
@@ -91,7 +91,7 @@ class Selector:
             before = self.selections.instances.get(config.name)
             if its not in wanted or before is None:  # None: the disk did not take it
                 continue
-            key = its, selection.detector.window_bars
+            key = its, window_bars(selection)
             try:
                 if key not in fetched:
                     fetched[key] = await bars_of(*key)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
 from atrader.conditions.model import PHASES, VOLATILITIES, Codes, Conditions, Floats, Phase, Volatility
 from atrader.configuration.selection import DetectorConfig
-from atrader.indicators import adx, sma, true_range
+from atrader.indicators import adx, highest, lowest, sma, true_range
 
 _TREND, _NO_TREND, _UNKNOWN = 1, 0, -1
 
@@ -70,7 +69,7 @@ def _breakouts(
 ) -> Codes:
     """Return 1 and -1 where a breakout out of a range still holds."""
     count = len(close)
-    top, bottom = _highest(high, config.channel_bars), -_highest(-low, config.channel_bars)
+    top, bottom = _before(highest(high, config.channel_bars)), _before(lowest(low, config.channel_bars))
     margin = config.breakout_atr * present
     ranged = np.concatenate(([False], trend[:-1] == _NO_TREND))[:count]
     up, down = ranged & (close > top + margin), ranged & (close < bottom - margin)
@@ -82,12 +81,9 @@ def _breakouts(
     return np.where((last >= 0) & (age < config.breakout_bars) & (back < last), side, 0).astype(np.int8)
 
 
-def _highest(values: Floats, bars: int) -> Floats:
-    """Return the highest of the bars before each one, NaN where there are too few."""
-    found = np.full(len(values), np.nan)
-    if len(values) > bars:
-        found[bars:] = sliding_window_view(values[:-1], bars).max(axis=1)
-    return found
+def _before(values: Floats) -> Floats:
+    """Return for each bar the value of the bar before it, NaN for the first."""
+    return np.concatenate(([np.nan], values[:-1]))[: len(values)]
 
 
 def _volatility(ratio: Floats, config: DetectorConfig) -> Codes:

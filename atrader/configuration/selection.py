@@ -49,11 +49,6 @@ class DetectorConfig(Section):
         """Bars until phase and volatility are both known."""
         return max(2 * self.adx_period, self.usual_bars + 1, self.channel_bars + 1)
 
-    @property
-    def window_bars(self) -> int:
-        """Bars that are looked at live: the warm-up, and as many as the seed of the ADX needs to vanish (1e-9)."""
-        return self.warmup_bars + 20 * self.adx_period
-
 
 class SelectionConfig(Section):
     """The markets an instance is made for; in others it opens nothing."""

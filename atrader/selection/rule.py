@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from atrader.conditions import PHASES, VOLATILITIES, Condition, Conditions, Phase, Volatility, conditions
 from atrader.configuration.selection import SelectionConfig
+from atrader.indicators.memory import adx_memory
 from atrader.market import Bars
 from atrader.selection.model import Selected
 from atrader.trading_state import TradingState
@@ -68,6 +69,11 @@ def suits(config: SelectionConfig, found: Conditions) -> NDArray[np.int8]:
     return np.where(known, np.where(wanted, _SUITS, _SUITS_NOT), _UNKNOWN).astype(np.int8)
 
 
+def window_bars(config: SelectionConfig) -> int:
+    """Return how many bars are looked at live: then the ADX is that of the whole history."""
+    return max(config.detector.warmup_bars, adx_memory(config.detector.adx_period))
+
+
 def judge(config: SelectionConfig, before: Selected, bars: Bars) -> Selected:
     """Work bars in that came since.
 
@@ -76,7 +82,7 @@ def judge(config: SelectionConfig, before: Selected, bars: Bars) -> Selected:
     before : Selected
         What was decided so far; of the bars only later ones count, so this may be repeated.
     bars : Bars
-        Complete bars, oldest first: `DetectorConfig.window_bars` of them, or all there are.
+        Complete bars, oldest first: `window_bars` of them, or all there are.
 
     Returns
     -------

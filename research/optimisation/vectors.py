@@ -52,6 +52,7 @@ def why_not_vector(account: AccountConfig, config: InstanceConfig, strategy: Str
     changed += [f"limits.{name}" for name in _differing(account.limits, AccountLimits())]
     changed += ["prop_firm"] if account.prop_firm is not None else []
     changed += [f"{config.name}: limits.{name}" for name in _differing(config.limits, InstanceLimits())]
+    changed += [f"{config.name}: selection"] if config.selection is not None else []
     limits = config.trade or account.trade
     changed += [f"trade.{name}" for name in _differing(limits, TradeLimits()) if name not in _CHECKED | _SAFEGUARDS]
     return f"it knows nothing of {', '.join(changed)}" if changed else None

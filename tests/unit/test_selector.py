@@ -16,10 +16,12 @@ from atrader.bus import CallClient
 from atrader.clock import SystemClock
 from atrader.configuration.fleet import Installation
 from atrader.configuration.home import Home
+from atrader.configuration.selection import SelectionConfig
 from atrader.errors import DeadlineExceeded
 from atrader.market import Bars
 from atrader.runtime.outbox_file import OutboxFile
 from atrader.selection.file import Selections
+from atrader.selection.rule import window_bars
 from atrader.trading_state import TradingState
 from manager.gateways import Gateways
 from manager.history import History
@@ -76,7 +78,7 @@ class Desk:
 
     def judge(self) -> bool:
         async def bars_of(series: Series, count: int) -> Bars:
-            assert (series, count) == (SERIES, 121)
+            assert (series, count) == (SERIES, window_bars(SelectionConfig.model_validate(TREND)))
             if self.refusal is not None:
                 raise self.refusal
             return self.bars[-count:]
