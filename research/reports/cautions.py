@@ -40,7 +40,8 @@ def cautions_of(summary: Mapping[str, Any], trades: Sequence[Row], tapes: Sequen
     found = [*_of_trades(closed), *_of_returns(summary["returns"]), *_of_prices(trades, tapes), *_of_run(summary)]
     if len(trades) > len(closed):
         count = len(trades) - len(closed)
-        found.append(Caution("open-trades", f"{count} open at the end: counted in equity, in no figure of trades"))
+        text = f"{count} of {len(trades)} trades are open at the end: counted in equity, in no figure of trades"
+        found.append(Caution("open-trades", text))
     return found
 
 

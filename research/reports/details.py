@@ -46,7 +46,7 @@ def details(trades: Sequence[Row], curve: EquityCurve, tapes: Sequence[Tape], in
 def _equity(curve: EquityCurve, initial: float) -> dict[str, list[float]]:
     peaks = np.maximum(np.maximum.accumulate(curve.equity), initial)
     falls = np.maximum(curve.equity / peaks - 1, -1.0)  # a ruined account has lost all it had, and no more
-    starts = stretches(len(falls), CURVE_STRETCHES)
+    starts = stretches(curve.time_ns, CURVE_STRETCHES)
     places = np.union1d(extremes(curve.equity, starts), extremes(falls, starts))
     return {
         "time_s": _seconds(curve.time_ns[places]),
@@ -58,7 +58,7 @@ def _equity(curve: EquityCurve, initial: float) -> dict[str, list[float]]:
 
 def _exposure(curve: EquityCurve) -> dict[str, list[float]]:
     """Return for each stretch the most that was held on either side, as a share of the equity, and when it began."""
-    starts = stretches(len(curve.time_ns), CURVE_STRETCHES)
+    starts = stretches(curve.time_ns, CURVE_STRETCHES)
     worth = np.where(curve.equity > 0, curve.equity, np.nan)
     with np.errstate(invalid="ignore"):
         shares = [np.nan_to_num(side / worth) for side in (curve.long, curve.short)]
@@ -85,7 +85,7 @@ def _prices(tape: Tape, trades: Sequence[Row]) -> dict[str, dict[str, list[float
 
 
 def _stretched(tape: Tape, begin: int, end: int) -> dict[str, list[float]]:
-    starts = begin + stretches(end - begin, PRICE_STRETCHES)
+    starts = begin + stretches(tape.end_ns[begin:end], PRICE_STRETCHES)
     lasts = np.append(starts[1:], end) - 1
     bids, _ = tape.closes()
     return {

@@ -28,7 +28,7 @@ def headline(summary: Summary) -> Lines:
     returns = summary["returns"] or {}
     return [
         ("return", f"{curve['total_return_frac']:+.2%}"),
-        ("deepest drawdown", share_text(curve["drawdown_deepest_frac"])),
+        ("drawdown", share_text(curve["drawdown_deepest_frac"])),
         ("Sharpe ratio", ratio_text(returns.get("sharpe"))),
         ("trades", f"{overall.get('trades', 0):,}"),
         ("win rate", share_text(overall.get("win_rate_frac"))),
@@ -73,7 +73,7 @@ def _return_lines(summary: Summary) -> Lines:
     sure = ""
     if interval is not None:
         sure = f"; 95 %: {interval['low']:.2f} to {interval['high']:.2f}; above 0: {share_text(probability)} (PSR 2012)"
-    year = f"{returns['periods']:,} days, {returns['periods_per_year']:g} a year"
+    year = f"{returns['periods']:,} days, {returns['periods_per_year']:.4g} a year"
     return [
         ("Sharpe ratio", f"{ratio_text(returns['sharpe'])}{sure}; {year}"),
         ("Sortino, Omega", f"{ratio_text(returns['sortino'])}, {ratio_text(returns['omega'])}"),

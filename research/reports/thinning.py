@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,21 @@ Places = NDArray[np.int64]
 _PAUSE: Final = 8
 
 
-def stretches(count: int, most: int) -> Places:
-    """Return where to cut `count` rows into at most `most` stretches of nearly equal length: the begin of each."""
-    return np.unique(np.linspace(0, count, min(count, most), endpoint=False).astype(np.int64))
+def stretches(times: NDArray[Any], most: int) -> Places:
+    """Return where to cut rows into stretches: the begin of each.
+
+    About `most` of nearly equal numbers of rows. A pause that is longer than one of them would be lies between two,
+    with the last row before it on its own: the range or exposure of an hour is not drawn over a weekend.
+
+    Parameters
+    ----------
+    times : ndarray, shape (n,)
+        Rising.
+    """
+    count = len(times)
+    starts = np.linspace(0, count, min(count, most), endpoint=False).astype(np.int64)
+    after = np.flatnonzero(np.diff(times) > (times[-1] - times[0]) / most) + 1
+    return np.unique(np.concatenate([starts, after - 1, after]))
 
 
 def extremes(values: Floats, starts: Places) -> Places:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from atrader.clock import NS_PER_S, parse_time
+from atrader.exit_codes import ExitCode
 from tests.support.asirikuy import standin_tester
 from tests.support.asirikuy_fleet import METRONOME, PAIR, TOOLS, AsirikuyFleet
 from tests.support.fleet import Fleet
@@ -223,3 +224,31 @@ def test_a_library_that_crashes_takes_its_own_run_with_it_and_no_other(library: 
     assert "its process died" in wild["error"]
     assert beat["statistics"][0]["trades"] > 100
     assert done.returncode != 0
+
+
+def test_saved_results_are_listed_compared_and_reported(yen: Fleet, tmp_path: Path) -> None:
+    place = ("--out", str(tmp_path))
+    names = [Path(backtest(yen, "cross", *more, *place)[0]["folder"]).name for more in ((), ("--param", "fast=2"))]
+    assert names == ["cross-0001", "cross-0002"]
+
+    def results(*words: str) -> Any:
+        done = yen.command("results", *words, "--in", str(tmp_path), "--json", program=TOOLS)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    assert [row["result"] for row in results("list")] == names
+    compared = results("compare", *names)
+    assert compared["settings"] == {"parameters.fast": [3, 2]}
+    assert compared["figures"]["trades"][0] == results("show", names[0])["overall"]["trades"]
+    (written,) = results("report", names[0])
+    assert (tmp_path / names[0] / "report.html").read_text().startswith("<!doctype html>")
+    assert written["file"] == str(tmp_path / names[0] / "report.html")
+    results("report", names[1], "--png", "--out", str(tmp_path / "two.png"))
+    assert (tmp_path / "two.png").read_bytes().startswith(b"\x89PNG")
+
+    (tmp_path / names[0] / "result.json").write_text('{"format": 1, "program": "0.0.1"}')
+    done = yen.command("results", "list", "--in", str(tmp_path), program=TOOLS)
+    assert done.returncode == ExitCode.STORE
+    assert names[1] in done.stdout, "the others are listed all the same"
+    assert "format 1, made by version 0.0.1" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -117,7 +117,7 @@ def test_trades_without_prices_have_no_excursions_and_those_within_a_bar_are_tol
 @pytest.mark.parametrize(("count", "most"), [(1, 5), (7, 3), (1000, 48), (1001, 48), (5, 5)])
 def test_thinned_series_keep_the_extremes_of_every_stretch(count: int, most: int) -> None:
     values = np.random.default_rng(count).normal(size=count)
-    starts = stretches(count, most)
+    starts = stretches(np.arange(count), most)
     assert starts[0] == 0
     assert len(starts) == min(count, most)
     kept = extremes(values, starts)
@@ -126,6 +126,11 @@ def test_thinned_series_keep_the_extremes_of_every_stretch(count: int, most: int
         inside = values[kept[(kept >= start) & (kept < stop)]]
         assert inside.min() == values[start:stop].min()
         assert inside.max() == values[start:stop].max()
+
+
+def test_a_pause_lies_between_two_stretches_and_the_row_before_it_on_its_own() -> None:
+    times = np.concatenate([np.arange(100), 10_000 + np.arange(100)])
+    assert stretches(times, 4).tolist() == [0, 50, 99, 100, 150]
 
 
 def test_a_series_holds_its_value_through_a_pause() -> None:

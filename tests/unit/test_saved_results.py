@@ -126,7 +126,7 @@ def test_without_pyarrow_the_json_files_suffice_for_a_report(tmp_path: Path, mon
 
 
 def test_a_run_without_a_trade_is_a_result_like_any_other(tmp_path: Path) -> None:
-    told = save_cross(tmp_path, BARS[:20])
+    told = save_cross(tmp_path, BARS[:20], slow=30)
     assert load(told.folder).details()["trades"] == []
     assert told.summary["overall"] == {}
     assert [one["code"] for one in told.summary["warnings"]] == ["no-trades"]
