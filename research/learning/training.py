@@ -92,11 +92,11 @@ def train(bars: Bars, training: Training, progress: Progress | None = None) -> T
     for done, cut in enumerate(cuts):
         if progress is not None:
             progress(done, len(cuts) + 1)
-        estimator, window = _fit(examples, training, cut.train.start, cut.test.start)
+        estimator, window = _fit(examples, training, cut.train, cut.test.start)
         estimators.append(estimator)
         scores = _scores(estimator, window.train_up_frac, examples, examples.within(cut.test.start, cut.test.stop))
         found.append(window.model_copy(update={"scores": scores}))
-    estimator, window = _fit(examples, training, _last_start(examples.times, training.walk_forward), len(bars))
+    estimator, window = _fit(examples, training, _last_stretch(examples.times, training.walk_forward), len(bars))
     if progress is not None:
         progress(len(cuts) + 1, len(cuts) + 1)
     return Trained((*found, window), [*estimators, estimator])
@@ -126,16 +126,16 @@ def _examples(bars: Bars, training: Training) -> _Examples:
     return _Examples(bars.open_time_ns, rows, rose, usable)
 
 
-def _last_start(times: NDArray[np.int64], walk_forward: WalkForward) -> int:
-    """Return where the training of the last estimator begins."""
-    if walk_forward.is_anchored:
-        return 0
-    return int(np.searchsorted(times, times[-1] - round(walk_forward.train_days * _DAY_NS)))
+def _last_stretch(times: NDArray[np.int64], walk_forward: WalkForward) -> slice:
+    """Return what the last estimator learns from."""
+    begin_ns = times[0] if walk_forward.is_anchored else times[-1] - round(walk_forward.train_days * _DAY_NS)
+    return slice(int(np.searchsorted(times, begin_ns)), len(times))
 
 
-def _fit(examples: _Examples, training: Training, first: int, cut: int) -> tuple[Estimator, TrainedWindow]:
+def _fit(examples: _Examples, training: Training, stretch: slice, cut: int) -> tuple[Estimator, TrainedWindow]:
     """Train on bars whose outcome was known before the row `cut`, the first that the estimator may be asked about."""
-    learned = examples.within(first, max(first, cut - training.horizon_bars))
+    first, last = stretch.start, min(stretch.stop, cut - training.horizon_bars)
+    learned = examples.within(first, max(first, last))
     rose, times = examples.rose[learned], examples.times
     least = _ROWS_PER_FEATURE * len(training.features)
     where = f"the window that begins at {iso_from_ns(int(times[first]))}"

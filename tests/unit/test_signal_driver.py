@@ -30,7 +30,10 @@ BAR = Bar(0, *(1.1,) * 8, 1.0)
 class Told(SignalStrategy):
     """Says what the test says."""
 
-    entry = leave = 0
+    entry = leave = loads = 0
+
+    def load(self) -> None:
+        self.loads += 1
 
     def signals(self, bars: Bars, instrument: Instrument) -> Signals:
         return Signals(
@@ -150,3 +153,9 @@ def test_a_closed_trade_is_wanted_no_longer(scene: Scene) -> None:
     scene.hold("buy", units=0, version=2)
     assert scene.bar() == []
     assert scene.context.state == {"leaving": []}
+
+
+def test_what_takes_long_is_loaded_once_at_the_start(scene: Scene) -> None:
+    scene.driver.on_start()
+    scene.bar()
+    assert scene.strategy.loads == 1

@@ -10,7 +10,7 @@ from atrader.instruments import Instrument
 from atrader.market import Bars
 from atrader.strategy import Parameters
 from worker.strategies.average_cross import CrossParameters, wanted_at_sma_crossings
-from worker.strategies.entries import Brackets, EntryParameters, EntryStrategy, Wanted
+from worker.strategies.entries import Distances, EntryParameters, EntryStrategy, Wanted
 from worker.strategies.filters import EntryFilter, MomentumFilter
 
 
@@ -39,9 +39,9 @@ class AtrCross(EntryStrategy):
         return self.parameters.slow + 1
 
     @property
-    def brackets(self) -> Brackets:
+    def distances(self) -> Distances:
         """The stop, and no target."""
-        return Brackets(self.parameters.atr_window, self.parameters.atr_multiplier, None)
+        return Distances(self.parameters.atr_window, self.parameters.atr_multiplier, None)
 
     @property
     def filters(self) -> tuple[EntryFilter, ...]:

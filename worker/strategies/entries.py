@@ -41,7 +41,7 @@ class AtrStopParameters(EntryParameters):
     target_atr: Annotated[float, Field(gt=0, le=50)] | None = None  # of the take-profit, in ATRs; none: exits only
 
 
-class Brackets(NamedTuple):
+class Distances(NamedTuple):
     """How far stop and target are from the entry, in average true ranges of so many bars; None: no target."""
 
     atr_period: int
@@ -85,10 +85,10 @@ class EntryStrategy(SignalStrategy):
         raise NotImplementedError
 
     @property
-    def brackets(self) -> Brackets:
+    def distances(self) -> Distances:
         """Where stop and target are."""
         assert isinstance(self.parameters, AtrStopParameters)
-        return Brackets(self.parameters.atr_period, self.parameters.stop_atr, self.parameters.target_atr)
+        return Distances(self.parameters.atr_period, self.parameters.stop_atr, self.parameters.target_atr)
 
     @property
     def filters(self) -> tuple[EntryFilter, ...]:
@@ -98,7 +98,7 @@ class EntryStrategy(SignalStrategy):
     @property
     def warmup_bars(self) -> int:
         """Enough for its own indicators, a settled average true range, and the filters."""
-        return max(self.own_bars, wilder_memory(self.brackets.atr_period), warmup_of(self.filters))
+        return max(self.own_bars, wilder_memory(self.distances.atr_period), warmup_of(self.filters))
 
     def wanted(self, bars: Bars, instrument: Instrument) -> Wanted:
         """Say when to enter and leave; each row may use only its own past."""
@@ -106,7 +106,7 @@ class EntryStrategy(SignalStrategy):
 
     def signals(self, bars: Bars, instrument: Instrument) -> Signals:
         """Compute entries, exits, stops and targets for every bar."""
-        wanted, rule = self.wanted(bars, instrument), self.brackets
+        wanted, rule = self.wanted(bars, instrument), self.distances
         mean_range = atr(bars.high, bars.low, bars.close, rule.atr_period)
         entry = wanted.long.astype(np.int8) - wanted.short.astype(np.int8)
         entry[np.isnan(mean_range) | (entry == self._never_entered)] = 0

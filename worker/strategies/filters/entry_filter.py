@@ -7,12 +7,11 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from atrader.instruments import Instrument
 from atrader.market import Bars
 from atrader.orders.model import Side
-from atrader.strategy import Signals
+from atrader.strategy import Parameters, Signals
 from worker.strategies.arrays import FloatArray, Mask, closed_sides, exit_codes
 
 
@@ -32,14 +31,12 @@ class Allowed(NamedTuple):
     indicators: dict[str, FloatArray]
 
 
-class EntryFilter(BaseModel):
-    """Base of all filters: a component of a strategy's parameters, chosen by its ``kind``.
+class EntryFilter(Parameters):
+    """Base of all filters: a part of a strategy's parameters, chosen by its ``kind``.
 
     A filter is asked about every bar and answers with masks; the strategy does not know which filters there are. Each
     row may use only its own past, as in `SignalStrategy.signals`.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     @property
     def warmup_bars(self) -> int:

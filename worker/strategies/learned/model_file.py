@@ -16,8 +16,9 @@ from typing import Annotated, Any, Final, Literal, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from atrader.configuration.base import Section
 from atrader.errors import ConfigError
 from atrader.extras import imported
 from worker.strategies.arrays import FloatArray
@@ -39,11 +40,7 @@ class Estimator(Protocol):
         """Return the probability of each outcome, shape (rows, 2): down, up."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Scores(_Section):
+class Scores(Section):
     """How a window's estimator did on bars it had not seen.
 
     Attributes
@@ -65,7 +62,7 @@ class Scores(_Section):
     base_log_loss: float
 
 
-class TrainedWindow(_Section):
+class TrainedWindow(Section):
     """One estimator: what it was trained on, and from which bar on it may be asked.
 
     Attributes
@@ -90,7 +87,7 @@ class TrainedWindow(_Section):
     scores: Scores | None = None
 
 
-class ModelHeader(_Section):
+class ModelHeader(Section):
     """What a model is. ``features_version`` is `features.VERSION` of the training, ``horizon_bars`` how far it sees."""
 
     format: Literal[1] = FORMAT
