@@ -40,16 +40,17 @@ def conditions(high: ArrayLike, low: ArrayLike, close: ArrayLike, config: Detect
     trend = _held(lines.adx >= config.trend_from, lines.adx < config.range_below)
     side = np.sign(lines.plus_di - lines.minus_di)
     up = _held(side > 0, side < 0) == 1
-    phase = np.where(trend == _TREND, np.where(up, _code(Phase.TREND_UP), _code(Phase.TREND_DOWN)), 0)
-    broken = np.where(trend == _NO_TREND, _breakouts(highs, lows, closes, present, trend, config), 0)
-    phase = np.where(trend == _NO_TREND, _code(Phase.RANGE), phase)
-    phase[broken > 0] = _code(Phase.BREAKOUT_UP)
-    phase[broken < 0] = _code(Phase.BREAKOUT_DOWN)
-    return Conditions(phase.astype(np.int8), _volatility(ratio, config), lines.adx, ratio)
-
-
-def _code(phase: Phase) -> int:
-    return PHASES.index(phase)
+    broken = _breakouts(highs, lows, closes, present, trend, config)
+    cases = {
+        Phase.UNKNOWN: trend == _UNKNOWN,
+        Phase.TREND_UP: (trend == _TREND) & up,
+        Phase.TREND_DOWN: trend == _TREND,
+        Phase.BREAKOUT_UP: broken > 0,
+        Phase.BREAKOUT_DOWN: broken < 0,
+    }
+    codes = [np.int8(PHASES.index(phase)) for phase in cases]
+    phase = np.select(list(cases.values()), codes, np.int8(PHASES.index(Phase.RANGE)))
+    return Conditions(phase, _volatility(ratio, config), lines.adx, ratio)
 
 
 def _held(on: NDArray[np.bool_], off: NDArray[np.bool_]) -> Codes:
@@ -67,7 +68,7 @@ def _last_index(marks: NDArray[np.bool_]) -> NDArray[np.intp]:
 def _breakouts(
     high: Floats, low: Floats, close: Floats, present: Floats, trend: Codes, config: DetectorConfig
 ) -> Codes:
-    """Return 1 and -1 where a breakout out of a range still holds."""
+    """Return 1 and -1 where a breakout out of a range still holds, whether a trend has begun meanwhile or not."""
     count = len(close)
     top, bottom = _before(highest(high, config.channel_bars)), _before(lowest(low, config.channel_bars))
     margin = config.breakout_atr * present
