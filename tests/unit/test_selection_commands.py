@@ -16,8 +16,10 @@ from atrader.exit_codes import ExitCode
 from atrader.market import Bars
 from data_layer.offline import open_market
 from data_layer.store.history_sqlite import SqliteHistoryStore
+from tests.support.event_runs import random_bars
 from tests.support.history_rows import rows, trade
 from tests.support.price_series import make_prices
+from tests.support.saved_results import save_cross
 from tests.support.typed import Done, type_command
 
 DAY_NS = 86_400_000_000_000
@@ -87,6 +89,22 @@ def test_correlations_name_one_bet_under_two_names(tmp_path: Path) -> None:
     assert [(pair["one"], pair["other"]) for pair in answer["alike"]] == [("calm", "twin")]
     assert answer["matrix"][0][0] == 1.0
     assert "calm and twin move together: 1.00" in tool(home, "correlate").out
+
+
+def test_backtests_are_ranked_too_and_one_instance_in_two_of_them_is_told_apart(tmp_path: Path) -> None:
+    home = made(tmp_path, count=1)
+    bars = random_bars(3, 900, 1.1, 1e-5)
+    told = [save_cross(home.root / "results", bars, fast=fast) for fast in (3, 5)]
+    names = " ".join(f"--results {saved.name}" for saved in told)
+    answer = tool(home, f"rank --by net --unit r --json {names}").json
+    assert answer["source"] == [saved.name for saved in told]
+    found = {row["instance"]: (row["trades"], row["net"]) for row in answer["rows"]}
+    assert found == {
+        f"cross@{saved.name}": (saved.summary["overall"]["trades"], pytest.approx(saved.summary["overall"]["net"]))
+        for saved in told
+    }
+    [row] = tool(home, f"rank --json --results {told[0].folder}").json["rows"]
+    assert row["instance"] == "cross"
 
 
 def test_an_allocation_is_a_proposal_until_it_is_applied(tmp_path: Path) -> None:
