@@ -91,12 +91,17 @@ def _setup(request: Request, plan: Plan, result: Result, took_s: float) -> dict[
 
 def _instance(config: InstanceConfig, strategy: Strategy) -> dict[str, Any]:
     """Return what ran: the parameters with their defaults, and a fingerprint of the file the class is in."""
-    source = inspect.getsourcefile(type(strategy))
     return {
         **config.model_dump(mode="json", include=_OF_INSTANCE),
         "parameters": strategy.parameters.model_dump(mode="json"),
-        "source_sha256": None if source is None else hashlib.sha256(Path(source).read_bytes()).hexdigest(),
+        "source_sha256": source_hash(strategy),
     }
+
+
+def source_hash(strategy: Strategy) -> str | None:
+    """Return a fingerprint of the file that a strategy's class is in; None when it is in none."""
+    source = inspect.getsourcefile(type(strategy))
+    return None if source is None else hashlib.sha256(Path(source).read_bytes()).hexdigest()
 
 
 def data_hash(plan: Plan) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from functools import partial
@@ -17,7 +17,7 @@ from atrader.configuration.home import Home
 from atrader.configuration.loader import load_installation
 from atrader.errors import ConfigError, StoreError
 from atrader.runtime.file_lock import FileLock
-from manager.backtests.files import data_hash
+from manager.backtests.files import data_hash, source_hash
 from manager.backtests.loading import TICKS
 from manager.backtests.request import ONE_PROCESS_EACH, Overrides, Request, parse_parameters, requests_of
 from manager.searches.plans import Plans, trials_of, trials_on
@@ -111,7 +111,7 @@ def prepare(home: Home, wish: SearchWish) -> Prepared:
         request=request,
         space=space,
         plans=plans,
-        study=_study(wish, request, space, plans, {"total": total, "engine": engine, "data_sha256": data_hash(plan)}),
+        study=_study(wish, request, space, plans.calendar.name, _fingerprints(plan, total, engine)),
         listed=listed,
         days_ns=days_ns,
         windows=windows,
@@ -248,7 +248,7 @@ def _pool(prepared: Prepared, workers: int) -> Pool:
 
 
 def _study(
-    wish: SearchWish, request: Request, space: SearchSpace, plans: Plans, more: dict[str, Any]
+    wish: SearchWish, request: Request, space: SearchSpace, calendar: str, more: Mapping[str, object]
 ) -> dict[str, Any]:
     (config,) = request.instances
     study = {
@@ -259,12 +259,22 @@ def _study(
         "fixed": space.fixed,
         "axes": [asdict(axis) for axis in space.axes],
         "account": request.account.model_dump(mode="json", include=_OF_ACCOUNT),
-        "calendar": plans.calendar.name,
-        "days_per_year": periods_per_year("1d", plans.calendar.name),
+        "calendar": calendar,
+        "days_per_year": periods_per_year("1d", calendar),
         **more,
     }
     found: dict[str, Any] = json.loads(json.dumps(study, default=_plain))
     return found
+
+
+def _fingerprints(plan: Plan, total: int, engine: Engine) -> dict[str, object]:
+    ((_, strategy),) = plan.instances
+    return {
+        "total": total,
+        "engine": engine,
+        "data_sha256": data_hash(plan),
+        "source_sha256": source_hash(strategy),
+    }
 
 
 def _plain(value: object) -> object:

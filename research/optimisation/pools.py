@@ -74,6 +74,7 @@ _here: list[Evaluate] = []  # of a process of the pool
 
 def _begin(make: Callable[[], Evaluate]) -> None:
     die_with_spawner()
+    die_with_spawner()
     _here[:] = [make()]
 
 

@@ -1,0 +1,150 @@
+"""``atrader optimise`` and ``analyse`` on a real store: what they find, keep and refuse, and a kill in between."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from atrader.errors import ConfigError, StoreError
+from research.optimisation.trials import TrialFile, Trials
+from tests.support.fleet import Fleet, wait_for
+from tests.support.replays import CROSS, TOOLS, write_bars, write_replay
+
+VALUES = ("--fast", "2,3,4", "--slow", "6,8", "--stop-atr", "1.0,2.0")
+WALK = ("--train", "7d", "--test", "7d")
+
+
+@pytest.fixture(scope="module")
+def yen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """Give an installation with half-hours of USD/JPY, four weeks of them, and one instance."""
+    fleet = Fleet(tmp_path_factory.mktemp("yen") / "home")
+    path = tmp_path_factory.mktemp("market") / "usdjpy.csv"
+    write_bars(path, first="2013-01-11")
+    write_replay(fleet, {"cross": CROSS}, files=[path])
+    account = fleet.home.etc / "accounts" / "paper.toml"
+    account.write_text(account.read_text().replace("[paper]\n", "[paper]\nslippage_pips = 0\n"))
+    yield fleet
+    fleet.end()
+
+
+def found_by(fleet: Fleet, *words: str) -> dict[str, Any]:
+    done = fleet.command(*words, "--json", program=TOOLS)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def refusal(fleet: Fleet, *words: str) -> str:
+    done = fleet.command(*words, program=TOOLS)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def trials_of(path: str | Path) -> Trials:
+    with TrialFile(Path(path)) as file:
+        return file.trials()
+
+
+def test_a_search_is_kept_told_of_and_its_recommended_set_is_a_strategy_file(yen: Fleet) -> None:
+    found = found_by(yen, "optimise", "cross", *VALUES, *WALK, "--processes", "2")
+    analysis = found["analysis"]
+    assert found["study"]["engine"] == "vector"
+    assert (analysis["tried"], analysis["failed"], len(analysis["steps"])) == (12, 0, 2)
+    assert len(analysis["top"]) == 5
+    assert {"sharpe_is", "sharpe_oos", "degradation_frac", "robustness_factor"} <= set(analysis["top"][0])
+    again = found_by(yen, "analyse", found["file"])
+    assert again == found
+    folder = Path(found["file"]).parent
+    assert json.loads((folder / "analysis.json").read_text()) == found
+    other = found_by(yen, "analyse", str(folder), "--split", "60%", "--top", "12", "--write", str(folder / "mine.toml"))
+    assert len(other["analysis"]["top"]) == 12
+    factors = [one["robustness_factor"] for one in other["analysis"]["top"]]
+    assert (other["recommended_file"] is not None) == any((factor or 0) > 0 for factor in factors)
+    if other["recommended_file"] is not None:
+        told = tomllib.loads((folder / "mine.toml").read_text())
+        best = other["analysis"]["recommended"]["parameters"]
+        assert told["enabled"] is False
+        assert told["parameters"] == {"atr_period": 5, "risk_frac": 0.0005, **best}
+        (run,) = found_by_list(yen, "backtest", "run", str(folder / "mine.toml"))
+        ran = {name: float(value) for name, value in run["instances"][0]["parameters"].items() if name in best}
+        assert ran == best
+
+
+def found_by_list(fleet: Fleet, *words: str) -> list[dict[str, Any]]:
+    return list(found_by(fleet, *words))  # type: ignore[arg-type]
+
+
+def test_a_killed_search_goes_on_and_both_engines_find_the_same(yen: Fleet, tmp_path: Path) -> None:
+    few = ("--fast", "2,3", "--slow", "6,8", "--start", "2013-01-24", "--split", "50%", "--out", str(tmp_path))
+    words = ["optimise", "cross", *few, "--engine", "events", "--processes", "1"]
+    running = subprocess.Popen(
+        [sys.executable, "-P", "-m", TOOLS, "-C", str(yen.home.root), *words],
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, **yen.environment},
+    )
+    path = tmp_path / "cross-search-0001" / "trials.sqlite"
+    try:
+        wait_for(lambda: tried(path) > 0, "a set that was tried", deadline_s=60.0, interval_s=0.01)
+    finally:
+        running.send_signal(signal.SIGKILL)
+        running.wait()
+    before = trials_of(path)
+    assert 0 < before.tried < 4
+    assert "sets are left" in yen.command("analyse", str(path), program=TOOLS).stdout
+    found_by(yen, "optimise", "--resume", str(path.parent))
+    after = trials_of(path)
+    assert after.tried == 4
+    assert np.array_equal(after.returns[: before.tried], before.returns)
+    by_vector = trials_of(found_by(yen, "optimise", "cross", *few)["file"])
+    assert by_vector.parameters == after.parameters
+    assert by_vector.trades.tolist() == after.trades.tolist()
+    np.testing.assert_allclose(by_vector.returns, after.returns, atol=1e-5)  # money is rounded to cents
+
+
+def tried(path: Path) -> int:
+    try:
+        return trials_of(path).tried
+    except (ConfigError, StoreError):  # it is being made
+        return 0
+
+
+def test_a_search_does_not_go_on_over_other_bars(yen: Fleet, tmp_path: Path) -> None:
+    found = found_by(yen, "optimise", "cross", "--fast", "2,3", "--out", str(tmp_path))
+    path = yen.home.etc / "strategies" / "cross.toml"
+    path.write_text(CROSS.replace("stop_atr = 1.0", "stop_atr = 2.0"))
+    try:
+        assert "fixed changed since it began" in refusal(yen, "optimise", "--resume", found["file"])
+    finally:
+        path.write_text(CROSS)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("cross",), "nothing to be varied"),
+        (("cross", "--fats", "1,2"), "did you mean 'fast'"),
+        (("cross", "--fast"), "no such option, or a parameter without values"),
+        (("cross", "other", "--fast", "2,3"), "one STRATEGY"),
+        (("cross", "--fast", "9,10"), "allow no combination"),
+        (("cross", "--fast", "2,3", "--constraint", "fast <"), "expected a condition"),
+        (("cross", "--fast", "2,3", "--trials", "5"), "--trials"),
+        (("cross", "--fast", "2,3", "--method", "tpe"), "needs --trials"),
+        (("cross", "--fast", "2,3", "--method", "tpe", "--trials", "5", *WALK), "--method tpe learns"),
+        (("cross", "--fast", "2,3", "--start", "2013-02-04"), "split"),
+        (("cross", "--fast", "2,3", "--train", "90d", "--test", "30d"), "no window"),
+        (("--resume", "/nowhere"), "does not exist"),
+    ],
+)
+def test_what_cannot_be_searched_is_refused_with_its_remedy(yen: Fleet, words: tuple[str, ...], said: str) -> None:
+    assert said in refusal(yen, "optimise", *words)
