@@ -50,5 +50,10 @@ backtest = _RunsByDefault(
             f"{_HERE}.backtest_check:check",
             "Look for strategies that use the future, or that decide differently with more bars before them.",
         ),
+        Entry(
+            "luck",
+            f"{_HERE}.backtest_luck:luck",
+            "Show what else could have come of a run, with its trades, its days or its bars in another order.",
+        ),
     ),
 )

@@ -252,3 +252,23 @@ def test_saved_results_are_listed_compared_and_reported(yen: Fleet, tmp_path: Pa
     assert names[1] in done.stdout, "the others are listed all the same"
     assert "format 1, made by version 0.0.1" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_else_could_have_come_of_a_run_is_drawn_and_run_again(yen: Fleet) -> None:
+    words = ("luck", "cross", "--start", "2013-02-05", "--draws", "20", "--permutations", "2")
+    (found,) = backtest(yen, *words)
+    assert found == backtest(yen, *words)[0]
+    assert (found["name"], found["instrument"], found["permutations"], found["order_draws"]) == (
+        "cross",
+        "USD/JPY",
+        2,
+        20,
+    )
+    assert found["trades"] > 1
+    assert found["p_sharpe"] in {1 / 3, 2 / 3, 1}
+    assert found["drawn_sharpe"]["low"] <= found["drawn_sharpe"]["median"] <= found["drawn_sharpe"]["high"]
+    shown = yen.command("backtest", *words[:-2], "--permutations", "0", program=TOOLS)
+    assert shown.returncode == 0, shown.stderr
+    assert "trade order" in shown.stdout
+    assert "bars permuted" not in shown.stdout
+    assert "1d bars are too long to be played" in refusal(yen, "luck", "cross", "--timeframe", "1d")

@@ -1,0 +1,106 @@
+"""What ``atrader backtest luck`` does."""
+
+from __future__ import annotations
+
+import sys
+from typing import NamedTuple
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from atrader.configuration.home import Home
+from atrader.configuration.loader import load_installation
+from atrader.wording import ratio_text, share_text
+from manager.backtests.luck import luck_of_request
+from manager.backtests.request import Request, overrides_of, requests_of
+from manager.commands.output import print_json
+from research.luck import Luck, Range
+
+
+class LuckWish(NamedTuple):
+    """What the command line says."""
+
+    what: tuple[str, ...]
+    parameters: tuple[str, ...]
+    instrument: str | None
+    timeframe: str | None
+    period: tuple[int | None, int | None]
+    draws: int
+    permutations: int
+    seed: int
+    as_json: bool
+
+
+def show_luck(home: Home, wish: LuckWish) -> None:
+    """Look at every strategy that is wished, each on an account of its own, and show what was found.
+
+    Raises
+    ------
+    AtraderError
+        When one cannot be looked at.
+    """
+    overrides = overrides_of(wish.instrument, wish.timeframe, wish.parameters)
+    installation = load_installation(home.root)
+    requests = requests_of(wish.what, installation, overrides, period=wish.period, quotes=None, apart=True)
+    found = [(request, _found(request, wish)) for request in requests]
+    if wish.as_json:
+        print_json([_as_json(request, luck, wish.seed) for request, luck in found])
+    else:
+        for request, luck in found:
+            _show(request, luck)
+
+
+def _found(request: Request, wish: LuckWish) -> Luck:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    hidden = wish.as_json or not sys.stderr.isatty()
+    with Progress(*columns, console=Console(stderr=True), disable=hidden, transient=True) as progress:
+        task = progress.add_task(request.name, total=wish.permutations or None)
+        return luck_of_request(
+            request,
+            draws=wish.draws,
+            permutations=wish.permutations,
+            seed=wish.seed,
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+
+
+def _as_json(request: Request, luck: Luck, seed: int) -> dict[str, object]:
+    (config,) = request.instances
+    whose = config.model_dump(mode="json", include={"name", "strategy", "instrument", "timeframe", "parameters"})
+    return {**whose, "seed": seed, **luck.as_json()}
+
+
+def _show(request: Request, luck: Luck) -> None:
+    (config,) = request.instances
+    click.secho(f"{config.name}: {config.instrument} {config.timeframe}", bold=True)
+    of_days, ratio = f"{luck.return_frac:+.2%} in {luck.days} days", ratio_text(luck.sharpe)
+    lines = [("result", f"{of_days}, Sharpe ratio {ratio}, {luck.trades} trades")]
+    if luck.order_drawdown_frac is not None:
+        lines.append(("trade order", f"drawdown {_shares(luck.order_drawdown_frac)} in {luck.order_draws:,} orders"))
+    drawn = (luck.drawn_return_frac, luck.drawn_sharpe, luck.drawn_drawdown_frac)
+    for what, values in zip(("return", "Sharpe ratio", "drawdown"), drawn, strict=True):
+        if values is not None:
+            text = _ratios(values) if what == "Sharpe ratio" else _shares(values)
+            lines.append((f"days drawn: {what}", text))
+    if luck.drawn_loss_frac is not None:
+        lines.append(("days drawn: losses", f"{share_text(luck.drawn_loss_frac)} of {luck.order_draws:,} series"))
+    if luck.permutations:
+        chance = f"as good a Sharpe ratio {_p(luck.p_sharpe)}, as much return {_p(luck.p_return)}"
+        lines.append(("bars permuted", f"{chance} (p-values of {luck.permutations:,} permutations)"))
+    for heading, text in lines:
+        click.echo(f"  {heading:<25} {text}")
+
+
+def _shares(values: Range) -> str:
+    low, median, high = (share_text(value) for value in values)
+    return f"{median} ({low} to {high})"
+
+
+def _ratios(values: Range) -> str:
+    low, median, high = (ratio_text(value) for value in values)
+    return f"{median} ({low} to {high})"
+
+
+def _p(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

@@ -1,0 +1,125 @@
+"""What else could have come of a run: a planted pattern is found, chance is called chance."""
+
+from __future__ import annotations
+
+import json
+import math
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from atrader.clock import NS_PER_S, parse_time
+from atrader.errors import ConfigError
+from atrader.market import Bar, Bars
+from atrader.orders.model import Trade
+from atrader.strategy import BaseParameters, EventStrategy
+from research.events import Plan
+from research.luck import luck_of
+from research.statistics import bootstrap_returns, period_returns, trade_orders
+from tests.support.event_runs import account_of, instance_of, plan_of, run
+
+PAIR, HOUR_NS = "BTC/USD", 3600 * NS_PER_S
+COUNT = 24 * 14
+
+
+class Follow(EventStrategy):
+    """Buys what rose much in the last hour, and holds it until it falls."""
+
+    def __init__(self) -> None:
+        super().__init__(BaseParameters())
+        self._held: str | None = None
+
+    def on_bar(self, bar: Bar) -> None:
+        if bar.close > bar.open * 1.003 and self._held is None:
+            self.context.order("buy", units=Decimal("0.01"))
+        elif bar.close < bar.open * 0.999 and self._held is not None:
+            self.context.close(self._held)
+
+    def on_trade(self, trade: Trade) -> None:
+        self._held = trade.trade_id if trade.is_open else None
+
+
+class Idle(EventStrategy):
+    """Does nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(BaseParameters())
+
+
+def bars_of(follow: float, seed: int) -> Bars:
+    """Return hours whose moves go on as before, by some share, with a small spread."""
+    chance = np.random.default_rng(seed)
+    moves = chance.normal(0, 2e-3, COUNT)
+    for place in range(1, COUNT):
+        moves[place] += follow * moves[place - 1]
+    closes = np.round(50_000 * np.exp(np.cumsum(moves)), 1)
+    opens = np.concatenate([[50_000.0], closes[:-1]])
+    bids = (opens, np.maximum(opens, closes) + 1, np.minimum(opens, closes) - 1, closes)
+    times = parse_time("2024-01-01T00:00:00Z") + np.arange(COUNT) * HOUR_NS
+    return Bars(times, *bids, *(column + 0.1 for column in bids), np.ones(COUNT))
+
+
+def plan(bars: Bars, **changes: object) -> Plan:
+    config = instance_of(instrument=PAIR, timeframe="1h")
+    return plan_of(account_of(), [(config, Follow())], {(PAIR, "1h"): bars}, base="1h", **changes)  # type: ignore[arg-type]
+
+
+def test_a_planted_pattern_is_no_luck_and_its_draws_are_those_of_its_trades_and_days() -> None:
+    given = plan(bars_of(0.9, 1))
+    told: list[tuple[int, int]] = []
+    found = luck_of(given, Follow, draws=50, permutations=9, seed=3, progress=lambda *done: told.append(done))
+    assert (found.p_sharpe, found.p_return, found.permutations) == (0.1, 0.1, 9)  # none of 9 did as well
+    assert told == [(number, 9) for number in range(1, 10)]
+    result = run(plan(bars_of(0.9, 1)))
+    assert found.trades == len(result.closed) > 5
+    assert found.return_frac == pytest.approx(result.curve.equity[-1] / 10_000 - 1)
+    calendar = given.calendar_of(PAIR)
+    days = period_returns(result.curve.time_ns, result.curve.equity, calendar, initial=10_000.0).returns
+    assert found.days == len(days) == 14
+    assert found.sharpe == pytest.approx(days.mean() / days.std(ddof=1) * math.sqrt(365))
+    orders = trade_orders([float(trade.profit + trade.commission + trade.swap) for trade in result.closed], 1e4, 50, 3)
+    assert found.order_drawdown_frac == pytest.approx(np.quantile(orders.drawdown_frac, [0.05, 0.5, 0.95]))
+    drawn = bootstrap_returns(days, 50, 3)
+    assert found.drawn_return_frac == pytest.approx(np.quantile(drawn.growth - 1, [0.05, 0.5, 0.95]))
+    assert found.drawn_sharpe == pytest.approx(np.quantile(drawn.sharpe, [0.05, 0.5, 0.95]) * math.sqrt(365))
+    assert found.drawn_drawdown_frac == pytest.approx(np.quantile(drawn.drawdown_frac, [0.05, 0.5, 0.95]))
+    assert found.drawn_loss_frac == np.mean(drawn.growth < 1)
+    assert json.loads(json.dumps(found.as_json()))["drawn_sharpe"]["low"] == found.drawn_sharpe.low  # type: ignore[union-attr]
+
+
+def test_what_follows_nothing_is_luck() -> None:
+    values = [luck_of(plan(bars_of(0.0, seed)), Follow, draws=1, permutations=4).p_sharpe for seed in range(6)]
+    assert 0.3 < np.mean(np.array(values, float)) < 0.9  # uniform on 0.2 ... 1
+
+
+def test_bars_before_the_period_stay_as_they_are_and_the_same_seed_gives_the_same() -> None:
+    bars = bars_of(0.9, 1)
+    later = plan(bars).tapes[0]
+    given = plan(bars, tapes=[type(later)(PAIR, bars[COUNT // 2 :], HOUR_NS)])  # type: ignore[call-arg]
+    one, same, other = (luck_of(given, Follow, draws=20, permutations=2, seed=seed) for seed in (1, 1, 2))
+    assert one == same
+    assert one.drawn_sharpe != other.drawn_sharpe
+    assert one.days == 7
+
+
+def test_a_strategy_that_does_not_trade_has_nothing_to_draw() -> None:
+    found = luck_of(plan(bars_of(0, 1)), Idle, draws=5, permutations=4)
+    assert (found.trades, found.return_frac, found.sharpe, found.order_drawdown_frac) == (0, 0, 0, None)
+    assert (found.p_return, found.p_sharpe, found.drawn_loss_frac) == (1, 1, 0)
+    short = luck_of(plan(bars_of(0, 1)[:20]), Follow, draws=5, permutations=0)
+    assert (short.days, short.drawn_sharpe, short.drawn_loss_frac, short.p_sharpe) == (1, None, None, None)
+
+
+def test_bars_that_are_not_those_that_are_played_cannot_be_permuted() -> None:
+    bars = bars_of(0, 1)
+    config = instance_of(instrument=PAIR, timeframe="1h")
+    finer = plan_of(account_of(), [(config, Follow())], {(PAIR, "1h"): bars, (PAIR, "1m"): bars})
+    with pytest.raises(ConfigError, match="a strategy that looks at others, too: BTC/USD 1m"):
+        luck_of(finer, Follow)
+    played = plan(bars, tapes=plan_of(account_of(), [], {(PAIR, "1h"): bars[:90:2]}, base="1h").tapes)
+    with pytest.raises(ConfigError, match="the 1h bars that the strategy decides at have to be those that are played"):
+        luck_of(played, Follow)
+    two = plan_of(account_of(), [(config, Follow()), (config, Follow())], {(PAIR, "1h"): bars}, base="1h")
+    with pytest.raises(ConfigError, match="one strategy at a time"):
+        luck_of(two, Follow)
