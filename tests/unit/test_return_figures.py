@@ -270,5 +270,9 @@ def test_the_deepest_falls_come_first_with_where_they_began_and_ended() -> None:
     assert falls(times, values, most=1) == [deepest]
     assert falls(times[:0], values[:0]) == []
     assert falls(times, values.cumsum()) == []
+    # From nothing on there are no shares: by money then
+    mixed = falls(times[:6], np.array([0.0, -3, 2, 1, 3, -5]))
+    assert [(fall.depth, fall.depth_frac) for fall in mixed] == [(8, 8 / 3), (3, None), (1, 0.5)]
+    assert len(falls(np.arange(20, dtype=np.int64), np.tile([10.0, 9], 10))) == 5
     below_zero = falls(times[:3], np.array([-1.0, -5, -2]))
     assert below_zero == [(0, 10**9, None, 4, None, 2)]

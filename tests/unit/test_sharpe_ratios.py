@@ -35,6 +35,7 @@ def test_a_sample_is_described_by_its_moments() -> None:
     assert found.shape.autocorrelation == pytest.approx((1 + 1 - 3) / 12)  # neighbours: 1, 1, -3
     assert sample_of([0.1] * 7)[2:] == (0.0, Shape())
     assert sample_of([0.1] * 7).sharpe == 0
+    assert sample_of([1, 1 + 1e-9]).deviation == pytest.approx(1e-9 / math.sqrt(2), rel=1e-6)  # little is not nothing
 
 
 @pytest.mark.parametrize(
