@@ -87,7 +87,7 @@ def problem_of(command: click.Command, arguments: list[str]) -> str | None:
             if found is None:
                 return f"there is no command {words[0]!r}"
             command, words = found, words[1:]
-        command.make_parser(click.Context(command)).parse_args(words)
+        command.make_parser(click.Context(command, **command.context_settings)).parse_args(words)
     except click.UsageError as error:
         return error.format_message()
     return None
