@@ -101,6 +101,9 @@ def show_allocation(
         **_about(found, choice),
         **terms._asdict(),
         "daily_deviation_frac": _rounded(shares.deviation),
+        "lost": [
+            name for name, total in zip(names, found.daily.results.sum(axis=0).tolist(), strict=True) if total < 0
+        ],
         "rows": rows,
         "applied": [str(path) for path in apply_risk(installation, risks)] if is_applied else [],
     }
@@ -112,6 +115,8 @@ def show_allocation(
     _tell_basis(found, choice)
     print_rows(_SHARES, rows, empty="")
     click.echo(f"one standard deviation of a day: {shares.deviation:.2%} of equity, if the past repeats itself")
+    for name in report["lost"]:
+        click.secho(f"{name} lost over these days: a share of risk is no judgement that it earns any", fg="yellow")
     for path in report["applied"]:
         click.echo(f"written: {path}")
     if is_applied:
@@ -143,7 +148,11 @@ def _tell_basis(found: Traded, choice: Choice) -> None:
     about = _about(found, choice)
     source = "history" if about["source"] == "history" else ", ".join(about["source"])
     span = f"{about['first_day'][:10]} to {about['last_day'][:10]}"
-    click.secho(f"{source}: {about['days']} days of the calendar {about['calendar']}, {span}", bold=True)
+    unit = "R" if choice.unit == "r" else "account currency"
+    click.secho(
+        f"{source}: {about['days']} days of the calendar {about['calendar']}, {span}; daily results in {unit}",
+        bold=True,
+    )
 
 
 def _rounded(value: Any) -> Any:

@@ -79,6 +79,7 @@ def test_ranking_puts_the_best_sharpe_ratio_first(tmp_path: Path) -> None:
     assert answer["rows"][0]["trades"] == 40
     shown = tool(home, "rank wild --unit r --by drawdown").out
     assert "history: 40 days of the calendar fx, 2026-01-04 to " in shown
+    assert "; daily results in R" in shown
     assert "calm" not in shown
 
 
@@ -113,7 +114,7 @@ def test_an_allocation_is_a_proposal_until_it_is_applied(tmp_path: Path) -> None
     out = tmp_path / "proposal.json"
     answer = tool(home, f"allocate --budget 0.03 --cap 0.02 --out {out} --json").json
     assert json.loads(out.read_text()) == answer
-    assert answer["applied"] == []
+    assert (answer["applied"], answer["lost"]) == ([], ["wild"])
     assert {path.name: path.read_text() for path in (home.etc / "strategies").iterdir()} == before
     risks = {row["instance"]: Decimal(row["risk_frac"]) for row in answer["rows"]}
     assert Decimal("0.0299") < sum(risks.values()) <= Decimal("0.03")
@@ -123,6 +124,7 @@ def test_an_allocation_is_a_proposal_until_it_is_applied(tmp_path: Path) -> None
     done = tool(home, "allocate --budget 0.03 --cap 0.02 --apply")
     assert done.code == ExitCode.OK, done.err
     assert "atrader-manager reload" in done.out
+    assert "wild lost over these days" in done.out
     for name, instance in load_installation(home.root).instances.items():
         assert instance.parameters["risk_frac"] == risks[name]
         assert "fast = 10  # bars" in (home.etc / "strategies" / f"{name}.toml").read_text()
