@@ -18,15 +18,18 @@ from data_layer.offline import open_market
 from manager.rerun.diff import replay_diff as day_again
 from research.events import Result
 from research.events.tape import BarTape
+from research.optimisation.windows import WalkForward
 from tests.support.books import check_books
 from tests.support.direct_run import gist, gist_of_row
 from tests.support.event_runs import plan_of, run
 from tests.support.fleet import Fleet
+from tests.support.learned import write_trained
 from tests.support.replays import TOOLS, finish, write_bars, write_replay
 from worker.loading import load_strategy, make_strategy
-from worker.strategies import BUILT_IN, NEED_FILES
+from worker.placing import place
+from worker.strategies import BUILT_IN
 
-NAMES = sorted(BUILT_IN.keys() - NEED_FILES)  # which have tests of their own
+NAMES = sorted(BUILT_IN.keys() - {"asirikuy"})  # which needs a library, and has tests of its own
 STORED, PLAYED = "2012-12-03", "2013-02-06"  # warm-ups before, three days of half hours after
 DAY = "2013-02-06"
 CROSS = {"fast": 4, "slow": 12}
@@ -36,6 +39,7 @@ QUICK: dict[str, dict[str, Any]] = {  # where the usual parameters would hardly 
     "morning-range": {"flat_at": "15:30", "trend_bars": 5},
     "overnight-range": {"flat_at": "15:30", "mode": "fade", "zones": True, "atr_days": 5, "max_range_atr": 9.0},
     "rsi": {"rsi_period": 6},
+    "scikit-learn": {"model": "models/yen.model", "enter_frac": 0.505},
     "sma-cross": CROSS,
     "trend": {"trend_period": 20, "slope_bars": 3, "band_atr": 0.5},
 }
@@ -59,6 +63,10 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     try:
         texts = {name: instance_text(name, magic) for magic, name in enumerate(NAMES, start=1)}
         write_replay(fleet, texts, files=[path], settings=f"start = '{PLAYED}'\n")
+        with open_market(fleet.home) as stored:
+            bars = stored.bars("USD/JPY", "30m")
+        days = WalkForward(train_days=40, test_days=7)
+        write_trained(fleet.home.root / "models/yen.model", bars, "USD/JPY", "30m", days)
         fleet.launch()
         finish(fleet)
         check_books(fleet)
@@ -78,6 +86,8 @@ def again(live: Fleet) -> Result:
         (config, make_strategy(load_strategy(config.strategy, live.home.root), config.parameters, name))
         for name, config in installation.instances.items()
     ]
+    for config, strategy in chosen:
+        place(strategy, installation, config)
     return run(plan_of(installation.accounts["paper"], chosen, series, tapes=[played]))
 
 

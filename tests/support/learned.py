@@ -11,11 +11,11 @@ import numpy as np
 from atrader.instruments import KNOWN, known_instrument
 from atrader.market import Bars
 from atrader.strategy import Placement
-from research.learning import Training
+from research.learning import Training, train
 from research.optimisation.windows import WalkForward
 from tests.support.price_walks import walk
 from worker.strategies.arrays import FloatArray
-from worker.strategies.learned.model_file import ModelHeader
+from worker.strategies.learned.model_file import ModelHeader, write_model
 from worker.strategies.learned.strategy import Learned
 
 FEATURES = ("return-1", "rsi-5")
@@ -66,3 +66,9 @@ def place_learned(
     strategy = Learned(Learned.Parameters.model_validate({"model": "a.model", **parameters}))
     strategy.prepare(Placement(root, "i", 1, known_instrument(instrument), timeframe, "USD", "gateway", False, KNOWN))
     return strategy
+
+
+def write_trained(path: Path, bars: Bars, instrument: str, timeframe: str, windows: WalkForward) -> None:
+    """Train over bars of any market and write the model."""
+    trained = train(bars, training(walk_forward=windows))
+    write_model(path, header_of(trained.windows, instrument=instrument, timeframe=timeframe), trained.estimators)
