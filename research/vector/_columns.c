@@ -17,6 +17,28 @@ typedef struct {
     int64_t held, paid; /* steps, negative when short; price times steps */
 } Account;
 
+/* -- bars */
+
+/* Put prices as the nearest ticks into out; tell whether all of them are prices that fit. */
+VECTORISED static bool to_ticks(const double *prices, int64_t count, double tick, int32_t highest, int32_t *out) {
+    int64_t wrong = 0;
+    for (int64_t i = 0; i < count; i++) {
+        double ticks = rint(prices[i] / tick);
+        bool fits = ticks >= 1.0 && ticks < highest; /* false for NaN */
+        out[i] = (int32_t)(fits ? ticks : 0.0);
+        wrong += !fits;
+    }
+    return !wrong;
+}
+
+VECTORISED static bool is_sane(const double *open, const double *high, const double *low, const double *close,
+                               int64_t count) {
+    int64_t wrong = 0;
+    for (int64_t i = 0; i < count; i++)
+        wrong += !((high[i] >= open[i]) & (high[i] >= close[i]) & (low[i] <= open[i]) & (low[i] <= close[i]));
+    return !wrong;
+}
+
 /* -- averages and crossings */
 
 VECTORISED static void moving_average(const int32_t *values, int64_t count, int64_t period, double *out) {
@@ -155,6 +177,45 @@ VECTORISED static void curve(Account *a, int64_t count, double *out, Path *path)
 
 /* -- Python */
 
+static PyObject *py_to_ticks(PyObject *self, PyObject *args) {
+    (void)self;
+    PyObject *prices_of, *out_of;
+    double tick;
+    int highest;
+    if (!PyArg_ParseTuple(args, "OdiO", &prices_of, &tick, &highest, &out_of)) return NULL;
+    Views views = {.count = 0};
+    int64_t count = -1;
+    const double *prices = memory(&views, prices_of, 8, &count, PyBUF_SIMPLE);
+    int32_t *out = prices ? memory(&views, out_of, 4, &count, PyBUF_WRITABLE) : NULL;
+    bool is_fine = false;
+    if (out) {
+        Py_BEGIN_ALLOW_THREADS
+        is_fine = to_ticks(prices, count, tick, highest, out);
+        Py_END_ALLOW_THREADS
+    }
+    release(&views);
+    return out ? PyBool_FromLong(is_fine) : NULL;
+}
+
+static PyObject *py_is_sane(PyObject *self, PyObject *args) {
+    (void)self;
+    PyObject *columns[4];
+    if (!PyArg_ParseTuple(args, "OOOO", &columns[0], &columns[1], &columns[2], &columns[3])) return NULL;
+    Views views = {.count = 0};
+    int64_t count = -1;
+    const double *prices[4] = {NULL};
+    for (int i = 0; i < 4 && (!i || prices[i - 1]); i++)
+        prices[i] = memory(&views, columns[i], 8, &count, PyBUF_SIMPLE);
+    bool is_fine = false;
+    if (prices[3]) {
+        Py_BEGIN_ALLOW_THREADS
+        is_fine = is_sane(prices[0], prices[1], prices[2], prices[3], count);
+        Py_END_ALLOW_THREADS
+    }
+    release(&views);
+    return prices[3] ? PyBool_FromLong(is_fine) : NULL;
+}
+
 static PyObject *py_moving_average(PyObject *self, PyObject *args) {
     (void)self;
     PyObject *values_of, *out_of;
@@ -254,6 +315,8 @@ static PyObject *py_equity(PyObject *self, PyObject *args) {
 }
 
 static PyMethodDef methods[] = {
+    {"to_ticks", py_to_ticks, METH_VARARGS, "to_ticks(prices, tick, highest, out): tell whether all fit"},
+    {"is_sane", py_is_sane, METH_VARARGS, "is_sane(open, high, low, close): tell whether open and close lie inside"},
     {"moving_average", py_moving_average, METH_VARARGS, "moving_average(values, period, out)"},
     {"crossings", py_crossings, METH_VARARGS, "crossings(fast, slow, bars, sides): return how many there are"},
     {"average_crossings", py_average_crossings, METH_VARARGS,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from atrader.errors import ConfigError
 from atrader.market import Bars
 from atrader.market_checks import check_bars
+from research.vector import built
 from research.vector.rules import Terms
 
 Ticks = NDArray[np.int32]
@@ -84,16 +85,19 @@ class Prices:
         symbol = terms.instrument.symbol
         if not len(bars):
             raise ConfigError(f"{symbol}: no bars in the period; see 'atrader data list'")
-        check_bars(bars, symbol)
         if len(bars) > 1 and int(np.diff(bars.open_time_ns).min()) < duration_ns:
+            check_bars(bars, symbol)
             raise ConfigError(f"{symbol}: bars overlap: a bar begins less than {duration_ns} ns after the one before")
+        is_sane = built.is_there and built.columns.is_sane(*(_whole(getattr(bars, name)) for name in _NAMES))
+        if not (is_sane and (bars.volume >= 0).all()):
+            check_bars(bars, symbol)  # slower, and says what is wrong
         tick = float(terms.instrument.price_tick)
         below, above = terms.extra_ticks
-        bids = [_ticks(getattr(bars, name), tick, symbol) for name in _NAMES]
+        bids = [_ticks(getattr(bars, name), tick, bars, symbol) for name in _NAMES]
         asks = []
         for name, bid in zip(_NAMES, bids, strict=True):
             own = getattr(bars, f"ask_{name}")
-            asks.append(bid if own is getattr(bars, name) else np.maximum(_ticks(own, tick, symbol), bid))
+            asks.append(bid if own is getattr(bars, name) else np.maximum(_ticks(own, tick, bars, symbol), bid))
         if above or below:
             asks = [ask + np.int32(above) for ask in asks]
             bids = [np.maximum(bid - np.int32(below), np.int32(1)) for bid in bids]
@@ -108,11 +112,23 @@ class Prices:
         )
 
 
-def _ticks(prices: NDArray[np.float64], tick: float, symbol: str) -> Ticks:
-    ticks = prices / tick
-    np.rint(ticks, out=ticks)
-    if ticks.max() >= _HIGHEST or ticks.min() < 1:
-        raise ConfigError(
-            f"{symbol}: prices from {prices.min()} to {prices.max()} do not fit ticks of {tick}: see price_tick"
-        )
-    return ticks.astype(np.int32)
+def _whole(column: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.ascontiguousarray(column, np.float64)
+
+
+def _ticks(prices: NDArray[np.float64], tick: float, bars: Bars, symbol: str) -> Ticks:
+    """Return prices as ticks; where some do not fit, say first what is wrong with the bars."""
+    out = np.empty(len(prices), np.int32)
+    if built.is_there:
+        fits = built.columns.to_ticks(_whole(prices), tick, _HIGHEST, out)
+    else:
+        ticks = np.rint(prices / tick)
+        fits = bool(ticks.min() >= 1 and ticks.max() < _HIGHEST)
+        if fits:
+            out[:] = ticks
+    if fits:
+        return out
+    check_bars(bars, symbol)
+    raise ConfigError(
+        f"{symbol}: prices from {prices.min()} to {prices.max()} do not fit ticks of {tick}: see price_tick"
+    )

@@ -46,7 +46,11 @@ def bars_with(**changes: Any) -> Bars:
         (bars_with(high=(2, 1e9)), "do not fit ticks of 1e-05"),
     ],
 )
-def test_bars_that_are_no_market_are_refused(bars: Bars, error: str) -> None:
+@pytest.mark.parametrize("is_compiled", [True, False])
+def test_bars_that_are_no_market_are_refused(
+    monkeypatch: pytest.MonkeyPatch, bars: Bars, error: str, is_compiled: bool
+) -> None:
+    monkeypatch.setattr(built, "is_there", is_compiled and built.is_there)
     with pytest.raises(ConfigError, match=error):
         Prices.of(bars, TERMS, MINUTE)
 
