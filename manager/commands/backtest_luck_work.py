@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import NamedTuple
 
 import click
@@ -76,30 +77,26 @@ def _show(request: Request, luck: Luck) -> None:
     click.secho(f"{config.name}: {config.instrument} {config.timeframe}", bold=True)
     of_days, ratio = f"{luck.return_frac:+.2%} in {luck.days} days", ratio_text(luck.sharpe)
     lines = [("result", f"{of_days}, Sharpe ratio {ratio}, {luck.trades} trades")]
-    if luck.order_drawdown_frac is not None:
-        lines.append(("trade order", f"drawdown {_shares(luck.order_drawdown_frac)} in {luck.order_draws:,} orders"))
-    drawn = (luck.drawn_return_frac, luck.drawn_sharpe, luck.drawn_drawdown_frac)
-    for what, values in zip(("return", "Sharpe ratio", "drawdown"), drawn, strict=True):
+    for heading, values, text in (
+        ("orders: drawdown", luck.order_drawdown_frac, share_text),
+        ("days drawn: return", luck.drawn_return_frac, share_text),
+        ("days drawn: Sharpe ratio", luck.drawn_sharpe, ratio_text),
+        ("days drawn: drawdown", luck.drawn_drawdown_frac, share_text),
+    ):
         if values is not None:
-            text = _ratios(values) if what == "Sharpe ratio" else _shares(values)
-            lines.append((f"days drawn: {what}", text))
+            lines.append((heading, _range(values, text)))
     if luck.drawn_loss_frac is not None:
-        lines.append(("days drawn: losses", f"{share_text(luck.drawn_loss_frac)} of {luck.order_draws:,} series"))
+        lines.append(("days drawn: losses", f"{share_text(luck.drawn_loss_frac)} of {luck.order_draws:,} draws"))
     if luck.permutations:
         chance = f"as good a Sharpe ratio {_p(luck.p_sharpe)}, as much return {_p(luck.p_return)}"
         lines.append(("bars permuted", f"{chance} (p-values of {luck.permutations:,} permutations)"))
-    for heading, text in lines:
-        click.echo(f"  {heading:<25} {text}")
+    for heading, line in lines:
+        click.echo(f"  {heading:<25} {line}")
 
 
-def _shares(values: Range) -> str:
-    low, median, high = (share_text(value) for value in values)
-    return f"{median} ({low} to {high})"
-
-
-def _ratios(values: Range) -> str:
-    low, median, high = (ratio_text(value) for value in values)
-    return f"{median} ({low} to {high})"
+def _range(values: Range, text: Callable[[float], str]) -> str:
+    low, median, high = map(text, values)
+    return f"{median} (nine of ten: {low} to {high})"
 
 
 def _p(value: float | None) -> str:
