@@ -1,0 +1,91 @@
+"""Every built-in signal strategy makes the same trades in the vector engine, over whole arrays, as in the event engine,
+which decides bar by bar over its warm-up as a worker does; the fleet's are compared in tests/process."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from atrader.calendars import Calendar
+from atrader.clock import parse_time
+from atrader.configuration.account import AccountConfig
+from atrader.instruments import KNOWN
+from atrader.market import Bars
+from atrader.strategy import Signals, SignalStrategy
+from atrader.timeframes import Timeframe
+from data_layer.bars.aggregation import aggregate
+from data_layer.files import read_file
+from research.vector import Decisions, Prices, Rules, Schedule, Terms, simulate, trades_of
+from tests.support.event_runs import account_of, instance_of, plan_of, run
+from tests.support.price_walks import walk
+from tests.support.vector_runs import essence
+from worker.loading import load_strategy, make_strategy
+from worker.strategies import BUILT_IN
+
+pytestmark = pytest.mark.property
+
+NAMES = [name for name in BUILT_IN if name != "asirikuy" and issubclass(load_strategy(name, Path()), SignalStrategy)]
+REAL_DATA = Path(__file__).parents[3] / "shared" / "data"
+FRAME = Timeframe.parse("5m")
+ACCOUNT = account_of(
+    trade={"max_price_age": "2d"}, paper={"slippage_pips": 0, "commission_per_million": 30, "swap_long_frac": "-0.02"}
+)
+
+
+def from_row(signals: Signals, first: int) -> Signals:
+    """Return signals without decisions before a row: so long a worker waits for its warm-up."""
+    silent = {name: getattr(signals, name).copy() for name in ("entry", "exit")}
+    for column in silent.values():
+        column[:first] = 0
+    kept = {field.name: getattr(signals, field.name) for field in fields(signals)}
+    return replace(signals, **{**kept, **silent})
+
+
+def both(name: str, symbol: str, bars: Bars, account: AccountConfig) -> tuple[list[object], list[object]]:
+    """Return the trades of both engines."""
+    strategy = make_strategy(load_strategy(name, Path()), {}, name)
+    assert isinstance(strategy, SignalStrategy)
+    config, instrument = instance_of(instrument=symbol, timeframe="5m"), KNOWN[symbol]
+    events = run(plan_of(account, [(config, strategy)], {(symbol, "5m"): bars}, "5m"))
+    terms, rules = Terms.of(account, instrument), Rules()
+    prices = Prices.of(bars, terms, FRAME.ns)
+    signals = from_row(strategy.signals(bars, instrument), strategy.warmup_bars - 1)
+    decisions = Decisions.of(signals, prices, instrument, rules)
+    schedule = Schedule.of(prices, Calendar.get(instrument.calendar))
+    outcome = simulate(prices, decisions, rules, terms, schedule=schedule)
+    found = trades_of(outcome, prices, terms, config)
+    return [essence(trade) for trade in found], [essence(trade) for trade in events.trades]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_vector_engine_trades_as_the_event_engine_does(name: str) -> None:
+    warmup = make_strategy(load_strategy(name, Path()), {}, name).warmup_bars
+    found, expected = both(name, "EUR/USD", walk(warmup + 700), ACCOUNT)
+    assert len(expected) > 5, "too little was traded to show anything"
+    assert found == expected
+
+
+@pytest.mark.skipif(not REAL_DATA.is_dir(), reason="the shared market data are not here")
+@pytest.mark.parametrize("name", NAMES)
+def test_the_vector_engine_trades_as_the_event_engine_does_on_real_data(name: str, real: Bars) -> None:
+    found, expected = both(name, "USD/JPY", real, ACCOUNT)
+    assert expected
+    assert found == expected
+
+
+@pytest.fixture(scope="module")
+def real() -> Bars:
+    """Give five-minute bars of USD/JPY, a week of them."""
+    (bid,) = read_file(REAL_DATA / "usdjpy-m1-bid-2013.csv")
+    (ask,) = read_file(REAL_DATA / "usdjpy-m1-ask-2013.csv")
+    at = np.intersect1d(bid.bars.open_time_ns, ask.bars.open_time_ns)
+    at = at[(at >= parse_time("2013-02-03")) & (at < parse_time("2013-02-10"))]
+    bids, asks = (one.bars.columns for one in (bid, ask))
+    ours, theirs = (np.searchsorted(one.bars.open_time_ns, at) for one in (bid, ask))
+    minutes = Bars(
+        at, *(column[ours] for column in bids[1:5]), *(column[theirs] for column in asks[1:5]), bids[9][ours]
+    )
+    return aggregate(minutes, FRAME, Calendar.get("fx"))
