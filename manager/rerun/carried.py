@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
 from atrader.configuration.account import AccountConfig
 from atrader.messages.history import HistoryTable, QueryHistory
-from atrader.orders.model import Intent, Trade
-from atrader.runtime.session_file import Life
+from atrader.orders.model import Trade
 from data_layer.offline import HistorySource
+from manager.rerun.sessions import Recorded
 from research.events.plan import Begin, Memory
 
 Row = dict[str, Any]
@@ -19,54 +19,70 @@ _NEWEST: Final = 20  # rows of one moment may be in any order
 _PROTECTION: Final = ("stop_loss", "take_profit", "trailing_distance")
 
 
-def begin_of(life: Life, instance: str, account: AccountConfig, history: HistorySource, trades: Iterable[Row]) -> Begin:
-    """Return where a session went on from."""
-    at_ns = life.market_ns
-    pending = [Intent.model_validate(one) for one in life.pending]
+def begin_of(recorded: Recorded, instance: str, account: AccountConfig, history: HistorySource) -> Begin:
+    """Return where a session went on from.
+
+    What the instance did itself in the moment in which its life began is not carried: it is done again.
+    """
+    life, at_ns = recorded.life, recorded.life.market_ns
+    own = {row["client_id"] for row in recorded.wanted}
+    closed_again = {row["trade_id"] for row in recorded.wanted if row["action"] == "close" and row["time_ns"] <= at_ns}
+    held = [
+        row
+        for row in recorded.trades
+        if row["open_time_ns"] < at_ns
+        and row["trade_id"] not in own
+        and ((row["close_time_ns"] or at_ns) >= at_ns or row["trade_id"] in closed_again)
+    ]
     return Begin(
         time_ns=at_ns,
-        balance=_balance(account, history, at_ns),
-        last_id=_last_id(account.name, history, at_ns),
-        trades=_carried([row for row in trades if _is_open(row, at_ns)], account.name, history, at_ns),
-        memories={instance: Memory(life.n, life.state, pending)},
+        balance=_balance(account, history, at_ns, own),
+        last_id=_last_id(account.name, history, at_ns, own),
+        trades=_carried(held, account.name, history, at_ns, own),
+        memories={instance: Memory(life.n, life.state, recorded.pending)},
     )
 
 
-def _balance(account: AccountConfig, history: HistorySource, at_ns: int) -> Decimal:
+def _balance(account: AccountConfig, history: HistorySource, at_ns: int, own: Collection[str]) -> Decimal:
     """Return the balance: the last that was recorded, and what was booked since; without its financing."""
-    rows = history.query(QueryHistory(table="equity", account=account.name, end_ns=at_ns + 1, limit=1))
+    rows = history.query(QueryHistory(table="equity", account=account.name, end_ns=at_ns, limit=1))
     known: Row = rows[-1] if rows else {"balance": account.paper.initial_balance, "time_ns": -1}
     since = QueryHistory(table="fills", account=account.name, start_ns=int(known["time_ns"]) + 1, end_ns=at_ns)
-    booked = (Decimal(row["profit"]) + Decimal(row["commission"]) for row in history.query(since))
+    booked = (
+        Decimal(row["profit"]) + Decimal(row["commission"])
+        for row in history.query(since)
+        if row["client_id"] not in own
+    )
     return Decimal(known["balance"]) + sum(booked, Decimal(0))
 
 
-def _last_id(account: str, history: HistorySource, at_ns: int) -> int:
+def _last_id(account: str, history: HistorySource, at_ns: int, own: Collection[str]) -> int:
     """Return the highest number that the broker had given, where it counts."""
     tables: tuple[tuple[HistoryTable, str], ...] = (("fills", "fill_id"), ("orders", "broker_id"))
     ids = (
         row[key]
         for table, key in tables
         for row in history.query(QueryHistory(table=table, account=account, end_ns=at_ns, limit=_NEWEST))
+        if row["client_id"] not in own
     )
     return max((int(one) for one in ids if one and one.isdecimal()), default=0)
 
 
-def _is_open(row: Row, at_ns: int) -> bool:
-    closed_ns = row["close_time_ns"]
-    return bool(row["open_time_ns"] < at_ns and (closed_ns is None or closed_ns >= at_ns))
-
-
-def _carried(rows: Sequence[Row], account: str, history: HistorySource, at_ns: int) -> list[Trade]:
+def _carried(
+    rows: Sequence[Row], account: str, history: HistorySource, at_ns: int, own: Collection[str]
+) -> list[Trade]:
     if not rows:
         return []
     first_ns = min(row["open_time_ns"] for row in rows)
-    fills = history.query(QueryHistory(table="fills", account=account, start_ns=at_ns))
+    fills = history.query(QueryHistory(table="fills", account=account, start_ns=first_ns))
+    later = [fill for fill in fills if fill["time_ns"] >= at_ns or fill["client_id"] in own]
     intents = history.query(QueryHistory(table="intents", account=account, start_ns=first_ns, end_ns=at_ns))
-    return [_trade(row, _closed_since(row, fills), _protection(row, intents)) for row in rows]
+    before = [intent for intent in intents if intent["client_id"] not in own]
+    return [_trade(row, _closed_by(row, later), _protection(row, before)) for row in rows]
 
 
-def _closed_since(row: Row, fills: Iterable[Row]) -> Decimal:
+def _closed_by(row: Row, fills: Iterable[Row]) -> Decimal:
+    """Return how many units of a trade fills closed."""
     mine = (one for one in fills if one["trade_id"] == row["trade_id"] and one["side"] != row["side"])
     return sum((Decimal(one["units"]) for one in mine), Decimal(0))
 

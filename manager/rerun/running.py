@@ -83,7 +83,7 @@ def plan_again(
     )
     strategy = maker_of(config, request, fleet)()
     plan = load_plan(request, [(config, strategy), *others], fleet, market)
-    begin = begin_of(recorded.life, config.name, account, history, recorded.trades)
+    begin = begin_of(recorded, config.name, account, history)
     return replace(plan, begin=begin), strategy
 
 
@@ -129,7 +129,8 @@ def _puppets(
     refused = {row["client_id"] for row in recorded.orders if row["state"] in _REFUSED}
     wanted: dict[str, list[Row]] = {}
     for row in recorded.intents:
-        is_wanted = row["client_id"] not in refused and row["time_ns"] >= recorded.life.market_ns
+        # What was wanted in the very moment in which the life began had come about: it is carried.
+        is_wanted = row["client_id"] not in refused and row["time_ns"] > recorded.life.market_ns
         if row["instance"] != config.name and is_wanted and number_of(row) > 0:
             wanted.setdefault(row["instance"], []).append(row)
     return [

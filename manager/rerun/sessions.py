@@ -12,6 +12,7 @@ from atrader.configuration.home import Home
 from atrader.configuration.instance import InstanceConfig
 from atrader.errors import ConfigError
 from atrader.messages.history import HistoryTable, QueryHistory
+from atrader.orders.model import Intent
 from atrader.runtime.session_file import Life, SeenBar, read_sessions
 from atrader.timeframes import Timeframe
 from data_layer.offline import HistorySource
@@ -38,6 +39,10 @@ class Recorded:
         that is compared. UTC.
     own : Record
         What the instance did.
+    wanted : sequence of Row
+        Intents of the instance.
+    pending : sequence of Intent
+        What the life before left to be handed over.
     intents : sequence of Row
         Of all instances of the account, from the begin on.
     orders, trades : sequence of Row
@@ -52,6 +57,8 @@ class Recorded:
     last_ns: int
     end_ns: int
     own: Record
+    wanted: Sequence[Row]
+    pending: Sequence[Intent]
     intents: Sequence[Row]
     orders: Sequence[Row]
     trades: Sequence[Row]
@@ -99,15 +106,25 @@ def load_recorded(
     intents = rows("intents", None if life.pending else life.market_ns)
     orders = rows("orders", None if life.pending else life.market_ns)
     trades = rows("trades", None)
+    pending = _pending(life, orders)
+    wanted = _wanted(config.name, life, pending, intents)
+    ids = frozenset(row["client_id"] for row in wanted)
+    own = record_of_rows(
+        (row for row in rows("signals", life.market_ns, instance=config.name) if _is_of(life, row)),
+        wanted,
+        (row for row in orders if row["client_id"] in ids),
+        (row for row in trades if row["trade_id"] in ids),
+        end_ns,
+    )
     return Recorded(
         life=life,
         later=[one.life for one in chosen[1:]],
         seen=seen,
         last_ns=min(day[1], last_ns),
         end_ns=end_ns,
-        own=_own(
-            config.name, life, rows("signals", life.market_ns, instance=config.name), intents, orders, trades, end_ns
-        ),
+        own=own,
+        wanted=wanted,
+        pending=pending,
         intents=intents,
         orders=orders,
         trades=trades,
@@ -115,30 +132,25 @@ def load_recorded(
     )
 
 
+def _pending(life: Life, orders: Sequence[Row]) -> list[Intent]:
+    """Return what the life before left, but for what the gateway had already got when this one began."""
+    known = {row["client_id"] for row in orders if row["created_ns"] <= life.market_ns}
+    left = (Intent.model_validate(one) for one in life.pending)
+    return [intent for intent in left if intent.client_id not in known]
+
+
+def _wanted(name: str, life: Life, pending: Sequence[Intent], intents: Sequence[Row]) -> list[Row]:
+    left = {intent.client_id for intent in pending}
+    return [row for row in intents if row["instance"] == name and (number_of(row) > life.n or row["client_id"] in left)]
+
+
+def _is_of(life: Life, signal: Row) -> bool:
+    """Tell whether a signal is of this life: a bar that the life before handled at the same moment is not."""
+    bar = signal["bar"]
+    return bar is None or int(bar.rpartition("|")[2]) > life.bar_ns
+
+
 def _end_of_last(seen: Sequence[SeenBar], life: Life, calendar: Calendar) -> int:
     """Return when the newest bar ends that was handled; nothing was decided after it."""
     handled = [bar.open_time_ns for bar in seen if bar.host_ns]
     return calendar.next_bar_open(max(handled), Timeframe.parse(life.timeframe)) if handled else life.market_ns
-
-
-def _own(
-    name: str,
-    life: Life,
-    signals: Sequence[Row],
-    intents: Sequence[Row],
-    orders: Sequence[Row],
-    trades: Sequence[Row],
-    end_ns: int,
-) -> Record:
-    pending = {int(one["n"]) for one in life.pending}
-    wanted = [
-        row for row in intents if row["instance"] == name and (number_of(row) > life.n or number_of(row) in pending)
-    ]
-    ids = {row["client_id"] for row in wanted}
-    return record_of_rows(
-        signals,
-        wanted,
-        (row for row in orders if row["client_id"] in ids),
-        (row for row in trades if row["trade_id"] in ids),
-        end_ns,
-    )

@@ -247,7 +247,7 @@ class EventEngine:
                 turn = self._turns_until(step, turn)
                 step += 1
             return turn
-        stop = int(np.searchsorted(self._turn_steps, work))
+        stop = int(self._turn_steps.searchsorted(work))
         while turn < stop and account.submitted == before:
             runner = self._runners[self._turn_of[turn]]
             if runner.needs_whole_turn or self._turn_bars[turn] != 1:
@@ -263,7 +263,7 @@ class EventEngine:
         """Return up to which turn there is nothing but a bar of the same instance in each."""
         if len(self._runners) > 1:
             return turn + 1
-        odd = int(np.searchsorted(self._odd_turns, turn))
+        odd = int(self._odd_turns.searchsorted(turn))
         return stop if odd == len(self._odd_turns) else min(stop, int(self._odd_turns[odd]))
 
 

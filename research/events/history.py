@@ -43,16 +43,16 @@ class History:
         gaps: Sequence[tuple[int, int, int]] = (),
     ) -> None:
         ends = _ends(bars.open_time_ns, timeframe, calendar)
-        rows = int(np.searchsorted(ends, market.ends[-1], side="right"))  # later ones are never complete
+        rows = int(ends.searchsorted(market.ends[-1], side="right"))  # later ones are never complete
         self.bars, self.ends = bars[:rows], ends[:rows]
-        self.first = int(np.searchsorted(self.ends, market.first_ns, side="right"))
-        self.steps: NDArray[np.int64] = np.searchsorted(market.ends, self.ends)
+        self.first = int(self.ends.searchsorted(market.first_ns, side="right"))
+        self.steps: NDArray[np.int64] = market.ends.searchsorted(self.ends)
         self.steps[: self.first] = -1
         self._gaps = np.array(gaps, np.int64).reshape(-1, 3)
 
     def rows_until(self, step: int) -> int:
         """Return how many bars are complete when a step is over."""
-        return int(np.searchsorted(self.steps, step, side="right"))
+        return int(self.steps.searchsorted(step, side="right"))
 
     def rows_from(self, row: int) -> Iterator[Bar]:
         """Yield the bars from a row on."""

@@ -51,7 +51,7 @@ class LookAhead:
         """
         end = min(step + self._stretch, len(self._market))
         if self._engine.next_ns <= self._market.ends[-1]:
-            end = min(end, max(step, int(np.searchsorted(self._market.ends, self._engine.next_ns, side="right"))))
+            end = min(end, max(step, int(self._market.ends.searchsorted(self._engine.next_ns, side="right"))))
             if end == step:
                 return step, True
         found = end

@@ -29,13 +29,13 @@ class Reel:
 
     def __init__(self, tape: Tape, ends: NDArray[np.int64]) -> None:
         self.tape = tape
-        self.steps = np.searchsorted(ends, tape.end_ns)
+        self.steps = ends.searchsorted(tape.end_ns)
         self._is_dense = len(tape) == len(ends)
         self.played = 0
 
     def rows_until(self, step: int) -> int:
         """Return how many rows are played when a step is over."""
-        return step + 1 if self._is_dense else int(np.searchsorted(self.steps, step, side="right"))
+        return step + 1 if self._is_dense else int(self.steps.searchsorted(step, side="right"))
 
 
 class Market:

@@ -15,6 +15,7 @@ from atrader.configuration.loader import load_installation
 from atrader.strategy import SignalStrategy
 from broker_api.gateway.crash_points import CRASH_POINTS, VARIABLE
 from data_layer.offline import open_market
+from manager.rerun.diff import replay_diff
 from research.events.tape import BarTape
 from tests.support.books import check_books
 from tests.support.direct_run import gist, gist_of_row, run_directly
@@ -157,6 +158,10 @@ def test_a_replay_goes_on_to_the_same_trades_when_a_process_is_killed(
     finish(fleet)
     check_books(fleet)
     assert trades_of(fleet) == undisturbed
+    for day in ("2013-02-05", "2013-02-08") if name.startswith("worker-") else ():
+        answer = replay_diff(fleet.home, name.removeprefix("worker-"), parse_time(day))
+        assert answer.comparison.difference is None, f"{day} runs again from the last life before it: {answer}"
+        assert answer.comparison.intents > 0 or day == "2013-02-05"  # while the longer warm-up is not there
 
 
 @pytest.mark.timeout(240)
