@@ -18,16 +18,17 @@ from atrader.strategy import Signals, SignalStrategy
 from atrader.timeframes import Timeframe
 from data_layer.bars.aggregation import aggregate
 from data_layer.files import read_file
-from research.vector import Decisions, Prices, Rules, Schedule, Terms, simulate, trades_of
+from research.vector import Decisions, Prices, Rules, Schedule, Terms, simulate
+from research.vector.rows import trades_of
 from tests.support.event_runs import account_of, instance_of, plan_of, run
 from tests.support.price_walks import walk
 from tests.support.vector_runs import essence
 from worker.loading import load_strategy, make_strategy
-from worker.strategies import BUILT_IN
+from worker.strategies import BUILT_IN, NEED_FILES
 
 pytestmark = pytest.mark.property
 
-NAMES = [name for name in BUILT_IN if name != "asirikuy" and issubclass(load_strategy(name, Path()), SignalStrategy)]
+NAMES = sorted(name for name in BUILT_IN.keys() - NEED_FILES if issubclass(load_strategy(name, Path()), SignalStrategy))
 REAL_DATA = Path(__file__).parents[3] / "shared" / "data"
 FRAME = Timeframe.parse("5m")
 ACCOUNT = account_of(
