@@ -70,8 +70,9 @@ class SelectionTurns:
                     self._join(is_new=bool(fresh))
                     await asyncio.sleep(_JOIN_S)
                 else:
-                    if news := fresh | self._with_news():
-                        await self._selector.judge(news, self._bars)
+                    news = fresh | self._with_news()
+                    if news and not await self._selector.judge(news, self._bars):
+                        self._subscribed -= fresh  # judged by the next look, even if no bar comes until then
                     await asyncio.sleep(_LOOK_S)
 
     async def _bars(self, series: Series, count: int) -> Bars:
@@ -107,7 +108,7 @@ class SelectionTurns:
     def _join(self, *, is_new: bool) -> None:
         """Tell a replay that we take part once the bars are built; again when it may be another data layer."""
         series = self._selector.series
-        if not series or self._subscribed != series:
+        if not series or not series <= self._subscribed:
             return
         if is_new or self._turns is None:
             names = sorted("|".join(one) for one in series)
@@ -124,9 +125,8 @@ class SelectionTurns:
                 if (turns := self._turns) is None:
                     continue
                 for turn in turns.turns(items):
-                    if await self._selector.judge(
-                        self._selector.series, self._bars
-                    ):  # else the replay gives the turn again
+                    is_done = await self._selector.judge(self._selector.series, self._bars)
+                    if is_done:  # else the replay gives the turn again
                         turns.done(turn)
         finally:
             stream.close()

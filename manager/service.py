@@ -42,6 +42,7 @@ from manager.survivors import end_survivors, find_survivors
 
 _SURVIVORS_S: Final = 5.0
 _LOOK_S: Final = 1.0  # after a selection that a reload brought
+_AGAIN_S: Final = 10.0  # after an error in it
 _OPEN_FILES: Final = 65_536  # three descriptors a child and some more a connection
 
 OnUp = Callable[[str], None]
@@ -254,7 +255,13 @@ class Service:
             await asyncio.sleep(_LOOK_S)
         # Not before: numpy and what needs it cost 0.3 s and 12 MB. In a thread: everything else goes on.
         turns = await asyncio.to_thread(import_module, "manager.selection_turns")
-        await turns.judge_for_ever(self._fleet, selector, self._home)
+        while True:
+            try:
+                await turns.judge_for_ever(self._fleet, selector, self._home)
+            except Exception as error:  # noqa: BLE001 - boundary: an error in here must not end selection unnoticed
+                self._log.error("selection-failed", reason=repr(error), exc_info=True)
+                self._fleet.warn(f"selection failed and begins again, instances stay as they are: {error!r}")
+            await asyncio.sleep(_AGAIN_S)
 
     async def _tell_when_up(self, on_up: OnUp) -> None:
         bad = (ProcessState.FAILED, ProcessState.PROBATION)
