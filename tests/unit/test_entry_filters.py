@@ -32,7 +32,7 @@ def test_the_worked_day_of_the_regime_filter() -> None:
     trend = RegimeFilter(adx_period=2, threshold=65).allowed(bars, EUR_USD)
     assert np.flatnonzero(trend.long).tolist() == [3]
     assert np.flatnonzero(trend.short).tolist() == [5]
-    assert trend.indicators["adx"][3:].tolist() == pytest.approx([100, 64, (64 + 100 * 2.4375 / 3.5625) / 2])
+    assert trend.indicators["adx_2"][3:].tolist() == pytest.approx([100, 64, (64 + 100 * 2.4375 / 3.5625) / 2])
     either = RegimeFilter(adx_period=2, threshold=65, with_direction=False).allowed(bars, EUR_USD)
     assert np.flatnonzero(either.long).tolist() == np.flatnonzero(either.short).tolist() == [3, 5]
     calm = RegimeFilter(adx_period=2, threshold=65, wanted="range").allowed(bars, EUR_USD)

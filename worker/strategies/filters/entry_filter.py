@@ -23,7 +23,7 @@ class Allowed(NamedTuple):
     long, short : ndarray of bool, shape (n,)
         Whether a trade of that side may be opened. False where the filter does not know yet.
     indicators : dict of str to ndarray of float64, shape (n,)
-        Values behind it; recorded with every signal.
+        Values behind it; recorded with every signal. Their names carry the period: there may be two of a kind.
     """
 
     long: Mask

@@ -27,4 +27,4 @@ class MomentumFilter(EntryFilter):
     def allowed(self, bars: Bars, instrument: Instrument) -> Allowed:
         """Judge every bar; nothing is allowed on the first ones."""
         momentum = bars.close / row_before(bars.close, self.period) - 1.0
-        return Allowed(momentum > self.least_frac, momentum < -self.least_frac, {"momentum": momentum})
+        return Allowed(momentum > self.least_frac, momentum < -self.least_frac, {f"momentum_{self.period}": momentum})

@@ -29,7 +29,7 @@ class RegimeFilter(EntryFilter):
     def allowed(self, bars: Bars, instrument: Instrument) -> Allowed:
         """Judge every bar; nothing is allowed while ADX is not known."""
         lines = adx(bars.high, bars.low, bars.close, self.adx_period)
-        indicators = {"adx": lines.adx, "plus_di": lines.plus_di, "minus_di": lines.minus_di}
+        indicators = {f"{name}_{self.adx_period}": line for name, line in lines._asdict().items()}
         if self.wanted == "range":
             calm = lines.adx < self.threshold
             return Allowed(calm, calm, indicators)
