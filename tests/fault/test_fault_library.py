@@ -62,7 +62,7 @@ def child(folder: Path, act: Callable[[Desk], object] = one_call) -> multiproces
 
 
 def exit_of(process: multiprocessing.process.BaseProcess) -> int | None:
-    process.join(20)
+    process.join(60)
     assert not process.is_alive()
     return process.exitcode
 

@@ -47,7 +47,7 @@ class Curious(EventStrategy):
     def write(self, bar):
         context = self.context
         account = context.account()
-        whole, forming = (context.bars_of("GBP/USD", "2s", 5, forming=how) for how in (False, True))
+        whole, forming, later = (context.bars_of("GBP/USD", "2s", 5, forming=how) for how in (False, True, False))
         price = context.price_of("USD/JPY")
         closed = context.closed_trades(2)
         line = {
@@ -55,6 +55,7 @@ class Curious(EventStrategy):
             "own": context.bars_of("EUR/USD", "1s", 1).open_time_ns.tolist(),
             "whole": whole.open_time_ns.tolist(),
             "forming": forming.open_time_ns.tolist(),
+            "later": later.open_time_ns.tolist(),
             "now_ns": context.now_ns(),
             "yen": price and price.bid,
             "nobody": context.price_of("EUR/GBP"),
@@ -94,7 +95,8 @@ def test_a_strategy_sees_other_bars_and_prices_its_account_and_what_it_closed(fl
     last = lines()[-1]
     assert last["own"] == [last["bar_ns"]], "the bar that is handled is the last complete one"
     assert {b - a for a, b in zip(last["whole"], last["whole"][1:], strict=False)} <= {2_000_000_000}
-    assert last["forming"][-1] in (last["whole"][-1], last["whole"][-1] + 2_000_000_000), "the forming one, if any"
+    between = range(last["whole"][-1], last["later"][-1] + 2_000_000_001, 2_000_000_000)
+    assert last["forming"][-1] in between, "the forming one, if any"
     assert last["yen"] > 50
     assert last["nobody"] is None
     assert last["digits"] == "0.001"
