@@ -32,7 +32,7 @@ def best_s(work: Callable[[], object], rounds: int) -> float:
 
 
 def measure(options: Options) -> Report:
-    count = 50_000 if options.quick else 1_000_000
+    count = 50_000 if options.quick else 500_000
     rounds = options.rounds or (3 if options.quick else 10)
     report = Report()
     over = run_cross(bars_of(count), instrument=PAIR, paper=RICH, fast=10, slow=100, units="0.01")

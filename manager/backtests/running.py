@@ -132,7 +132,7 @@ def _compared(outcome: Outcome, saved: Saved, future: Future[TesterAnswer]) -> O
         return outcome._replace(error=error)
     except BrokenProcessPool:
         return outcome._replace(error=_death_of(outcome.request.name, "the tester library"))
-    found = compare(outcome.request, saved.details()["trades"], saved.summary["final_balance"], answer)
+    found = compare(outcome.request, saved.trades(), saved.summary["final_balance"], answer)
     return outcome._replace(saved=add_comparison(saved, found))
 
 

@@ -15,7 +15,7 @@ from research.reports.drawing import Drawing, Hover, Segments, Text
 
 Floats = NDArray[np.float64]
 
-LEFT, RIGHT, TOP, BOTTOM = 62.0, 12.0, 8.0, 20.0
+LEFT, RIGHT, TOP, BOTTOM = 62.0, 20.0, 8.0, 20.0
 """Pixels round the plot, for labels."""
 
 _LABEL_PX: Final = 34.0  # of height for each label

@@ -14,6 +14,7 @@ from research.reports.axes import framed, span
 from research.reports.details import RECENT_TRADES
 from research.reports.drawing import Area, Drawing, Line, Rects, Segments, Shapes
 from research.reports.thinning import held
+from research.reports.trades import Places, Trades
 
 Floats = NDArray[np.float64]
 Row = Mapping[str, Any]
@@ -102,26 +103,33 @@ def _steps(x: Floats, y: Floats, base: float, style: str) -> Rects:
     return Rects(x[firsts], x[ends], y[firsts], np.full(len(firsts), base), style)
 
 
-def price_chart(symbol: str, drawn: Mapping[str, Any]) -> Drawing:
+def price_chart(symbol: str, prices: Mapping[str, Any], trades: Trades, places: Places) -> Drawing:
     """Draw the prices of the whole period, with opens and closes while they are few enough to be seen."""
-    trades = [trade for trade in drawn["trades"] if trade["instrument"] == symbol]
     note = "bid, range and last of each stretch; triangles open, crosses close"
-    if len(trades) > MARKED_TRADES:
-        note = f"bid, range and last of each stretch; {len(trades):,} trades, too many to mark"
-        trades = []
-    return _price_chart(f"{symbol}, whole period", note, drawn["prices"][symbol]["whole"], trades, 260, tips=False)
+    shown = places
+    if len(places) > MARKED_TRADES:
+        note = f"bid, range and last of each stretch; {len(places):,} trades, too many to mark"
+        shown = places[:0]
+    return _price_chart(f"{symbol}, whole period", note, prices["whole"], trades, shown, 260, tips=False)
 
 
-def recent_chart(symbol: str, drawn: Mapping[str, Any]) -> Drawing:
+def recent_chart(symbol: str, prices: Mapping[str, Any], trades: Trades, places: Places) -> Drawing:
     """Draw the latest trades one by one."""
-    trades = [trade for trade in drawn["trades"] if trade["instrument"] == symbol][-RECENT_TRADES:]
+    shown = places[-RECENT_TRADES:]
     note = "green won, red lost; point at a line to read it"
-    title = f"{symbol}, the last {len(trades)} trades"
-    return _price_chart(title, note, drawn["prices"][symbol]["recent"], trades, 340, tips=True)
+    title = f"{symbol}, the last {len(shown)} trades"
+    return _price_chart(title, note, prices["recent"], trades, shown, 340, tips=True)
 
 
 def _price_chart(
-    title: str, note: str, prices: Mapping[str, Sequence[float]], trades: Sequence[Row], height: float, *, tips: bool
+    title: str,
+    note: str,
+    prices: Mapping[str, Sequence[float]],
+    trades: Trades,
+    places: Places,
+    height: float,
+    *,
+    tips: bool,
 ) -> Drawing:
     times, low, high, close = held(*(column(prices[key]) for key in ("time_s", "low", "high", "close")))
     drawing = Drawing(title, WIDTH, height, note)
@@ -132,17 +140,18 @@ def _price_chart(
     drawing.marks.append(Area(x, frame.y.px(high), frame.y.px(low), "range"))
     drawing.marks.append(Line(x, frame.y.px(close), "price", "bid"))
     drawing.hover = frame.hover("")
-    if not trades:
+    if not len(places):
         return drawing
-    opened, closed = ((_times(trades, key, times[-1]), _prices(trades, key, close[-1])) for key in ("open", "close"))
+    rows, net = trades.rows(places.tolist()), trades.net[places]
+    opened, closed = ((_times(rows, key, times[-1]), _prices(rows, key, close[-1])) for key in ("open", "close"))
     x0, y0, x1, y1 = frame.x.px(opened[0]), frame.y.px(opened[1]), frame.x.px(closed[0]), frame.y.px(closed[1])
-    net = np.array([net_of(trade) for trade in trades])
     if tips:
+        pairs = list(zip(rows, net.tolist(), strict=True))
         for style, chosen in (("win-line", net > 0), ("loss-line", net <= 0)):
-            texts = [trade_text(trade) for trade, is_in in zip(trades, chosen.tolist(), strict=True) if is_in]
+            texts = [_trade_text(*one) for one, is_in in zip(pairs, chosen.tolist(), strict=True) if is_in]
             drawing.marks.append(Segments(x0[chosen], y0[chosen], x1[chosen], y1[chosen], style, texts))
-    is_long = np.array([trade["side"] == "buy" for trade in trades])
-    is_closed = np.array([trade["state"] == "closed" for trade in trades])
+    is_long = np.array([trade["side"] == "buy" for trade in rows])
+    is_closed = np.array([trade["state"] == "closed" for trade in rows])
     drawing.marks += [
         Shapes(x0[is_long], y0[is_long], "up", "entry-long"),
         Shapes(x0[~is_long], y0[~is_long], "down", "entry-short"),
@@ -162,15 +171,10 @@ def _prices(trades: Sequence[Row], key: str, otherwise: float) -> Floats:
     return np.array([float(price) for price in known])
 
 
-def net_of(trade: Row) -> float:
-    """Return what a trade brought, account currency."""
-    return float(trade["profit"]) + float(trade["commission"]) + float(trade["swap"])
-
-
-def trade_text(trade: Row) -> str:
+def _trade_text(trade: Row, net: float) -> str:
     """Describe a trade in a line."""
     moments = [None if trade[key] is None else utc_from_ns(trade[key]) for key in ("open_time_ns", "close_time_ns")]
     opened, closed = ("still open" if moment is None else f"{moment:%Y-%m-%d %H:%M}" for moment in moments)
     reason = f", {trade['close_reason']}" if trade["close_reason"] else ""
     prices = f"{trade['open_price']} to {trade['close_price'] or '-'}"
-    return f"{trade['side']} {trade['units']} at {prices}, {opened} to {closed}: {money_text(net_of(trade))}{reason}"
+    return f"{trade['side']} {trade['units']} at {prices}, {opened} to {closed}: {money_text(net)}{reason}"

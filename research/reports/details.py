@@ -12,6 +12,7 @@ from atrader.clock import NS_PER_S
 from research.events.equity import EquityCurve
 from research.events.tape import Tape
 from research.reports.thinning import extremes, stretches
+from research.reports.trades import columns_of
 
 Row = Mapping[str, Any]
 Floats = NDArray[np.float64]
@@ -36,7 +37,7 @@ def details(trades: Sequence[Row], curve: EquityCurve, tapes: Sequence[Tape], in
     """
     symbols = dict.fromkeys(trade["instrument"] for trade in trades)
     return {
-        "trades": trades,
+        "trades": columns_of(trades),
         "equity": _equity(curve, initial),
         "exposure": _exposure(curve),
         "prices": {tape.symbol: _prices(tape, trades) for tape in tapes if tape.symbol in symbols},

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
+import numpy as np
+
 from atrader.wording import duration_text, money_text, share_text
-from research.reports.charts import drawdown_chart, equity_chart, exposure_chart, net_of, price_chart, recent_chart
+from research.reports.charts import drawdown_chart, equity_chart, exposure_chart, price_chart, recent_chart
 from research.reports.drawing import Drawing
 from research.reports.figures import (
     Lines,
@@ -23,12 +25,14 @@ from research.reports.page_style import SCRIPT, style_sheet
 from research.reports.saved import Saved
 from research.reports.svg import svg
 from research.reports.trade_charts import (
+    HALF,
     distribution_chart,
     excursion_chart,
     hours_chart,
     months_chart,
     weekdays_chart,
 )
+from research.reports.trades import Trades
 
 Row = Mapping[str, Any]
 
@@ -49,14 +53,14 @@ def page(saved: Saved) -> str:
         When its details cannot be read.
     """
     summary, drawn = saved.summary, saved.details()
-    closed = [trade for trade in drawn["trades"] if trade["state"] == "closed"]
+    trades = Trades.of(drawn["trades"])
     parts = [
         *_head(saved),
         *_over_time(summary, drawn),
-        *_of_trades(summary, closed),
-        *_of_prices(drawn),
+        *_of_trades(summary, trades),
+        *_of_prices(drawn, trades),
         *_facts(summary),
-        *_trade_list(drawn["trades"]),
+        *_trade_list(trades),
     ]
     title = escape(f"{saved.name} - backtest")
     return (
@@ -97,42 +101,41 @@ def _over_time(summary: Mapping[str, Any], drawn: Mapping[str, Any]) -> Iterable
         yield _table(("peak", "lowest", "made good", "depth", "lasted"), falls, numbers=2)
 
 
-def _of_trades(summary: Mapping[str, Any], closed: Sequence[Row]) -> Iterable[str]:
-    if not closed:
+def _of_trades(summary: Mapping[str, Any], trades: Trades) -> Iterable[str]:
+    if not len(trades.closed):
         return
-    currency = summary["account"]["currency"]
+    currency, net = summary["account"]["currency"], trades.net[trades.closed]
+    opened_ns = np.array(trades.take("open_time_ns", trades.closed), np.int64)
     charts = [
-        distribution_chart(closed, currency),
-        excursion_chart(closed, "adverse_frac", "MAE", "right: how far the price went against it; up: what it made"),
-        excursion_chart(closed, "favourable_frac", "MFE", "right: how far the price went with it; up: what it made"),
-        hours_chart(closed, currency),
-        weekdays_chart(closed, currency),
+        distribution_chart(net, currency),
+        excursion_chart(trades, "adverse_frac", "MAE", "right: how far the price went against it; up: what it made"),
+        excursion_chart(trades, "favourable_frac", "MFE", "right: how far the price went with it; up: what it made"),
+        hours_chart(opened_ns, net, currency),
+        weekdays_chart(opened_ns, net, currency),
     ]
     shown = [f"<div>{_shown(chart)}</div>" for chart in charts if chart is not None]
-    shown.append(f"<div><h2>Exits by reason</h2><p>closed trades, {escape(currency)}</p>{_exits(closed)}</div>")
+    shown.append(f"<div><h2>Exits by reason</h2><p>closed trades, {escape(currency)}</p>{_exits(trades)}</div>")
     yield f'<div class="pair">{"".join(shown)}</div>'
 
 
-def _exits(closed: Sequence[Row]) -> str:
-    groups: dict[str, list[float]] = {}
-    for trade in closed:
-        groups.setdefault(trade["close_reason"] or "not said", []).append(net_of(trade))
+def _exits(trades: Trades) -> str:
+    groups = trades.by("close_reason", trades.closed)
     rows = [
-        (reason, f"{len(net):,}", share_text(sum(one > 0 for one in net) / len(net)), money_text(sum(net)))
-        for reason, net in sorted(groups.items(), key=lambda item: -len(item[1]))
+        (reason or "not said", f"{len(places):,}", share_text(float((net > 0).mean())), money_text(float(net.sum())))
+        for reason, places in sorted(groups.items(), key=lambda item: -len(item[1]))
+        for net in (trades.net[places],)
     ]
     return _table(("reason", "trades", "won", "result"), rows, numbers=3)
 
 
-def _of_prices(drawn: Mapping[str, Any]) -> Iterable[str]:
-    counts: dict[str, int] = {}
-    for trade in drawn["trades"]:
-        counts[trade["instrument"]] = counts.get(trade["instrument"], 0) + 1
-    symbols = sorted((symbol for symbol in drawn["prices"]), key=lambda symbol: -counts[symbol])
+def _of_prices(drawn: Mapping[str, Any], trades: Trades) -> Iterable[str]:
+    groups = trades.by("instrument", np.arange(len(trades)))
+    symbols = sorted(drawn["prices"], key=lambda symbol: -len(groups[symbol]))
     for symbol in symbols[:MOST_INSTRUMENTS]:
-        yield _shown(price_chart(symbol, drawn))
-        if counts[symbol] > 1:
-            yield _shown(recent_chart(symbol, drawn))
+        what = (symbol, drawn["prices"][symbol], trades, groups[symbol])
+        yield _shown(price_chart(*what))
+        if len(groups[symbol]) > 1:
+            yield _shown(recent_chart(*what))
     if len(symbols) > MOST_INSTRUMENTS:
         yield f'<p class="soft">Traded too, not drawn: {escape(", ".join(symbols[MOST_INSTRUMENTS:]))}</p>'
 
@@ -146,27 +149,29 @@ def _facts(summary: Mapping[str, Any]) -> Iterable[str]:
         yield f"<h2>{escape(instance['name'])}</h2>{_lines(instance_lines(instance))}"
 
 
-def _trade_list(trades: Sequence[Row]) -> Iterable[str]:
-    if not trades:
+def _trade_list(trades: Trades) -> Iterable[str]:
+    if not len(trades):
         return
-    latest = [_trade_cells(trade) for trade in reversed(trades[-LISTED_TRADES:])]
+    places = range(len(trades))[::-1][:LISTED_TRADES]
+    latest = [_trade_cells(*one) for one in zip(trades.rows(places), trades.net[places].tolist(), strict=True)]
     note = f"<p>the latest {len(latest)} of {len(trades):,}; the files have all</p>"
     names = ("instance", "instrument", "opened", "closed", "side", "exit", "units", "open", "close", "result")
     shown = note if len(latest) < len(trades) else ""
     yield f'<h2>Trades</h2>{shown}<div class="scroll">{_table(names, latest, numbers=4)}</div>'
 
 
-def _trade_cells(trade: Row) -> tuple[str, ...]:
+def _trade_cells(trade: Row, net: float) -> tuple[str, ...]:
     """Return a trade as a row of the list."""
     closed = "open" if trade["close_time"] is None else trade["close_time"][:16]
     words = (trade["instance"], trade["instrument"], trade["open_time"][:16], closed, trade["side"])
-    prices = (trade["units"], trade["open_price"], trade["close_price"] or "-", money_text(net_of(trade)))
+    prices = (trade["units"], trade["open_price"], trade["close_price"] or "-", money_text(net))
     return (*words, trade["close_reason"], *prices)
 
 
 def _shown(drawing: Drawing) -> str:
     note = f"<p>{escape(drawing.note)}</p>" if drawing.note else ""
-    return f"<h2>{escape(drawing.title)}</h2>{note}{svg(drawing)}"
+    shown = f'<div class="wide">{svg(drawing)}</div>' if drawing.width > HALF else svg(drawing)
+    return f"<h2>{escape(drawing.title)}</h2>{note}{shown}"
 
 
 def _lines(lines: Lines) -> str:

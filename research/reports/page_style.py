@@ -23,10 +23,10 @@ p{margin:0 0 6px}.soft,h2+p{color:var(--soft);font-size:12.5px}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(380px,1fr));gap:0 20px}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:12.5px}
 th{text-align:left;font-weight:600;color:var(--soft)}
-td,th{padding:3px 10px 3px 0;border-bottom:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}
+td,th{padding:3px 10px 3px 0;border-bottom:1px solid var(--line);vertical-align:top}td{overflow-wrap:anywhere}
 .n{text-align:right}table.facts th{width:150px;font-weight:400}
 .scroll{overflow-x:auto}.scroll td{white-space:nowrap}
-svg{width:100%;height:auto;display:block;overflow:visible}
+svg{width:100%;height:auto;display:block}.wide{overflow-x:auto}.wide svg{min-width:660px}
 svg path,svg rect{vector-effect:non-scaling-stroke;stroke-linejoin:round;stroke-linecap:round}
 svg text{font-size:11px;font-variant-numeric:tabular-nums}
 svg path.tip{stroke-width:1.6px}svg path.tip:hover{stroke-width:4px}

@@ -30,6 +30,7 @@ from research.reports.drawing import (
 from research.reports.figures import headline, period_text, strategies_text
 from research.reports.saved import Saved
 from research.reports.trade_charts import distribution_chart, excursion_chart, months_chart
+from research.reports.trades import Trades
 
 Floats = NDArray[np.float64]
 
@@ -82,12 +83,13 @@ def _rows(summary: Mapping[str, Any], drawn: Mapping[str, Any]) -> Iterator[Sequ
     yield [drawdown_chart(drawn)]
     yield [exposure_chart(drawn)]
     yield [months_chart(summary["months"])]
-    closed = [trade for trade in drawn["trades"] if trade["state"] == "closed"]
-    if closed:
-        against = excursion_chart(closed, "adverse_frac", "MAE", "")
-        yield [distribution_chart(closed, summary["account"]["currency"]), *([against] if against else [])]
-    for symbol in list(drawn["prices"])[:1]:
-        yield [recent_chart(symbol, drawn)]
+    trades = Trades.of(drawn["trades"])
+    if len(trades.closed):
+        against = excursion_chart(trades, "adverse_frac", "MAE", "")
+        results = distribution_chart(trades.net[trades.closed], summary["account"]["currency"])
+        yield [results, *([against] if against else [])]
+    for symbol, places in list(trades.by("instrument", np.arange(len(trades))).items())[:1]:
+        yield [recent_chart(symbol, drawn["prices"][symbol], trades, places)]
 
 
 def _paint_head(painter: _Painter, saved: Saved) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from atrader.errors import ConfigError, StoreError
 from atrader.extras import imported
+from research.reports.trades import rows_of
 
 FORMAT: Final = 2
 """Version of the files. 1 had the trades in ``result.json``, and nothing to draw a report from."""
@@ -62,6 +63,10 @@ class Saved(NamedTuple):
             When the file cannot be read, or is of another version.
         """
         return _read(self.folder / DETAILS, _NEEDED_DETAILS)
+
+    def trades(self) -> list[dict[str, Any]]:
+        """Read the trades, in the order they were opened; errors as of `details`."""
+        return rows_of(self.details()["trades"])
 
     def extended(self, file: str, key: str, value: object) -> Saved:
         """Write something that was found out later beside the result, and into its summary."""

@@ -37,7 +37,7 @@ def svg(drawing: Drawing) -> str:
     parts += map(_cell, drawing.cells)
     texts = [mark for mark in drawing.marks if isinstance(mark, Text)]
     parts.append(f'<g transform="scale({1 / _TENTHS:g})">')
-    parts += (_mark(mark) for mark in drawing.marks if not isinstance(mark, Text))
+    parts += (_mark(mark) for mark in drawing.marks if not isinstance(mark, Text) and len(mark[0]))
     parts.append("</g>")
     parts += map(_text, texts)
     parts.append("</svg>")
@@ -100,8 +100,6 @@ def _whole(values: Floats) -> list[int]:
 def _path(x: Floats, y: Floats) -> str:
     """Return a path through points in steps from one to the next; points that fall together are one."""
     across, down = _whole(x), _whole(y)
-    if not across:
-        return ""
     at = (across[0], down[0])
     steps = [f"M{at[0]} {at[1]}l"]
     for point in zip(across[1:], down[1:], strict=True):

@@ -9,25 +9,27 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from atrader.clock import utc_from_ns
+from atrader.clock import NS_PER_S
 from research.reports.axes import LEFT, framed, span
-from research.reports.charts import WIDTH, net_of
+from research.reports.charts import WIDTH
 from research.reports.drawing import Cell, Drawing, Rects, Shapes, Text
+from research.reports.trades import Places, Trades
 
 Floats = NDArray[np.float64]
+Times = NDArray[np.int64]
 Row = Mapping[str, Any]
 
 HALF: Final = (WIDTH - 20) / 2
 MOST_DOTS: Final = 1_500
 """Dots in a chart at most; beyond that every n-th trade is shown, in the order of opening."""
+_HOUR_NS: Final = 3600 * NS_PER_S
 _HEIGHT: Final = 220.0
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
-def distribution_chart(closed: Sequence[Row], currency: str) -> Drawing:
+def distribution_chart(net: Floats, currency: str) -> Drawing:
     """Draw how many trades brought how much."""
-    net = np.array([net_of(trade) for trade in closed])
     drawing = Drawing("Results of trades", HALF, _HEIGHT, f"how many brought how much, {currency}")
     edges = _edges(net)
     counts, _ = np.histogram(net, edges)
@@ -58,23 +60,22 @@ def _label_values(drawing: Drawing, places: Floats, values: Floats) -> None:
         drawing.marks.append(Text(float(places[number]), drawing.height - 6, f"{values[number]:,.6g}", anchor="middle"))
 
 
-def excursion_chart(closed: Sequence[Row], key: str, title: str, note: str) -> Drawing | None:
-    """Draw the return of each trade over how far prices went; None when no trade has prices.
+def excursion_chart(trades: Trades, key: str, title: str, note: str) -> Drawing | None:
+    """Draw the return of each closed trade over how far prices went; None when no trade has prices.
 
     Parameters
     ----------
     key : {"adverse_frac", "favourable_frac"}
         What lies to the right.
     """
-    known = [trade for trade in closed if trade[key] is not None]
-    if not known:
+    known = trades.closed[np.array([value is not None for value in trades.take(key, trades.closed)])]
+    if not len(known):
         return None
     every = -(-len(known) // MOST_DOTS)
     if every > 1:
         note += f"; one of {every} trades"
     shown = known[::every]
-    far = np.array([trade[key] for trade in shown])
-    came = np.array([_move(trade) for trade in shown])
+    far, came = np.array(trades.take(key, shown), np.float64), _moved(trades, shown)
     drawing = Drawing(title, HALF, _HEIGHT, note)
     frame = framed(
         drawing, span(0.0, float(far.max()), zero=True), span(float(came.min()), float(came.max()), zero=True)
@@ -82,34 +83,37 @@ def excursion_chart(closed: Sequence[Row], key: str, title: str, note: str) -> D
     frame.draw_values(drawing, "%")
     frame.draw_values_across(drawing, "%")
     from_zero = frame.x.px(far), frame.y.px(came)
-    won = np.array([net_of(trade) > 0 for trade in shown])
+    won = trades.net[shown] > 0
     for style, chosen in (("loss", ~won), ("win", won)):
         drawing.marks.append(Shapes(from_zero[0][chosen], from_zero[1][chosen], "dot", style))
     return drawing
 
 
-def _move(trade: Row) -> float:
-    """Return how far the price went from open to close in favour of a trade, as a share of the open price."""
-    opened, closed = float(trade["open_price"]), float(trade["close_price"])
-    return (closed / opened - 1) * (1 if trade["side"] == "buy" else -1)
+def _moved(trades: Trades, places: Places) -> Floats:
+    """Return how far the price went from open to close in favour of each trade, as a share of the open price."""
+    opened, closed = (np.array(trades.take(key, places), np.float64) for key in ("open_price", "close_price"))
+    signs = np.array([1.0 if side == "buy" else -1.0 for side in trades.take("side", places)])
+    found: Floats = (closed / opened - 1) * signs
+    return found
 
 
-def hours_chart(closed: Sequence[Row], currency: str) -> Drawing:
+def hours_chart(opened_ns: Times, net: Floats, currency: str) -> Drawing:
     """Draw what the trades brought that were opened in each hour of the day."""
-    sums = np.zeros(24)
-    for trade in closed:
-        sums[utc_from_ns(trade["open_time_ns"]).hour] += net_of(trade)
-    return _sums_chart(
-        "By hour of the open", f"sum of results, {currency}; UTC", sums, [str(hour) for hour in range(24)]
-    )
+    sums = _sums(opened_ns // _HOUR_NS % 24, net, 24)
+    hours = [str(hour) for hour in range(24)]
+    return _sums_chart("By hour of the open", f"sum of results, {currency}; UTC", sums, hours)
 
 
-def weekdays_chart(closed: Sequence[Row], currency: str) -> Drawing:
+def weekdays_chart(opened_ns: Times, net: Floats, currency: str) -> Drawing:
     """Draw what the trades brought that were opened on each weekday."""
-    sums = np.zeros(7)
-    for trade in closed:
-        sums[utc_from_ns(trade["open_time_ns"]).weekday()] += net_of(trade)
+    days = opened_ns // (24 * _HOUR_NS) + 3  # 1970 began on a Thursday
+    sums = _sums(days % 7, net, 7)
     return _sums_chart("By weekday of the open", f"sum of results, {currency}; UTC", sums, _WEEKDAYS)
+
+
+def _sums(groups: Times, net: Floats, count: int) -> Floats:
+    found: Floats = np.bincount(groups, net, count).astype(np.float64)
+    return found
 
 
 def _sums_chart(title: str, note: str, sums: Floats, names: Sequence[str]) -> Drawing:

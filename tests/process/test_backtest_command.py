@@ -15,6 +15,7 @@ import pytest
 
 from atrader.clock import NS_PER_S, parse_time
 from atrader.exit_codes import ExitCode
+from research.reports import load
 from tests.support.asirikuy import standin_tester
 from tests.support.asirikuy_fleet import METRONOME, PAIR, TOOLS, AsirikuyFleet
 from tests.support.fleet import Fleet
@@ -54,7 +55,7 @@ def test_a_configured_instance_is_run_and_everything_is_kept(yen: Fleet) -> None
     (summary,) = backtest(yen, "cross")
     folder = Path(summary["folder"])
     assert json.loads((folder / "result.json").read_text()) == summary
-    told = json.loads((folder / "details.json").read_text())["trades"]
+    told = load(folder).trades()
     (figures,) = summary["statistics"]
     assert figures["trades"] == sum(trade["state"] == "closed" for trade in told) > 10
     assert summary["instances"][0]["parameters"]["fast"] == 3
@@ -181,9 +182,9 @@ def metronome(fleet: AsirikuyFleet, name: str, magic: int, period: int) -> None:
 def test_the_library_trades_the_past_as_its_formula_says(library: AsirikuyFleet) -> None:
     metronome(library, "beat", 7, PERIOD)
     (summary,) = backtest(library, "beat", "--start", "2024-06-04T02:00:00Z")
-    kept = json.loads((Path(summary["folder"]) / "details.json").read_text())
-    opened = [minute_of(trade["open_time_ns"]) for trade in kept["trades"]]
-    closed = [minute_of(trade["close_time_ns"]) for trade in kept["trades"] if trade["state"] == "closed"]
+    trades = load(Path(summary["folder"])).trades()
+    opened = [minute_of(trade["open_time_ns"]) for trade in trades]
+    closed = [minute_of(trade["close_time_ns"]) for trade in trades if trade["state"] == "closed"]
     first = minute_of(parse_time("2024-06-04T02:00:00Z"))
     due = [number for number in range(first + 1, first + 1321) if number % PERIOD == 0]
     assert opened == due

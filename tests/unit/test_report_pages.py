@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from atrader.clock import parse_time
 from atrader.errors import ConfigError
 from research.reports import Saved, load
+from research.reports.axes import LEFT, RIGHT
 from research.reports.charts import MARKED_TRADES, price_chart, recent_chart
 from research.reports.drawing import STYLES, Drawing, Line, Rects, Segments, Shapes
 from research.reports.page import LISTED_TRADES, page
@@ -22,7 +24,8 @@ from research.reports.page_style import style_sheet
 from research.reports.picture import picture
 from research.reports.saved import DETAILS
 from research.reports.svg import svg
-from research.reports.trade_charts import HALF, distribution_chart
+from research.reports.trade_charts import HALF, distribution_chart, hours_chart, weekdays_chart
+from research.reports.trades import Places, Trades, columns_of
 from tests.support.event_runs import random_bars
 from tests.support.saved_results import save_cross
 
@@ -67,11 +70,10 @@ def crowded(saved: Saved, folder: Path, count: int) -> Saved:
     copy = folder / "crowded-0001"
     copy.mkdir()
     details, summary = saved.details(), dict(saved.summary)
-    trades = [one for one in details["trades"] if one["state"] == "closed"]
-    details["trades"] = [
-        {**trades[number % len(trades)], "close_reason": f"<script>alert({number % 40})</script> & co"}
-        for number in range(count)
-    ]
+    trades = [one for one in saved.trades() if one["state"] == "closed"]
+    reasons = (f"<script>alert({number % 40})</script> & co" for number in range(count))
+    rows = [{**trades[number % len(trades)], "close_reason": reason} for number, reason in enumerate(reasons)]
+    details["trades"] = columns_of(rows)
     (copy / DETAILS).write_text(json.dumps(details))
     summary["warnings"] = [{"code": "refused", "text": '"><img src=x onerror=alert(1)>'}]
     summary["months"] = [
@@ -130,11 +132,15 @@ def test_a_report_of_twenty_thousand_trades_stays_small(saved: Saved, tmp_path: 
     assert "20,000 trades, too many to mark" in text
 
 
+def told(saved: Saved) -> tuple[Trades, Places]:
+    trades = Trades.of(saved.details()["trades"])
+    return trades, np.arange(len(trades))
+
+
 def test_trades_are_drawn_where_prices_and_times_say(saved: Saved) -> None:
-    drawn = saved.details()
-    trades = drawn["trades"]
+    prices, trades = saved.details()["prices"]["EUR/USD"], saved.trades()
     assert 10 < len(trades) <= MARKED_TRADES
-    drawing = price_chart("EUR/USD", drawn)
+    drawing = price_chart("EUR/USD", prices, *told(saved))
     line = next(mark for mark in drawing.marks if isinstance(mark, Line))
     opens = [mark for mark in drawing.marks if isinstance(mark, Shapes) and mark.kind in ("up", "down")]
     assert sum(len(mark.x) for mark in opens) == len(trades)
@@ -151,22 +157,34 @@ def test_trades_are_drawn_where_prices_and_times_say(saved: Saved) -> None:
 
 
 def test_recent_trades_are_told_one_by_one(saved: Saved) -> None:
-    drawn = saved.details()
-    marks = recent_chart("EUR/USD", drawn).marks
+    drawn, trades = saved.details(), saved.trades()
+    marks = recent_chart("EUR/USD", drawn["prices"]["EUR/USD"], *told(saved)).marks
     tips = [tip for mark in marks if isinstance(mark, Segments) for tip in mark.tips]
-    assert len(tips) == min(len(drawn["trades"]), 40)
-    last = drawn["trades"][-1]
+    assert len(tips) == min(len(trades), 40)
+    last = trades[-1]
     assert any(f"{last['side']} {last['units']} at {last['open_price']}" in tip for tip in tips)
 
 
 def test_a_histogram_counts_every_trade_once() -> None:
-    results = [-30.0, -0.01, 0.0, 0.01, 12.0, 12.5, 44.0]
-    trades = [{"profit": value, "commission": 0, "swap": 0} for value in results]
-    drawing = distribution_chart(trades, "USD")
+    drawing = distribution_chart(np.array([-30.0, -0.01, 0.0, 0.01, 12.0, 12.5, 44.0]), "USD")
     bars = [mark for mark in drawing.marks if isinstance(mark, Rects)]
     heights = {mark.style: (mark.y1 - mark.y0).sum() for mark in bars}
     assert heights["loss"] / heights["win"] == pytest.approx(2 / 5)
     assert all(np.all(mark.x0 >= 0) and np.all(mark.x1 <= HALF) for mark in bars)
+
+
+def test_results_are_summed_by_the_hour_and_weekday_of_the_open() -> None:
+    opened = np.array(
+        [parse_time(f"2024-03-{day}T{hour}:59:00Z") for day, hour in (("05", "07"), ("05", "07"), ("10", "23"))]
+    )
+    net = np.array([5.0, -2.0, -4.0])
+    for chart, places in ((hours_chart, (7, 23)), (weekdays_chart, (1, 6))):
+        drawing = chart(opened, net, "USD")
+        won, lost = (mark for mark in drawing.marks if isinstance(mark, Rects))
+        slots = 24 if chart is hours_chart else 7
+        slot = (HALF - LEFT - RIGHT) / slots
+        assert [int((mark.x0[0] - LEFT) // slot) for mark in (won, lost)] == list(places)
+        assert (won.y1 - won.y0)[0] / (lost.y0 - lost.y1)[0] == pytest.approx(3 / 4)
 
 
 def test_paths_go_from_point_to_point() -> None:

@@ -51,7 +51,7 @@ def test_a_result_is_read_as_it_was_saved(tmp_path: Path) -> None:
 
 def test_parquet_and_json_hold_the_same_trades(saved: Saved) -> None:
     rows = pq.read_table(saved.folder / "trades.parquet").to_pylist()
-    told = saved.details()["trades"]
+    told = saved.trades()
     assert [row["trade_id"] for row in rows] == [trade["trade_id"] for trade in told]
     assert [row["profit"] for row in rows] == [float(trade["profit"]) for trade in told]
     assert [row["adverse_frac"] for row in rows] == [trade["adverse_frac"] for trade in told]
@@ -127,7 +127,7 @@ def test_without_pyarrow_the_json_files_suffice_for_a_report(tmp_path: Path, mon
 
 def test_a_run_without_a_trade_is_a_result_like_any_other(tmp_path: Path) -> None:
     told = save_cross(tmp_path, BARS[:20], slow=30)
-    assert load(told.folder).details()["trades"] == []
+    assert load(told.folder).trades() == []
     assert told.summary["overall"] == {}
     assert [one["code"] for one in told.summary["warnings"]] == ["no-trades"]
     assert result_row(told)["trades"] == 0
