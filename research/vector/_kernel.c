@@ -390,7 +390,7 @@ static void work(Machine *m) {
     }
 }
 
-static void decide_entry(Machine *m, int64_t number) {
+static void decide_entry(Machine *m, int64_t number, bool is_halted) {
     const Settings *s = m->s;
     int side = m->d.entry[number];
     int32_t limit = m->d.price[number], stop = m->d.stop[number], target = m->d.target[number];
@@ -419,7 +419,7 @@ static void decide_entry(Machine *m, int64_t number) {
                    .stop = stop, .target = target, .expires = m->d.expires[number]};
     if (limit) {
         m->order = order;
-        work(m);
+        if (!is_halted) work(m);
     } else if (enter(m, &order, price)) {
         work(m);
     }
@@ -432,7 +432,7 @@ static void fill_pending(Machine *m) {
     if (m->pending >= 0) {
         int64_t number = m->pending;
         m->pending = -1;
-        decide_entry(m, number);
+        decide_entry(m, number, false);
     }
 }
 
@@ -468,7 +468,7 @@ static void decide(Machine *m, int64_t number, bool is_halted) {
     else if (is_halted && !m->s->order_type)
         m->refused[HALTED]++;
     else
-        decide_entry(m, number);
+        decide_entry(m, number, is_halted);
 }
 
 static void end_of_bar(Machine *m) {

@@ -266,8 +266,8 @@ class Machine(Book):
         self.order = None
         return self.enter(order, price)
 
-    def _decide_entry(self, number: int) -> None:
-        """Enter at the market as it is now, or hand in an order that may fill at once."""
+    def _decide_entry(self, number: int, *, is_halted: bool = False) -> None:
+        """Enter at the market as it is now, or hand in an order that may fill at once, if the market is open."""
         s, wanted = self.s, self.wanted
         side, limit = wanted[1][number], wanted[3][number]
         price = limit or (self.ask if side > 0 else self.bid)
@@ -292,7 +292,8 @@ class Machine(Book):
         order = Order(number, side, price, steps, stop, target, wanted[10][number])
         if limit:
             self.order = order
-            self._work()
+            if not is_halted:
+                self._work()
         elif self.enter(order, price):
             self._work()
 
@@ -337,7 +338,7 @@ class Machine(Book):
         elif is_halted and not self.s.order_type:
             self.refused[Refusal.HALTED] += 1
         else:
-            self._decide_entry(number)
+            self._decide_entry(number, is_halted=is_halted)
 
     def _leave_side(self, side: int) -> None:
         """Decide to close what is open on a side, and to withdraw what would open more."""

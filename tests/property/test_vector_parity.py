@@ -9,8 +9,9 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.support.event_runs import account_of, random_bars
-from tests.support.vector_runs import essence, in_events, in_vector, random_signals
+from research.vector import Rules
+from tests.support.event_runs import account_of, instance_of, plan_of, random_bars, run
+from tests.support.vector_runs import Ordering, essence, in_events, in_vector, random_signals
 
 PLAIN = {"slippage_pips": 0}
 ACCOUNTS: dict[str, dict[str, Any]] = {
@@ -27,7 +28,7 @@ ACCOUNTS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("symbol", ["EUR/USD", "USD/JPY"])
 @pytest.mark.parametrize("account", ACCOUNTS)
-@settings(max_examples=4, deadline=None, phases=[Phase.generate])
+@settings(max_examples=3, deadline=None, phases=[Phase.generate])
 @given(seed=st.integers(0, 10**6), pace=st.sampled_from([0.02, 0.1, 0.3]), by_risk=st.booleans())
 def test_the_trades_are_those_of_the_event_engine(
     account: str, symbol: str, seed: int, pace: float, by_risk: bool
@@ -40,3 +41,29 @@ def test_the_trades_are_those_of_the_event_engine(
     assert [essence(trade) for trade in trades] == [essence(trade) for trade in expected.trades]
     assert outcome.balance == round(expected.curve.balance[-1] * 100)
     assert np.all(outcome.trades["steps"] > 0)
+
+
+@pytest.mark.parametrize("order_type", ["market", "limit", "stop"])
+@settings(max_examples=5, deadline=None, phases=[Phase.generate])
+@given(
+    seed=st.integers(0, 10**6),
+    pace=st.sampled_from([0.02, 0.1, 0.3]),
+    most=st.sampled_from([1, 3]),
+    account=st.sampled_from(["plain", "all the costs"]),
+)
+def test_orders_that_wait_trailing_stops_and_pyramids_are_those_of_the_event_engine(
+    order_type: Any, seed: int, pace: float, most: int, account: str
+) -> None:
+    bars = random_bars(seed, 600, 1.09, 1e-5)
+    signals = random_signals(bars, seed, pace, by_risk=False)
+    chance = np.random.default_rng(seed)
+    trail = np.where(chance.random(len(bars)) < 0.4, bars.close * 4e-4, np.nan)
+    rules, price = Rules(order_type=order_type, most_trades=most), None
+    if order_type != "market":
+        away = chance.normal(2e-4, 2e-4, len(bars)) * signals.entry * (1 if order_type == "limit" else -1)
+        price = bars.close * (1 - away)
+    config = account_of(trade={"max_price_age": "2d"}, **ACCOUNTS[account])
+    strategy = Ordering(bars, signals, rules, price, trail)
+    expected = run(plan_of(config, [(instance_of(), strategy)], {("EUR/USD", "1m"): bars}))
+    _, trades = in_vector(config, bars, signals, "EUR/USD", rules, price=price, trailing_distance=trail)
+    assert [essence(trade) for trade in trades] == [essence(trade) for trade in expected.trades]

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from atrader.calendars import Calendar
 from atrader.configuration.account import AccountConfig
 from atrader.instruments import KNOWN, Instrument
-from atrader.market import Bars
+from atrader.market import Bar, Bars, decimal_price
 from atrader.orders.model import Trade
-from atrader.strategy import BaseParameters, Signals, SignalStrategy
+from atrader.strategy import BaseParameters, EventStrategy, Signals, SignalStrategy
 from research.events import Result
 from research.vector import Decisions, Outcome, Prices, Rules, Schedule, Terms, simulate
 from research.vector.rows import trades_of
 from tests.support.event_runs import MINUTE, instance_of, plan_of, run
+
+Floats = NDArray[np.float64]
 
 
 class Told(SignalStrategy):
@@ -36,6 +40,53 @@ class Told(SignalStrategy):
         whole = {name: getattr(self._signals, name) for name in columns}
         cut: dict[str, Any] = {name: None if one is None else one[row : row + 1] for name, one in whole.items()}
         return Signals(**cut)
+
+
+class Ordering(EventStrategy):
+    """Carries signals out with any kind of order, by the rules of the vector engine, as a strategy would by itself."""
+
+    def __init__(self, bars: Bars, signals: Signals, rules: Rules, price: Floats | None, trail: Floats) -> None:
+        super().__init__(BaseParameters())
+        self._row_of = {time_ns: row for row, time_ns in enumerate(bars.open_time_ns.tolist())}
+        self._signals, self._rules, self._price, self._trail = signals, rules, price, trail
+        self._leaving: set[str] = set()
+
+    def on_bar(self, bar: Bar) -> None:
+        row = self._row_of[bar.open_time_ns]
+        entry, leave = int(self._signals.entry[row]), int(self._signals.exit[row])
+        trades, orders = self.context.trades(), self.context.orders()
+        for side, name in ((1, "buy"), (-1, "sell")):
+            if leave in (side, 2) or entry == -side:
+                self._leaving |= {trade.trade_id for trade in trades if trade.side == name}
+                for order in orders:
+                    if order.intent.side == name:
+                        self.context.cancel(order.client_id)
+        for trade in trades:
+            if trade.trade_id in self._leaving:  # again, if the market was closed the last time
+                self.context.close(trade.trade_id, reason="signal exit")
+        same = "buy" if entry > 0 else "sell"
+        if not entry or sum(trade.side == same for trade in trades) >= self._rules.most_trades:
+            return
+        for order in orders:
+            if order.intent.side == same:
+                self.context.cancel(order.client_id)
+        tick, one = self.context.instrument.price_tick, self._signals
+        assert one.units is not None
+        assert one.stop_loss is not None
+        assert one.take_profit is not None
+        self.context.order(
+            "buy" if entry > 0 else "sell",
+            units=Decimal(repr(float(one.units[row]))),
+            order_type=self._rules.order_type,
+            price=None if self._price is None else decimal_price(float(self._price[row]), tick),
+            stop_loss=_money(one.stop_loss[row], tick),
+            take_profit=_money(one.take_profit[row], tick),
+            trailing_distance=_money(self._trail[row], tick),
+        )
+
+
+def _money(price: float, tick: Decimal) -> Decimal | None:
+    return None if np.isnan(price) else decimal_price(float(price), tick)
 
 
 def random_signals(bars: Bars, seed: int, pace: float, *, by_risk: bool, as_distances: bool = False) -> Signals:
@@ -67,15 +118,22 @@ def in_events(account: AccountConfig, bars: Bars, signals: Signals, symbol: str)
 
 
 def in_vector(
-    account: AccountConfig, bars: Bars, signals: Signals, symbol: str, **settings: Any
+    account: AccountConfig,
+    bars: Bars,
+    signals: Signals,
+    symbol: str,
+    rules: Rules | None = None,
+    *,
+    price: Floats | None = None,
+    trailing_distance: Floats | None = None,
 ) -> tuple[Outcome, list[Trade]]:
     """Run the signals through the vector engine, by the paper account's rules."""
-    instrument, rules = KNOWN[symbol], Rules()
+    instrument, rules = KNOWN[symbol], rules or Rules()
     terms = Terms.of(account, instrument)
     prices = Prices.of(bars, terms, MINUTE)
-    decisions = Decisions.of(signals, prices, instrument, rules)
+    decisions = Decisions.of(signals, prices, instrument, rules, price=price, trailing_distance=trailing_distance)
     schedule = Schedule.of(prices, Calendar.get(instrument.calendar))
-    outcome = simulate(prices, decisions, rules, terms, schedule=schedule, **settings)
+    outcome = simulate(prices, decisions, rules, terms, schedule=schedule)
     return outcome, trades_of(outcome, prices, terms, instance_of(instrument=symbol))
 
 
