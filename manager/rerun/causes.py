@@ -18,7 +18,7 @@ from research.rerun import BarNews, Difference, bar_news
 
 Kind = Literal[
     "parameters", "code", "revised-bar", "missing-bar", "unseen-bar", "late-bar", "restart", "exception", "refused",
-    "price", "carried", "unknown",
+    "unheard", "price", "carried", "unknown",
 ]  # fmt: skip
 
 _LATE_S: Final = 5.0  # after its end: entries have grown older than some accounts allow
@@ -74,6 +74,7 @@ def causes_of(
     """
     found = [
         *_refusal(difference),
+        *_unheard(difference, recorded),
         *_parameters(recorded, config),
         *_code(recorded, code),
         *_bars(difference, news),
@@ -92,6 +93,16 @@ def _refusal(difference: Difference) -> Iterator[Cause]:
         for side, what in ((difference.live, "was refused then"), (difference.again, "is refused in the run")):
             if side is not None and side.get("state") in ("DENIED", "REJECTED", "LOST"):
                 yield Cause("refused", f"the order {what}: {side.get('reason', 'without a reason')}")
+
+
+def _unheard(difference: Difference, recorded: Recorded) -> Iterator[Cause]:
+    """Find a wish about a trade that was over: the account's news came after the bar."""
+    wanted = (difference.live or {}).get("trade_id")
+    for row in recorded.trades:
+        closed_ns = row["close_time_ns"]
+        if row["trade_id"] == wanted and closed_ns is not None and closed_ns <= difference.time_ns:
+            when = f"closed at {iso_from_ns(closed_ns)} ({row['close_reason']})"
+            yield Cause("unheard", f"trade {wanted} had {when}, and the worker had not heard of it")
 
 
 def _parameters(recorded: Recorded, config: InstanceConfig) -> Iterator[Cause]:
