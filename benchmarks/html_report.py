@@ -37,7 +37,7 @@ def measure(options: Options) -> Report:
     report = Report()
     over = run_cross(bars_of(count), instrument=PAIR, paper=RICH, fast=10, slow=100, units="0.01")
     saved = over.save(options.directory)
-    what = f"{count:,} bars, {len(saved.details()['trades']):,} trades"
+    what = f"{count:,} bars, {len(saved.trades()):,} trades"
     read_s = best_s(saved.details, rounds)
     page_s = best_s(lambda: page(load(saved.folder)), rounds)
     size = len(page(saved).encode())

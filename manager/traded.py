@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from atrader.calendars import Calendar
@@ -14,7 +13,7 @@ from atrader.errors import ConfigError
 from atrader.messages.history import QueryHistory
 from atrader.statistics.trades import TradeColumns
 from data_layer.offline import open_history
-from research.reports import load
+from research.reports import named
 from research.selection.daily import Daily, Unit, closed_by_instance, daily_results
 from research.statistics.annualisation import periods_per_year
 
@@ -110,8 +109,8 @@ def _of_history(home: Home, *, archived: bool) -> list[tuple[_Row, str]]:
 
 def _of_results(home: Home, names: Sequence[str]) -> list[tuple[_Row, str]]:
     """Return the same of saved backtests; an instance in several of them is told apart by the name of its result."""
-    found = [load(Path(name) if Path(name).exists() else home.root / "results" / name) for name in names]
-    trades = {saved.name: saved.details()["trades"] for saved in found}
+    found = [named(home.root / "results", name) for name in names]
+    trades = {saved.name: saved.trades() for saved in found}
     owners: dict[str, set[str]] = {}
     for result, rows in trades.items():
         for row in rows:

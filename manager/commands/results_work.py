@@ -17,7 +17,7 @@ from data_layer.files.output import new_file
 from manager.commands.output import print_json
 from manager.commands.result_view import show_comparison, show_result
 from manager.commands.tables import Cell, Column, print_rows, time_cell
-from research.reports import Saved, found, load
+from research.reports import Saved, found, named
 from research.reports.comparing import differences, figures, result_row
 from research.reports.page import page
 from research.reports.picture import picture
@@ -78,7 +78,7 @@ class Place(NamedTuple):
 
     def show(self, name: str, *, as_json: bool) -> None:
         """Print one result."""
-        saved = self._load(name)
+        saved = named(self.folder, name)
         if as_json:
             print_json(saved.summary)
         else:
@@ -86,7 +86,7 @@ class Place(NamedTuple):
 
     def compare(self, names: Sequence[str], *, all_settings: bool, as_json: bool) -> None:
         """Print results beside each other."""
-        results = [self._load(name) for name in names]
+        results = [named(self.folder, name) for name in names]
         if as_json:
             print_json(comparison(results, all_settings=all_settings))
         else:
@@ -96,7 +96,7 @@ class Place(NamedTuple):
         """Write a report of each; an older one is replaced."""
         if out is not None and len(names) > 1:
             raise ConfigError("--out is for one result; without it each report lies beside its result")
-        results = [self._load(name) for name in names]
+        results = [named(self.folder, name) for name in names]
         written = []
         hidden = as_json or not sys.stderr.isatty()
         for saved in track(results, "reports", console=Console(stderr=True), disable=hidden, transient=True):
@@ -111,11 +111,6 @@ class Place(NamedTuple):
         else:
             for path in written:
                 click.echo(path)
-
-    def _load(self, name: str) -> Saved:
-        """Read a result by the name of its folder, or by a path."""
-        path = Path(name)
-        return load(path if path.exists() and not (self.folder / name).exists() else self.folder / name)
 
 
 def comparison(results: Sequence[Saved], *, all_settings: bool) -> dict[str, Any]:

@@ -8,6 +8,6 @@ Layers, each importing only those above it: ``rows`` (what happened, as rows), `
 """
 
 from research.reports.finished import Finished, keep
-from research.reports.saved import Saved, found, load
+from research.reports.saved import Saved, found, load, named
 
-__all__ = ["Finished", "Saved", "found", "keep", "load"]
+__all__ = ["Finished", "Saved", "found", "keep", "load", "named"]

@@ -133,6 +133,12 @@ def load(folder: Path) -> Saved:
     return Saved(folder, {**_read(folder / SUMMARY, _NEEDED), "folder": str(folder)})
 
 
+def named(folder: Path, name: str) -> Saved:
+    """Read a result by the name of its folder below another, or by a path; errors as of `load`."""
+    below = folder / name
+    return load(below if below.exists() or not Path(name).exists() else Path(name))
+
+
 def found(folder: Path) -> tuple[list[Saved], list[StoreError]]:
     """Return all results below a folder, oldest first, and what is wrong with those that cannot be read."""
     results, errors = [], []

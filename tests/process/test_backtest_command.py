@@ -241,6 +241,8 @@ def test_saved_results_are_listed_compared_and_reported(yen: Fleet, tmp_path: Pa
     compared = results("compare", *names)
     assert compared["settings"] == {"parameters.fast": [3, 2]}
     assert compared["figures"]["trades"][0] == results("show", names[0])["overall"]["trades"]
+    ranked = yen.command("rank", "--results", str(tmp_path / names[0]), "--json", program=TOOLS)
+    assert json.loads(ranked.stdout)["rows"][0]["instance"] == "cross", "other commands read the trades of a result"
     (written,) = results("report", names[0])
     assert (tmp_path / names[0] / "report.html").read_text().startswith("<!doctype html>")
     assert written["file"] == str(tmp_path / names[0] / "report.html")
