@@ -314,7 +314,9 @@ def test_the_worked_day_of_a_model(tmp_path: Path) -> None:
     # probability:   -      -      0.6    0.6    0.5    0.4    0.45   0.6      (bars 3 to 8)
     # Bar 4 is above 0.55 as bar 3, the first one, was: no crossing. Bar 6 falls below 0.45: short. It is below 0.5: a
     # long would be closed. Bar 8 rises above 0.55: long, and the short is closed: a fall is at 0.4.
-    # closes 100 101 103.02 104.0502 105.0907.. and so on; true ranges of bars 1 to 8: 2 3.02 2.0302 2.040502 2 ...
+    # closes:        101    103.02 104.0502 105.090702 105.090702 104.03979498 ...
+    # true range:    2      3.02   2.0302   2.040502   2          2.05090702
+    # ATR:                  2.51   2.2701   2.155301   2.0776505  2.06427876
     changes = [0.01, 0.02, 0.01, 0.01, 0.0, -0.01, -0.005, 0.01]
     closes = [100.0]
     for change in changes:
@@ -335,6 +337,8 @@ def test_the_worked_day_of_a_model(tmp_path: Path) -> None:
     assert {int(row): int(signals.entry[row]) for row in np.flatnonzero(signals.entry)} == {6: -1, 8: 1}
     assert signals.exit[6] == 1
     assert signals.exit[8] == -1
+    assert signals.stop_loss is not None
+    assert signals.stop_loss[6] == pytest.approx(104.03979498 + 3 * 2.06427876, abs=1e-9)
 
 
 def test_each_bar_is_decided_by_the_estimator_that_was_trained_before_it(home: Path, swings: Bars) -> None:
