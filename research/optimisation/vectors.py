@@ -30,6 +30,8 @@ from research.vector.curve import equity_at
 from research.vector.decisions import RISK_PARTS
 from research.vector.engine import Execution
 from research.vector.workspace import Workspace
+from worker.strategies.entries import EntryStrategy
+from worker.strategies.sharing import Shared
 
 Floats = NDArray[np.float64]
 
@@ -98,6 +100,7 @@ class VectorTrials:
         ends = np.searchsorted(self._prices.end_ns, days_ns, side="right") - 1
         self._day_bars = np.maximum(ends, 0).astype(np.int32)
         self._own = threading.local()
+        self._shared = Shared()
 
     def __call__(self, combinations: Sequence[Combination]) -> list[Outcome]:
         """Try sets; a set that the strategy fails with has its error as outcome."""
@@ -117,18 +120,18 @@ class VectorTrials:
             self._own.workspace = Workspace()
         outcome = self._execution.run(decisions, self._own.workspace)
         equity = equity_at(outcome, self._prices, self._terms, self._day_bars, rates=self._rates)
-        return Outcome(len(outcome.closed), _returns(equity, float(self._terms.initial_balance)))
+        return Outcome(
+            int(np.count_nonzero(outcome.trades["left"] == 0)), _returns(equity, float(self._terms.initial_balance))
+        )
 
     def _decisions(self, strategy: SignalStrategy) -> Decisions:
-        signals = strategy.signals(self._bars, self._instrument)
-        decisions = Decisions.of(
-            signals,
-            self._prices,
-            self._instrument,
-            self._rules,
-            bars=self._rows,
-            first_row=max(strategy.warmup_bars, 1) - 1,
-        )
+        first_row, at = max(strategy.warmup_bars, 1) - 1, self._rows
+        if isinstance(strategy, EntryStrategy):
+            rows, signals = strategy.sparse_signals(self._bars, self._instrument, self._shared)
+            first_row, at = int(np.searchsorted(rows, first_row)), at[rows]
+        else:
+            signals = strategy.signals(self._bars, self._instrument)
+        decisions = Decisions.of(signals, self._prices, self._instrument, self._rules, bars=at, first_row=first_row)
         self._check_limits(decisions)
         return decisions
 

@@ -51,6 +51,11 @@ class AtrCross(EntryStrategy):
         )
         return (momentum, *self.parameters.filters)
 
+    @classmethod
+    def wanted_reads(cls) -> tuple[str, ...]:
+        """Only the averages."""
+        return tuple(CrossParameters.model_fields)
+
     def wanted(self, bars: Bars, instrument: Instrument) -> Wanted:
         """Enter and leave at crossings."""
         return wanted_at_sma_crossings(bars, instrument, self.parameters)

@@ -27,6 +27,11 @@ class EmaCross(EntryStrategy):
         """Until the slow average one bar ago has forgotten where its data began."""
         return ema_memory(self.parameters.slow) + 1
 
+    @classmethod
+    def wanted_reads(cls) -> tuple[str, ...]:
+        """Only the averages."""
+        return tuple(CrossParameters.model_fields)
+
     def wanted(self, bars: Bars, instrument: Instrument) -> Wanted:
         """Enter and leave at crossings."""
         return wanted_at_crossings(ema(bars.close, self.parameters.fast), ema(bars.close, self.parameters.slow))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
-from typing import Annotated, ClassVar, Final, Literal, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from atrader.indicators import atr, wilder_memory
@@ -13,7 +15,16 @@ from atrader.instruments import Instrument
 from atrader.market import Bars
 from atrader.strategy import BaseParameters, Parameters, Signals, SignalStrategy
 from worker.strategies.arrays import FloatArray, Mask, exit_codes
-from worker.strategies.filters import EntryFilter, Filters, filtered, warmup_of
+from worker.strategies.filters import (
+    Allowed,
+    EntryFilter,
+    Filters,
+    allowed_by,
+    filtered,
+    warmup_of,
+    without_forbidden,
+)
+from worker.strategies.sharing import Shared
 
 DEFAULT_RISK_FRAC: Final = Decimal("0.01")
 
@@ -39,6 +50,9 @@ class AtrStopParameters(EntryParameters):
     atr_period: Annotated[int, Field(ge=2, le=200)] = 14  # bars of the average true range
     stop_atr: Annotated[float, Field(gt=0, le=50)] = 3.0  # distance of the stop from the entry, in ATRs
     target_atr: Annotated[float, Field(gt=0, le=50)] | None = None  # of the take-profit, in ATRs; none: exits only
+
+
+_READ_ELSEWHERE: Final = {*EntryParameters.model_fields, "stop_atr", "target_atr"}
 
 
 class Distances(NamedTuple):
@@ -106,25 +120,77 @@ class EntryStrategy(SignalStrategy):
 
     def signals(self, bars: Bars, instrument: Instrument) -> Signals:
         """Compute entries, exits, stops and targets for every bar."""
-        wanted, rule = self.wanted(bars, instrument), self.distances
-        mean_range = atr(bars.high, bars.low, bars.close, rule.atr_period)
+        wanted = self.wanted(bars, instrument)
+        mean_range = atr(bars.high, bars.low, bars.close, self.distances.atr_period)
+        signals = self._at_rows(wanted, mean_range, bars.ask_close, bars.close)
+        return filtered(signals, self.filters, bars, instrument)
+
+    def sparse_signals(self, bars: Bars, instrument: Instrument, shared: Shared) -> tuple[NDArray[np.intp], Signals]:
+        """Compute the same at the rows only at which something is wanted: for many sets over the same bars.
+
+        Parameters
+        ----------
+        shared : Shared
+            Of these bars; keeps what sets have in common.
+
+        Returns
+        -------
+        rows : ndarray of intp, shape (k,)
+            Rising.
+        signals : Signals
+            Of these rows, shape (k,), without indicators.
+        """
+        key = (type(self), *(repr(getattr(self.parameters, name)) for name in self.wanted_reads()))
+        found = shared.get(("wanted", key), lambda: self._wanted_rows(bars, instrument))
+        rows, long, short, close_long, close_short, ask_close, close = found
+        period = self.distances.atr_period
+        mean_range = shared.get(
+            ("atr at", key, period),
+            lambda: shared.get(("atr", period), lambda: atr(bars.high, bars.low, bars.close, period))[rows],
+        )
+        signals = self._at_rows(Wanted(long, short, close_long, close_short, {}), mean_range, ask_close, close)
+        if self.filters:
+            may_long, may_short = shared.get(
+                ("allowed at", key, self.filters), lambda: self._allowed(rows, bars, instrument, shared)
+            )
+            signals = without_forbidden(signals, Allowed(may_long, may_short, {}))
+        return rows, replace(signals, indicators=None)
+
+    @classmethod
+    def wanted_reads(cls) -> tuple[str, ...]:
+        """Return the parameters that `wanted` depends on: by default all but those of side, size, stop and target."""
+        return tuple(name for name in cls.Parameters.model_fields if name not in _READ_ELSEWHERE)
+
+    def _wanted_rows(self, bars: Bars, instrument: Instrument) -> tuple[NDArray[Any], ...]:
+        """Return rows at which anything is wanted, the four masks there, and the prices."""
+        masks = self.wanted(bars, instrument)[:4]
+        rows = np.flatnonzero(np.logical_or.reduce(masks))
+        return rows, *(mask[rows] for mask in masks), bars.ask_close[rows], bars.close[rows]
+
+    def _allowed(self, rows: NDArray[np.intp], bars: Bars, instrument: Instrument, shared: Shared) -> tuple[Mask, Mask]:
+        """Return at which of some rows the filters let longs and shorts be opened."""
+        whole = shared.get(("allowed", self.filters), lambda: allowed_by(self.filters, bars, instrument)[:2])
+        return whole[0][rows], whole[1][rows]
+
+    def _at_rows(self, wanted: Wanted, mean_range: FloatArray, ask_close: FloatArray, close: FloatArray) -> Signals:
+        """Put the signals of some rows together, each from its own values alone."""
+        rule, count = self.distances, len(close)
         entry = wanted.long.astype(np.int8) - wanted.short.astype(np.int8)
         entry[np.isnan(mean_range) | (entry == self._never_entered)] = 0
         risk_frac, units = self.parameters.risk_frac, self.parameters.units
         if units is None and risk_frac is None:
             risk_frac = DEFAULT_RISK_FRAC
-        paid, side = np.where(entry > 0, bars.ask_close, bars.close), np.where(entry > 0, 1.0, -1.0)
+        paid, side = np.where(entry > 0, ask_close, close), np.where(entry > 0, 1.0, -1.0)
         stop_distance = rule.stop_atr * mean_range
-        signals = Signals(
+        return Signals(
             entry=entry,
             exit=exit_codes(wanted.close_long, wanted.close_short),
             stop_loss=paid - side * stop_distance,
             take_profit=None if rule.target_atr is None else paid + side * (rule.target_atr * mean_range),
-            risk_frac=None if risk_frac is None else np.full(len(bars), float(risk_frac)),
-            units=None if units is None else np.full(len(bars), float(units)),
+            risk_frac=None if risk_frac is None else np.full(count, float(risk_frac)),
+            units=None if units is None else np.full(count, float(units)),
             indicators={**wanted.indicators, "stop_distance": stop_distance},
         )
-        return filtered(signals, self.filters, bars, instrument)
 
     @property
     def _never_entered(self) -> int:

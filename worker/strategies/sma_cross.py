@@ -26,6 +26,11 @@ class SmaCross(EntryStrategy):
         """Enough for the slow average one bar ago."""
         return self.parameters.slow + 1
 
+    @classmethod
+    def wanted_reads(cls) -> tuple[str, ...]:
+        """Only the averages."""
+        return tuple(CrossParameters.model_fields)
+
     def wanted(self, bars: Bars, instrument: Instrument) -> Wanted:
         """Enter and leave at crossings."""
         return wanted_at_sma_crossings(bars, instrument, self.parameters)

@@ -8,7 +8,15 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
-from worker.strategies.filters.entry_filter import Allowed, EntryFilter, filtered, may_enter, warmup_of
+from worker.strategies.filters.entry_filter import (
+    Allowed,
+    EntryFilter,
+    allowed_by,
+    filtered,
+    may_enter,
+    warmup_of,
+    without_forbidden,
+)
 from worker.strategies.filters.momentum import MomentumFilter
 from worker.strategies.filters.regime import RegimeFilter
 
@@ -25,7 +33,9 @@ __all__ = [
     "Filters",
     "MomentumFilter",
     "RegimeFilter",
+    "allowed_by",
     "filtered",
     "may_enter",
     "warmup_of",
+    "without_forbidden",
 ]

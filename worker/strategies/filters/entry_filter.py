@@ -61,7 +61,12 @@ def filtered(signals: Signals, filters: Sequence[EntryFilter], bars: Bars, instr
     """
     if not filters:
         return signals
-    long, short, indicators = _all_of(filters, bars, instrument)
+    return without_forbidden(signals, allowed_by(filters, bars, instrument))
+
+
+def without_forbidden(signals: Signals, allowed: Allowed) -> Signals:
+    """Return the signals of some rows without the entries that are not allowed there; see `filtered`."""
+    long, short, indicators = allowed
     no_long, no_short = (signals.entry == 1) & ~long, (signals.entry == -1) & ~short
     close_long, close_short = closed_sides(signals.exit)
     return replace(
@@ -84,11 +89,12 @@ def may_enter(side: Side, filters: Sequence[EntryFilter], bars: Bars, instrument
         return True
     if not len(bars):
         return False
-    long, short, _ = _all_of(filters, bars, instrument)
+    long, short, _ = allowed_by(filters, bars, instrument)
     return bool((long if side == "buy" else short)[-1])
 
 
-def _all_of(filters: Sequence[EntryFilter], bars: Bars, instrument: Instrument) -> Allowed:
+def allowed_by(filters: Sequence[EntryFilter], bars: Bars, instrument: Instrument) -> Allowed:
+    """Return at which bars all of some filters let longs and shorts be opened."""
     long, short = np.ones(len(bars), np.bool_), np.ones(len(bars), np.bool_)
     indicators: dict[str, FloatArray] = {}
     for one in filters:

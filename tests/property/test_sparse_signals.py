@@ -1,0 +1,108 @@
+"""A search works out what sets have in common once: the rows it gets are those of the whole arrays, to the last bit."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from atrader.instruments import KNOWN
+from atrader.strategy import Signals
+from tests.support.event_runs import random_bars
+from worker.loading import load_strategy
+from worker.strategies import BUILT_IN
+from worker.strategies.entries import EntryStrategy
+from worker.strategies.sharing import Shared
+
+ITEM = KNOWN["EUR/USD"]
+BARS = random_bars(5, 3000, 1.09, 1e-5)
+FILTERS: tuple[dict[str, Any], ...] = ({"kind": "momentum", "period": 5},)
+NEED_FILES = {"asirikuy", "scikit-learn"}
+COLUMNS = ("entry", "exit", "stop_loss", "take_profit", "risk_frac", "units")
+
+
+def strategies() -> dict[str, type[EntryStrategy]]:
+    """Return the built-in strategies that say only when to enter and leave, by name."""
+    found = {name: load_strategy(name, Path()) for name in BUILT_IN if name not in NEED_FILES}
+    return {name: kind for name, kind in found.items() if issubclass(kind, EntryStrategy)}
+
+
+KINDS = strategies()
+
+
+def sets_of(kind: type[EntryStrategy]) -> list[dict[str, Any]]:
+    """Return sets that differ in everything that is not `wanted`'s, and in a number that is."""
+    varied: list[dict[str, Any]] = [{}, {"direction": "long"}, {"units": 1000}, {"risk_frac": 0.02}]
+    varied += [{"filters": FILTERS}, {"filters": FILTERS, "direction": "short"}]
+    known = kind.Parameters.model_fields
+    for name, values in {"stop_atr": (1.0, 2.5), "target_atr": (2.0, None), "atr_period": (7, 14), "atr_window": (5, 9),
+                         "atr_multiplier": (1.0, 4.0), "fast": (3, 8), "entry_bars": (10, 40), "rsi_period": (5, 9),
+                         "band_period": (10, 30), "trend_period": (20, 60)}.items():  # fmt: skip
+        varied += [{name: value} for value in values if name in known]
+    return varied
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_rows_of_a_search_are_those_of_the_whole_arrays(name: str) -> None:
+    kind, shared, opened = KINDS[name], Shared(), 0
+    for values in sets_of(kind):
+        strategy = kind(kind.Parameters.model_validate(values))
+        whole = strategy.signals(BARS, ITEM)
+        rows, sparse = strategy.sparse_signals(BARS, ITEM, shared)
+        for column in COLUMNS:
+            expected, found = getattr(whole, column), getattr(sparse, column)
+            assert (expected is None) == (found is None), (values, column)
+            if expected is not None:
+                np.testing.assert_array_equal(found, expected[rows], err_msg=f"{values} {column}")
+        elsewhere = np.delete(np.arange(len(BARS)), rows)
+        assert not whole.entry[elsewhere].any(), values
+        assert not whole.exit[elsewhere].any(), values
+        opened += int(np.count_nonzero(sparse.entry))
+    assert opened > 0
+
+
+class Seen:
+    """Parameters that note which of them are read."""
+
+    def __init__(self, values: object) -> None:
+        self._values = values
+        self.read: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        self.read.add(name)
+        return getattr(self._values, name)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_what_is_wanted_depends_on_nothing_that_the_key_of_a_search_leaves_out(name: str) -> None:
+    strategy = KINDS[name](KINDS[name].Parameters())
+    seen = Seen(strategy.parameters)
+    strategy.parameters = seen  # type: ignore[assignment]
+    strategy.wanted(BARS, ITEM)
+    assert seen.read
+    assert seen.read <= set(KINDS[name].wanted_reads())
+
+
+def test_what_is_shared_is_made_once_and_forgotten_when_there_is_no_room() -> None:
+    made: list[int] = []
+
+    def make(number: int) -> NDArray[np.int64]:
+        made.append(number)
+        return np.full(10, number)
+
+    shared = Shared(room_bytes=160)
+    for number in (1, 2, 1, 3, 1, 2):
+        assert shared.get(number, partial(make, number))[0] == number
+    assert made == [1, 2, 3, 2]
+
+
+def test_signals_of_no_rows_are_signals() -> None:
+    kind = KINDS["sma-cross"]
+    rows, sparse = kind(kind.Parameters()).sparse_signals(BARS[:5], ITEM, Shared())
+    assert len(rows) == 0
+    assert isinstance(sparse, Signals)
+    assert len(sparse.entry) == 0
