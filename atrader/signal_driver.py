@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from atrader.market import Bar, decimal_price
+from atrader.market import Bar, Bars, decimal_price
 from atrader.orders.model import Order, Side
 from atrader.orders.states import IN_FLIGHT, OrderState
 from atrader.signal_checks import check_signals
 from atrader.strategy import Context, EventStrategy, Signals, SignalStrategy, is_closing
 
 _LONG, _SHORT, _BOTH = 1, -1, 2
-_LEAVING = "leaving"  # key of the checkpointed state
+_CODES: Final[tuple[tuple[Side, int], ...]] = (("buy", _LONG), ("sell", _SHORT))
+_LEAVING = "leaving"  # keys of the checkpointed state
+_DECIDED = "decided"
 
 
 class SignalDriver(EventStrategy):
@@ -23,7 +26,9 @@ class SignalDriver(EventStrategy):
 
     Rules, the same as in the backtest: exits first; an entry closes an opposite trade; no second trade on a side
     that is already held or being opened. An exit once decided stays wanted until the trade is closed: one that the
-    broker or the gate refused is asked for again with the next bar, one that never reached the broker at once.
+    broker or the gate refused is asked for again with the next bar, one that never reached the broker at once. One that
+    belongs to a bar nobody decided, because the worker was away or the strategy failed, is made up for at the next
+    decision; a missed entry is not.
     """
 
     def __init__(self, strategy: SignalStrategy) -> None:
@@ -48,6 +53,7 @@ class SignalDriver(EventStrategy):
             return
         signals = self._strategy.signals(bars, self.context.instrument)
         check_signals(signals, len(bars), last_only=True)
+        self._make_up(bars, signals)
         entry, leave = int(signals.entry[-1]), int(signals.exit[-1])
         if entry or leave:
             values = {name: float(column[-1]) for name, column in (signals.indicators or {}).items()}
@@ -65,15 +71,35 @@ class SignalDriver(EventStrategy):
         if order.intent.action == "close" and order.state is OrderState.LOST:
             self._leave()
 
+    def _make_up(self, bars: Bars, signals: Signals) -> None:
+        """Want out where a bar since the last decision said so and none after it would have entered again.
+
+        Rows in the first half of the window are left out: there indicators still know where their data began.
+        """
+        decided = self.context.state.get(_DECIDED)
+        self.context.state[_DECIDED] = int(bars.open_time_ns[-1])
+        if not isinstance(decided, int):
+            return
+        first = max(int(np.searchsorted(bars.open_time_ns, decided, side="right")), len(bars) // 2)
+        if first >= len(bars) - 1:
+            return  # as nearly always: the bar before this one was decided
+        entry, leave = signals.entry[first:], signals.exit[first:]
+        for side, code in _CODES:
+            out = np.flatnonzero((leave == code) | (leave == _BOTH) | (entry == -code))
+            if len(out) and code not in entry[out[-1] + 1 :]:
+                self._want_out(side)
+
     def _want_out(self, side: Side) -> None:
         wanted = [trade.trade_id for trade in self.context.trades() if trade.side == side]
-        self.context.state[_LEAVING] = sorted({*self._leaving(), *wanted})
+        self.context.state[_LEAVING] = sorted({*self._leaving(), *wanted, *self._opening(side)})
 
     def _leaving(self) -> list[str]:
-        """Trades that are to be closed and are not; kept in the checkpoint."""
-        open_ids = {trade.trade_id for trade in self.context.trades()}
+        """Trades that are to be closed and are not, and such as are just being opened; kept in the checkpoint."""
         kept = self.context.state.get(_LEAVING)
-        return [trade_id for trade_id in kept if trade_id in open_ids] if isinstance(kept, list) else []
+        if not isinstance(kept, list) or not kept:
+            return []
+        known = {trade.trade_id for trade in self.context.trades()}.union(*(self._opening(side) for side, _ in _CODES))
+        return [trade_id for trade_id in kept if trade_id in known]
 
     def _leave(self) -> None:
         leaving = self._leaving()
@@ -84,19 +110,20 @@ class SignalDriver(EventStrategy):
 
     def _open(self, side: Side, signals: Signals) -> None:
         held = any(trade.side == side for trade in self.context.trades())
-        if held or self._is_opening(side):
+        if held or self._opening(side):
             return
         if self._strategy.needs_whole_warm_up and not self.context.warm_up.whole:
             self.context.signal("not-whole", float(self.context.warm_up.missing))
             return
         _order_last_row(self.context, side, signals)
 
-    def _is_opening(self, side: Side) -> bool:
-        """Tell whether an order that would open a trade on a side has no outcome yet."""
-        return any(
-            order.intent.action == "open" and order.intent.side == side and order.state in IN_FLIGHT
+    def _opening(self, side: Side) -> list[str]:
+        """Trades that orders without an outcome would open on a side."""
+        return [
+            order.client_id
             for order in self.context.orders()
-        )
+            if order.intent.action == "open" and order.intent.side == side and order.state in IN_FLIGHT
+        ]
 
 
 def _order_last_row(context: Context, side: Side, signals: Signals) -> None:

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 
+from atrader.clock import MarketClock
+from atrader.configuration.instance import InstanceConfig
 from atrader.instruments import known_instrument
 from atrader.market import Bars
-from atrader.strategy import Signals, SignalStrategy
+from atrader.orders.model import Trade
+from atrader.strategy import EventStrategy, Signals, SignalStrategy
+from atrader.view import View
+from broker_api.client import BrokerClient
+from tests.support.live_context import alone
 from tests.support.made_bars import bars_of_closes
+from worker.desk import Desk
 from worker.loading import load_strategy, make_strategy
 from worker.strategies.arrays import closed_sides, exit_codes
 from worker.strategies.filters import MomentumFilter, RegimeFilter, filtered, may_enter
@@ -92,6 +101,9 @@ def test_an_event_strategy_asks_about_the_last_bar_and_is_told_no_without_bars()
     assert may_enter("buy", filters, bars, EUR_USD)
     assert not may_enter("sell", filters, bars, EUR_USD)
     assert not may_enter("buy", filters, bars[:0], EUR_USD)
+    unsure = (RegimeFilter(adx_period=2, threshold=5.0, with_direction=False),)
+    assert unsure[0].allowed(bars_of_closes([*range(10, 30)]), EUR_USD).long[-1]
+    assert not may_enter("buy", unsure, bars_of_closes([*range(10, 30)]), EUR_USD), "its seeds are not forgotten yet"
     assert may_enter("sell", (), bars[:0], EUR_USD)
 
 
@@ -100,3 +112,26 @@ def test_a_strategy_waits_for_the_warm_up_of_its_filters() -> None:
     plain = make_strategy(kind, {"slow": 11, "atr_period": 2}, "x").warmup_bars
     slow = {"kind": "regime", "adx_period": 50}
     assert make_strategy(kind, {"slow": 11, "atr_period": 2, "filters": [slow]}, "x").warmup_bars > 20 * plain
+
+
+def test_a_bracket_trails_although_its_filters_want_more_bars_than_there_are() -> None:
+    config = InstanceConfig.model_validate(
+        {"name": "i", "strategy": "bracket", "account": "a", "magic": 1, "instrument": "EUR/USD", "timeframe": "1m"}
+    )
+    slow = {"lookback": 2, "atr_period": 2, "filters": [{"kind": "regime", "adx_period": 200}]}
+    strategy = make_strategy(load_strategy("bracket", Path()), slow, "x")
+    assert isinstance(strategy, EventStrategy)
+    view = View()
+    desk = Desk(cast(BrokerClient, None), view, 0, lambda: True)
+    context = strategy.context = alone(config, MarketClock(5_000), desk, view)
+    context.history = bars = bars_of_closes([*range(10, 60)])
+    context.state = {"t": {"stage": 1}}
+    view.see_trade(
+        Trade(
+            trade_id="t", account="a", magic=1, instance="i", instrument="EUR/USD", side="buy", units=Decimal(1000),
+            units_opened=Decimal(1000), open_time_ns=1, open_price=Decimal(10), stop_loss=Decimal(9), version=1,
+        )
+    )  # fmt: skip
+    assert len(bars) < strategy.warmup_bars
+    strategy.on_bar(bars.row(-1))
+    assert [intent.action for intent in desk.waiting] == ["modify"]

@@ -78,6 +78,19 @@ def test_a_market_that_closes_early_ends_the_trade_a_bar_before() -> None:
     assert trade.close_time_ns == parse_time("2024-06-04T11:55-04:00")
 
 
+@pytest.mark.parametrize(("ends", "opened"), [("10:10", 0), ("10:15", 1)])
+def test_nothing_is_opened_at_the_moment_at_which_everything_is_closed(ends: str, opened: int) -> None:
+    result = morning([*BREAKS, *([1.0826] * 6)], entry_end=ends, flat_at=ends)  # out at 10:10
+    assert (len(result.closed), len(result.open_trades)) == (opened, 0)
+
+
+def test_the_bar_at_whose_end_the_market_closes_opens_nothing() -> None:
+    strategy = placed("morning-range", EURUSD, "5m", trend_bars=0)
+    closed = Period(parse_time("2024-06-04T10:10-04:00"), parse_time("2024-06-04T17:00-04:00"))
+    bars = walk("2024-06-04T09:10-04:00", "5m", BREAKS, spread=0.0001)
+    assert not EventEngine(day_plan(strategy, EURUSD, "5m", bars, closed=(closed,))).run().orders
+
+
 def test_fractions_that_sum_up_to_one_close_the_trade_at_the_last_target() -> None:
     result = morning([*BREAKS, 1.0843, 1.0860, *NOON], fractions=(0.9, 0.1), break_even_after=0)
     (trade,) = result.closed

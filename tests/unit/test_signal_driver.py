@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import cast
+from typing import ClassVar, cast
 
 import numpy as np
 import pytest
@@ -152,10 +152,77 @@ def test_a_closed_trade_is_wanted_no_longer(scene: Scene) -> None:
     scene.bar(leave=1)
     scene.hold("buy", units=0, version=2)
     assert scene.bar() == []
-    assert scene.context.state == {"leaving": []}
+    assert scene.context.state["leaving"] == []
 
 
 def test_what_takes_long_is_loaded_once_at_the_start(scene: Scene) -> None:
     scene.driver.on_start()
     scene.bar()
     assert scene.strategy.loads == 1
+
+
+def test_an_exit_said_while_the_entry_was_under_way_is_carried_out_when_it_has_opened(scene: Scene) -> None:
+    (opening,) = scene.bar(entry=1)
+    scene.answer(opening, OrderState.UNKNOWN)
+    assert scene.bar(leave=1) == []
+    scene.answer(opening, OrderState.FILLED, 2)
+    scene.hold("buy", opening.client_id)
+    assert [(i.action, i.trade_id) for i in scene.bar()] == [("close", opening.client_id)]
+
+
+def test_an_entry_that_came_to_nothing_is_not_to_be_left(scene: Scene) -> None:
+    (opening,) = scene.bar(entry=1)
+    scene.answer(opening, OrderState.UNKNOWN)
+    scene.bar(leave=1)
+    scene.answer(opening, OrderState.REJECTED, 2)
+    scene.bar()
+    assert scene.context.state["leaving"] == []
+
+
+class Written(SignalStrategy):
+    """Says at each bar what is written for it: entries and exits by open time."""
+
+    entries: ClassVar[dict[int, int]] = {}
+    exits: ClassVar[dict[int, int]] = {}
+    warmup_bars = 6
+
+    def signals(self, bars: Bars, instrument: Instrument) -> Signals:
+        times = bars.open_time_ns.tolist()
+        return Signals(
+            entry=np.array([self.entries.get(at, 0) for at in times], np.int8),
+            exit=np.array([self.exits.get(at, 0) for at in times], np.int8),
+            units=np.full(len(times), 1000.0),
+        )
+
+
+@pytest.mark.parametrize(
+    ("entries", "exits", "closed"),
+    [
+        ({}, {8: 1}, True),
+        ({}, {8: 2}, True),
+        ({8: -1}, {}, True),  # the other side: it would have closed this one
+        ({}, {8: -1}, False),
+        ({9: 1}, {8: 1}, False),  # it would be open again
+        ({10: 1}, {8: 1}, False),
+        ({8: 1}, {9: 1}, True),
+        ({}, {7: 1}, False),  # that bar was decided, whatever its values are by now
+    ],
+)
+def test_an_exit_of_bars_that_no_life_decided_is_made_up_for(
+    entries: dict[int, int], exits: dict[int, int], closed: bool
+) -> None:
+    def life(last: int, state: dict[str, object]) -> Scene:
+        scene = Scene()
+        scene.context.state = state
+        scene.driver = SignalDriver(type("Now", (Written,), {"entries": entries, "exits": exits})(BaseParameters()))
+        scene.driver.context = scene.context
+        scene.context.history = Bars.from_rows([BAR._replace(open_time_ns=at) for at in range(last - 5, last + 1)])
+        scene.hold("buy")
+        return scene
+
+    before = life(7, {})
+    before.driver.on_bar(BAR._replace(open_time_ns=7))
+    before.wanted()
+    after = life(10, {**before.context.state, "leaving": []})  # away for the bars 8 and 9
+    after.driver.on_bar(BAR._replace(open_time_ns=10))
+    assert [i.action for i in after.wanted()] == (["close"] if closed else [])

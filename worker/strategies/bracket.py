@@ -45,9 +45,13 @@ class Bracket(EventStrategy):
 
     @property
     def warmup_bars(self) -> int:
-        """Enough for the breakout and a settled ATR."""
-        p = self.parameters
-        return max(p.lookback + 1, wilder_memory(p.atr_period), warmup_of(p.filters))
+        """Enough for the breakout, a settled ATR, and the filters."""
+        return max(self._own_bars, warmup_of(self.parameters.filters))
+
+    @property
+    def _own_bars(self) -> int:
+        """What it trails by: filters may not keep it from that, by needing more bars either."""
+        return max(self.parameters.lookback + 1, wilder_memory(self.parameters.atr_period))
 
     @property
     def quotes_only_in_trades(self) -> bool:
@@ -57,7 +61,7 @@ class Bracket(EventStrategy):
     def on_bar(self, bar: Bar) -> None:
         """Trail an open trade, or look for a breakout."""
         bars = self.context.bars(self.warmup_bars)
-        if len(bars) < self.warmup_bars:
+        if len(bars) < self._own_bars:
             return
         current_atr = float(atr(bars.high, bars.low, bars.close, self.parameters.atr_period)[-1])
         trades = self.context.trades()

@@ -87,7 +87,7 @@ def may_enter(side: Side, filters: Sequence[EntryFilter], bars: Bars, instrument
     """
     if not filters:
         return True
-    if not len(bars):
+    if len(bars) < warmup_of(filters):
         return False
     long, short, _ = allowed_by(filters, bars, instrument)
     return bool((long if side == "buy" else short)[-1])

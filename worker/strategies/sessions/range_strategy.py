@@ -127,7 +127,7 @@ class RangeStrategy(EventStrategy):
         day = self._day_of(span)
         if day.facts is None or day.entries >= self.parameters.max_entries:
             return
-        if self._day_end.due_ns(self.context, end_ns) <= end_ns:
+        if self._day_end.due_ns(self.context, end_ns - 1) <= end_ns:  # -1: what opens as its day ends is late, too
             return
         bars = self.context.bars((end_ns - span.range_end_ns) // self._bar_ns)
         side = self.wanted_side(day.facts, _since(bars, span.range_end_ns))
@@ -153,9 +153,7 @@ class RangeStrategy(EventStrategy):
 
     def _filters_allow(self, side: Side) -> bool:
         filters = self.parameters.filters
-        count = warmup_of(filters)
-        bars = self.context.bars(count)
-        return len(bars) == count and may_enter(side, filters, bars, self.context.instrument)
+        return may_enter(side, filters, self.context.bars(warmup_of(filters)), self.context.instrument)
 
     def _enter(self, side: Side, bar: Bar, facts: DayFacts) -> None:
         stop = self.broken_edge(facts, side) - SIGN[side] * self.parameters.stop_frac * facts.size
