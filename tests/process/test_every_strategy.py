@@ -30,10 +30,10 @@ from worker.placing import place
 from worker.strategies import BUILT_IN
 
 NAMES = sorted(BUILT_IN.keys() - {"asirikuy"})  # which needs a library, and has tests of its own
-STORED, PLAYED = "2012-12-03", "2013-02-06"  # warm-ups before, three days of half hours after
-DAY = "2013-02-06"
+STORED, PLAYED = "2012-12-03", "2013-02-06T12:00:00Z"  # warm-ups before, half hours of two days and a half after
+DAY = "2013-02-07"
 CROSS = {"fast": 4, "slow": 12}
-QUICK: dict[str, dict[str, Any]] = {  # where the usual parameters would hardly trade in a week
+QUICK: dict[str, dict[str, Any]] = {  # where the usual parameters would hardly trade in two days
     "atr-cross": CROSS,
     "ema-cross": CROSS,
     "morning-range": {"flat_at": "15:30", "trend_bars": 5},
@@ -127,7 +127,7 @@ def test_a_recorded_day_runs_again_to_the_same_decisions_fills_and_exits(name: s
 def test_the_command_says_that_a_day_is_the_same(live: Fleet) -> None:
     answer = replay_diff(live, "sma-cross")
     assert (answer["same"], answer["causes"], answer["changed_bars"]) == (True, [], [])
-    assert answer["compared"]["trades"] > 3
+    assert answer["compared"]["trades"] > 1
 
 
 def test_other_parameters_are_named(live: Fleet) -> None:
