@@ -44,6 +44,15 @@ def instances(context: click.Context, parameter: click.Parameter, incomplete: st
     return _that_begin(incomplete, _names(context, "strategies"))
 
 
+def results(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Propose saved results, the newest number first, but for those that are named already."""
+    directory, folder = (context.find_root().params.get("directory"), context.params.get("folder"))
+    place = Path(folder) if folder else Home(Path(directory or Path())).root / "results"
+    names = sorted((path.parent.name for path in place.glob("*/result.json")), reverse=True)
+    given = context.params.get(parameter.name or "") or ()
+    return _that_begin(incomplete, [name for name in names if name not in given])
+
+
 def tried_strategies(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Propose what a backtest may run: instances, built-in strategies, and files where none of them begins so."""
     names = _that_begin(incomplete, sorted({*_names(context, "strategies"), *BUILT_IN}))

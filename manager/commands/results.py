@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from manager.commands.completing import results
 from manager.commands.installed import home_of
 from manager.commands.output import json_option
-from manager.commands.results_work import Place
+
+if TYPE_CHECKING:
+    from manager.commands.results_work import Place
 
 _place_option = click.option(
     "--in", "folder", type=click.Path(path_type=Path, file_okay=False), help="Where they are; default: results/."
@@ -16,6 +20,8 @@ _place_option = click.option(
 
 
 def _place(directory: Path, folder: Path | None) -> Place:
+    from manager.commands.results_work import Place  # numpy: not for --help and completion
+
     return Place(folder or home_of(directory).root / "results")
 
 
@@ -30,7 +36,7 @@ def list_(directory: Path, sort: str, folder: Path | None, as_json: bool) -> Non
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=results)
 @_place_option
 @json_option
 @click.pass_obj
@@ -40,7 +46,7 @@ def show(directory: Path, name: str, folder: Path | None, as_json: bool) -> None
 
 
 @click.command()
-@click.argument("names", nargs=-1, required=True)
+@click.argument("names", nargs=-1, required=True, shell_complete=results)
 @click.option("--all", "all_settings", is_flag=True, help="Settings that are the same, too.")
 @_place_option
 @json_option
@@ -51,7 +57,7 @@ def compare(directory: Path, names: tuple[str, ...], all_settings: bool, folder:
 
 
 @click.command()
-@click.argument("names", nargs=-1, required=True)
+@click.argument("names", nargs=-1, required=True, shell_complete=results)
 @click.option("--png", is_flag=True, help="A picture instead of a page; needs the extra png.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Default: beside the result.")
 @_place_option

@@ -153,8 +153,8 @@ class Frame(NamedTuple):
 
 
 def framed(drawing: Drawing, x: tuple[float, float], y: tuple[float, float]) -> Frame:
-    """Lay the plot of a drawing out for values."""
+    """Lay the plot of a drawing out for values; a single moment gets some room."""
     return Frame(
-        Scale(*x, LEFT, drawing.width - RIGHT),
+        Scale(x[0], x[1] if x[1] > x[0] else x[0] + 1, LEFT, drawing.width - RIGHT),
         Scale(*y, drawing.height - BOTTOM, TOP),
     )

@@ -133,7 +133,7 @@ def _price_chart(
 ) -> Drawing:
     times, low, high, close = held(*(column(prices[key]) for key in ("time_s", "low", "high", "close")))
     drawing = Drawing(title, WIDTH, height, note)
-    frame = framed(drawing, (times[0], max(times[-1], times[0] + 1)), span(float(low.min()), float(high.max())))
+    frame = framed(drawing, (times[0], times[-1]), span(float(low.min()), float(high.max())))
     frame.draw_values(drawing)
     frame.draw_times(drawing)
     x = frame.x.px(times)

@@ -9,8 +9,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from click.shell_completion import ShellComplete
 
 from atrader.errors import ConfigError, StoreError
+from manager.commands.tools import cli
 from research.reports import Saved, found, load
 from research.reports.comparing import differences, figures, result_row
 from research.reports.page import page
@@ -125,13 +127,14 @@ def test_without_pyarrow_the_json_files_suffice_for_a_report(tmp_path: Path, mon
     assert "<svg" in page(load(told.folder))
 
 
-def test_a_run_without_a_trade_is_a_result_like_any_other(tmp_path: Path) -> None:
-    told = save_cross(tmp_path, BARS[:20], slow=30)
+@pytest.mark.parametrize("bars", [1, 2, 20])
+def test_a_run_without_a_trade_is_a_result_like_any_other(tmp_path: Path, bars: int) -> None:
+    told = save_cross(tmp_path, BARS[:bars], slow=30)
     assert load(told.folder).trades() == []
     assert told.summary["overall"] == {}
     assert [one["code"] for one in told.summary["warnings"]] == ["no-trades"]
     assert result_row(told)["trades"] == 0
-    assert "<svg" in page(told)
+    assert "nan" not in page(told)
 
 
 def test_a_comparison_shows_the_settings_that_differ_and_all_figures(tmp_path: Path) -> None:
@@ -142,3 +145,13 @@ def test_a_comparison_shows_the_settings_that_differ_and_all_figures(tmp_path: P
     assert {"parameters.slow", "costs.slippage_pips", "account.currency"} <= whole
     trades = {line.key: line.values for line in figures(both)}["trades"]
     assert trades == tuple(one.summary["overall"]["trades"] for one in both)
+
+
+def test_a_shell_completes_the_names_of_results(tmp_path: Path) -> None:
+    save_cross(tmp_path / "results", BARS[:50])
+    save_cross(tmp_path / "results", BARS[:50])
+    (tmp_path / "results" / "crossed").mkdir()
+    shell = ShellComplete(cli, {}, "atrader", "_ATRADER_COMPLETE")
+    before = ["-C", str(tmp_path), "results", "compare"]
+    assert [item.value for item in shell.get_completions(before, "cr")] == ["cross-0002", "cross-0001"]
+    assert [item.value for item in shell.get_completions([*before, "cross-0002"], "cr")] == ["cross-0001"]
