@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from manager.commands.completing import tried_strategies
 from manager.commands.installed import home_of
 from manager.commands.judging import judging_of, judging_options
 from manager.commands.output import json_option
@@ -21,7 +22,13 @@ _AIMS = ("sharpe", "return", "drawdown")  # as research.optimisation.figures has
     epilog="Any other --NAME VALUES is a parameter of the strategy and what to try for it: 5,10,15 or 5:50:5 (in steps)"
     " or 1.5:3.0 (any number between, not for a grid) or auto (the range the strategy declares).",
 )
-@click.argument("what", nargs=-1, type=click.UNPROCESSED, metavar="STRATEGY [--NAME VALUES]...")
+@click.argument(
+    "what",
+    nargs=-1,
+    type=click.UNPROCESSED,
+    metavar="STRATEGY [--NAME VALUES]...",
+    shell_complete=tried_strategies,
+)
 @click.option(
     "--vary", multiple=True, metavar="NAME=VALUES", help="The same for a parameter that is called as an option."
 )

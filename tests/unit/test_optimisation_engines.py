@@ -1,0 +1,185 @@
+"""Sets through both engines: what is planted in prices is found, refusals are told, failures are kept."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+
+from atrader.clock import NS_PER_S, parse_time
+from atrader.configuration.account import AccountConfig
+from atrader.errors import ConfigError
+from atrader.instruments import Instrument
+from atrader.market import Bars
+from atrader.strategy import Parameters, Signals, SignalStrategy, Strategy
+from research.events import Plan
+from research.events.market import Market
+from research.optimisation.analysis import Analysis, analyse
+from research.optimisation.axes import Choices
+from research.optimisation.events import EventTrials, days_of
+from research.optimisation.pools import Evaluate
+from research.optimisation.space import Combination
+from research.optimisation.trials import Trials
+from research.optimisation.vectors import VectorTrials, why_not_vector
+from research.optimisation.windows import WalkForward
+from tests.support.event_runs import account_of, instance_of, plan_of
+from worker.strategies.bracket import Bracket
+from worker.strategies.sma_cross import SmaCross
+
+HOUR_NS = 3600 * NS_PER_S
+FAST = (2, 4, 6, 30, 60)
+AXES = [Choices("fast", FAST), Choices("slow", (8, 12, 16, 120))]
+SETS: list[Combination] = [{"fast": fast, "slow": slow} for fast in FAST for slow in (8, 12, 16, 120) if fast < slow]
+
+
+def hours(seed: int, count: int, swing: float) -> Bars:
+    """Return hours around the clock: chance, and a wave of four days that averages of some hours can ride."""
+    chance = np.random.default_rng(seed)
+    wave = swing * np.sin(np.arange(count) * 2 * np.pi / 96)
+    closes = np.round(30_000 * np.exp(wave + np.cumsum(chance.normal(0, 0.001, count))), 1)
+    opens = np.concatenate(([closes[0]], closes[:-1]))
+    bids = (opens, np.maximum(opens, closes) + 5, np.minimum(opens, closes) - 5, closes)
+    times = parse_time("2024-01-01") + HOUR_NS * np.arange(count)
+    return Bars(times, *bids, *(column + 1 for column in bids), np.ones(count))
+
+
+def plan_over(bars: Bars, strategy: Strategy, symbol: str = "BTC/USD", **account: Any) -> Plan:
+    settings = {"paper": {"slippage_pips": 0}, "trade": {"max_price_age": "2d"}, **account}
+    config = instance_of(instrument=symbol, timeframe="1h")
+    return plan_of(account_of(**settings), [(config, strategy)], {(symbol, "1h"): bars}, base="1h")
+
+
+def cross(combination: Combination, **fixed: Any) -> SmaCross:
+    return SmaCross(SmaCross.Parameters.model_validate({"risk_frac": "0.005", **fixed, **combination}))
+
+
+def in_vector(plan: Plan, make: Any) -> Evaluate:
+    return VectorTrials(plan, make, days_in(plan))
+
+
+def days_in(plan: Plan) -> Any:
+    symbol = plan.instances[0][0].instrument
+    return days_of(Market(plan.tapes).ends, plan.calendar_of(symbol))
+
+
+def judged(bars: Bars) -> Analysis:
+    plan = plan_over(bars, cross(SETS[0]))
+    outcomes = in_vector(plan, cross)(SETS)
+    returns = np.array([one.returns for one in outcomes])
+    trades = np.array([one.trades for one in outcomes])
+    days_ns = days_in(plan)
+    windows = WalkForward(train_days=60, test_days=30).windows(days_ns)
+    return analyse(Trials(np.arange(len(SETS)), trades, SETS, returns, []), days_ns, AXES, windows, 365.0)
+
+
+def test_an_edge_planted_in_prices_is_found_by_the_strategy_that_can_ride_it() -> None:
+    found = judged(hours(1, 24 * 240, swing=0.03))
+    assert found.verdict == "edge", found.reasons
+    assert found.recommended is not None
+    assert found.recommended.parameters["slow"] < 120
+    assert found.walk_forward["sharpe_oos"] > 2
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_prices_of_pure_chance_are_called_noise(seed: int) -> None:
+    assert judged(hours(seed, 24 * 240, swing=0.0)).verdict == "noise"
+
+
+def test_both_engines_give_a_set_the_same_trades_and_days() -> None:
+    bars = hours(4, 24 * 30, swing=0.03)
+    plan = plan_over(bars, cross(SETS[0]))
+    events = EventTrials(lambda one: plan_over(bars, cross(one)), plan.calendar_of("BTC/USD"), days_in(plan))
+    for one, other in zip(in_vector(plan, cross)(SETS[:2]), events(SETS[:2]), strict=True):
+        assert one.trades == other.trades > 10
+        np.testing.assert_allclose(one.returns, other.returns, atol=1e-5)  # money is rounded to cents
+
+
+def test_an_event_strategy_is_tried_by_the_event_engine_alone() -> None:
+    bars = hours(5, 24 * 20, swing=0.03)
+
+    def plan_with(combination: Combination) -> Plan:
+        return plan_over(bars, Bracket(Bracket.Parameters.model_validate(combination)))
+
+    plan = plan_with({})
+    ((config, strategy),) = plan.instances
+    assert why_not_vector(plan.account, config, strategy) == "the strategy is no signal strategy"
+    evaluate = EventTrials(plan_with, plan.calendar_of("BTC/USD"), days_in(plan))
+    quick, slow = evaluate([{"lookback": 5}, {"lookback": 60}])
+    assert min(quick.trades, slow.trades) > 2
+    assert len(quick.returns) == len(days_in(plan))
+    assert not np.array_equal(quick.returns, slow.returns)
+
+
+class Weak(SignalStrategy):
+    """Fails with some parameters, as the strategies of users do."""
+
+    class Parameters(Parameters):
+        how: str = ""
+
+    def signals(self, bars: Bars, instrument: Instrument) -> Signals:
+        how = self.parameters.model_dump()["how"]
+        if how == "raises":
+            raise ZeroDivisionError("by chance")
+        count = len(bars) - (how == "short")
+        entry = np.zeros(count, np.int8)
+        entry[::10] = 1
+        return Signals(entry=entry, exit=np.roll(entry, 5), units=np.full(count, 0.01))
+
+
+def test_a_set_that_the_strategy_fails_with_is_kept_with_its_error_and_the_others_go_on() -> None:
+    def weak(combination: Combination) -> Weak:
+        return Weak(Weak.Parameters.model_validate(combination))
+
+    plan = plan_over(hours(6, 24 * 20, swing=0.0), weak({}))
+    outcomes = in_vector(plan, weak)([{"how": how} for how in ("raises", "short", "")])
+    assert [one.error[:17] for one in outcomes] == ["ZeroDivisionError", "signals.entry has", ""]
+    assert outcomes[2].trades > 10
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"paper": {"latency": "1s"}}, "paper.latency"),
+        ({"paper": {"partial_fill_share": 0.1}}, "paper.partial_fill_share"),
+        ({"limits": {"daily_loss": 100}}, "limits.daily_loss"),
+        ({"prop_firm": {"daily_loss_limit": 1000}}, "prop_firm"),
+        ({"trade": {"max_spread": 2}}, "trade.max_spread"),
+    ],
+)
+def test_an_account_with_rules_that_the_vector_engine_does_not_ask_is_left_to_the_other(
+    settings: dict[str, Any], said: str
+) -> None:
+    account: AccountConfig = account_of(**settings)
+    told = why_not_vector(account, instance_of(), cross({"fast": 2, "slow": 8}))
+    assert told is not None
+    assert said in told
+    assert why_not_vector(account_of(), instance_of(), cross({"fast": 2, "slow": 8})) is None
+    limited = instance_of(limits={"cooldown_after_losses": 2})
+    assert "cooldown_after_losses" in str(why_not_vector(account_of(), limited, cross({"fast": 2, "slow": 8})))
+
+
+@pytest.mark.parametrize(
+    ("fixed", "limits", "said"),
+    [
+        ({"risk_frac": "0.03"}, {"max_risk_frac": "0.02"}, "entries that risk more"),
+        ({"risk_frac": None, "units": 1}, {"max_risk_frac": "0.02"}, "a fixed size"),
+    ],
+)
+def test_entries_that_the_account_would_refuse_end_the_search(
+    fixed: dict[str, Any], limits: dict[str, Any], said: str
+) -> None:
+    plan = plan_over(hours(7, 24 * 20, swing=0.03), cross(SETS[0]), trade={"max_price_age": "2d", **limits})
+    with pytest.raises(ConfigError, match=said):
+        in_vector(plan, partial(cross, **fixed))(SETS[:1])
+    assert in_vector(plan, cross)(SETS[:1])[0].trades > 0
+
+
+def test_a_stop_that_the_account_requires_is_looked_for() -> None:
+    def weak(combination: Combination) -> Weak:
+        return Weak(Weak.Parameters.model_validate(combination))
+
+    plan = plan_over(hours(8, 24 * 20, swing=0.0), weak({}), trade={"max_price_age": "2d", "stop_required": True})
+    with pytest.raises(ConfigError, match="stop_required"):
+        in_vector(plan, weak)([{}])
