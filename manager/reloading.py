@@ -47,12 +47,21 @@ class Reloader:
         Hands the configuration to gateways that run.
     load : callable
         Reads the configuration; raises `ConfigError`, and then nothing changes.
+    on_taken : callable
+        Told when the fleet has taken another one, before anything is started with it.
     """
 
-    def __init__(self, supervisor: Supervisor, gateways: Gateways, load: Callable[[], Installation]) -> None:
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        gateways: Gateways,
+        load: Callable[[], Installation],
+        on_taken: Callable[[], None],
+    ) -> None:
         self._fleet = supervisor
         self._gateways = gateways
         self._load = load
+        self._on_taken = on_taken
         self._one_at_a_time = asyncio.Lock()
         self._hand_overs: dict[str, asyncio.Task[None]] = {}
         self._late: set[Supervised] = set()  # workers told to go for a successor, and still there after the deadline
@@ -112,6 +121,7 @@ class Reloader:
             planned = plan(loaded)
             done = [await self._remove(name) for name in list(fleet.processes) if name not in planned]
             fleet.reconfigure(loaded)
+            self._on_taken()
             for name in planned:
                 fleet.processes[name].want("restart of the fleet")
             for name in planned:  # in start order: a deadline begins when what a process needs has settled
@@ -130,6 +140,7 @@ class Reloader:
         ]
         # From here on a gateway that starts again, for whatever reason, gets the new configuration.
         fleet.reconfigure(new)
+        self._on_taken()
         # Gateways first: a new instance's orders are refused by a gateway that does not know it.
         done += await asyncio.gather(*(self._restart(name) for name in changes.restart))
         for outcomes in await asyncio.gather(*(self._configure(account) for account in changes.configure)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,14 +57,17 @@ class Selector:
         self.selections = Selections.load(path)
 
     def align(self) -> None:
-        """Forget instances that select no more; who is new opens nothing until its market was judged."""
-        known = self.selections.instances
-        self._keep(
-            {
-                config.name: known.get(config.name) or Selected.before_any_bar(selection)
-                for config, selection, _ in self._selecting()
-            }
-        )
+        """Forget instances that select no more; who is new opens nothing until its market was judged.
+
+        So does who is to be judged by other bars or preferences than before: what was decided says nothing of them.
+        """
+        known, kept = self.selections.instances, dict[str, Selected]()
+        for config, selection, its in self._selecting():
+            basis, one = _basis_of(selection, its), known.get(config.name)
+            if one is None or one.basis != basis:
+                one = Selected.before_any_bar(selection, basis)
+            kept[config.name] = one
+        self._keep(kept)
 
     @property
     def series(self) -> set[Series]:
@@ -102,7 +106,8 @@ class Selector:
             else:
                 self._trouble.pop(config.name, None)
         known = self.selections.instances  # a reload may have changed them meanwhile
-        kept = self._keep({**known, **{name: one for name, one in found.items() if name in known}})
+        still = {name: one for name, one in found.items() if name in known and known[name].basis == one.basis}
+        kept = self._keep({**known, **still})
         return kept and self._tell() and done
 
     def complain(self, about: str, text: str) -> None:
@@ -146,6 +151,10 @@ class Selector:
         self._trouble.pop(self._path.name, None)
         self.selections, self._stamp = changed, _stamp_of(self._path)
         return True
+
+
+def _basis_of(selection: SelectionConfig, series: Series) -> str:
+    return hashlib.sha256(f"{series} {selection.model_dump_json()}".encode()).hexdigest()[:16]
 
 
 def _stamp_of(path: Path) -> tuple[int, int, int] | None:

@@ -188,7 +188,7 @@ class Service:
             self._entries,
         )
         selector = Selector(fleet, self._home.selection, history, self._log)
-        self._reloader = Reloader(fleet, gateways, lambda: load_installation(self._home.root))
+        self._reloader = Reloader(fleet, gateways, lambda: load_installation(self._home.root), selector.align)
         calls = ControlCalls(
             fleet, gateways, self._reloader, lambda: selector.selections, self._clock, self.request_stop
         )

@@ -29,6 +29,8 @@ class Selected(NamedTuple):
         Why the last switch was made, for people; before the first why there was none.
     condition : str
         What the market was like at the last bar, for people.
+    basis : str
+        Of which series and by which preferences it was decided: with others it begins anew.
     """
 
     state: TradingState
@@ -39,8 +41,9 @@ class Selected(NamedTuple):
     told_ns: int
     reason: str
     condition: str
+    basis: str
 
     @classmethod
-    def before_any_bar(cls, config: SelectionConfig) -> Self:
+    def before_any_bar(cls, config: SelectionConfig, basis: str = "") -> Self:
         """Return the state of an instance nothing is known of: it opens nothing."""
-        return cls(TradingState.REDUCING, 0, 0, config.min_dwell_bars, 0, 0, NOT_JUDGED, NOT_JUDGED)
+        return cls(TradingState.REDUCING, 0, 0, config.min_dwell_bars, 0, 0, NOT_JUDGED, NOT_JUDGED, basis)

@@ -110,6 +110,7 @@ def judge(config: SelectionConfig, before: Selected, bars: Bars) -> Selected:
         before.told_ns,
         reason,
         f"unknown: {missing} bars are missing to judge it" if missing > 0 else str(found.at(-1)),
+        before.basis,
     )
 
 

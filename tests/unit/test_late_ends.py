@@ -64,7 +64,11 @@ class Desk:
         self.fleet = Supervisor(
             self.wanted, self.launcher, None, history, gateways, SystemClock(), structlog.get_logger(), random.Random(1)
         )
-        self.reloader = Reloader(self.fleet, gateways, lambda: self.wanted)
+        self.taken: list[tuple[Installation, int]] = []
+        self.reloader = Reloader(
+            self.fleet, gateways, lambda: self.wanted,
+            lambda: self.taken.append((self.fleet.installation, len(self.fleet.successors))),
+        )  # fmt: skip
         self.calls = ControlCalls(self.fleet, gateways, self.reloader, Selections, SystemClock(), lambda reason: None)
 
     def installation(self, **content: Any) -> Installation:
@@ -159,6 +163,9 @@ def test_a_successor_does_not_take_over_from_a_worker_that_lives_on(tmp_path: Pa
             async with asyncio.timeout(10):
                 while "worker-i" not in fleet.successors:
                     await asyncio.sleep(0)
+            ((taken, begun),) = desk.taken
+            assert taken.instances == desk.wanted.instances
+            assert begun == 0, "selections have to be in place before a worker begins"
             with pytest.raises(Rejected, match=r"did not end within 0\.2 s"):
                 await desk.reloader._hand_over(fleet.successors["worker-i"])
             async with asyncio.timeout(10):

@@ -146,6 +146,36 @@ def test_instances_that_select_no_more_are_forgotten(desk: Desk) -> None:
     assert desk.stored() == {}
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"instrument": "USD/JPY"}, {"timeframe": "5m"}, {"selection": {**TREND, "phases": ["range"]}}],
+)
+def test_what_was_decided_of_another_market_or_by_other_preferences_counts_no_more(
+    desk: Desk, change: dict[str, Any]
+) -> None:
+    desk.judge()
+    desk.fleet.installation = desk.installation(one={"selection": TREND, **change}, other={})
+    desk.selector.align()
+    assert desk.stored() == {"one": TradingState.REDUCING}
+    desk.selector = desk.again()
+    desk.fleet.installation = desk.installation(one={"selection": TREND, "parameters": {"fast": 3}}, other={})
+    desk.selector.align()
+    desk.judge()
+    desk.selector.align()
+    assert desk.stored() == {"one": TradingState.ACTIVE}
+
+
+def test_what_was_judged_while_a_reload_changed_the_preferences_is_forgotten(desk: Desk) -> None:
+    async def bars_of(series: Series, count: int) -> Bars:
+        changed = {**TREND, "phases": ["range"]}
+        desk.fleet.installation = desk.installation(one={"selection": changed}, other={})
+        desk.selector.align()
+        return desk.bars[-count:]
+
+    asyncio.run(desk.selector.judge({SERIES}, bars_of))
+    assert desk.stored() == {"one": TradingState.REDUCING}
+
+
 @pytest.mark.parametrize("content", [None, "", '{"version": 1, "instances": {}}'])
 def test_a_file_that_somebody_changed_is_as_it_was_after_the_next_look(desk: Desk, content: str | None) -> None:
     desk.judge()
