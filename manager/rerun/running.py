@@ -30,6 +30,7 @@ _FIELDS: Final = (
     "magic", "instance", "instrument", "action", "time_ns", "decision", "side", "order_type", "units", "risk_frac",
     "price", "stop_loss", "take_profit", "trailing_distance", "expires_ns", "trade_id", "order_id",
 )  # fmt: skip
+_ANY_GAP_S: Final = 1e9  # the worker went through it, too
 _REFUSED: Final = frozenset({"DENIED", "REJECTED", "LOST"})
 
 
@@ -80,6 +81,7 @@ def plan_again(
         start_ns=_start_ns(config, recorded.life, installation),
         end_ns=recorded.last_ns,
         quotes=quotes or _quotes(config, recorded, installation, market),
+        max_gap_s=_ANY_GAP_S,
     )
     strategy = maker_of(config, request, fleet)()
     plan = load_plan(request, [(config, strategy), *others], fleet, market)

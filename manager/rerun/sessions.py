@@ -80,7 +80,7 @@ def load_recorded(
     Raises
     ------
     ConfigError
-        When no life of the worker is recorded that reaches into the day.
+        When nothing is recorded of the worker on that day.
     """
     day_ns, end_ns = day
     sessions = read_sessions(home.session(config.name))
@@ -95,6 +95,10 @@ def load_recorded(
     chosen = [one for one in sessions[first:] if one.life.market_ns < end_ns]
     life, seen = chosen[0].life, [bar for one in chosen for bar in one.bars]
     last_ns = _end_of_last(seen, life, calendar)
+    if last_ns <= day_ns:
+        raise ConfigError(
+            f"{config.name}: its worker handled no bar on that day; the last ended {iso_from_ns(last_ns)}"
+        )
     end_ns = min(end_ns, last_ns + 1)
 
     def rows(table: HistoryTable, start_ns: int | None, *, instance: str | None = None) -> list[Row]:
@@ -153,4 +157,4 @@ def _is_of(life: Life, signal: Row) -> bool:
 def _end_of_last(seen: Sequence[SeenBar], life: Life, calendar: Calendar) -> int:
     """Return when the newest bar ends that was handled; nothing was decided after it."""
     handled = [bar.open_time_ns for bar in seen if bar.host_ns]
-    return calendar.next_bar_open(max(handled), Timeframe.parse(life.timeframe)) if handled else life.market_ns
+    return calendar.next_bar_open(max(handled), Timeframe.parse(life.timeframe)) if handled else 0

@@ -142,10 +142,18 @@ def test_other_parameters_are_named(live: Fleet) -> None:
     assert ("parameters", "slow was 12, is 15") in [(cause["kind"], cause["text"]) for cause in answer["causes"]]
 
 
-def test_a_day_of_which_nothing_is_known_is_refused(live: Fleet) -> None:
-    done = live.command("replay-diff", "rsi", "--day", "2012-12-24", program=TOOLS)
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("rsi", "--day", "2012-12-24"), "nothing is recorded of its worker up to 2012-12-25T00:00:00Z"),
+        (("rsi", "--day", "2013-02-20"), "handled no bar on that day; the last ended 2013-02-08T22:00:00Z"),
+        (("nobody", "--day", DAY), "no instance 'nobody'"),
+    ],
+)
+def test_a_day_of_which_nothing_is_known_is_refused(live: Fleet, words: tuple[str, ...], said: str) -> None:
+    done = live.command("replay-diff", *words, program=TOOLS)
     assert done.returncode == 64
-    assert "nothing is recorded" in done.stderr
+    assert said in done.stderr
 
 
 def test_a_bar_that_was_altered_afterwards_is_named_as_the_cause(live: Fleet, tmp_path: Path) -> None:
