@@ -5,11 +5,13 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
+import argparse
 import resource
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
@@ -33,10 +35,9 @@ from research.vector import (
     Workspace,
     average_crossings,
     built,
-    crossings,
     day_ends,
     equity_curve,
-    moving_average,
+    grid_crossings,
     sweep,
 )
 
@@ -100,13 +101,13 @@ def full_run(bars: Bars, prices: Prices, execution: Execution, workspace: Worksp
 
 
 def grid(prices: Prices, threads: int) -> Any:
-    """Run a hundred crosses: twenty averages once, then crossings, trades and daily profits of each pair."""
-    columns = {period: moving_average(prices.bid_close, period) for period in (*FAST, *SLOW)}
-
-    def make(number: int) -> Decisions:
-        return long_while(*crossings(columns[FAST[number // 10]], columns[SLOW[number % 10]]))
-
-    return sweep(prices, make, 100, NEXT_OPEN, TERMS, day_ends(prices, Calendar.get("24/7")), threads=threads)
+    """Run a hundred crosses: averages once, then crossings, trades and daily profits of each pair."""
+    pairs = [(fast, slow) for fast in FAST for slow in SLOW]
+    halves = [pairs[part::threads] for part in range(threads)]
+    with ThreadPoolExecutor(threads) as pool:
+        found = [one for half in pool.map(lambda half: grid_crossings(prices.bid_close, half), halves) for one in half]
+    days = day_ends(prices, Calendar.get("24/7"))
+    return sweep(prices, lambda number: long_while(*found[number]), 100, NEXT_OPEN, TERMS, days, threads=threads)
 
 
 COLD = """
@@ -183,23 +184,34 @@ print(json.dumps([len(stats["_trades"]) + open_now, float(stats["Equity Final [$
 """
 
 
-def add_peers(report: Report, bars: Bars, ours_ms: float, trades: int, equity: float) -> None:
+PEER_BARS = 100_000  # enough to agree or not; a million take backtesting.py seconds
+
+
+def add_peers(report: Report, bars: Bars, directory: Path) -> None:
     """Put the same cross through other engines in an environment made for them, if a package index answers."""
-    with tempfile.TemporaryDirectory() as folder:
-        for name in ("open", "high", "low", "close"):
-            np.save(f"{folder}/{name}.npy", getattr(bars, name))
-        for package, script in (("vectorbt", VECTORBT), ("backtesting", BACKTESTING)):
-            try:
-                found = Peers(Path(folder) / package, package).run(script, folder)
-            except subprocess.CalledProcessError as error:
-                report.notes.append(f"{package}: left out, it could not be installed or run here ({error})")
-                continue
-            apart = abs(found[1] / equity - 1)
-            report.add(
-                f"the same cross: {found[0]:,} trades, final equity apart by {apart:.1e}", ours_ms, "ms",
-                beside=package, floor=found[2], mark="trades equal, <= 1e-9 apart",
-                holds=found[0] == trades and apart <= 1e-9,
-            )  # fmt: skip
+    bars = bars[: min(len(bars), PEER_BARS)]
+    prices = Prices.of(bars, TERMS, MINUTE)
+    execution, workspace = Execution(prices, NEXT_OPEN, TERMS), Workspace()
+    ours_ms, outcome = best_ms(lambda: execution.run(crossing(prices, 10, 100), workspace), 5)
+    equity = float(equity_curve(outcome, prices, TERMS).equity[-1])
+    for name in ("open", "high", "low", "close"):
+        np.save(directory / f"{name}.npy", getattr(bars, name))
+    for package, script in (("vectorbt", VECTORBT), ("backtesting", BACKTESTING)):
+        try:
+            trades, found, took_ms = Peers(directory / package, package).run(script, directory)
+        except subprocess.CalledProcessError as error:
+            report.notes.append(f"{package}: left out, it could not be installed or run here ({error})")
+            continue
+        apart = abs(found / equity - 1)
+        report.add(
+            f"SMA 10/100 cross, {len(bars):,} bars: {trades:,} trades, equity apart by {apart:.1e}", ours_ms, "ms",
+            beside=package, floor=took_ms, mark="trades equal, <= 1e-9 apart",
+            holds=trades == len(outcome.trades) and apart <= 1e-9,
+        )  # fmt: skip
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--peers", action="store_true", help="vectorbt and backtesting.py, too; needs a package index")
 
 
 def measure(options: Options) -> Report:
@@ -218,8 +230,6 @@ def measure(options: Options) -> Report:
             what, value, "ms", beside="copy of a column", floor=copy_ms, mark=f"<= {mark:g} ms", holds=value <= mark
         )
 
-    cross_ms = float("inf")
-    equity, trades = 0.0, 0
     for engine, mark_ms in (("compiled", 2.5), ("plain", 15.0)):
         if engine == "compiled" and not built.is_there:
             report.notes.append("the compiled execution was not built here: install a C compiler and 'make setup'")
@@ -229,9 +239,8 @@ def measure(options: Options) -> Report:
         workspace = Workspace()
         took_ms, outcome = best_ms(lambda e=execution, w=workspace: e.run(crossing(prices, 10, 100), w), rounds)
         built.is_there = was
-        trades, equity = len(outcome.trades), float(equity_curve(outcome, prices, TERMS).equity[-1])
-        cross_ms = min(cross_ms, took_ms)
-        add(f"SMA 10/100 cross, {'numpy alone' if engine == 'plain' else engine}: {trades:,} trades", took_ms, mark_ms)
+        how = "numpy alone" if engine == "plain" else engine
+        add(f"SMA 10/100 cross, {how}: {len(outcome.trades):,} trades", took_ms, mark_ms)
 
     targets = Rules(convention=CONVENTIONS["next-open"], targets=(Target(1, 0.4), Target(2, 0.3)))
     execution, workspace = Execution(prices, targets, TERMS), Workspace()
@@ -249,8 +258,8 @@ def measure(options: Options) -> Report:
     report.add("the same on two threads", two_s * 1000, "ms", beside="one thread", floor=one_s * 1000)
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     report.add("memory of all that", peak_mb, "MB", mark="<= 600 MB", holds=peak_mb <= 600)
-    if not options.quick:
-        add_peers(report, bars, cross_ms, trades, equity)
+    if options.given.peers:
+        add_peers(report, bars, options.directory)
     return report
 
 
@@ -265,4 +274,4 @@ def wall_s(work: Callable[[], Any]) -> float:
 
 
 if __name__ == "__main__":
-    run("vector_engine", CLAIM, measure)
+    run("vector_engine", CLAIM, measure, add_arguments)

@@ -5,7 +5,9 @@
 
 #include "_shared.h"
 
-#define BLOCK 256 /* bars worked on in one go */
+#include <string.h>
+
+#define BLOCK 128 /* bars worked on in one go */
 
 typedef struct {
     const Fill *fills;
@@ -68,19 +70,63 @@ static inline void note(Crossings *found, int64_t bar, int side) {
     found->count++;
 }
 
-VECTORISED static void crossings(const double *fast, const double *slow, int64_t count, Crossings *found) {
-    bool known = false, above = false, below = false;
-    for (int64_t i = 0; i < count; i++) {
-        bool is_above = fast[i] > slow[i], is_below = fast[i] < slow[i];
-        if (is_above == above && is_below == below && known) continue;
-        bool is_known = is_above || is_below || fast[i] == slow[i];
-        if (known && is_known) {
-            if (is_above && !above) note(found, i, 1);
-            if (is_below && !below) note(found, i, -1);
+enum { UNKNOWN = 2, GROUP = 16 };
+
+typedef double Doubles __attribute__((vector_size(32)));
+typedef int64_t Longs __attribute__((vector_size(32)));
+
+/* Note the crossings of two columns in a stretch; was: which one was above before it (1, -1, 0 none, or UNKNOWN). */
+VECTORISED static int compare(const double *fast, const double *slow, int64_t first, int64_t size, int was,
+                              Crossings *found) {
+    for (int64_t k = 0; k < size; k += GROUP) {
+        int64_t end = size - k < GROUP ? size : k + GROUP;
+        if (end == k + GROUP && (was == 1 || was == -1)) {
+            const double *upper = was > 0 ? fast + k : slow + k, *under = was > 0 ? slow + k : fast + k;
+            Longs stays = {-1, -1, -1, -1};
+            for (int at = 0; at < GROUP; at += 4) {
+                Doubles more, less;
+                memcpy(&more, upper + at, sizeof more);
+                memcpy(&less, under + at, sizeof less);
+                stays &= more > less;
+            }
+            if (stays[0] & stays[1] & stays[2] & stays[3]) continue;
         }
-        above = is_above;
-        below = is_below;
-        known = is_known;
+        for (int64_t at = k; at < end; at++) {
+            bool is_known = fast[at] == fast[at] && slow[at] == slow[at];
+            int is = is_known ? (fast[at] > slow[at]) - (fast[at] < slow[at]) : UNKNOWN;
+            if (is != was && is != 0 && is_known && was != UNKNOWN) note(found, first + at, is);
+            was = is;
+        }
+    }
+    return was;
+}
+
+/* One block of an average, given the sum of the period - 1 values before it (fewer at the beginning). */
+VECTORISED static void average_block(const int32_t *values, int64_t first, int64_t size, int64_t period, int64_t *sum,
+                                     double *out) {
+    int64_t sums[BLOCK];
+    for (int64_t k = 0; k < size; k++) {
+        int64_t i = first + k;
+        *sum += values[i];
+        sums[k] = *sum;
+        if (i >= period - 1) *sum -= values[i - period + 1];
+    }
+    for (int64_t k = 0; k < size; k++) out[k] = (double)sums[k] / (double)period;
+    for (int64_t k = 0; k < size && first + k < period - 1; k++) out[k] = NAN;
+}
+
+/* Crossings of many pairs of averages, block by block, so that the averages stay in the cache. */
+static void grid_crossings(const int32_t *values, int64_t count, const int64_t *periods, int64_t period_count,
+                           const int32_t *pairs, int64_t pair_count, Crossings *found, double *averages, int64_t *sums,
+                           int8_t *last) {
+    for (int64_t first = 0; first < count; first += BLOCK) {
+        int64_t size = count - first < BLOCK ? count - first : BLOCK;
+        for (int64_t p = 0; p < period_count; p++)
+            average_block(values, first, size, periods[p], &sums[p], averages + p * BLOCK);
+        for (int64_t pair = 0; pair < pair_count; pair++) {
+            const double *fast = averages + pairs[2 * pair] * BLOCK, *slow = averages + pairs[2 * pair + 1] * BLOCK;
+            last[pair] = (int8_t)compare(fast, slow, first, size, last[pair], &found[pair]);
+        }
     }
 }
 
@@ -254,11 +300,52 @@ static PyObject *py_crossings(PyObject *self, PyObject *args) {
     bool is_fine = slow && room_of(&views, bars, sides, &found);
     if (is_fine) {
         Py_BEGIN_ALLOW_THREADS
-        crossings(fast, slow, count, &found);
+        compare(fast, slow, 0, count, UNKNOWN, &found);
         Py_END_ALLOW_THREADS
     }
     release(&views);
     return is_fine ? PyLong_FromLongLong(found.count) : NULL;
+}
+
+/* values, periods, pairs (places of two periods each), room for bars and sides of each pair, counts: they are set. */
+static PyObject *py_grid_crossings(PyObject *self, PyObject *args) {
+    (void)self;
+    PyObject *values_of, *periods_of, *pairs_of, *bars_of, *sides_of, *counts_of;
+    if (!PyArg_ParseTuple(args, "OOOOOO", &values_of, &periods_of, &pairs_of, &bars_of, &sides_of, &counts_of))
+        return NULL;
+    Views views = {.count = 0};
+    int64_t count = -1, period_count = -1, pair_count = -1, room = -1;
+    int64_t *counts = memory(&views, counts_of, 8, &pair_count, PyBUF_WRITABLE);
+    int64_t places = 2 * pair_count;
+    const int32_t *values = counts ? memory(&views, values_of, 4, &count, PyBUF_SIMPLE) : NULL;
+    const int64_t *periods = values ? memory(&views, periods_of, 8, &period_count, PyBUF_SIMPLE) : NULL;
+    const int32_t *pairs = periods ? memory(&views, pairs_of, 4, &places, PyBUF_SIMPLE) : NULL;
+    int32_t *bars = pairs ? memory(&views, bars_of, 4, &room, PyBUF_WRITABLE) : NULL;
+    int8_t *sides = bars ? memory(&views, sides_of, 1, &room, PyBUF_WRITABLE) : NULL;
+    Crossings *found = sides ? PyMem_Calloc((size_t)pair_count + 1, sizeof(Crossings)) : NULL;
+    double *averages = sides ? PyMem_Malloc((size_t)(period_count * BLOCK + 1) * sizeof(double)) : NULL;
+    int64_t *sums = sides ? PyMem_Calloc((size_t)period_count + 1, sizeof(int64_t)) : NULL;
+    int8_t *last = sides ? PyMem_Malloc((size_t)pair_count + 1) : NULL;
+    bool is_fine = found && averages && sums && last;
+    if (is_fine) {
+        int64_t each = pair_count ? room / pair_count : 0;
+        for (int64_t pair = 0; pair < pair_count; pair++)
+            found[pair] = (Crossings){bars + pair * each, sides + pair * each, 0, each};
+        memset(last, UNKNOWN, (size_t)pair_count);
+        Py_BEGIN_ALLOW_THREADS
+        grid_crossings(values, count, periods, period_count, pairs, pair_count, found, averages, sums, last);
+        Py_END_ALLOW_THREADS
+        for (int64_t pair = 0; pair < pair_count; pair++) counts[pair] = found[pair].count;
+    } else if (sides) {
+        PyErr_NoMemory();
+    }
+    PyMem_Free(found);
+    PyMem_Free(averages);
+    PyMem_Free(sums);
+    PyMem_Free(last);
+    release(&views);
+    if (!is_fine) return NULL;
+    Py_RETURN_NONE;
 }
 
 static PyObject *py_average_crossings(PyObject *self, PyObject *args) {
@@ -319,6 +406,7 @@ static PyMethodDef methods[] = {
     {"is_sane", py_is_sane, METH_VARARGS, "is_sane(open, high, low, close): tell whether open and close lie inside"},
     {"moving_average", py_moving_average, METH_VARARGS, "moving_average(values, period, out)"},
     {"crossings", py_crossings, METH_VARARGS, "crossings(fast, slow, bars, sides): return how many there are"},
+    {"grid_crossings", py_grid_crossings, METH_VARARGS, "grid_crossings(values, periods, pairs, bars, sides, counts)"},
     {"average_crossings", py_average_crossings, METH_VARARGS,
      "average_crossings(values, fast, slow, bars, sides): return how many there are"},
     {"equity", py_equity, METH_VARARGS,

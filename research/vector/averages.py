@@ -6,7 +6,7 @@ float64 is a bar off now and then.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -96,6 +96,32 @@ def average_crossings(ticks: Ticks, fast: int, slow: int) -> Crossings:
     apart -= (totals[longest:] - totals[longest - slow : len(totals) - slow]) * fast
     bars, side = _changes(np.sign(apart).astype(np.int8), None)
     return bars + np.int32(longest - 1), side
+
+
+def grid_crossings(ticks: Ticks, pairs: Sequence[tuple[int, int]]) -> list[Crossings]:
+    """Return where the averages of each pair of periods (fast, slow) cross: what `average_crossings` gives for each.
+
+    Each average is made once and stays in the cache while its pairs are compared; no column is ever whole in memory.
+
+    Raises
+    ------
+    ConfigError
+        When a period is no whole number above 0.
+    """
+    periods = sorted({period for pair in pairs for period in pair})
+    _check_periods(*periods)
+    if not built.is_there:
+        columns = {period: moving_average(ticks, period) for period in periods}
+        return [crossings(columns[fast], columns[slow]) for fast, slow in pairs]
+    place = {period: number for number, period in enumerate(periods)}
+    places = np.array([(place[fast], place[slow]) for fast, slow in pairs], np.int32).reshape(-1)
+    counts, room = np.empty(len(pairs), np.int64), len(ticks) // 16 + 16
+    while True:
+        bars, sides = np.empty((len(pairs), room), np.int32), np.empty((len(pairs), room), np.int8)
+        built.columns.grid_crossings(ticks, np.array(periods, np.int64), places, bars, sides, counts)
+        if not len(pairs) or counts.max() <= room:
+            return [(bars[at, :found], sides[at, :found]) for at, found in enumerate(counts.tolist())]
+        room = int(counts.max())
 
 
 def _totals(ticks: Ticks) -> NDArray[np.int64]:

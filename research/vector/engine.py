@@ -64,7 +64,7 @@ class Execution:
         self._prices = prices
         self._settings = Settings.of(rules, terms)
         self._schedule = schedule or Schedule.none()
-        self._rates = rates
+        self._rates = None if rates is None else np.ascontiguousarray(rates, np.float64)
         self._is_compiled = engine in ("auto", "compiled") and built.is_there
         self._may_be_plain = engine in ("auto", "plain")
         if int(prices.ask_most.max()) * self._settings.most_steps * rules.most_trades > _LARGEST:

@@ -24,6 +24,7 @@ from research.vector import (
     day_ends,
     equity_at,
     equity_curve,
+    grid_crossings,
     moving_average,
 )
 from research.vector.decisions import Decisions
@@ -69,6 +70,17 @@ def test_crossings_are_the_same_compiled_in_numpy_and_of_averages(
         assert bars.tolist() == direct[0][0].tolist()
         assert sides.tolist() == direct[0][1].tolist()
     assert len(direct[0][0]) > 5 or fast == slow or slow == 5000
+
+
+def test_crossings_of_many_pairs_are_those_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = ticks_of(3, 2500)
+    pairs = [(1, 2), (5, 20), (20, 5), (7, 7), (5, 700), (10, 5000)]
+    expected = [average_crossings(ticks, *pair) for pair in pairs]
+    for found in twice(monkeypatch, lambda: grid_crossings(ticks, pairs)):
+        for (bars, sides), (expected_bars, expected_sides) in zip(found, expected, strict=True):
+            assert bars.tolist() == expected_bars.tolist()
+            assert sides.tolist() == expected_sides.tolist()
+    assert grid_crossings(ticks, []) == []
 
 
 def test_a_crossing_is_above_now_and_not_above_before() -> None:
