@@ -25,7 +25,8 @@ def show_result(saved: Saved) -> None:
     click.secho(saved.name, bold=True)
     for warning in summary["warnings"]:
         click.secho(f"  {warning['text']}", fg="yellow")
-    ran = [line for one in summary["instances"] for line in instance_lines(one)] + identity_lines(summary)
+    instances = [[("instance", one["name"]), *instance_lines(one)] for one in summary["instances"]]
+    ran = [line for lines in (*instances, identity_lines(summary)) for line in lines]
     console = console_for_people()
     halves = [_half("what ran", ran), _half("what came of it", result_lines(summary))]
     if console.is_terminal and console.width >= _BESIDE:

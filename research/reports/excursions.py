@@ -22,13 +22,13 @@ class Excursions(NamedTuple):
     adverse_frac, favourable_frac : ndarray of float64
         Largest move against and with the trade, as a share of its open price; not negative; NaN without prices.
         Longs are valued at the bid, shorts at the ask, at every quote from the open to the close, both included.
-    in_one_row : ndarray of bool
+    in_one_bar : ndarray of bool
         Opened and closed within one played bar: the order of the prices in it is assumed, not known.
     """
 
     adverse_frac: Floats
     favourable_frac: Floats
-    in_one_row: NDArray[np.bool_]
+    in_one_bar: NDArray[np.bool_]
 
 
 def excursions(trades: Sequence[Row], tapes: Sequence[Tape]) -> Excursions:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from atrader.errors import ConfigError, StoreError
-from atrader.extras import imported
+from research.reports.parquet import write_tables
 from research.reports.trades import rows_of
 
 FORMAT: Final = 2
@@ -103,7 +103,7 @@ def save(
     """
     try:
         made = new_folder(folder, name)
-        files = [SUMMARY, DETAILS, *_write_parquet(made, tables)]
+        files = [SUMMARY, DETAILS, *write_tables(made, tables)]
         whole = {"format": FORMAT, **summary, "files": files, "folder": str(made)}
         write_text(made / DETAILS, json.dumps({"format": FORMAT, **details}, default=str))
         write_text(made / SUMMARY, json.dumps(whole, indent=2, default=str))
@@ -197,25 +197,3 @@ def write_text(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)
-
-
-def _write_parquet(folder: Path, tables: Mapping[str, Sequence[Row]]) -> list[str]:
-    """Write tables for which there are rows; none when pyarrow is not installed. Return the names of the files."""
-    try:
-        arrow, parquet = (imported(name, "arrow", "Parquet needs pyarrow") for name in ("pyarrow", "pyarrow.parquet"))
-    except ConfigError:
-        return []
-    written = []
-    for name, rows in tables.items():
-        if not rows:
-            continue
-        keys = list(dict.fromkeys(key for row in rows for key in row))
-        columns = {key: arrow.array([_number(row.get(key)) for row in rows]) for key in keys}
-        parquet.write_table(arrow.table(columns), folder / f"{name}.parquet", compression="zstd")
-        written.append(f"{name}.parquet")
-    return written
-
-
-def _number(value: Any) -> Any:
-    """Return a value as tools count with it: money as float64."""
-    return value if value is None or isinstance(value, (str, int, float, bool)) else float(value)

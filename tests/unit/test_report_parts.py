@@ -111,7 +111,7 @@ def test_trades_without_prices_have_no_excursions_and_those_within_a_bar_are_tol
     within = trade_of("buy", 1.4, 1.7, "101", "101")
     found = excursions([other, within, trade_of("buy", 0.4, 1.7, "101", "101")], [tape])
     assert np.isnan(found.adverse_frac).tolist() == [True, False, False]
-    assert found.in_one_row.tolist() == [False, True, False]
+    assert found.in_one_bar.tolist() == [False, True, False]
 
 
 @pytest.mark.parametrize(("count", "most"), [(1, 5), (7, 3), (1000, 48), (1001, 48), (5, 5)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from manager.commands.tools import cli
 from research.reports import Saved, found, load
 from research.reports.comparing import differences, figures, result_row
 from research.reports.page import page
+from research.reports.parquet import write_tables
 from research.reports.saved import DETAILS, SUMMARY
 from tests.support.event_runs import random_bars
 from tests.support.saved_results import save_cross
@@ -57,6 +59,34 @@ def test_parquet_and_json_hold_the_same_trades(saved: Saved) -> None:
     assert [row["trade_id"] for row in rows] == [trade["trade_id"] for trade in told]
     assert [row["profit"] for row in rows] == [float(trade["profit"]) for trade in told]
     assert [row["adverse_frac"] for row in rows] == [trade["adverse_frac"] for trade in told]
+
+
+def test_parquet_keeps_every_kind_of_value(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        {"text": "é", "truth": True, "whole": 2**60 + 1, "money": Decimal("1.25"), "mixed": 1, "never": None},
+        {"text": None, "truth": None, "whole": None, "money": None, "mixed": None, "never": None, "late": "x"},
+        {"text": "", "truth": False, "whole": -1, "money": 3, "mixed": "two", "never": None, "late": "y"},
+    ]
+    assert write_tables(tmp_path, {"all": rows, "none": []}) == ["all.parquet"]
+    read = pq.read_table(tmp_path / "all.parquet")
+    assert read.to_pydict() == {
+        "text": ["é", None, ""],
+        "truth": [True, None, False],
+        "whole": [2**60 + 1, None, -1],
+        "money": [1.25, None, 3.0],
+        "mixed": ["1", None, "two"],
+        "never": [None, None, None],
+        "late": [None, "x", "y"],
+    }
+    assert [str(kind) for kind in read.schema.types] == [
+        "string",
+        "bool",
+        "int64",
+        "double",
+        "string",
+        "double",
+        "string",
+    ]
 
 
 def test_nothing_is_replaced(tmp_path: Path) -> None:
