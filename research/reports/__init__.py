@@ -1,10 +1,10 @@
 """Results of backtests: kept, found again, compared, and shown as a page or a picture.
 
-Layers, each importing only those above it: ``rows`` (what happened, as rows), ``thinning``, ``excursions`` and
-``measures`` (what is worked out of it), ``cautions`` (what makes it doubtful), ``details`` (what a report draws),
-``trades`` and ``parquet`` (rows as columns), ``saved`` (the files), ``finished`` (a run becomes a saved result). Shown: ``figures`` and ``comparing`` (texts),
-``drawing`` (marks and their styles), ``axes``, ``charts`` and ``trade_charts`` (a drawing each), ``svg`` and ``page``
-(one HTML file), ``picture`` (one PNG file, painted from the same drawings).
+Layers, each importing only those above it: ``rows`` (what happened, as rows), ``trades`` and ``parquet`` (rows as
+columns), ``thinning``, ``excursions`` and ``measures`` (what is worked out of it), ``cautions`` (what makes it
+doubtful), ``details`` (what a report draws), ``saved`` (the files), ``finished`` (a run becomes a saved result). Shown:
+``figures`` and ``comparing`` (texts), ``drawing`` (marks and their styles), ``axes``, ``charts`` and ``trade_charts``
+(a drawing each), ``svg`` and ``page`` (one HTML file), ``picture`` (one PNG file, painted from the same drawings).
 """
 
 from research.reports.finished import Finished, keep
