@@ -66,7 +66,6 @@ class OptunaSearch:
         seed: int,
         before: Trials,
     ) -> None:
-        self.total = total
         self._optuna = imported("optuna", "optimise", f"--method {method} needs Optuna")
         self._optuna.logging.set_verbosity(self._optuna.logging.ERROR)
         self._space = space

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from typing import NamedTuple, TypeAlias
@@ -74,7 +75,9 @@ _here: list[Evaluate] = []  # of a process of the pool
 
 def _begin(make: Callable[[], Evaluate]) -> None:
     die_with_spawner()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the command, which lets the sets under way end
     die_with_spawner()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the command, which lets the sets under way end
     _here[:] = [make()]
 
 

@@ -30,13 +30,10 @@ class Search(Protocol):
 
     Attributes
     ----------
-    total : int
-        How many there will be at most, those of an earlier run included.
     is_adaptive : bool
         Whether what came of one set decides on the next.
     """
 
-    total: int
     is_adaptive: bool
 
     def ask(self, count: int) -> list[Asked]:
@@ -62,7 +59,6 @@ class ListedSearch:
     is_adaptive = False
 
     def __init__(self, combinations: Sequence[Combination], done: Collection[int]) -> None:
-        self.total = len(combinations)
         self._left: Iterator[Asked] = (
             Asked(number, one) for number, one in enumerate(combinations) if number not in done
         )
