@@ -20,6 +20,8 @@ Floats = NDArray[np.float64]
 Row = Mapping[str, Any]
 
 WIDTH: Final = 960.0
+ROLLING_DAYS: Final = 60
+"""Days behind each point of a rolling figure: a quarter of a year of market days."""
 MARKED_TRADES: Final = 400
 """Trades that are marked in a chart of the whole period at most: more are a carpet."""
 
@@ -71,6 +73,27 @@ def drawdown_chart(drawn: Mapping[str, Any]) -> Drawing:
     x, y = frame.x.px(times), frame.y.px(falls)
     drawing.marks += [Area(x, np.full(len(x), frame.y.at(0.0)), y, "fall-area"), Line(x, y, "fall", "drawdown")]
     drawing.hover = frame.hover("%")
+    return drawing
+
+
+def rolling_chart(summary: Mapping[str, Any], drawn: Mapping[str, Any]) -> Drawing | None:
+    """Draw the Sharpe ratio of the days before each day; None for a record that is not much longer than they are."""
+    ends, returns = column(drawn["days"]["time_s"]), column(drawn["days"]["return_frac"])
+    if len(returns) < 2 * ROLLING_DAYS:
+        return None
+    windows = np.lib.stride_tricks.sliding_window_view(returns, ROLLING_DAYS)
+    deviation = windows.std(axis=1, ddof=1)
+    varies = deviation > 0
+    ratio = windows.mean(axis=1)[varies] / deviation[varies] * np.sqrt(summary["returns"]["periods_per_year"])
+    if not len(ratio):
+        return None
+    times = ends[ROLLING_DAYS - 1 :][varies]
+    drawing = Drawing("Rolling Sharpe ratio", WIDTH, 150, f"of the last {ROLLING_DAYS} days, annualised")
+    frame = framed(drawing, (times[0], times[-1]), span(float(ratio.min()), float(ratio.max()), zero=True))
+    frame.draw_values(drawing)
+    frame.draw_times(drawing)
+    drawing.marks.append(Line(frame.x.px(times), frame.y.px(ratio), "equity", "Sharpe ratio"))
+    drawing.hover = frame.hover("")
     return drawing
 
 

@@ -13,6 +13,7 @@ from research.events.equity import EquityCurve
 from research.events.tape import Tape
 from research.reports.thinning import extremes, stretches
 from research.reports.trades import columns_of
+from research.statistics import PeriodReturns
 
 Row = Mapping[str, Any]
 Floats = NDArray[np.float64]
@@ -25,7 +26,9 @@ RECENT_TRADES: Final = 40
 """Trades that are drawn one by one, in a price chart of their own."""
 
 
-def details(trades: Sequence[Row], curve: EquityCurve, tapes: Sequence[Tape], initial: float) -> dict[str, Any]:
+def details(
+    trades: Sequence[Row], curve: EquityCurve, tapes: Sequence[Tape], initial: float, days: PeriodReturns
+) -> dict[str, Any]:
     """Return it as JSON can hold it; times are UTC seconds.
 
     Parameters
@@ -34,12 +37,15 @@ def details(trades: Sequence[Row], curve: EquityCurve, tapes: Sequence[Tape], in
         Plain rows, in the order they were opened.
     initial : float
         Balance before the first step, account currency.
+    days : PeriodReturns
+        The same curve by days.
     """
     symbols = dict.fromkeys(trade["instrument"] for trade in trades)
     return {
         "trades": columns_of(trades),
         "equity": _equity(curve, initial),
         "exposure": _exposure(curve),
+        "days": {"time_s": _seconds(days.end_ns), "return_frac": _rounded(days.returns, 8)},
         "prices": {tape.symbol: _prices(tape, trades) for tape in tapes if tape.symbol in symbols},
     }
 

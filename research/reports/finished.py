@@ -21,6 +21,7 @@ from research.reports.excursions import excursions
 from research.reports.measures import measures
 from research.reports.rows import Row, equity_rows, in_plain
 from research.reports.saved import Saved, save
+from research.statistics import period_returns
 
 IDENTITY: Final = (
     "program", "engine", "convention", "account", "costs", "seed", "initial_balance", "instances", "quotes", "start",
@@ -90,7 +91,8 @@ def keep(folder: Path, run: Finished) -> Saved:
     }
     summary["warnings"] = [one._asdict() for one in cautions_of(summary, trades, run.tapes)]
     summary["identity_sha256"] = _identity(summary)
-    drawn = details(in_plain(trades), curve, run.tapes, initial)
+    days = period_returns(curve.time_ns, curve.equity, run.calendar, initial=initial)
+    drawn = details(in_plain(trades), curve, run.tapes, initial, days)
     return save(folder, run.name, summary, drawn, {"trades": trades, "equity": equity, **run.tables})
 
 

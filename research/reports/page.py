@@ -9,7 +9,14 @@ from typing import Any, Final
 import numpy as np
 
 from atrader.wording import duration_text, money_text, share_text
-from research.reports.charts import drawdown_chart, equity_chart, exposure_chart, price_chart, recent_chart
+from research.reports.charts import (
+    drawdown_chart,
+    equity_chart,
+    exposure_chart,
+    price_chart,
+    recent_chart,
+    rolling_chart,
+)
 from research.reports.drawing import Drawing
 from research.reports.figures import (
     Lines,
@@ -87,6 +94,9 @@ def _over_time(summary: Mapping[str, Any], drawn: Mapping[str, Any]) -> Iterable
     yield _shown(equity_chart(summary, drawn))
     yield _shown(drawdown_chart(drawn))
     yield _shown(exposure_chart(drawn))
+    rolling = rolling_chart(summary, drawn)
+    if rolling is not None:
+        yield _shown(rolling)
     yield _shown(months_chart(summary["months"]))
     falls = [
         (

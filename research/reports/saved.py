@@ -29,7 +29,7 @@ _NEEDED: Final = frozenset(
         "files",
     }
 )  # fmt: skip
-_NEEDED_DETAILS: Final = frozenset({"trades", "equity", "exposure", "prices"})
+_NEEDED_DETAILS: Final = frozenset({"trades", "equity", "exposure", "days", "prices"})
 _MANY: Final = 10_000  # folders of one name
 
 Row = Mapping[str, Any]

@@ -17,10 +17,13 @@ from research.events.equity import EquityCurve
 from research.events.tape import BarTape
 from research.reports.axes import round_times, round_values, span, value_texts
 from research.reports.cautions import cautions_of
+from research.reports.charts import ROLLING_DAYS, rolling_chart
 from research.reports.details import details
+from research.reports.drawing import Line
 from research.reports.excursions import excursions
 from research.reports.measures import calendar_for, measures
 from research.reports.thinning import extremes, held, stretches
+from research.statistics import period_returns
 from tests.support.event_runs import MINUTE, random_bars
 
 D = Decimal
@@ -171,10 +174,28 @@ def test_what_was_held_is_shown_beside_a_run() -> None:
 
 def test_a_ruined_account_is_drawn_to_its_end() -> None:
     curve = curve_of([f"2024-01-0{day}T12:00:00Z" for day in (1, 2, 3)], [1000.0, -50.0, -50.0])
-    drawn = details([], curve, [], 1000.0)
+    drawn = details([], curve, [], 1000.0, period_returns(curve.time_ns, curve.equity, Calendar.get("24/7")))
     assert drawn["equity"]["drawdown_frac"] == [0.0, -1.0, -1.0]
     figures = measures(curve, 1000.0, Calendar.get("24/7"), None)
     assert figures["curve"]["drawdown_deepest_frac"] >= 1
+
+
+def test_a_rolling_ratio_is_that_of_the_days_before() -> None:
+    returns = np.random.default_rng(2).normal(0.001, 0.01, 150)
+    drawn = {"days": {"time_s": list(range(150)), "return_frac": returns.tolist()}}
+    drawing = rolling_chart({"returns": {"periods_per_year": 260.0}}, drawn)
+    assert drawing is not None
+    (line,) = (mark for mark in drawing.marks if isinstance(mark, Line))
+    hover = drawing.hover
+    assert hover is not None
+    assert len(line.x) == 150 - ROLLING_DAYS + 1
+    shown = hover.low + (hover.bottom - line.y) / (hover.bottom - hover.top) * (hover.high - hover.low)
+    last = returns[-ROLLING_DAYS:]
+    assert shown[-1] == pytest.approx(last.mean() / last.std(ddof=1) * 260**0.5)
+    assert rolling_chart({}, {"days": {"time_s": [0] * 119, "return_frac": [0] * 119}}) is None
+    assert (
+        rolling_chart({"returns": {"periods_per_year": 1.0}}, {"days": dict.fromkeys(drawn["days"], [0] * 150)}) is None
+    )
 
 
 SUMMARY: dict[str, Any] = {"returns": None, "lowest_equity": 1.0, "errors": {}, "refused": {}, "missing_bars": {}}
