@@ -1,6 +1,6 @@
 /* Loops over whole columns for the vector engine: averages and crossings, the equity bar by bar.
 
-   columns.py has the same in numpy: the same operations in the same order, so that both give the same to the last bit.
+   averages.py and curve.py have the same in numpy: the same operations in the same order, so that both give the same to the last bit.
    The GIL is released; all output goes into arrays the caller made. */
 
 #include "_shared.h"

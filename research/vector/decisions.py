@@ -106,7 +106,7 @@ class Decisions:
         price, trailing_distance : ndarray of float64, shape (n,), optional
             Of limit and stop orders, and for trades opened at this row; NaN = none.
         first_row : int
-            Rows before it decide nothing: the warm-up.
+            Rows before it decide nothing; a worker decides from row ``warmup_bars - 1`` on.
 
         Raises
         ------
@@ -124,17 +124,19 @@ class Decisions:
             wanted &= bars < len(prices)
         rows = np.flatnonzero(wanted)
         at = (np.arange(count) if bars is None else bars).astype(np.int32)
-        entry = signals.entry[rows]
+        entry = signals.entry[rows].astype(np.int8)
         steps, risk = _sizes(signals, rows, entry, instrument)
         tick = float(instrument.price_tick)
-        if price is not None and np.isnan(price[rows[entry != 0]]).any():
-            raise StrategyError(f"signals.price is nan at an entry: {rules.order_type} orders need one")
+        prices_wanted = _in_ticks(price, rows, tick, "price", entry)
+        if price is not None and (prices_wanted[entry != 0] < 1).any():
+            first = rows[entry != 0][np.argmin(prices_wanted[entry != 0])]
+            raise StrategyError(f"signals.price is {price[first]} at an entry: {rules.order_type} orders need one")
         return cls(
             row=rows.astype(np.int32),
             bar=at[rows],
             entry=entry,
-            leave=signals.exit[rows],
-            price=_in_ticks(price, rows, tick, "price", entry),
+            leave=signals.exit[rows].astype(np.int8),
+            price=prices_wanted,
             stop=_in_ticks(signals.stop_loss, rows, tick, "stop_loss", entry),
             target=_in_ticks(signals.take_profit, rows, tick, "take_profit", entry),
             trail=_in_ticks(trailing_distance, rows, tick, "trailing_distance", entry),

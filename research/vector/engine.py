@@ -15,7 +15,7 @@ from research.vector.prices import Prices
 from research.vector.reference import Machine
 from research.vector.rules import Rules, Terms
 from research.vector.schedule import Schedule
-from research.vector.settings import Settings
+from research.vector.settings import MARKET, Settings
 from research.vector.workspace import Workspace
 
 Kind = Literal["auto", "compiled", "plain", "reference"]
@@ -83,11 +83,15 @@ class Execution:
         Raises
         ------
         StrategyError
-            When a decision lies outside of the prices, or before the one before it.
+            When a decision lies outside of the prices, or before the one before it, or an entry has a price and the
+            rules say market orders, or the other way round.
         """
         bars = decisions.bar
         if len(bars) and (bars[0] < 0 or bars[-1] >= len(self._prices) or (bars[1:] < bars[:-1]).any()):
             raise StrategyError(f"decisions: bars must rise within 0 to {len(self._prices) - 1}")
+        priced = decisions.price[decisions.entry != 0] != 0
+        if priced.any() if self._settings.order_type == MARKET else not priced.all():
+            raise StrategyError("decisions: they were made for another kind of orders than the rules have")
         if self._is_compiled:
             room = workspace or Workspace()
             return compiled.run(self._settings, self._prices, decisions, self._schedule, self._rates, room)

@@ -102,11 +102,22 @@ def test_limit_orders_need_prices_and_market_orders_have_none() -> None:
         Decisions.of(signals_with(), PRICES, EURO, Rules(), price=np.ones(10))
     with pytest.raises(StrategyError, match=r"signals.price is nan at an entry"):
         Decisions.of(signals_with(), PRICES, EURO, Rules(order_type="stop"), price=np.full(10, np.nan))
+    with pytest.raises(StrategyError, match=r"signals.price is 1e-09 at an entry"):
+        Decisions.of(signals_with(), PRICES, EURO, Rules(order_type="stop"), price=np.full(10, 1e-9))
+
+
+def test_decisions_are_carried_out_by_the_kind_of_orders_they_were_made_for() -> None:
+    market = Decisions.of(signals_with(), PRICES, EURO, Rules())
+    limit = Decisions.of(signals_with(), PRICES, EURO, Rules(order_type="limit"), price=np.full(10, 1.09))
+    for decisions, rules in ((market, Rules(order_type="limit")), (limit, Rules())):
+        with pytest.raises(StrategyError, match="made for another kind of orders"):
+            simulate(PRICES, decisions, rules, TERMS)
 
 
 @pytest.mark.parametrize("bar", [-1, 10])
 def test_decisions_outside_of_the_prices_are_refused(bar: int) -> None:
-    decisions = replace(Decisions.of(signals_with(), PRICES, EURO, Rules()), bar=np.array([bar], np.int32))
+    wide = signals_with(entry=signals_with().entry.astype(np.int64))  # any whole numbers will do
+    decisions = replace(Decisions.of(wide, PRICES, EURO, Rules()), bar=np.array([bar], np.int32))
     with pytest.raises(StrategyError, match="decisions: bars must rise within 0 to 9"):
         simulate(PRICES, decisions, Rules(), TERMS)
 
