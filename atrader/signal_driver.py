@@ -35,6 +35,7 @@ class SignalDriver(EventStrategy):
         super().__init__(strategy.parameters)
         self._strategy = strategy
         self._window = max(strategy.warmup_bars, 1)
+        self._exit_window = max(strategy.exit_bars, 1)
 
     @property
     def warmup_bars(self) -> int:
@@ -48,23 +49,24 @@ class SignalDriver(EventStrategy):
     def on_bar(self, bar: Bar) -> None:
         """Compute the signals over the last bars and act on the last row."""
         bars = self.context.bars(self._window)
-        if len(bars) < self._window:
+        if len(bars) < self._exit_window:
             self._leave()
             return
         signals = self._strategy.signals(bars, self.context.instrument)
         check_signals(signals, len(bars), last_only=True)
         self._make_up(bars, signals)
         entry, leave = int(signals.entry[-1]), int(signals.exit[-1])
-        if entry or leave:
+        opens = entry if len(bars) == self._window else 0
+        if opens or leave:
             values = {name: float(column[-1]) for name, column in (signals.indicators or {}).items()}
-            self.context.signal("entry" if entry else "exit", float(entry or leave), **values)
+            self.context.signal("entry" if opens else "exit", float(opens or leave), **values)
         if leave in (_LONG, _BOTH) or entry == _SHORT:
             self._want_out("buy")
         if leave in (_SHORT, _BOTH) or entry == _LONG:
             self._want_out("sell")
         self._leave()
-        if entry:
-            self._open("buy" if entry == _LONG else "sell", signals)
+        if opens:
+            self._open("buy" if opens == _LONG else "sell", signals)
 
     def on_order(self, order: Order) -> None:
         """Ask for an exit again that never reached the broker; an hour later it may be too late."""

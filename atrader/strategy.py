@@ -305,6 +305,11 @@ class SignalStrategy(Strategy):
     needs_whole_warm_up: ClassVar[bool] = False
     """Whether it opens nothing while bars of its warm-up are missing; exits go on."""
 
+    @property
+    def exit_bars(self) -> int:
+        """How many complete bars it needs until its exits count; fewer where only entries need all `warmup_bars`."""
+        return self.warmup_bars
+
     def load(self) -> None:
         """Load what takes long, such as a model; called once where it runs, before any bar has to be decided in time.
 

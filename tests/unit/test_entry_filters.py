@@ -111,7 +111,10 @@ def test_a_strategy_waits_for_the_warm_up_of_its_filters() -> None:
     kind = load_strategy("sma-cross", Path())
     plain = make_strategy(kind, {"slow": 11, "atr_period": 2}, "x").warmup_bars
     slow = {"kind": "regime", "adx_period": 50}
-    assert make_strategy(kind, {"slow": 11, "atr_period": 2, "filters": [slow]}, "x").warmup_bars > 20 * plain
+    filtered_one = make_strategy(kind, {"slow": 11, "atr_period": 2, "filters": [slow]}, "x")
+    assert isinstance(filtered_one, SignalStrategy)
+    assert filtered_one.warmup_bars > 20 * plain
+    assert filtered_one.exit_bars == plain, "exits wait for no filter"
 
 
 def test_a_bracket_trails_although_its_filters_want_more_bars_than_there_are() -> None:

@@ -179,6 +179,21 @@ def test_an_entry_that_came_to_nothing_is_not_to_be_left(scene: Scene) -> None:
     assert scene.context.state["leaving"] == []
 
 
+def test_exits_count_before_entries_where_only_those_need_all_bars(scene: Scene) -> None:
+    class Patient(Told):
+        warmup_bars, exit_bars = 2, 1
+
+    scene.strategy = Patient(BaseParameters())
+    scene.driver = SignalDriver(scene.strategy)
+    scene.driver.context = scene.context
+    assert scene.bar(entry=1) == []
+    scene.hold("buy")
+    assert [i.action for i in scene.bar(leave=1)] == ["close"]
+    scene.view.see_trade(scene.view.trades[0].model_copy(update={"units": Decimal(0), "version": 9}))
+    scene.hold("sell", "t2")
+    assert [(i.action, i.trade_id) for i in scene.bar(entry=1)] == [("close", "t2")], "an entry ends the other side"
+
+
 class Written(SignalStrategy):
     """Says at each bar what is written for it: entries and exits by open time."""
 

@@ -112,7 +112,12 @@ class EntryStrategy(SignalStrategy):
     @property
     def warmup_bars(self) -> int:
         """Enough for its own indicators, a settled average true range, and the filters."""
-        return max(self.own_bars, wilder_memory(self.distances.atr_period), warmup_of(self.filters))
+        return max(self.exit_bars, warmup_of(self.filters))
+
+    @property
+    def exit_bars(self) -> int:
+        """The same without the filters, which may not delay an exit by needing more bars either."""
+        return max(self.own_bars, wilder_memory(self.distances.atr_period))
 
     def wanted(self, bars: Bars, instrument: Instrument) -> Wanted:
         """Say when to enter and leave; each row may use only its own past."""
