@@ -28,6 +28,7 @@ Floats = NDArray[np.float64]
 LEAST_OF_BEST: Final = 0.5
 """Share of the best Sharpe ratio in sample from which on a set was worth choosing."""
 _NEAR_FRAC: Final = 0.15  # of an axis: who differs by less in every parameter lies beside a set
+_MOST_POINTS: Final = 20_000  # each is compared with each: more would take minutes
 _SPARSEST: Final = 4  # a grid of more places a set than this is not one that was walked
 
 
@@ -111,7 +112,10 @@ def _order(sharpe_is: Floats, factor: Floats) -> NDArray[np.intp]:
 
 
 def _stability(parameters: Sequence[Combination], axes: Sequence[Axis], scores: Floats) -> Floats:
-    """Return the mean score of the sets beside each, by its own: on the grid when most of it was tried."""
+    """Return the mean score of the sets beside each, by its own: on the grid when most of it was tried.
+
+    NaN for all when there are too many that lie on no grid.
+    """
     columns = [_places(axis, [one[axis.name] for one in parameters]) for axis in axes]
     lengths = [len(axis.values) if isinstance(axis, Choices) else 0 for axis in axes]
     if 0 < math.prod(lengths) <= _SPARSEST * len(parameters):
@@ -120,6 +124,8 @@ def _stability(parameters: Sequence[Combination], axes: Sequence[Axis], scores: 
         table[at] = scores
         ordered = [isinstance(axis, Choices) and axis.is_ordered for axis in axes]
         return neighbourhood_on_grid(table, ordered=ordered).stability_frac[at]
+    if len(parameters) > _MOST_POINTS:
+        return np.full(len(parameters), np.nan)
     points = [_apart(axis, column) for axis, column in zip(axes, columns, strict=True)]
     return neighbourhood_of_points(np.concatenate(points, axis=1), scores, _NEAR_FRAC).stability_frac
 

@@ -20,8 +20,8 @@ from research.optimisation.constraints import Constraint
 Combination = dict[str, Value]
 """The parameters that vary, in the order of the axes."""
 
-MOST_GRID_SETS: Final = 10_000_000
-"""A longer grid is refused: walking it to leave out what constraints forbid would take minutes."""
+MOST_GRID_SETS: Final = 1_000_000
+"""A longer grid is refused: its sets alone would fill the memory."""
 
 
 @dataclass(frozen=True)

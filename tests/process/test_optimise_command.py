@@ -119,7 +119,7 @@ def tried(path: Path) -> int:
         return 0
 
 
-def test_a_search_does_not_go_on_over_other_bars(yen: Fleet, tmp_path: Path) -> None:
+def test_a_search_does_not_go_on_with_another_configuration(yen: Fleet, tmp_path: Path) -> None:
     found = found_by(yen, "optimise", "cross", "--fast", "2,3", "--out", str(tmp_path))
     path = yen.home.etc / "strategies" / "cross.toml"
     path.write_text(CROSS.replace("stop_atr = 1.0", "stop_atr = 2.0"))

@@ -146,6 +146,12 @@ def test_a_grid_cannot_walk_a_range_without_steps() -> None:
         every_combination(space)
 
 
+def test_a_grid_that_would_fill_the_memory_is_refused_before_it_is_walked() -> None:
+    space = read_space(SmaCrossParameters, {}, {"fast": "auto", "slow": "auto", "atr_period": "2:10"}, [])
+    with pytest.raises(ConfigError, match="8,995,500 combinations is too large"):
+        every_combination(space)
+
+
 def test_random_sets_are_allowed_different_and_the_same_for_the_same_seed() -> None:
     space = read_space(SmaCrossParameters, {}, {"fast": "2:40", "slow": "10:60", "stop_atr": "1:3"}, [])
     found = random_combinations(space, 50, seed=3)
