@@ -72,7 +72,7 @@ def _of_returns(returns: Mapping[str, Any] | None) -> list[Caution]:
         return []
     text = (
         f"{returns['periods']:,} days are too short a record: the Sharpe ratio is above zero with a probability of"
-        f" {returns['sharpe_probability']:.0%}, and it takes {returns['periods_needed']:,} days like these for 95 %"
+        f" {returns['sharpe_probability']:.1%}, and it takes {returns['periods_needed']:,} days like these for 95%"
     )
     return [Caution("short-record", text)]
 
