@@ -19,7 +19,6 @@ import numpy as np
 
 from atrader.calendars import Calendar
 from atrader.clock import parse_time
-from atrader.indicators import atr
 from atrader.instruments import Instrument
 from atrader.market import Bars
 from benchmarks._support.peers import Peers
@@ -34,6 +33,7 @@ from research.vector import (
     Terms,
     Workspace,
     average_crossings,
+    average_range,
     built,
     day_ends,
     equity_curve,
@@ -90,12 +90,11 @@ def long_while(bars: np.ndarray, sides: np.ndarray, units: int = 1) -> Decisions
     return Decisions.at(bars, above.astype(np.int8), (~above).astype(np.int8), steps=units)
 
 
-def full_run(bars: Bars, prices: Prices, execution: Execution, workspace: Workspace, out: np.ndarray) -> Any:
+def full_run(prices: Prices, execution: Execution, workspace: Workspace, out: np.ndarray) -> Any:
     """Cross, stop three average ranges away, two partial targets; trades, equity, drawdown."""
     decisions = crossing(prices, 10, 100, units=100)  # something that parts can be taken of
-    distance = 3.0 * atr(bars.high, bars.low, bars.close, 14)[decisions.bar]
-    close = prices.bid_close[decisions.bar]
-    stop = close - np.rint(np.nan_to_num(distance) / float(COIN.price_tick)).astype(np.int32)
+    distance = np.rint(3.0 * np.nan_to_num(average_range(prices, 14, out)[decisions.bar]))
+    stop = prices.bid_close[decisions.bar] - distance.astype(np.int32)
     outcome = execution.run(decisions.with_protection(stop=stop), workspace)
     return outcome, equity_curve(outcome, prices, TERMS, out=out)
 
@@ -244,7 +243,7 @@ def measure(options: Options) -> Report:
 
     targets = Rules(convention=CONVENTIONS["next-open"], targets=(Target(1, 0.4), Target(2, 0.3)))
     execution, workspace = Execution(prices, targets, TERMS), Workspace()
-    took_ms, (outcome, _) = best_ms(lambda: full_run(bars, prices, execution, workspace, target), rounds)
+    took_ms, (outcome, _) = best_ms(lambda: full_run(prices, execution, workspace, target), rounds)
     add(f"ATR stop, two targets, trades, equity, drawdown: {len(outcome.fills):,} fills", took_ms, 10.0)
     report.add("bars made into ticks, all checked (once for any number of runs)", prepared_ms, "ms",
                beside="copy of a column", floor=copy_ms)  # fmt: skip

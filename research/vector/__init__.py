@@ -17,7 +17,7 @@ simplest decisions), ``compiled`` (in C), ``engine``, ``averages`` and ``curve``
 ``rows`` makes trades of `atrader.orders.model` of the output.
 """
 
-from research.vector.averages import average_crossings, crossings, grid_crossings, moving_average
+from research.vector.averages import average_crossings, average_range, crossings, grid_crossings, moving_average
 from research.vector.curve import Curve, day_ends, equity_at, equity_curve
 from research.vector.decisions import Decisions, rows_of
 from research.vector.engine import Execution, simulate
@@ -47,6 +47,7 @@ __all__ = [
     "Terms",
     "Workspace",
     "average_crossings",
+    "average_range",
     "crossings",
     "day_ends",
     "equity_at",

@@ -56,6 +56,24 @@ VECTORISED static void moving_average(const int32_t *values, int64_t count, int6
     }
 }
 
+/* Wilder's average of the true ranges: their seed is a mean, each later one (last * (n - 1) + range) / n. */
+static void average_range(const int32_t *high, const int32_t *low, const int32_t *close, int64_t count, int64_t period,
+                          double *out) {
+    double kept = (double)(period - 1), whole = (double)period, last = 0.0;
+    for (int64_t i = 0; i < count; i++) {
+        int32_t before = i ? close[i - 1] : high[i];
+        int32_t top = high[i] > before ? high[i] : before, bottom = low[i] < before ? low[i] : before;
+        double range = (double)(top - bottom);
+        if (i > period) {
+            last = (last * kept + range) / whole;
+        } else {
+            last += i ? range : 0.0;
+            if (i == period) last /= whole;
+        }
+        out[i] = i < period ? NAN : last;
+    }
+}
+
 typedef struct {
     int32_t *bars;
     int8_t *sides;
@@ -281,6 +299,27 @@ static PyObject *py_moving_average(PyObject *self, PyObject *args) {
     Py_RETURN_NONE;
 }
 
+static PyObject *py_average_range(PyObject *self, PyObject *args) {
+    (void)self;
+    PyObject *high_of, *low_of, *close_of, *out_of;
+    long long period;
+    if (!PyArg_ParseTuple(args, "OOOLO", &high_of, &low_of, &close_of, &period, &out_of)) return NULL;
+    Views views = {.count = 0};
+    int64_t count = -1;
+    const int32_t *high = memory(&views, high_of, 4, &count, PyBUF_SIMPLE);
+    const int32_t *low = high ? memory(&views, low_of, 4, &count, PyBUF_SIMPLE) : NULL;
+    const int32_t *close = low ? memory(&views, close_of, 4, &count, PyBUF_SIMPLE) : NULL;
+    double *out = close ? memory(&views, out_of, 8, &count, PyBUF_WRITABLE) : NULL;
+    if (out) {
+        Py_BEGIN_ALLOW_THREADS
+        average_range(high, low, close, count, period, out);
+        Py_END_ALLOW_THREADS
+    }
+    release(&views);
+    if (!out) return NULL;
+    Py_RETURN_NONE;
+}
+
 static bool room_of(Views *views, PyObject *bars, PyObject *sides, Crossings *found) {
     found->room = -1;
     found->bars = memory(views, bars, 4, &found->room, PyBUF_WRITABLE);
@@ -405,6 +444,7 @@ static PyMethodDef methods[] = {
     {"to_ticks", py_to_ticks, METH_VARARGS, "to_ticks(prices, tick, highest, out): tell whether all fit"},
     {"is_sane", py_is_sane, METH_VARARGS, "is_sane(open, high, low, close): tell whether open and close lie inside"},
     {"moving_average", py_moving_average, METH_VARARGS, "moving_average(values, period, out)"},
+    {"average_range", py_average_range, METH_VARARGS, "average_range(high, low, close, period, out)"},
     {"crossings", py_crossings, METH_VARARGS, "crossings(fast, slow, bars, sides): return how many there are"},
     {"grid_crossings", py_grid_crossings, METH_VARARGS, "grid_crossings(values, periods, pairs, bars, sides, counts)"},
     {"average_crossings", py_average_crossings, METH_VARARGS,

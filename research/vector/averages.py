@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atrader.errors import ConfigError
+from atrader.indicators import atr
 from research.vector import built
-from research.vector.prices import Ticks
+from research.vector.prices import Prices, Ticks
 
 Floats = NDArray[np.float64]
 Crossings = tuple[NDArray[np.int32], NDArray[np.int8]]
@@ -47,6 +48,36 @@ def moving_average(ticks: Ticks, period: int, out: Floats | None = None) -> Floa
     out[: period - 1] = np.nan
     if len(ticks) >= period:
         np.divide(_sums(ticks, period), period, out=out[period - 1 :])
+    return out
+
+
+def average_range(prices: Prices, period: int, out: Floats | None = None) -> Floats:
+    """Return Wilder's average true range of the bids in ticks, shape (n,); NaN for the first `period` bars.
+
+    The bits of `atrader.indicators.atr` over the same ticks.
+
+    Parameters
+    ----------
+    prices : Prices
+        The bars.
+    period : int
+        Bars, at least 1.
+    out : ndarray of float64, shape (n,), optional
+        Where to put it.
+
+    Raises
+    ------
+    ConfigError
+        When the period is no whole number above 0.
+    """
+    _check_periods(period)
+    if out is None:
+        out = np.empty(len(prices))
+    columns = prices.bid_high, prices.bid_low, prices.bid_close
+    if built.is_there:
+        built.columns.average_range(*columns, period, out)
+    else:
+        out[:] = atr(*columns, period)
     return out
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from atrader.calendars import Calendar
 from atrader.errors import ConfigError
+from atrader.indicators import atr
 from atrader.instruments import KNOWN
 from research.vector import (
     Outcome,
@@ -19,6 +20,7 @@ from research.vector import (
     Schedule,
     Terms,
     average_crossings,
+    average_range,
     built,
     crossings,
     day_ends,
@@ -89,6 +91,14 @@ def test_a_crossing_is_above_now_and_not_above_before() -> None:
     slow = np.array([1.00, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0])
     bars, sides = crossings(fast, slow)
     assert list(zip(bars.tolist(), sides.tolist(), strict=True)) == [(2, -1), (4, 1), (6, -1), (9, -1)]
+
+
+@pytest.mark.parametrize("period", [1, 2, 14, 599, 600, 700])
+def test_the_average_range_is_the_indicator_over_ticks(monkeypatch: pytest.MonkeyPatch, period: int) -> None:
+    prices = Prices.of(random_bars(6, 600, 1.09, 1e-5), Terms(instrument=KNOWN["EUR/USD"]), MINUTE)
+    expected = atr(prices.bid_high, prices.bid_low, prices.bid_close, period)
+    for found in twice(monkeypatch, lambda: average_range(prices, period)):
+        assert np.array_equal(found, expected, equal_nan=True)
 
 
 def test_an_impossible_period_is_refused() -> None:
