@@ -117,7 +117,10 @@ class SignalDriver(EventStrategy):
         if self._strategy.needs_whole_warm_up and not self.context.warm_up.whole:
             self.context.signal("not-whole", float(self.context.warm_up.missing))
             return
-        _order_last_row(self.context, side, signals)
+        try:
+            _order_last_row(self.context, side, signals)
+        except ValueError as error:  # an entry that cannot be one must not take the exits of its bar with it
+            self.context.alert("entry-refused", f"the signals ask for what is no order: {error}")
 
     def _opening(self, side: Side) -> list[str]:
         """Trades that orders without an outcome would open on a side."""

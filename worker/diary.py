@@ -74,8 +74,8 @@ class Diary:
 
 def code_of(strategy: Strategy) -> str:
     """Return a fingerprint of the file a strategy is defined in, empty when there is none."""
-    name = getsourcefile(type(strategy))
     try:
+        name = getsourcefile(type(strategy))
         return hashlib.sha256(Path(name).read_bytes()).hexdigest()[:16] if name else ""
-    except OSError:
+    except (OSError, TypeError):  # TypeError: of a class that is in no module
         return ""

@@ -13,6 +13,8 @@ from atrader.runtime import session_file
 from atrader.runtime.session_file import Life, SessionFile, read_sessions
 from research.rerun import bar_news
 from tests.support.price_walks import walk
+from worker.diary import code_of
+from worker.strategies.rsi import RsiReversal
 
 BARS = walk(40, "1h")
 
@@ -95,3 +97,9 @@ def test_of_a_bar_that_was_revised_while_the_worker_ran_the_last_counts(tmp_path
     file.close()
     seen = [bar for one in read_sessions(tmp_path / "one.session") for bar in one.bars]
     assert bar_news(seen, altered(7)) == []
+
+
+def test_a_strategy_without_a_source_file_has_no_fingerprint_and_fails_nobody() -> None:
+    parameters = RsiReversal.Parameters()
+    assert len(code_of(RsiReversal(parameters))) == 16
+    assert code_of(type("Made", (RsiReversal,), {"__module__": "nowhere"})(parameters)) == ""

@@ -18,6 +18,7 @@ from atrader.signal_driver import SignalDriver
 from atrader.strategy import BaseParameters, Signals, SignalStrategy
 from atrader.view import View
 from broker_api.client import BrokerClient
+from tests.support import live_context
 from tests.support.live_context import alone
 from worker.desk import Desk
 
@@ -31,13 +32,17 @@ class Told(SignalStrategy):
     """Says what the test says."""
 
     entry = leave = loads = 0
+    stop: float = np.nan
 
     def load(self) -> None:
         self.loads += 1
 
     def signals(self, bars: Bars, instrument: Instrument) -> Signals:
         return Signals(
-            entry=np.array([self.entry], np.int8), exit=np.array([self.leave], np.int8), units=np.array([1000.0])
+            entry=np.array([self.entry], np.int8),
+            exit=np.array([self.leave], np.int8),
+            stop_loss=np.array([self.stop]),
+            units=np.array([1000.0]),
         )
 
 
@@ -48,7 +53,8 @@ class Scene:
         self.view = View()
         self.strategy = Told(BaseParameters())
         self.desk = Desk(cast(BrokerClient, None), self.view, 0, lambda: True)
-        self.context = alone(CONFIG, MarketClock(5_000), self.desk, self.view)
+        self.told = live_context.Told()
+        self.context = alone(CONFIG, MarketClock(5_000), self.desk, self.view, self.told)
         self.context.history = Bars.from_rows([BAR])
         self.driver = SignalDriver(self.strategy)
         self.driver.context = self.context
@@ -97,6 +103,15 @@ def test_an_entry_closes_the_opposite_trade_first(scene: Scene) -> None:
         ("close", "t1", None),
         ("open", None, "buy"),
     ]
+
+
+def test_an_entry_that_is_no_order_does_not_take_the_exit_with_it(scene: Scene) -> None:
+    scene.hold("sell")
+    scene.strategy.stop = -1.0
+    assert [(i.action, i.trade_id) for i in scene.bar(entry=1)] == [("close", "t1")]
+    ((kind, text),) = scene.told.alerts
+    assert kind == "entry-refused"
+    assert "stop_loss" in text
 
 
 def test_no_second_trade_on_a_side_that_is_held_or_being_opened(scene: Scene) -> None:
