@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import Final
 
 import numpy as np
@@ -101,7 +102,10 @@ class Prices:
         if above or below:
             asks = [ask + np.int32(above) for ask in asks]
             bids = [np.maximum(bid - np.int32(below), np.int32(1)) for bid in bids]
-        least, most = np.minimum.reduce(asks), np.maximum.reduce(asks)
+        least, most = asks[2], asks[1]
+        if any(getattr(bars, f"ask_{name}") is not getattr(bars, name) for name in _NAMES):
+            # Bids lie inside of low and high, or we would not be here; nobody promised that of asks.
+            least, most = reduce(np.minimum, asks), reduce(np.maximum, asks)
         return cls(
             open_time_ns=bars.open_time_ns,
             duration_ns=duration_ns,

@@ -240,3 +240,10 @@ def test_decisions_are_carried_out_over_finer_prices(engine: Kind) -> None:
     decisions = Decisions.of(signals, prices, COIN, Rules(), bars=coarse)
     outcome = simulate(prices, decisions, Rules(), terms, engine=engine)
     assert story(outcome) == [(2, "OPEN", 100.0, 1.0), (5, "STOP_LOSS", 96.0, -1.0)]
+
+
+def test_an_ask_that_leaves_its_own_range_is_met_all_the_same(engine: Kind) -> None:
+    bars = bars_of(FLAT, FLAT, spread=0.5)
+    bars.ask_open[1] = 104.0  # above its ask_high: such data are stored
+    outcome = go(engine, bars, {0: {"entry": -1, "stop_loss": 103.0}}, Rules())
+    assert story(outcome)[1] == (1, "STOP_LOSS", 104.0, -1.0)
