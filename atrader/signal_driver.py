@@ -17,8 +17,11 @@ from atrader.strategy import Context, EventStrategy, Signals, SignalStrategy, is
 
 _LONG, _SHORT, _BOTH = 1, -1, 2
 _CODES: Final[tuple[tuple[Side, int], ...]] = (("buy", _LONG), ("sell", _SHORT))
-_LEAVING = "leaving"  # keys of the checkpointed state
-_DECIDED = "decided"
+LEAVING: Final = "leaving"
+"""Key of the checkpointed state: trades that are to be closed."""
+
+DECIDED: Final = "decided"
+"""Key of the checkpointed state: open time of the bar that was decided last, UTC ns."""
 
 
 class SignalDriver(EventStrategy):
@@ -47,13 +50,12 @@ class SignalDriver(EventStrategy):
         self._strategy.load()
 
     def on_bar(self, bar: Bar) -> None:
-        """Compute the signals over the last bars and act on the last row."""
+        """Act on the last row of the signals over the last bars."""
         bars = self.context.bars(self._window)
         if len(bars) < self._exit_window:
             self._leave()
             return
-        signals = self._strategy.signals(bars, self.context.instrument)
-        check_signals(signals, len(bars), last_only=True)
+        signals = self._signals(bars)
         self._make_up(bars, signals)
         entry, leave = int(signals.entry[-1]), int(signals.exit[-1])
         opens = entry if len(bars) == self._window else 0
@@ -73,13 +75,19 @@ class SignalDriver(EventStrategy):
         if order.intent.action == "close" and order.state is OrderState.LOST:
             self._leave()
 
+    def _signals(self, bars: Bars) -> Signals:
+        """Return the signals at the window of bars that ends with the one to be decided."""
+        signals = self._strategy.signals(bars, self.context.instrument)
+        check_signals(signals, len(bars), last_only=True)
+        return signals
+
     def _make_up(self, bars: Bars, signals: Signals) -> None:
         """Want out where a bar since the last decision said so and none after it would have entered again.
 
         Rows in the first half of the window are left out: there indicators still know where their data began.
         """
-        decided = self.context.state.get(_DECIDED)
-        self.context.state[_DECIDED] = int(bars.open_time_ns[-1])
+        decided = self.context.state.get(DECIDED)
+        self.context.state[DECIDED] = int(bars.open_time_ns[-1])
         if not isinstance(decided, int):
             return
         first = max(int(np.searchsorted(bars.open_time_ns, decided, side="right")), len(bars) // 2)
@@ -93,11 +101,11 @@ class SignalDriver(EventStrategy):
 
     def _want_out(self, side: Side) -> None:
         wanted = [trade.trade_id for trade in self.context.trades() if trade.side == side]
-        self.context.state[_LEAVING] = sorted({*self._leaving(), *wanted, *self._opening(side)})
+        self.context.state[LEAVING] = sorted({*self._leaving(), *wanted, *self._opening(side)})
 
     def _leaving(self) -> list[str]:
         """Trades that are to be closed and are not, and such as are just being opened; kept in the checkpoint."""
-        kept = self.context.state.get(_LEAVING)
+        kept = self.context.state.get(LEAVING)
         if not isinstance(kept, list) or not kept:
             return []
         known = {trade.trade_id for trade in self.context.trades()}.union(*(self._opening(side) for side, _ in _CODES))
@@ -105,7 +113,7 @@ class SignalDriver(EventStrategy):
 
     def _leave(self) -> None:
         leaving = self._leaving()
-        self.context.state[_LEAVING] = leaving
+        self.context.state[LEAVING] = leaving
         for trade in self.context.trades():
             if trade.trade_id in leaving and not is_closing(self.context, trade.trade_id):
                 self.context.close(trade.trade_id, reason="signal exit")

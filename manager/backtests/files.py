@@ -24,6 +24,7 @@ _CONVENTION: Final = (
     "decisions at a bar's close; market orders fill at the last quote (a bar's close, ask for buys, bid for sells);"
     " each bar is played as open, the nearer extreme, the other one, close; stops before targets in one quote"
 )
+_SIGNALS: Final = {"once": "signals over all bars at once", "window": "signals over the warm-up of each bar"}
 _OF_ACCOUNT: Final = {"name", "currency", "positions", "limits", "trade"}
 _OF_INSTANCE: Final = {"name", "strategy", "magic", "instrument", "timeframe", "selection"}
 _NO_COSTS: Final = {"seed", "initial_balance"}  # of the paper settings: they have keys of their own
@@ -75,7 +76,7 @@ def _setup(request: Request, plan: Plan, result: Result, took_s: float) -> dict[
         "program": version("atrader-platform"),
         "made": iso_from_ns(SystemClock().now_ns()),
         "engine": "events",
-        "convention": _CONVENTION,
+        "convention": f"{_CONVENTION}; {_SIGNALS[plan.signals]}",
         "account": config.model_dump(mode="json", include=_OF_ACCOUNT),
         "costs": config.paper.model_dump(mode="json", exclude=_NO_COSTS),
         "seed": config.paper.seed,

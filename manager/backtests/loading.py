@@ -69,6 +69,7 @@ def load_plan(
         tapes=tapes,
         series=series,
         missing=missing,
+        signals=request.signals,
     )
 
 

@@ -18,6 +18,7 @@ from atrader.configuration.instance import InstanceConfig
 from atrader.configuration.problems import problems_of
 from atrader.errors import ConfigError
 from atrader.timeframes import Timeframe
+from research.events.plan import SignalsOver
 
 ONE_PROCESS_EACH: Final = "asirikuy"
 """A strategy that takes a process of its own: the library it loads holds the state of one instance."""
@@ -56,6 +57,8 @@ class Request:
         Timeframe of the bars whose quotes are played, ``ticks`` for stored quotes; None: the finest bars there are.
     max_gap_s : float
         So much market time in a row may be without bars.
+    signals : SignalsOver
+        How those of signal strategies are computed.
     """
 
     root: str
@@ -65,6 +68,7 @@ class Request:
     end_ns: int | None
     quotes: str | None
     max_gap_s: float = MAX_GAP_S
+    signals: SignalsOver = "once"
 
     @property
     def name(self) -> str:
@@ -129,6 +133,7 @@ def requests_of(
     quotes: str | None,
     apart: bool,
     max_gap_s: float = MAX_GAP_S,
+    signals: SignalsOver = "once",
 ) -> list[Request]:
     """Return the runs that some words mean: one for each account, or with ``apart`` one for each word.
 
@@ -157,6 +162,7 @@ def requests_of(
             end_ns=period[1],
             quotes=quotes,
             max_gap_s=max_gap_s,
+            signals=signals,
         )
         for configs in groups.values()
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,9 @@ from manager.commands.completing import tried_strategies
 from manager.commands.installed import home_of
 from manager.commands.output import json_option
 from manager.commands.periods import duration_s, end_option, max_gap_option, period_ns, start_option
+
+if TYPE_CHECKING:
+    from research.events.plan import SignalsOver  # numpy: not for --help and completion
 
 
 @click.command("run")
@@ -23,6 +27,13 @@ from manager.commands.periods import duration_s, end_option, max_gap_option, per
 @end_option
 @click.option("--quotes", help="Bars that the quotes are made of (1m), or 'ticks'; default: the finest stored bars.")
 @max_gap_option
+@click.option(
+    "--signals",
+    type=click.Choice(["once", "window"]),
+    default="once",
+    show_default=True,
+    help="Computed over all bars, or at each bar over its warm-up: slow, and exactly what a worker computes.",
+)
 @click.option("--apart", is_flag=True, help="Each on an account of its own, several processes at once.")
 @click.option("--processes", type=click.IntRange(1), help="With --apart: at once, at most; default: one per processor.")
 @click.option("--ctester", type=click.Path(path_type=Path, dir_okay=False), help="Tester library to compare with.")
@@ -41,6 +52,7 @@ def backtest(
     end: str | None,
     quotes: str | None,
     max_gap: str,
+    signals: SignalsOver,
     apart: bool,
     processes: int | None,
     ctester: Path | None,
@@ -65,6 +77,7 @@ def backtest(
         period=period_ns(start, end),
         quotes=quotes,
         max_gap_s=duration_s(max_gap, "--max-gap"),
+        signals=signals,
         apart=apart,
         processes=processes,
         ctester=ctester,

@@ -23,6 +23,7 @@ from manager.backtests.request import Request, overrides_of, requests_of
 from manager.backtests.running import Outcome, run_all, summary_of
 from manager.commands.output import print_json
 from manager.commands.result_view import show_comparison, show_result
+from research.events.plan import SignalsOver
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,7 @@ class Wish:
     period: tuple[int | None, int | None]
     quotes: str | None
     max_gap_s: float
+    signals: SignalsOver
     apart: bool
     processes: int | None
     ctester: Path | None
@@ -98,6 +100,7 @@ def _requests(home: Home, wish: Wish) -> list[Request]:
         quotes=quotes,
         apart=wish.apart,
         max_gap_s=wish.max_gap_s,
+        signals=wish.signals,
     )
 
 

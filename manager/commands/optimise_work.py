@@ -46,6 +46,10 @@ def show_search(path: Path, judging: Judging | None, top: int, write: Path | Non
 
 
 def _run(prepared: Prepared, path: Path, processes: int | None, *, as_json: bool) -> None:
+    if prepared.not_vector is not None:
+        click.echo(
+            f"tried with the event engine, not the vector engine, which is faster: {prepared.not_vector}", err=True
+        )
     with _progress(prepared, silent=as_json) as advance:
         try:
             search(prepared, path, processes, advance)

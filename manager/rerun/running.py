@@ -82,6 +82,7 @@ def plan_again(
         end_ns=recorded.last_ns,
         quotes=quotes or _quotes(config, recorded, installation, market),
         max_gap_s=_ANY_GAP_S,
+        signals="window",  # as the worker computed them
     )
     strategy = maker_of(config, request, fleet)()
     plan = load_plan(request, [(config, strategy), *others], fleet, market)

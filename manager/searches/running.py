@@ -60,6 +60,8 @@ class Prepared:
         All sets, unless the search learns: then one that is allowed.
     days_ns : ndarray of int64, shape (days,)
         Ends of the trading days.
+    not_vector : str or None
+        Why the event engine was chosen, where the wish left that open.
     """
 
     wish: SearchWish
@@ -70,6 +72,7 @@ class Prepared:
     listed: Sequence[Combination]
     days_ns: Times
     windows: Sequence[Window]
+    not_vector: str | None
 
     @property
     def total(self) -> int:
@@ -96,7 +99,7 @@ def prepare(home: Home, wish: SearchWish) -> Prepared:
     listed = _listed(space, wish)
     plans = Plans(request)
     plan = plans.of(listed[0])
-    engine = _engine(wish, plan, request)
+    engine, not_vector = _engine(wish, plan, request)
     days_ns = days_of(Market(plan.tapes).ends, plans.calendar)
     windows = wish.judging.rule().windows(days_ns)
     total = wish.trials if wish.method in ("tpe", "nsga2") and wish.trials else len(listed)
@@ -115,6 +118,7 @@ def prepare(home: Home, wish: SearchWish) -> Prepared:
         listed=listed,
         days_ns=days_ns,
         windows=windows,
+        not_vector=not_vector,
     )
 
 
@@ -204,7 +208,8 @@ def _request(home: Home, wish: SearchWish) -> Request:
     return request
 
 
-def _engine(wish: SearchWish, plan: Plan, request: Request) -> Engine:
+def _engine(wish: SearchWish, plan: Plan, request: Request) -> tuple[Engine, str | None]:
+    """Return the engine, and why it is the event engine where the wish leaves that open."""
     ((config, strategy),) = plan.instances
     reason = why_not_vector(request.account, config, strategy)
     if reason is None and wish.quotes == TICKS:
@@ -213,7 +218,9 @@ def _engine(wish: SearchWish, plan: Plan, request: Request) -> Engine:
         reason = "bars are missing, and the strategy opens nothing after gaps"
     if wish.engine == "vector" and reason is not None:
         raise ConfigError(f"--engine vector cannot run {config.name}: {reason}; leave it to --engine events")
-    return wish.engine or ("vector" if reason is None else "events")
+    if wish.engine is not None:
+        return wish.engine, None
+    return ("vector" if reason is None else "events"), reason
 
 
 def _listed(space: SearchSpace, wish: SearchWish) -> list[Combination]:

@@ -1,12 +1,13 @@
 """Checks of a strategy itself: does it know what it cannot know, or depend on what a worker does not have.
 
-``finding`` (what is told), ``columns`` (signals as numbers, and when two of them differ), ``ahead`` (how far a leak
+``finding`` (what is told), ``ahead`` (how far a leak
 reaches), ``signals`` (arrays cut at every bar of a sample), ``beside`` and ``events`` (decisions made a second time by
 a strategy that was started just before), in this order of imports.
 """
 
 from research.checking.events import check_events
-from research.checking.finding import TOLERANCE, Finding, Report
+from research.checking.finding import Finding, Report
 from research.checking.signals import check_signals
+from research.columns import TOLERANCE
 
 __all__ = ["TOLERANCE", "Finding", "Report", "check_events", "check_signals"]

@@ -11,7 +11,7 @@ from atrader.errors import StrategyError
 from atrader.orders.model import Intent
 from atrader.strategy import EventStrategy
 from research.checking.beside import Aside
-from research.checking.finding import TOLERANCE
+from research.columns import TOLERANCE
 from research.events.context import BacktestContext, Signal
 
 Decision = Sequence[Mapping[str, Any]]

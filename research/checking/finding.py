@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from atrader.clock import iso_from_ns
 
 Kind = Literal["looks-ahead", "unfinished-bar", "history", "memory", "chance"]
 """It uses later bars; a longer bar that is not over; it depends on where its bars begin; on what a restarted worker
 does not have; two runs over the same give different answers."""
-
-TOLERANCE: Final = 1e-6
-"""Relative difference up to which a number counts as the same whatever came before its warm-up."""
 
 
 class Finding(NamedTuple):

@@ -16,8 +16,8 @@ from atrader.market import Bars
 from atrader.strategy import SignalStrategy
 from atrader.timeframes import Timeframe
 from research.checking.ahead import bars_ahead, longer_bar
-from research.checking.columns import Columns, Compute, Yardstick, compute_with
-from research.checking.finding import TOLERANCE, Finding, Kind, Report
+from research.checking.finding import Finding, Kind, Report
+from research.columns import TOLERANCE, Columns, Compute, Yardstick, compute_with
 
 Progress = Callable[[int, int], None]
 """Takes the bars done and all bars."""

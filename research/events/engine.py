@@ -74,6 +74,7 @@ class EventEngine:
                 self,
                 self.history(SeriesKey(config.instrument, config.timeframe)),
                 self._selected(config),
+                plan.signals,
             )
             for config, strategy in sorted(plan.instances, key=lambda item: item[0].name)
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from atrader.calendars import Calendar
 from atrader.configuration.account import AccountConfig
@@ -16,6 +16,9 @@ from atrader.market_checks import check_bars
 from atrader.orders.model import Intent, Trade
 from atrader.strategy import Strategy
 from research.events.tape import Tape
+
+SignalsOver = Literal["once", "window"]
+"""Signals of a strategy: computed once over all bars, or at each bar over its warm-up, as a worker does."""
 
 
 class SeriesKey(NamedTuple):
@@ -90,6 +93,8 @@ class Plan:
         Gaps of a series: open times of the first and last bar that is missing, UTC ns, and how many.
     begin : Begin, optional
         Without it an account with its initial balance and nothing open.
+    signals : SignalsOver
+        Where the two differ in a sample of rows, it is the window that is computed.
 
     Raises
     ------
@@ -105,6 +110,7 @@ class Plan:
     series: Mapping[SeriesKey, Bars]
     missing: Mapping[SeriesKey, Sequence[tuple[int, int, int]]] = field(default_factory=dict)
     begin: Begin | None = None
+    signals: SignalsOver = "once"
 
     def __post_init__(self) -> None:
         for key, bars in self.series.items():

@@ -20,8 +20,9 @@ from atrader.trading_state import TradingState
 from atrader.view import View
 from research.events.context import Alert, BacktestContext, World
 from research.events.history import History
-from research.events.plan import Memory
+from research.events.plan import Memory, SignalsOver
 from research.events.selected import SelectedSteps
+from research.events.whole import WholeDriver
 
 _TRACE_LINES: Final = 12
 
@@ -41,6 +42,8 @@ class Runner:
         Its bars.
     selected : SelectedSteps, optional
         When its market lets it open; without, always.
+    signals : SignalsOver
+        How those of a signal strategy are computed.
 
     Attributes
     ----------
@@ -68,10 +71,11 @@ class Runner:
         world: World,
         history: History,
         selected: SelectedSteps | None = None,
+        signals: SignalsOver = "once",
     ) -> None:
         self.name = config.name
         self.config = config
-        self.strategy = _driven(strategy)
+        self.strategy = _driven(strategy, history, signals)
         self.history = history
         self.waiting: list[Intent] = []
         self.errors = 0
@@ -273,8 +277,8 @@ class Runner:
         self._world.alerts.append(Alert(self.context.now_ns(), self.name, "strategy-does-not-end", text))
 
 
-def _driven(strategy: Strategy) -> EventStrategy:
+def _driven(strategy: Strategy, history: History, signals: SignalsOver) -> EventStrategy:
     if isinstance(strategy, SignalStrategy):
-        return SignalDriver(strategy)
+        return WholeDriver(strategy, history) if signals == "once" else SignalDriver(strategy)
     assert isinstance(strategy, EventStrategy)
     return strategy

@@ -1,5 +1,6 @@
 """Every built-in signal strategy makes the same trades in the vector engine, over whole arrays, as in the event engine,
-which decides bar by bar over its warm-up as a worker does; the fleet's are compared in tests/process."""
+which decides bar by bar over its warm-up as a worker does, and as it does with signals computed once over all bars; the
+fleet's are compared in tests/process."""
 
 from __future__ import annotations
 
@@ -18,6 +19,7 @@ from atrader.strategy import Signals, SignalStrategy
 from atrader.timeframes import Timeframe
 from data_layer.bars.aggregation import aggregate
 from data_layer.files import read_file
+from research.events.tape import BarTape
 from research.vector import Decisions, Prices, Rules, Schedule, Terms, simulate
 from research.vector.rows import trades_of
 from tests.support.event_runs import account_of, instance_of, plan_of, run
@@ -50,7 +52,7 @@ def both(name: str, symbol: str, bars: Bars, account: AccountConfig) -> tuple[li
     strategy = make_strategy(load_strategy(name, Path()), {}, name)
     assert isinstance(strategy, SignalStrategy)
     config, instrument = instance_of(instrument=symbol, timeframe="5m"), KNOWN[symbol]
-    events = run(plan_of(account, [(config, strategy)], {(symbol, "5m"): bars}, "5m"))
+    events = run(replace(plan_of(account, [(config, strategy)], {(symbol, "5m"): bars}, "5m"), signals="window"))
     terms, rules = Terms.of(account, instrument), Rules()
     prices = Prices.of(bars, terms, FRAME.ns)
     signals = from_row(strategy.signals(bars, instrument), strategy.warmup_bars - 1)
@@ -67,6 +69,25 @@ def test_the_vector_engine_trades_as_the_event_engine_does(name: str) -> None:
     found, expected = both(name, "EUR/USD", walk(warmup + 700), ACCOUNT)
     assert len(expected) > 5, "too little was traded to show anything"
     assert found == expected
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_signals_computed_once_are_those_of_the_window_of_each_bar(name: str) -> None:
+    strategy = make_strategy(load_strategy(name, Path()), {}, name)
+    bars = walk(3 * strategy.warmup_bars + 500)
+    first = len(bars) - 500  # the period: what lies before is for the indicators
+    tape = BarTape("EUR/USD", bars[first:], FRAME.ns)
+    instance = (instance_of(timeframe="5m"), strategy)
+    plan = plan_of(ACCOUNT, [instance], {("EUR/USD", "5m"): bars}, "5m", [tape])
+    once, window = run(plan), run(replace(plan, signals="window"))
+    assert not once.alerts
+    assert once.trades == window.trades
+    assert once.orders == window.orders
+    assert [one._replace(indicators={}) for one in once.signals] == [
+        one._replace(indicators={}) for one in window.signals
+    ]
+    for one, other in zip(once.signals, window.signals, strict=True):
+        assert one.indicators == pytest.approx(other.indicators, rel=1e-6, abs=1e-6)
 
 
 @pytest.mark.skipif(not REAL_DATA.is_dir(), reason="the shared market data are not here")

@@ -1,0 +1,131 @@
+"""Signals computed once over all bars of a series; each bar then takes its row."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atrader.errors import ConfigError, StrategyError
+from atrader.market import Bar, Bars
+from atrader.signal_checks import check_signals
+from atrader.signal_driver import DECIDED, LEAVING, SignalDriver
+from atrader.strategy import Signals, SignalStrategy
+from research.columns import TOLERANCE, Columns, Yardstick, columns_of, compute_with
+from research.events.context import BacktestContext
+from research.events.history import History
+
+_SAMPLE: Final = 32  # rows with entries, with exits only, and without both, that are computed as a worker does
+_NEVER: Final = -2
+
+
+class WholeDriver(SignalDriver):
+    """Drives a signal strategy as `SignalDriver` does, and asks it once where that gives what a worker's window gives.
+
+    It is asked at the first bar to be decided. Rows of a sample are then computed over their windows: where one is
+    another, or all bars at once fail, an alert says so and every bar is decided over its window, as live.
+
+    Parameters
+    ----------
+    strategy : SignalStrategy
+        To be driven.
+    history : History
+        All bars, those before the period too.
+    """
+
+    def __init__(self, strategy: SignalStrategy, history: History) -> None:
+        super().__init__(strategy)
+        self._history = history
+        self._whole: Signals | None = None
+        self._is_asked = False
+        self._calm = b""  # of each row, whether nothing is wanted at it; empty while windows are computed
+        self._decided_row = _NEVER
+
+    def on_bar(self, bar: Bar) -> None:
+        """Act on the row of a bar."""
+        row, state = self._at.row, self.context.state
+        if self._calm and self._calm[row] and self._decided_row == row - 1 and not state.get(LEAVING):
+            state[DECIDED] = bar.open_time_ns
+        else:
+            super().on_bar(bar)
+        self._decided_row = row
+
+    @property
+    def _at(self) -> BacktestContext:
+        assert isinstance(self.context, BacktestContext)
+        return self.context
+
+    def _signals(self, bars: Bars) -> Signals:
+        if not self._is_asked:
+            self._is_asked = True
+            self._ask()
+        if self._whole is None:
+            return super()._signals(bars)
+        end = self._at.row + 1
+        return _cut(self._whole, slice(end - len(bars), end))
+
+    def _ask(self) -> None:
+        """Compute all rows, and keep them if they are those of the windows."""
+        bars = self._history.bars
+        try:
+            whole = self._strategy.signals(bars, self.context.instrument)
+            check_signals(whole, len(bars))
+            difference = self._difference(columns_of(whole, len(bars)))
+        except ConfigError:
+            raise
+        except Exception as error:  # noqa: BLE001 - boundary: user code may fail in any way; over windows it may not
+            difference = error.message if isinstance(error, StrategyError) else f"{type(error).__name__}: {error}"
+        if difference is not None:
+            text = f"decided over the window of each bar, which is slow, and not over all bars at once: {difference}"
+            self._at.alert("signals-by-window", text)
+            return
+        self._whole = whole
+        calm = (whole.entry == 0) & (whole.exit == 0)
+        calm[: self._window] = False  # before its warm-up is there nothing is decided
+        self._calm = calm.astype(np.uint8).tobytes()
+
+    def _difference(self, whole: Columns) -> str | None:
+        """Return where a row of a sample is another one over its window; None: nowhere.
+
+        Raises
+        ------
+        StrategyError
+            When the strategy fails at a window.
+        """
+        bars, compute = self._history.bars, compute_with(self._strategy, self.context.instrument)
+        yardstick = Yardstick(whole, bars.close)
+        for row in self._sample(whole):
+            window = compute(bars[row + 1 - self._window : row + 1])
+            for name in {**whole, **window}:
+                one, other = (
+                    float(found[name][at]) if name in found else np.nan for found, at in ((whole, row), (window, -1))
+                )
+                if yardstick.error(name, row, one, other) > TOLERANCE:
+                    return f"{name} differs; 'atrader backtest check' says why"
+        return None
+
+    def _sample(self, whole: Columns) -> list[int]:
+        first = max(self._history.first, self._window - 1)
+        enters, leaves = (whole[name][first:] != 0 for name in ("entry", "exit"))
+        kinds = (np.flatnonzero(kind) + first for kind in (enters, leaves & ~enters, ~leaves & ~enters))
+        return [row for rows in kinds for row in _spread(rows)]
+
+
+def _spread(rows: NDArray[np.int64]) -> list[int]:
+    """Return a few of some rows, from all over them."""
+    few = rows[np.linspace(0, len(rows) - 1, min(_SAMPLE, len(rows))).astype(np.int64)]
+    found: list[int] = few.tolist()
+    return found
+
+
+def _cut(signals: Signals, rows: slice) -> Signals:
+    cut: dict[str, Any] = {}
+    for field in fields(Signals):
+        value = getattr(signals, field.name)
+        if isinstance(value, dict):
+            cut[field.name] = {name: column[rows] for name, column in value.items()}
+        else:
+            cut[field.name] = None if value is None else value[rows]
+    return Signals(**cut)
