@@ -167,5 +167,5 @@ def test_a_sigterm_in_a_burst_of_orders_ends_strategy_and_session_in_order(fleet
     fleet.start()
     wait_for(lambda: orders_so_far(fleet) > 20, "a burst of orders")
     assert fleet.stop() == 0
-    assert not fleet.survivors()
+    wait_for(lambda: not fleet.survivors(), "helpers of the interpreter to end after it", deadline_s=2.0)
     check_books(fleet)

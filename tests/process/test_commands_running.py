@@ -77,7 +77,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         wait_for(lambda: len(fleet.history("trades")) >= 2, "trades")
         yield fleet
         assert fleet.stop() == 0
-        assert not fleet.survivors()
+        wait_for(lambda: not fleet.survivors(), "helpers of the interpreter to end after it", deadline_s=2.0)
     finally:
         fleet.end()
         close_context()
