@@ -75,6 +75,13 @@ def test_a_second_run_says_the_same_and_replaces_nothing(yen: Fleet) -> None:
     assert one["identity_sha256"] == other["identity_sha256"]
 
 
+def test_signals_of_windows_give_the_same_trades_under_another_identity(yen: Fleet) -> None:
+    once, window = backtest(yen, "cross")[0], backtest(yen, "cross", "--signals", "window")[0]
+    assert load(Path(once["folder"])).trades() == load(Path(window["folder"])).trades()
+    assert once["identity_sha256"] != window["identity_sha256"]
+    assert "warm-up of each bar" in window["convention"]
+
+
 def test_a_built_in_strategy_takes_its_parameters_from_the_command_line(yen: Fleet) -> None:
     parameters = (word for one in ("fast=2", "slow=6", "atr_period=2") for word in ("--param", one))
     words = ("sma-cross", "--instrument", "USD/JPY", "--timeframe", "1h", *parameters)

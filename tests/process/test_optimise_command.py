@@ -86,7 +86,18 @@ def found_by_list(fleet: Fleet, *words: str) -> list[dict[str, Any]]:
 
 
 def test_a_killed_search_goes_on_and_both_engines_find_the_same(yen: Fleet, tmp_path: Path) -> None:
-    few = ("--fast", "2,3", "--slow", "6,8", "--start", "2013-01-24", "--split", "50%", "--out", str(tmp_path))
+    few = (
+        "--fast",
+        "2,3",
+        "--slow",
+        "5,6,7,8,9,10,11,12",
+        "--start",
+        "2013-01-24",
+        "--split",
+        "50%",
+        "--out",
+        str(tmp_path),
+    )
     words = ["optimise", "cross", *few, "--engine", "events", "--processes", "1"]
     running = subprocess.Popen(
         [sys.executable, "-P", "-m", TOOLS, "-C", str(yen.home.root), *words],
@@ -100,11 +111,11 @@ def test_a_killed_search_goes_on_and_both_engines_find_the_same(yen: Fleet, tmp_
         running.send_signal(signal.SIGKILL)
         running.wait()
     before = trials_of(path)
-    assert 0 < before.tried < 4
+    assert 0 < before.tried < 16
     assert "sets are left" in yen.command("analyse", str(path), program=TOOLS).stdout
     found_by(yen, "optimise", "--resume", str(path.parent))
     after = trials_of(path)
-    assert after.tried == 4
+    assert after.tried == 16
     assert np.array_equal(after.returns[: before.tried], before.returns)
     by_vector = trials_of(found_by(yen, "optimise", "cross", *few)["file"])
     assert by_vector.parameters == after.parameters
@@ -117,6 +128,19 @@ def tried(path: Path) -> int:
         return trials_of(path).tried
     except (ConfigError, StoreError):  # it is being made
         return 0
+
+
+def test_a_search_says_what_of_its_account_keeps_it_from_the_vector_engine(yen: Fleet, tmp_path: Path) -> None:
+    account = yen.home.etc / "accounts" / "paper.toml"
+    before = account.read_text()
+    account.write_text(before.replace("[paper]\n", "[paper]\npartial_fill_share = 0.1\n"))
+    try:
+        done = yen.command("optimise", "cross", "--fast", "2,3", "--out", str(tmp_path), program=TOOLS)
+    finally:
+        account.write_text(before)
+    assert done.returncode == 0, done.stderr
+    assert "tried with the event engine" in done.stderr
+    assert "it knows nothing of paper.partial_fill_share" in done.stderr
 
 
 def test_a_search_does_not_go_on_with_another_configuration(yen: Fleet, tmp_path: Path) -> None:
