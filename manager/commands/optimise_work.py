@@ -21,6 +21,7 @@ from manager.searches.wish import Judging, SearchWish
 from research.optimisation.analysis import Analysis
 
 _TOP = 5
+_PACE_S = 600.0  # time left is told from the sets of so long a time; rich forgets after 30 s, and a set may last longer
 
 
 def run_search(home: Home, wish: SearchWish, out: Path, processes: int | None, *, as_json: bool) -> None:
@@ -69,7 +70,8 @@ def _progress(prepared: Prepared, *, silent: bool) -> Iterator[Callable[[int], N
         TimeRemainingColumn(),
     )
     hidden = silent or not sys.stderr.isatty()
-    with Progress(*columns, console=Console(stderr=True), disable=hidden, transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=hidden, transient=True, speed_estimate_period=_PACE_S) as progress:
         task = progress.add_task(prepared.request.name, total=prepared.total)
         yield lambda count: progress.update(task, advance=count)
 
