@@ -9,7 +9,7 @@ PY := .venv/bin/python -P
 # The tests start hundreds of interpreters: where bytecode is forbidden, each would compile all it imports.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE TZ=Pacific/Chatham $(PY) -m pytest
 # One more than there are cores: many tests wait for processes of theirs.
-TEST_PROCESSES := $(shell echo $$(($$(nproc) + 1)))
+TEST_PROCESSES := $(shell echo $$((2 * $$(nproc))))
 UV := $(or $(shell command -v uv),.uv/bin/uv)
 
 # Prints the path of a Python >= 3.11 (3.11 itself first: it is what we test), or says what is missing.

@@ -44,6 +44,12 @@ _AIMS = ("sharpe", "return", "drawdown")  # as research.optimisation.figures has
 @end_option
 @click.option("--quotes", help="Bars that the quotes are made of (1m), or 'ticks'; default: the finest stored bars.")
 @click.option("--engine", type=click.Choice(("vector", "events")), help="Default: vector where it knows all of it.")
+@click.option(
+    "--without-limits",
+    "unlimited",
+    is_flag=True,
+    help="Leave limits, chance and selection out: what the parameters are worth, at the speed of the vector engine.",
+)
 @judging_options
 @click.option("--method", type=click.Choice(_METHODS), default="grid", show_default=True, help="How sets are chosen.")
 @click.option("--trials", type=click.IntRange(1), help="Sets to try; a grid tries all.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from functools import partial
 from importlib.metadata import version
@@ -32,7 +32,7 @@ from research.optimisation.searching import ListedSearch, Search, every_combinat
 from research.optimisation.space import Combination, SearchSpace
 from research.optimisation.study import Progress, run_study
 from research.optimisation.trials import TrialFile
-from research.optimisation.vectors import why_not_vector
+from research.optimisation.vectors import why_not_vector, without_limits
 from research.optimisation.windows import Window
 from research.reports.saved import new_folder
 from research.statistics import periods_per_year
@@ -205,7 +205,10 @@ def _request(home: Home, wish: SearchWish) -> Request:
             f"{wish.what}: the library of {ONE_PROCESS_EACH!r} reads its parameters from a file, and has an optimiser"
             " of its own: it cannot be searched here"
         )
-    return request
+    if not wish.unlimited:
+        return request
+    account, config = without_limits(request.account, request.instances[0])
+    return replace(request, account=account, instances=(config,))
 
 
 def _engine(wish: SearchWish, plan: Plan, request: Request) -> tuple[Engine, str | None]:

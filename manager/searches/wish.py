@@ -83,6 +83,8 @@ class SearchWish:
         Sets to try; None: the whole grid.
     aims : sequence of Aim
         What a search that learns looks for.
+    unlimited : bool
+        Without the limits of account and instance, without chance, and whatever the market is like.
     """
 
     what: str
@@ -97,6 +99,7 @@ class SearchWish:
     end_ns: int | None = None
     quotes: str | None = None
     engine: Engine | None = None  # None: the vector engine where it can do everything that is asked for
+    unlimited: bool = False
     method: Method = "grid"
     trials: int | None = None
     seed: int = 0

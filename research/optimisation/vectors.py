@@ -57,7 +57,38 @@ def why_not_vector(account: AccountConfig, config: InstanceConfig, strategy: Str
     changed += [f"{config.name}: selection"] if config.selection is not None else []
     limits = config.trade or account.trade
     changed += [f"trade.{name}" for name in _differing(limits, TradeLimits()) if name not in _CHECKED | _SAFEGUARDS]
-    return f"it knows nothing of {', '.join(changed)}" if changed else None
+    return f"it knows nothing of {', '.join(changed)} (--without-limits leaves them out)" if changed else None
+
+
+def without_limits(account: AccountConfig, config: InstanceConfig) -> tuple[AccountConfig, InstanceConfig]:
+    """Return both without limits, chance and selection; stops and the risk of an order stay checked.
+
+    A search asks what parameters are worth: a limit that halts the account in the first bad month hides that.
+    What the limits make of the recommended set is a question for a backtest.
+    """
+    usual, kept = TradeLimits(), _CHECKED | _SAFEGUARDS
+    chance = {name: getattr(PaperSettings(), name) for name in _CHANCE}
+
+    def freed(limits: TradeLimits) -> TradeLimits:
+        return usual.model_copy(update={name: getattr(limits, name) for name in kept})
+
+    return (
+        account.model_copy(
+            update={
+                "paper": account.paper.model_copy(update=chance),
+                "limits": AccountLimits(),
+                "prop_firm": None,
+                "trade": freed(account.trade),
+            }
+        ),
+        config.model_copy(
+            update={
+                "limits": InstanceLimits(),
+                "selection": None,
+                "trade": None if config.trade is None else freed(config.trade),
+            }
+        ),
+    )
 
 
 class VectorTrials:

@@ -136,8 +136,10 @@ def test_a_search_says_what_of_its_account_keeps_it_from_the_vector_engine(yen: 
     account.write_text(before.replace("[paper]\n", "[paper]\npartial_fill_share = 0.1\n"))
     try:
         done = yen.command("optimise", "cross", "--fast", "2,3", "--out", str(tmp_path), program=TOOLS)
+        freed = found_by(yen, "optimise", "cross", "--fast", "2,3", "--without-limits", "--out", str(tmp_path))
     finally:
         account.write_text(before)
+    assert freed["study"]["engine"] == "vector"
     assert done.returncode == 0, done.stderr
     assert "tried with the event engine" in done.stderr
     assert "it knows nothing of paper.partial_fill_share" in done.stderr

@@ -105,7 +105,7 @@ def test_a_robustness_factor_never_rewards_a_loss_and_undefined_ones_are_last(be
     known = ~np.isnan(factors)
     np.testing.assert_array_equal(known, before > 0.1)
     np.testing.assert_array_equal(np.sign(factors[known]), np.sign(after[known]) * (after[known] ** 2 > 0))
-    np.testing.assert_allclose(np.abs(factors[known]) * before[known], after[known] ** 2, rtol=1e-12, atol=0)
+    np.testing.assert_allclose(np.abs(factors[known]) * before[known], after[known] ** 2, rtol=1e-12, atol=1e-300)
     ranked = factors[ranking(factors)]
     assert np.all(np.diff(ranked[: known.sum()]) <= 0)
     assert np.isnan(ranked[known.sum() :]).all()

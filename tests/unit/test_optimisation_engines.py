@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from atrader.clock import NS_PER_S, parse_time
 from atrader.configuration.account import AccountConfig
+from atrader.configuration.limits import InstanceLimits
 from atrader.errors import ConfigError
 from atrader.instruments import Instrument
 from atrader.market import Bars
@@ -22,7 +24,7 @@ from research.optimisation.events import EventTrials, days_of
 from research.optimisation.pools import Evaluate
 from research.optimisation.space import Combination
 from research.optimisation.trials import Trials
-from research.optimisation.vectors import VectorTrials, why_not_vector
+from research.optimisation.vectors import VectorTrials, why_not_vector, without_limits
 from research.optimisation.windows import WalkForward
 from tests.support.event_runs import account_of, instance_of, plan_of
 from worker.strategies.bracket import Bracket
@@ -155,9 +157,24 @@ def test_an_account_with_rules_that_the_vector_engine_does_not_ask_is_left_to_th
     told = why_not_vector(account, instance_of(), cross({"fast": 2, "slow": 8}))
     assert told is not None
     assert said in told
+    freed, instance = without_limits(account, instance_of())
+    assert why_not_vector(freed, instance, cross({"fast": 2, "slow": 8})) is None
     assert why_not_vector(account_of(), instance_of(), cross({"fast": 2, "slow": 8})) is None
     limited = instance_of(limits={"cooldown_after_losses": 2})
     assert "cooldown_after_losses" in str(why_not_vector(account_of(), limited, cross({"fast": 2, "slow": 8})))
+    assert without_limits(account_of(), limited)[1].limits == InstanceLimits()
+
+
+def test_what_may_be_risked_without_limits_is_what_may_be_risked_with_them() -> None:
+    account = account_of(trade={"max_risk_frac": "0.02", "stop_required": True, "max_spread": 2})
+    freed, instance = without_limits(account, instance_of(trade={"max_risk_frac": "0.01"}))
+    assert (freed.trade.max_risk_frac, freed.trade.stop_required, freed.trade.max_spread) == (
+        Decimal("0.02"),
+        True,
+        None,
+    )
+    assert instance.trade is not None
+    assert instance.trade.max_risk_frac == Decimal("0.01")
 
 
 @pytest.mark.parametrize(
