@@ -44,14 +44,20 @@ def begin_of(recorded: Recorded, instance: str, account: AccountConfig, history:
 
 
 def _balance(account: AccountConfig, history: HistorySource, at_ns: int, own: Collection[str]) -> Decimal:
-    """Return the balance: the last that was recorded, and what was booked since; without its financing."""
-    rows = history.query(QueryHistory(table="equity", account=account.name, end_ns=at_ns, limit=1))
-    known: Row = rows[-1] if rows else {"balance": account.paper.initial_balance, "time_ns": -1}
-    since = QueryHistory(table="fills", account=account.name, start_ns=int(known["time_ns"]) + 1, end_ns=at_ns)
+    """Return the balance: one that was recorded, and what was booked since; without its financing.
+
+    Whether one was recorded before or after what was booked in the same moment is not known: those are passed over.
+    """
+    rows = history.query(QueryHistory(table="equity", account=account.name, end_ns=at_ns, limit=_NEWEST))
+    began: Row = {"balance": account.paper.initial_balance, "time_ns": -1}
+    first_ns = int(rows[0]["time_ns"]) if rows else 0
+    fills = history.query(QueryHistory(table="fills", account=account.name, start_ns=first_ns, end_ns=at_ns))
+    booked_at = {row["time_ns"] for row in fills}
+    known = next((row for row in reversed(rows) if row["time_ns"] not in booked_at), rows[-1] if rows else began)
     booked = (
         Decimal(row["profit"]) + Decimal(row["commission"])
-        for row in history.query(since)
-        if row["client_id"] not in own
+        for row in fills
+        if row["time_ns"] > known["time_ns"] and row["client_id"] not in own
     )
     return Decimal(known["balance"]) + sum(booked, Decimal(0))
 

@@ -155,6 +155,19 @@ def test_a_session_goes_on_with_the_balance_the_units_and_the_stops_of_when_it_b
     assert (held.trade_id, held.units, held.stop_loss, held.take_profit) == ("t1", D(400), D("1.095"), None)
 
 
+@pytest.mark.parametrize("recorded_first", [True, False])
+def test_a_balance_of_the_moment_of_a_fill_may_be_from_before_it_or_after_it(recorded_first: bool) -> None:
+    begin_ns = AT - 10 * HOUR
+    history = Rows(
+        equity=[
+            {"time_ns": begin_ns - 2 * HOUR, "balance": "5000"},
+            {"time_ns": begin_ns - HOUR, "balance": "5000" if recorded_first else "5049"},
+        ],
+        fills=[fill(begin_ns - HOUR, "50")],
+    )
+    assert begin_of(recorded(), "one", account_of(), history).balance == D(5049)
+
+
 def test_what_the_session_did_in_its_first_moment_is_not_carried_but_done_again() -> None:
     begin_ns = AT - 10 * HOUR
     wanted = [
