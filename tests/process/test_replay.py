@@ -131,18 +131,6 @@ def test_the_event_engine_trades_as_a_replay_of_two_workers_does_one_of_them_on_
     assert sorted(reasons) == sorted((row["trade_id"], row["close_reason"]) for row in undisturbed if row["close_time"])
 
 
-@pytest.mark.timeout(180)
-def test_two_workers_on_one_account_trade_alike_in_two_homes(
-    make_fleet: MakeFleet, market: Path, undisturbed: list[dict[str, Any]]
-) -> None:
-    fleet = make_fleet("again")
-    write_replay(fleet, BOTH, files=[market])
-    fleet.launch()
-    finish(fleet)
-    assert trades_of(fleet) == undisturbed
-    assert {trade["instance"] for trade in undisturbed} == set(BOTH)
-
-
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("name", ["worker-cross", "worker-bracket", "gateway-paper", "data-layer"])
 def test_a_replay_goes_on_to_the_same_trades_when_a_process_is_killed(
@@ -158,6 +146,7 @@ def test_a_replay_goes_on_to_the_same_trades_when_a_process_is_killed(
     finish(fleet)
     check_books(fleet)
     assert trades_of(fleet) == undisturbed
+    assert {trade["instance"] for trade in undisturbed} == set(BOTH)
     for day in ("2013-02-05", "2013-02-08") if name.startswith("worker-") else ():
         answer = replay_diff(fleet.home, name.removeprefix("worker-"), parse_time(day))
         assert answer.comparison.difference is None, f"{day} runs again from the last life before it: {answer}"

@@ -337,7 +337,7 @@ def _tell(stories: int, steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("part", range(8))  # so that they are told side by side
 def test_every_intent_has_one_outcome_and_every_fill_is_kept_once(part: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    _tell(25, 14, monkeypatch)
+    _tell(25, 12, monkeypatch)
 
 
 @pytest.mark.soak
