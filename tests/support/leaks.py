@@ -121,9 +121,9 @@ def _segments() -> set[str]:
 def _is_ours(segment: str) -> bool:
     """Tell whether no living process but this one maps a segment: another test session's are in use by its own.
 
-    A PostgreSQL server that another session starts probes with segments of its own, for a moment. Semaphores of a killed
-    process that used `multiprocessing` are removed by Python's resource tracker some time later; nothing here makes any
-    but pools of processes, whose ends are tested.
+    A PostgreSQL server that another session starts probes with segments of its own, for a moment. Semaphores of a
+    killed process that used `multiprocessing` are removed by Python's resource tracker some time later; nothing here
+    makes any but pools of processes, whose ends are tested.
     """
     if segment.startswith(("PostgreSQL.", "sem.mp-")):
         return False
