@@ -76,3 +76,27 @@ def skip(started: bool, *values: float) -> float:
     if started or any(abs(value) == float("inf") for value in values):
         raise ValueError(f"value: expected finite numbers after the first, was {values}")
     return nan
+
+
+def over_windows(reduce: np.ufunc, neutral: float, series: FloatArray, period: int) -> FloatArray:
+    """Return a reduction of all windows of `period` values, shape (max(0, n - period + 1),).
+
+    A window is the end of one block of `period` values and the beginning of the next, so that each result depends on
+    the values of its window and on where blocks begin, never on all that came before.
+
+    Parameters
+    ----------
+    reduce : ufunc
+        Such as ``np.add`` or ``np.maximum``.
+    neutral : float
+        What changes no result: 0 for sums.
+    """
+    length = len(series)
+    if length < period:
+        return np.empty(0)
+    blocks = np.full((-(-length // period), period), neutral)
+    blocks.ravel()[:length] = series
+    ends = reduce.accumulate(blocks, axis=1)  # ends[b, j]: from the beginning of block b to j
+    starts = reduce.accumulate(blocks[:, ::-1], axis=1)[:, ::-1]  # starts[b, j]: from j to the end of block b
+    reduce(ends[1:, :-1], starts[:-1, 1:], out=ends[1:, :-1])  # the last column is a whole block already
+    return ends.ravel()[period - 1 : length]

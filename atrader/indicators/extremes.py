@@ -12,7 +12,7 @@ from math import nan
 import numpy as np
 from numpy.typing import ArrayLike
 
-from atrader.indicators._series import FloatArray, check_period, padded, skip, usable
+from atrader.indicators._series import FloatArray, check_period, over_windows, padded, skip, usable
 
 
 def highest(values: ArrayLike, period: int) -> FloatArray:
@@ -37,25 +37,12 @@ def highest(values: ArrayLike, period: int) -> FloatArray:
     """
     period = check_period("period", period, 1)
     (series,) = usable(values=values)
-    return padded(_window_maxima(series, period), np.shape(values)[0])
+    return padded(over_windows(np.maximum, -np.inf, series, period), np.shape(values)[0])
 
 
 def lowest(values: ArrayLike, period: int) -> FloatArray:
     """Return the lowest of the last values; else as `highest`."""
     return -highest(-np.asarray(values, dtype=np.float64), period)
-
-
-def _window_maxima(series: FloatArray, period: int) -> FloatArray:
-    """Return the highest value of all windows, shape (max(0, n - period + 1),)."""
-    length = len(series)
-    if length < period:
-        return np.empty(0)
-    blocks = np.full((-(-length // period), period), -np.inf)
-    blocks.ravel()[:length] = series
-    ends = np.maximum.accumulate(blocks, axis=1)  # ends[b, j]: from the beginning of block b to j
-    starts = np.maximum.accumulate(blocks[:, ::-1], axis=1)[:, ::-1]  # starts[b, j]: from j to the end of block b
-    np.maximum(ends[1:, :-1], starts[:-1, 1:], out=ends[1:, :-1])  # the last column is a whole block already
-    return ends.ravel()[period - 1 : length]
 
 
 class Highest:

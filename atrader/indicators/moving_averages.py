@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from atrader.indicators import _compiled
-from atrader.indicators._series import FloatArray, check_period, padded, skip, usable
+from atrader.indicators._series import FloatArray, check_period, over_windows, padded, skip, usable
 from atrader.indicators._smoothing import Seed, exponential
 
 
@@ -74,20 +74,11 @@ def ema(values: ArrayLike, period: int) -> FloatArray:
 
 def window_sums(series: FloatArray, period: int) -> FloatArray:
     """Return the sums of all windows of `period` values, shape (max(0, n - period + 1),)."""
-    length = len(series)
-    if length < period:
-        return np.empty(0)
-    if _compiled.is_there:
-        out = np.empty(length - period + 1)
+    if _compiled.is_there and len(series) >= period:
+        out = np.empty(len(series) - period + 1)
         _compiled.recurrences.window_sums(np.ascontiguousarray(series), period, out)
         return out
-    blocks = np.zeros((-(-length // period), period))
-    blocks.ravel()[:length] = series
-    ends = np.cumsum(blocks, axis=1)  # ends[b, j]: from the beginning of block b to j
-    starts = np.cumsum(blocks[:, ::-1], axis=1)[:, ::-1]  # starts[b, j]: from j to the end of block b
-    sums = ends
-    sums[1:, :-1] += starts[:-1, 1:]  # the last column is a whole block already
-    return sums.ravel()[period - 1 : length]
+    return over_windows(np.add, 0.0, series, period)
 
 
 class Sma:

@@ -11,6 +11,15 @@ from manager.commands.completing import tried_strategies
 from manager.commands.installed import home_of
 from manager.commands.output import json_option
 from manager.commands.periods import duration_s, end_option, max_gap_option, period_ns, start_option
+from manager.commands.run_options import (
+    account_option,
+    balance_option,
+    instrument_option,
+    parameters_option,
+    quotes_option,
+    results_option,
+    timeframe_option,
+)
 
 if TYPE_CHECKING:
     from research.events.plan import SignalsOver  # numpy: not for --help and completion
@@ -18,14 +27,14 @@ if TYPE_CHECKING:
 
 @click.command("run")
 @click.argument("what", nargs=-1, required=True, shell_complete=tried_strategies)
-@click.option("--param", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter; may be repeated.")
-@click.option("--instrument", help="What it trades, where the file does not say it or says another.")
-@click.option("--timeframe", help="Of the bars it decides at.")
-@click.option("--account", help="Whose limits, currency and [paper] settings count; default: that of the file.")
-@click.option("--balance", help="Money at the begin, in the account's currency.")
+@parameters_option
+@instrument_option
+@timeframe_option
+@account_option
+@balance_option
 @start_option
 @end_option
-@click.option("--quotes", help="Bars that the quotes are made of (1m), or 'ticks'; default: the finest stored bars.")
+@quotes_option
 @max_gap_option
 @click.option(
     "--signals",
@@ -37,7 +46,7 @@ if TYPE_CHECKING:
 @click.option("--apart", is_flag=True, help="Each on an account of its own, several processes at once.")
 @click.option("--processes", type=click.IntRange(1), help="With --apart: at once, at most; default: one per processor.")
 @click.option("--ctester", type=click.Path(path_type=Path, dir_okay=False), help="Tester library to compare with.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Default: results/ of the installation.")
+@results_option
 @json_option
 @click.pass_obj
 def backtest(

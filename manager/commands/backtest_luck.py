@@ -10,13 +10,14 @@ from manager.commands.completing import tried_strategies
 from manager.commands.installed import home_of
 from manager.commands.output import json_option
 from manager.commands.periods import end_option, period_ns, start_option
+from manager.commands.run_options import instrument_option, parameters_option, timeframe_option
 
 
 @click.command()
 @click.argument("what", nargs=-1, required=True, shell_complete=tried_strategies)
-@click.option("--param", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter; may be repeated.")
-@click.option("--instrument", help="What it trades, where the file does not say it or says another.")
-@click.option("--timeframe", help="Of the bars it decides at.")
+@parameters_option
+@instrument_option
+@timeframe_option
 @start_option
 @end_option
 @click.option("--draws", type=click.IntRange(1), default=1_000, show_default=True, help="Orders, and series of days.")

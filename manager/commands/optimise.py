@@ -12,6 +12,14 @@ from manager.commands.installed import home_of
 from manager.commands.judging import judging_of, judging_options
 from manager.commands.output import json_option
 from manager.commands.periods import end_option, period_ns, start_option
+from manager.commands.run_options import (
+    account_option,
+    balance_option,
+    instrument_option,
+    quotes_option,
+    results_option,
+    timeframe_option,
+)
 
 _METHODS = ("grid", "random", "tpe", "nsga2")
 _AIMS = ("sharpe", "return", "drawdown")  # as research.optimisation.figures has them, which imports numpy
@@ -36,13 +44,13 @@ _AIMS = ("sharpe", "return", "drawdown")  # as research.optimisation.figures has
     "--constraint", "constraints", multiple=True, metavar="CONDITION", help="Such as 'fast < slow'; repeatable."
 )
 @click.option("--param", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter that stays; repeatable.")
-@click.option("--instrument", help="What it trades, where the file does not say it or says another.")
-@click.option("--timeframe", help="Of the bars it decides at.")
-@click.option("--account", help="Whose limits, currency and [paper] settings count; default: that of the file.")
-@click.option("--balance", help="Money at the begin, in the account's currency.")
+@instrument_option
+@timeframe_option
+@account_option
+@balance_option
 @start_option
 @end_option
-@click.option("--quotes", help="Bars that the quotes are made of (1m), or 'ticks'; default: the finest stored bars.")
+@quotes_option
 @click.option("--engine", type=click.Choice(("vector", "events")), help="Default: vector where it knows all of it.")
 @click.option(
     "--without-limits",
@@ -57,7 +65,7 @@ _AIMS = ("sharpe", "return", "drawdown")  # as research.optimisation.figures has
 @click.option("--seed", type=int, default=0, show_default=True, help="Of everything that is left to chance.")
 @click.option("--processes", type=click.IntRange(1), help="At once; default: one per processor.")
 @click.option("--resume", type=click.Path(path_type=Path, exists=True), help="Go on with this search, as it was begun.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Default: results/ of the installation.")
+@results_option
 @json_option
 @click.pass_obj
 def optimise(
