@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from atrader.configuration.account import AccountConfig
-from atrader.messages.history import HistoryTable, QueryHistory
+from atrader.messages.history import QueryHistory
 from atrader.orders.model import Trade
 from data_layer.offline import HistorySource
 from manager.rerun.sessions import Recorded
@@ -22,7 +22,8 @@ _PROTECTION: Final = ("stop_loss", "take_profit", "trailing_distance")
 def begin_of(recorded: Recorded, instance: str, account: AccountConfig, history: HistorySource) -> Begin:
     """Return where a session went on from.
 
-    What the instance did itself in the moment in which its life began is not carried: it is done again.
+    In the moment in which its life began, what the instance did in that life is not carried but done again, and so are
+    stops that the account reached: they are of the quotes that came next. All else of that moment had come about.
     """
     life, at_ns = recorded.life, recorded.life.market_ns
     own = {row["client_id"] for row in recorded.wanted}
@@ -30,7 +31,7 @@ def begin_of(recorded: Recorded, instance: str, account: AccountConfig, history:
     held = [
         row
         for row in recorded.trades
-        if row["open_time_ns"] < at_ns
+        if row["open_time_ns"] <= at_ns
         and row["trade_id"] not in own
         and ((row["close_time_ns"] or at_ns) >= at_ns or row["trade_id"] in closed_again)
     ]
@@ -39,8 +40,14 @@ def begin_of(recorded: Recorded, instance: str, account: AccountConfig, history:
         balance=_balance(account, history, at_ns, own),
         last_id=_last_id(account.name, history, at_ns, own),
         trades=_carried(held, account.name, history, at_ns, own),
-        memories={instance: Memory(life.n, life.state, recorded.pending)},
+        memories={instance: Memory(life.n, life.state, recorded.pending, life.bar_ns)},
     )
+
+
+def _is_later(fill: Row, at_ns: int, own: Collection[str]) -> bool:
+    """Tell whether a fill is of the session and not of before."""
+    is_of_next_quote = fill["time_ns"] == at_ns and fill["client_id"] is None
+    return fill["time_ns"] > at_ns or fill["client_id"] in own or is_of_next_quote
 
 
 def _balance(account: AccountConfig, history: HistorySource, at_ns: int, own: Collection[str]) -> Decimal:
@@ -48,29 +55,26 @@ def _balance(account: AccountConfig, history: HistorySource, at_ns: int, own: Co
 
     Whether one was recorded before or after what was booked in the same moment is not known: those are passed over.
     """
-    rows = history.query(QueryHistory(table="equity", account=account.name, end_ns=at_ns, limit=_NEWEST))
+    rows = history.query(QueryHistory(table="equity", account=account.name, end_ns=at_ns + 1, limit=_NEWEST))
     began: Row = {"balance": account.paper.initial_balance, "time_ns": -1}
     first_ns = int(rows[0]["time_ns"]) if rows else 0
-    fills = history.query(QueryHistory(table="fills", account=account.name, start_ns=first_ns, end_ns=at_ns))
+    fills = history.query(QueryHistory(table="fills", account=account.name, start_ns=first_ns, end_ns=at_ns + 1))
     booked_at = {row["time_ns"] for row in fills}
     known = next((row for row in reversed(rows) if row["time_ns"] not in booked_at), rows[-1] if rows else began)
     booked = (
         Decimal(row["profit"]) + Decimal(row["commission"])
         for row in fills
-        if row["time_ns"] > known["time_ns"] and row["client_id"] not in own
+        if row["time_ns"] > known["time_ns"] and not _is_later(row, at_ns, own)
     )
     return Decimal(known["balance"]) + sum(booked, Decimal(0))
 
 
 def _last_id(account: str, history: HistorySource, at_ns: int, own: Collection[str]) -> int:
     """Return the highest number that the broker had given, where it counts."""
-    tables: tuple[tuple[HistoryTable, str], ...] = (("fills", "fill_id"), ("orders", "broker_id"))
-    ids = (
-        row[key]
-        for table, key in tables
-        for row in history.query(QueryHistory(table=table, account=account, end_ns=at_ns, limit=_NEWEST))
-        if row["client_id"] not in own
-    )
+    fills = history.query(QueryHistory(table="fills", account=account, end_ns=at_ns + 1, limit=_NEWEST))
+    orders = history.query(QueryHistory(table="orders", account=account, end_ns=at_ns + 1, limit=_NEWEST))
+    ids = [row["fill_id"] for row in fills if not _is_later(row, at_ns, own)]
+    ids += [row["broker_id"] for row in orders if row["client_id"] not in own]
     return max((int(one) for one in ids if one and one.isdecimal()), default=0)
 
 
@@ -81,10 +85,11 @@ def _carried(
         return []
     first_ns = min(row["open_time_ns"] for row in rows)
     fills = history.query(QueryHistory(table="fills", account=account, start_ns=first_ns))
-    later = [fill for fill in fills if fill["time_ns"] >= at_ns or fill["client_id"] in own]
-    intents = history.query(QueryHistory(table="intents", account=account, start_ns=first_ns, end_ns=at_ns))
+    later = [fill for fill in fills if _is_later(fill, at_ns, own)]
+    intents = history.query(QueryHistory(table="intents", account=account, start_ns=first_ns, end_ns=at_ns + 1))
     before = [intent for intent in intents if intent["client_id"] not in own]
-    return [_trade(row, _closed_by(row, later), _protection(row, before)) for row in rows]
+    found = (_trade(row, _closed_by(row, later), _protection(row, before)) for row in rows)
+    return [trade for trade in found if trade.units]
 
 
 def _closed_by(row: Row, fills: Iterable[Row]) -> Decimal:

@@ -78,7 +78,7 @@ def plan_again(
         root=installation.home,
         account=account,
         instances=(config, *(other for other, _ in others)),
-        start_ns=_start_ns(config, recorded.life, installation),
+        start_ns=_start_ns(config, recorded, installation),
         end_ns=recorded.last_ns,
         quotes=quotes or _quotes(config, recorded, installation, market),
         max_gap_s=_ANY_GAP_S,
@@ -101,14 +101,15 @@ def run_again(plan: Plan, progress: Progress | None = None) -> Result:
     return EventEngine(plan).run(progress)
 
 
-def _start_ns(config: InstanceConfig, life: Life, installation: Installation) -> int | None:
-    """Return when the first bar begins that was decided: the one after the newest that was there.
+def _start_ns(config: InstanceConfig, recorded: Recorded, installation: Installation) -> int | None:
+    """Return when the first bar begins that is played: the one after the newest that was there.
 
-    A worker that finds a newer bar than its checkpoint's handles that one.
+    A worker that finds a newer bar than its checkpoint's handles that one, and hands over what was left at its price.
     """
+    life = recorded.life
     calendar, frame = installation.fleet.calendar_of(life.instrument), Timeframe.parse(life.timeframe)
     known_ns = life.newest_ns
-    if 0 < life.bar_ns < life.newest_ns:
+    if life.bar_ns > 0 and (life.bar_ns < life.newest_ns or recorded.pending):
         known_ns = calendar.bar_open(life.newest_ns - 1, frame)
     if known_ns:
         return calendar.next_bar_open(known_ns, frame)

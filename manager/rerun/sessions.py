@@ -110,7 +110,7 @@ def load_recorded(
     intents = rows("intents", None if life.pending else life.market_ns)
     orders = rows("orders", None if life.pending else life.market_ns)
     trades = rows("trades", None)
-    pending = _pending(life, orders)
+    pending = pending_of(life, orders)
     wanted = _wanted(config.name, life, pending, intents)
     ids = frozenset(row["client_id"] for row in wanted)
     own = record_of_rows(
@@ -136,9 +136,12 @@ def load_recorded(
     )
 
 
-def _pending(life: Life, orders: Sequence[Row]) -> list[Intent]:
-    """Return what the life before left, but for what the gateway had already got when this one began."""
-    known = {row["client_id"] for row in orders if row["created_ns"] <= life.market_ns}
+def pending_of(life: Life, orders: Sequence[Row]) -> list[Intent]:
+    """Return what the life before left, but for what the gateway had got before the moment in which this one began.
+
+    What it got in that moment, from either life, is done again.
+    """
+    known = {row["client_id"] for row in orders if row["created_ns"] < life.market_ns}
     left = (Intent.model_validate(one) for one in life.pending)
     return [intent for intent in left if intent.client_id not in known]
 

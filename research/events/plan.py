@@ -39,11 +39,14 @@ class Memory(NamedTuple):
         Its strategy's own.
     waiting : sequence of Intent
         What it wanted and the account was not told; handed over in its first turn.
+    bar_ns : int
+        Open time of the newest bar that it decided, UTC; those up to it are not decided again.
     """
 
     n: int
     state: Mapping[str, object]
     waiting: Sequence[Intent] = ()
+    bar_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,6 +85,7 @@ class Runner:
         self._view = View()
         self._n = 0
         self._is_new = True
+        self._decided_ns = 0  # of a life before
         self._errors_in_row = 0
         self._failed_row = -2
         wants_quotes, only_in_trades = self.strategy.wants_quotes, self.strategy.quotes_only_in_trades
@@ -118,7 +119,7 @@ class Runner:
 
     def begin(self, memory: Memory, trades: Iterable[Trade]) -> None:
         """Go on from where another run or life was."""
-        self._n = memory.n
+        self._n, self._decided_ns = memory.n, memory.bar_ns
         self.waiting = list(memory.waiting)
         self.context.state = dict(memory.state)
         self._view.replace((), trades)
@@ -214,6 +215,8 @@ class Runner:
 
     def _decide(self, bar: Bar) -> None:
         self.context.row += 1
+        if bar.open_time_ns <= self._decided_ns:
+            return
         self.context.deciding = True
         self._call("on_bar", partial(self.strategy.on_bar, bar))
         self.context.deciding = False

@@ -13,10 +13,11 @@ import pytest
 from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S, iso_from_ns
 from atrader.messages.history import GetStatistics, QueryHistory
+from atrader.orders.model import Intent
 from atrader.runtime.session_file import Life, SeenBar
 from manager.rerun.carried import begin_of
 from manager.rerun.causes import Kind, causes_of
-from manager.rerun.sessions import Recorded
+from manager.rerun.sessions import Recorded, pending_of
 from research.rerun import BarNews, Difference, Record
 from tests.support.event_runs import account_of, instance_of
 
@@ -179,3 +180,48 @@ def test_what_the_session_did_in_its_first_moment_is_not_carried_but_done_again(
     begin = begin_of(recorded(trades=trades, wanted=wanted), "one", account_of(), history)
     assert [(held.trade_id, held.units) for held in begin.trades] == [("t1", D(1000))]
     assert (begin.balance, begin.last_id) == (account_of().paper.initial_balance, 0)
+
+
+def test_of_the_moment_in_which_a_session_began_all_is_carried_but_the_next_quotes_stops_and_what_it_did_itself() -> (
+    None
+):
+    begin_ns = AT - 10 * HOUR
+    trades = [
+        trade("t1", begin_ns - HOUR, begin_ns),  # closed by the life before
+        trade("t2", begin_ns),  # opened by it
+        trade("t3", begin_ns - HOUR, begin_ns),  # by its stop, at the quote that came next
+        trade("t4", begin_ns - HOUR, begin_ns),  # by this life
+    ]
+    history = Rows(
+        fills=[
+            fill(begin_ns, "10", trade_id="t1", client_id="c1", units="1000", fill_id="30"),
+            fill(begin_ns, "0", trade_id="t2", client_id="t2", side="buy", fill_id="31"),
+            fill(begin_ns, "-5", trade_id="t3", client_id=None, units="1000", fill_id="40"),
+            fill(begin_ns, "20", trade_id="t4", client_id="c4", units="1000", fill_id="41"),
+        ],
+        intents=[
+            {"time_ns": begin_ns, "client_id": "m1", "action": "modify", "trade_id": "t2", "stop_loss": "1.07",
+             "take_profit": None, "trailing_distance": None},
+        ],
+    )  # fmt: skip
+    wanted = [{"client_id": "c4", "action": "close", "trade_id": "t4", "time_ns": begin_ns}]
+    begin = begin_of(recorded(trades=trades, wanted=wanted), "one", account_of(), history)
+    assert [(held.trade_id, held.units) for held in begin.trades] == [("t2", D(1000)), ("t3", D(1000)), ("t4", D(1000))]
+    assert begin.trades[0].stop_loss == D("1.07")
+    assert (begin.balance, begin.last_id) == (account_of().paper.initial_balance + 8, 31)
+
+
+def test_what_the_gateway_got_in_the_moment_in_which_a_session_began_is_handed_over_again() -> None:
+    began = life()
+    left = [
+        Intent(
+            n=n, magic=1, instance="one", instrument="EUR/USD", action="close", trade_id="t1", time_ns=began.market_ns
+        )
+        for n in (1, 2)
+    ]
+    orders = [
+        {"client_id": intent.client_id, "created_ns": began.market_ns - 1 + number}
+        for number, intent in enumerate(left)
+    ]
+    pending = pending_of(life(pending=[intent.model_dump(mode="json") for intent in left]), orders)
+    assert pending == left[1:]

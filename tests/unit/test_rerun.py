@@ -75,6 +75,30 @@ def test_a_run_that_goes_on_from_the_middle_is_the_rest_of_the_whole_run(whole: 
     assert bool(early.open_trades) == (row % 5 in (0, 1, 2))
 
 
+@pytest.mark.parametrize("row", [300, 308])
+def test_what_was_wanted_and_not_handed_over_is_at_the_price_of_its_bar_which_is_not_decided_again(
+    whole: Record, row: int
+) -> None:
+    last = row - 1  # decided; its intents are left
+    engine = EventEngine(plan(tapes=[BarTape("EUR/USD", BARS[:last], 5 * MINUTE)]))
+    early = engine.run()
+    orders = [order for order in EventEngine(plan()).run().orders if order.intent.n > len(early.orders)]
+    left = [order.intent for order in orders if order.intent.time_ns == int(BARS.open_time_ns[row])]
+    assert left, "nothing was wanted on that bar"
+    memory = Memory(len(early.orders) + len(left), {"count": row}, left, int(BARS.open_time_ns[last]))
+    begin = Begin(
+        last_id=engine.account.engine.state.transaction_id,
+        time_ns=int(BARS.open_time_ns[row]),
+        balance=D(f"{early.curve.balance[-1]:.2f}"),
+        trades=early.open_trades,
+        memories={"one": memory},
+    )
+    late = plan(tapes=[BarTape("EUR/USD", BARS[last:], 5 * MINUTE)], begin=begin)
+    rest = record_of(EventEngine(late).run(), "one", END)
+    assert rest.wishes == [wish for wish in whole.wishes if wish.n > len(early.orders)]
+    assert {name: whole.trades[name] for name in rest.trades} == rest.trades
+
+
 def test_an_instance_that_only_wants_what_was_recorded_trades_the_same(whole: Record) -> None:
     first = EventEngine(plan()).run()
     puppet = Puppet([order.intent for order in first.orders], at_quotes=False)
