@@ -63,6 +63,19 @@ def closable(
     return (units, None) if units > 0 else (None, "min-units: less than one step of units")
 
 
+def stays_here(intent: Intent, *, native_protection: bool) -> bool:
+    """Tell whether a modification concerns only what we watch ourselves: the broker is not asked.
+
+    Parameters
+    ----------
+    native_protection : bool
+        Whether the broker holds stops and targets of trades and orders.
+    """
+    if intent.action != "modify" or native_protection:
+        return False
+    return intent.trade_id is not None or intent.price is None
+
+
 def _is_others(order: Order, intent: Intent) -> bool:
     """Tell whether an order is kept by the gateway itself, and the intent is not the gateway's."""
     return order.intent.is_net_stop and not intent.keeps_protection

@@ -7,11 +7,14 @@ price tick early, so that float64 never hides a trigger; the exact decision is m
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from decimal import ROUND_FLOOR, Decimal
+from typing import NamedTuple
 
 from atrader.calendars import Calendar
 from atrader.instruments import Instrument
 from atrader.market import decimal_price
+from atrader.orders.model import Trade
 from atrader.paper.state import Quote, Ticket, WorkingOrder
 
 
@@ -98,18 +101,10 @@ class Desk:
 
     def set_levels(self) -> None:
         """Work out the levels again; needed after every change of orders, tickets or protection."""
-        bid_below, bid_above, ask_below, ask_above = _Levels(), _Levels(), _Levels(), _Levels()
+        bid_below, bid_above, ask_below, ask_above = levels = _Levels(), _Levels(), _Levels(), _Levels()
         tick = self.instrument.price_tick
         for ticket in self.tickets.values():
-            stop, target, distance = ticket.stop_loss, ticket.take_profit, ticket.trailing_distance
-            if ticket.side == "buy":
-                bid_below.add(stop)
-                bid_above.add(target)
-                bid_above.add(stop + distance + tick if stop and distance else None)
-            else:
-                ask_above.add(stop)
-                ask_below.add(target)
-                ask_below.add(stop - distance - tick if stop and distance else None)
+            _note_exits(ticket, tick, *levels)
         at_any_price = False
         for working in self.orders.values():
             order = working.order
@@ -126,7 +121,47 @@ class Desk:
         self.ask_high = min(ask_above, default=math.inf) - ask_extra - slop
 
 
+class Touch(NamedTuple):
+    """Prices that quotes have to reach before anything happens; infinite where nothing does."""
+
+    bid_low: float
+    bid_high: float
+    ask_low: float
+    ask_high: float
+
+
+def touch_of(trades: Iterable[Trade], tick: Decimal) -> Touch:
+    """Return at which quotes of their instrument something happens to protected trades; half a tick early."""
+    bid_below, bid_above, ask_below, ask_above = levels = _Levels(), _Levels(), _Levels(), _Levels()
+    for trade in trades:
+        _note_exits(trade, tick, *levels)
+        if trade.trailing_distance and not trade.stop_loss:
+            bid_above.append(-math.inf)  # at any price: its stop is where the next quote puts it
+    slop = float(tick) / 2
+    return Touch(
+        max(bid_below, default=-math.inf) + slop,
+        min(bid_above, default=math.inf) - slop,
+        max(ask_below, default=-math.inf) + slop,
+        min(ask_above, default=math.inf) - slop,
+    )
+
+
 class _Levels(list[float]):
     def add(self, price: Decimal | None) -> None:
         if price:
             self.append(float(price))
+
+
+def _note_exits(
+    held: Ticket | Trade, tick: Decimal, bid_below: _Levels, bid_above: _Levels, ask_below: _Levels, ask_above: _Levels
+) -> None:
+    """Note at which prices something happens to what is protected: its stop, its target, the next move of its stop."""
+    stop, target, distance = held.stop_loss, held.take_profit, held.trailing_distance
+    if held.side == "buy":
+        bid_below.add(stop)
+        bid_above.add(target)
+        bid_above.add(stop + distance + tick if stop and distance else None)
+    else:
+        ask_above.add(stop)
+        ask_below.add(target)
+        ask_below.add(stop - distance - tick if stop and distance else None)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Final
 
+from atrader.netting import shares_of
 from atrader.orders.ids import intent_id_of
 from atrader.orders.model import Intent, Trade
 from atrader.orders.states import TERMINAL, OrderState
@@ -206,19 +207,11 @@ class Bookkeeper:
         return True
 
     def _shares(self, report: SwapReport) -> list[tuple[Trade, Decimal]]:
-        """Divide financing: to its ticket, or by units among the trades of a net position (the last gets the rest)."""
+        """Divide financing: to its ticket, or among the trades of a net position."""
         if report.broker_trade_id is not None:
             held = self._book.trade_of_ticket(report.broker_trade_id)
             return [] if held is None else [(held, report.amount)]
-        trades = self._book.ledger.open_trades(instrument=report.instrument)
-        total = sum((trade.units for trade in trades), Decimal(0))
-        shares: list[tuple[Trade, Decimal]] = []
-        left = report.amount
-        for trade in trades[:-1]:
-            share = (report.amount * trade.units / total).quantize(report.amount)
-            shares.append((trade, share))
-            left -= share
-        return [*shares, (trades[-1], left)] if trades else []
+        return shares_of(report.amount, self._book.ledger.open_trades(instrument=report.instrument))
 
     def _note_trade(self, trade: Trade, batch: Batch) -> None:
         self._publisher.note_trade(trade, batch.trade(trade, self._moves.now_ns()))

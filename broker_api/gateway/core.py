@@ -316,6 +316,11 @@ class Gateway:
         batch.history("equity", now_ns, json.dumps(body))
         self.journal.stage(batch)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether an order is being carried out or looked up."""
+        return self.submitter.busy or bool(self.lookups.in_hand)
+
     async def idle(self, timeout_s: float) -> None:
         """Wait until no order is being carried out or looked up, for a time.
 

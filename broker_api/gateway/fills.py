@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Final, get_args
 
 from atrader.ledger import FOREIGN_MAGIC, average_price
+from atrader.netting import split_fill
 from atrader.orders.ids import IntentId, intent_id_of
 from atrader.orders.model import OPPOSITE, Fill, FillReason, Intent, Order, Trade
 from atrader.orders.states import OrderState
@@ -169,16 +170,9 @@ class FillBooking:
     def _close(self, trade: Trade, fill: Fill, reason: str | None, batch: Batch) -> Fill | None:
         """Close what the trade holds with a fill; return the part of the fill that is left over."""
         owner = {"magic": trade.magic, "instance": trade.instance}
-        rest = None
-        if fill.units > trade.units:
-            name, _, part = fill.fill_id.partition("/")
-            number = int(part or 1)
-            rest = fill.model_copy(
-                update={"fill_id": f"{name}/{number + 1}", "units": fill.units - trade.units, "commission": _ZERO}
-            )
-            fill = fill.model_copy(update={"fill_id": f"{name}/{number}", "units": trade.units})
+        part, rest = split_fill(fill, trade.units)
         booked, after = self._book.ledger.apply_close(
-            trade.trade_id, fill.model_copy(update=owner), reason=reason or fill.reason
+            trade.trade_id, part.model_copy(update=owner), reason=reason or fill.reason
         )
         self._keep(booked, after, batch)
         return rest

@@ -7,7 +7,7 @@ from typing import Final
 
 from atrader.clock import Clock
 from atrader.errors import Rejected
-from atrader.orders.intake import closable, missing
+from atrader.orders.intake import closable, missing, stays_here
 from atrader.orders.model import Intent, Order
 from atrader.orders.states import OrderState
 from atrader.risk import Deny
@@ -74,7 +74,7 @@ class Intake:
         if intent.n > 0:
             self._gate.count_intent(intent.magic, now_ns)
         state = OrderState.SENT if denial is None else OrderState.DENIED
-        if denial is None and self.stays_here(intent):
+        if denial is None and stays_here(intent, native_protection=self._capabilities.native_protection):
             state = OrderState.DONE
         elif denial is None and self._is_covered(intent):
             state = OrderState.NEW
@@ -96,12 +96,6 @@ class Intake:
     def objection(self, order: Order) -> str | None:
         """Judge an order again that was certainly not executed; the units stay."""
         return self._decide(order.intent, order.created_ns)[1]
-
-    def stays_here(self, intent: Intent) -> bool:
-        """Tell whether a modification concerns only what the gateway itself watches: the broker is not asked."""
-        if intent.action != "modify" or self._capabilities.native_protection:
-            return False
-        return intent.trade_id is not None or intent.price is None
 
     def _is_covered(self, intent: Intent) -> bool:
         """Tell whether a stop at the broker may close what this intent wants to close."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Collection, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Final
 
 from atrader.bus import AsyncStreamClient, BeatSender, Gap, Message
@@ -16,6 +18,7 @@ from broker_api.gateway.core import Gateway
 from broker_api.journal import Batch
 
 _BUSY_S: Final = 5.0  # orders a step caused itself; nothing else delays a step
+_time_of: Final = attrgetter("time_ns")
 _WORKED: Final = "replay-worked-ns"  # in the journal, with what the step's quotes caused
 
 
@@ -122,8 +125,7 @@ class Market:
             return
         ticks, self._kept = self._kept, []
         if step > self._done:
-            self._work(self._unworked(ticks))
-            self._note_worked(ticks)
+            await self._work_step(self._unworked(ticks))
             if isinstance(self._gateway.clock, MarketClock):
                 self._gateway.clock.advance(market_ns)
             await self._gateway.idle(_BUSY_S)
@@ -137,8 +139,26 @@ class Market:
         body = {"name": self._name, "step": step, "phase": PRICES_PHASE, "news": self._news}
         self._push.send("replay-ack", body)
 
+    async def _work_step(self, ticks: list[Tick]) -> None:
+        """Work the quotes of a step in, at once where the broker sees each of them.
+
+        Stops and targets that we watch meet the quote that reaches them, and not the last one of the step.
+        """
+        if self._gateway.adapter.capabilities.native_protection:
+            self._work(ticks)
+            self._note_worked(ticks)
+            return
+        for _, together in groupby(ticks, _time_of):
+            moment = list(together)
+            self._work(moment)
+            self._note_worked(moment)
+            if self._gateway.is_busy:
+                await self._gateway.idle(_BUSY_S)
+            if self._gateway.journal.waiting:  # what comes with the next quote may be on disk before it
+                await self._gateway.journal.settle()
+
     def _unworked(self, ticks: list[Tick]) -> list[Tick]:
-        """Leave only the last quotes of a step that an earlier life worked in before it died.
+        """Leave of the quotes that an earlier life worked in before it died only the last ones.
 
         What came about in this step, a stop that was moved for instance, must not meet the quotes before it.
         """
@@ -146,12 +166,12 @@ class Market:
             return ticks
         adapter = self._gateway.adapter
         worked_ns = adapter.worked_ns if isinstance(adapter, PriceDriven) else 0
-        if ticks[-1].time_ns > max(worked_ns, int(self._gateway.journal.read.meta(_WORKED) or 0)):
-            return ticks
-        return list({tick.instrument: tick for tick in ticks}.values())
+        worked_ns = max(worked_ns, int(self._gateway.journal.read.meta(_WORKED) or 0))
+        last = {tick.instrument: tick for tick in ticks if tick.time_ns <= worked_ns}
+        return [*last.values(), *(tick for tick in ticks if tick.time_ns > worked_ns)]
 
     def _note_worked(self, ticks: list[Tick]) -> None:
-        """Note that the quotes of a step were worked in, in one transaction with what they caused, if anything."""
+        """Note that quotes were worked in, in one transaction with what they caused, if anything."""
         if ticks and self._gateway.journal.waiting:
             batch = Batch(self._gateway.account.name)
             batch.meta(_WORKED, str(ticks[-1].time_ns))

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from itertools import groupby
+from operator import attrgetter
 from typing import Final
 
 from atrader.calendars import Calendar
 from atrader.configuration.account import AccountConfig
 from atrader.configuration.instance import InstanceConfig
-from atrader.errors import ConfigError
 from atrader.fast_models import made
 from atrader.instruments import Instrument
 from atrader.ledger import Ledger
 from atrader.market import Tick
 from atrader.orders import translate
 from atrader.orders.broker import Capabilities
-from atrader.orders.intake import closable, missing
+from atrader.orders.intake import closable, missing, stays_here
 from atrader.orders.model import Intent, Order
 from atrader.orders.states import TERMINAL, OrderState
 from atrader.paper.engine import Engine
@@ -30,10 +31,12 @@ from atrader.trading_state import TradingState, strictest
 from atrader.valuation import Valuation, Worth, day_after
 from research.events.booking import Booking, News
 from research.events.carried import book_of
+from research.events.net_watch import NetWatch
+from research.events.own_intents import OwnIntents
 from research.events.plan import Begin
 
 _ZERO: Final = Decimal(0)
-_HEDGING: Final = Capabilities(hedging=True, native_protection=True, lookups_prove_absence=True, price_driven=True)
+_time_of: Final = attrgetter("time_ns")
 
 
 class Account:
@@ -42,7 +45,7 @@ class Account:
     Parameters
     ----------
     config : AccountConfig
-        A hedging account; its ``paper`` settings say how it fills.
+        Its ``paper`` settings say how it fills.
     instances : sequence of InstanceConfig
         Who trades on it.
     instruments : Mapping of str to Instrument
@@ -63,11 +66,8 @@ class Account:
         nothing happens.
     counts_day : bool
         Whether any limit depends on what was won and lost.
-
-    Raises
-    ------
-    ConfigError
-        For a netting account: its stops are the gateway's work.
+    nets : bool
+        Whether the broker holds one net position per instrument, and no stop or target of a trade.
     """
 
     def __init__(
@@ -77,12 +77,11 @@ class Account:
         instruments: Mapping[str, Instrument],
         calendar_of: Callable[[str], Calendar],
     ) -> None:
-        if config.positions != "hedging":
-            raise ConfigError(
-                f"account {config.name}: positions = {config.positions!r}: backtests run on hedging accounts;"
-                " run a replay for this one"
-            )
         self.config = config
+        self.nets = nets = config.positions == "netting"
+        self._capabilities = Capabilities(
+            hedging=not nets, native_protection=not nets, lookups_prove_absence=True, price_driven=True
+        )
         self.instances = {item.magic: item for item in instances}
         self.instruments = instruments
         self.now_ns = 0
@@ -101,7 +100,8 @@ class Account:
         self.open_orders: dict[str, Order] = {}  # without an outcome, or working
         self._limits = {item.magic: RiskLimits.of(config, item) for item in instances}
         self._pace = Pace()
-        self._own_ids: dict[int, int] = {}
+        self.own = OwnIntents(self)
+        self.net_watch = NetWatch(self) if nets else None
         self.booking = Booking(self)
 
     def carry(self, begin: Begin) -> None:
@@ -115,6 +115,15 @@ class Account:
 
     def on_ticks(self, ticks: Sequence[Tick]) -> None:
         """Work quotes in, oldest first."""
+        if self.net_watch is None:
+            self._take(ticks)
+            return
+        for _, together in groupby(ticks, _time_of):
+            moment = list(together)
+            self._take(moment)
+            self.net_watch.on_ticks(moment)
+
+    def _take(self, ticks: Sequence[Tick]) -> None:
         if not ticks:
             return
         self.now_ns = max(self.now_ns, ticks[-1].time_ns)
@@ -142,11 +151,14 @@ class Account:
         units, denial = self._decide(intent)
         if intent.n > 0:
             self._pace.count(intent.magic, self.now_ns)
+        state = OrderState.SENT if denial is None else OrderState.DENIED
+        if denial is None and stays_here(intent, native_protection=not self.nets):
+            state = OrderState.DONE
         order = made(
             Order,
             client_id=intent.client_id,
             intent=intent,
-            state=OrderState.SENT if denial is None else OrderState.DENIED,
+            state=state,
             broker_id=None,
             units=units,
             filled_units=_ZERO,
@@ -157,7 +169,9 @@ class Account:
             version=1,
         )
         self.keep(order)
-        if denial is not None:
+        if state in TERMINAL:
+            if state is OrderState.DONE:
+                self.booking.carry_out(intent)
             self.news_of(intent.instance).orders.append(order)
             return order
         refusal = self._ask_broker(order)
@@ -167,11 +181,6 @@ class Account:
         else:
             self.booking.apply(reports)
         return self.orders[order.client_id]
-
-    def own_id(self, magic: int) -> int:
-        """Return the counter of the next intent that the account makes itself, below zero."""
-        self._own_ids[magic] = self._own_ids.get(magic, 0) - 1
-        return self._own_ids[magic]
 
     def keep(self, order: Order) -> None:
         """Take a new or changed order in."""
@@ -209,16 +218,16 @@ class Account:
         intent, engine = order.intent, self.engine
         instrument = self.instruments[intent.instrument]
         if intent.action == "open":
-            return engine.submit(translate.open_order(order, instrument, _HEDGING), self.now_ns)
+            return engine.submit(translate.open_order(order, instrument, self._capabilities), self.now_ns)
         if intent.action == "cancel":
             return engine.cancel(order.client_id, intent.order_id or "", self.now_ns)
         trade = self.ledger.trade(intent.trade_id or "")
         if intent.action == "modify":
             ticket = None if trade is None else trade.broker_trade_id
-            return engine.modify(translate.modification(order, instrument, _HEDGING, ticket), self.now_ns)
+            return engine.modify(translate.modification(order, instrument, self._capabilities, ticket), self.now_ns)
         if trade is None:
             return "trade-closed"
-        return engine.submit(translate.close_order(order, trade, _HEDGING), self.now_ns)
+        return engine.submit(translate.close_order(order, trade, self._capabilities), self.now_ns)
 
     def _decide(self, intent: Intent) -> tuple[Decimal | None, str | None]:
         if intent.instrument not in self.instruments:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 
 from atrader.fast_models import changed, made
-from atrader.ledger import average_price
+from atrader.ledger import FOREIGN_MAGIC, average_price
+from atrader.netting import shares_of, split_fill
 from atrader.orders.broker import AnyReport, FillReport, OrderReport, SwapReport
-from atrader.orders.model import Fill, Intent, Order, Trade
+from atrader.orders.model import Fill, FillReason, Intent, Order, Trade
 from atrader.orders.states import OrderState, may_move
 
 if TYPE_CHECKING:
     from research.events.account import Account
 
 _ZERO: Final = Decimal(0)
+_WATCHED: Final[dict[str, FillReason]] = {reason: reason for reason in get_args(FillReason)}
 _FILLS: Final = frozenset({OrderState.PARTIAL, OrderState.FILLED})
 
 
@@ -103,7 +105,7 @@ class Booking:
     def note_stops(self) -> None:
         """Take over the stops that trailed."""
         for trade_id, stop in self.trailed().items():
-            self._protect(trade_id, {"stop_loss": stop})
+            self.protect(trade_id, {"stop_loss": stop})
 
     def _rewrite(self, order: Order, **update: Any) -> None:
         update["updated_ns"] = max(order.updated_ns, self._account.now_ns)
@@ -118,15 +120,15 @@ class Booking:
             return
         self.move(order, report.state, reason=report.reason or order.reason, broker_id=report.broker_id)
         if report.state is OrderState.DONE:
-            self._carry_out(order.intent)
+            self.carry_out(order.intent)
 
-    def _carry_out(self, intent: Intent) -> None:
+    def carry_out(self, intent: Intent) -> None:
         """Bring trade or order in line with a modification that is done."""
         if intent.action != "modify":
             return
         protection = self._protection_of(intent)
         if intent.trade_id is not None:
-            self._protect(intent.trade_id, protection)
+            self.protect(intent.trade_id, protection)
             return
         order = self._account.orders[intent.order_id or ""]
         changes: dict[str, object] = {name: value or None for name, value in protection.items()}
@@ -134,7 +136,8 @@ class Booking:
             changes["price"] = intent.price
         self._rewrite(order, intent=changed(order.intent, **changes))
 
-    def _protect(self, trade_id: str, protection: dict[str, Decimal]) -> None:
+    def protect(self, trade_id: str, protection: dict[str, Decimal]) -> None:
+        """Note a trade's protection as it is now, and tell of it."""
         before = self._account.ledger.trade(trade_id)
         if before is None:
             return
@@ -144,46 +147,86 @@ class Booking:
 
     def _fill(self, report: FillReport) -> None:
         account = self._account
-        ticket = report.broker_trade_id or ""
         order = None if report.client_id is None else account.orders[report.client_id]
+        told = report.profit or _ZERO
+        account.valuation.balance += told + report.commission
+        account.valuation.carried -= told if account.nets else _ZERO
         if order is not None and order.intent.action == "open":
-            self._open(order, report, ticket)
+            self._open(order, report)
         else:
-            self._close(order, report, ticket)
+            self._close(order, report)
+        if account.nets:
+            self._end_net_fill()
         if order is not None:
             self._count_fill(order, report)
 
-    def _open(self, order: Order, report: FillReport, ticket: str) -> None:
-        ledger, intent = self._account.ledger, order.intent
-        fill = self._fill_of(report, intent, self._tickets.get(ticket))
+    def _open(self, order: Order, report: FillReport) -> None:
+        ledger, intent, ticket = self._account.ledger, order.intent, report.broker_trade_id
+        fill = self._fill_of(report, intent, None if ticket is None else self._tickets.get(ticket))
         is_new = ledger.trade(fill.trade_id or order.client_id) is None
         protection = self._protection_of(intent) if is_new else {}
         trade = ledger.apply_open(order, fill, broker_trade_id=ticket, **protection)
-        self._tickets[ticket] = trade.trade_id
-        self._settle(changed(fill, trade_id=trade.trade_id), trade, report, fill.units, fill.price)
+        if ticket is not None:
+            self._tickets[ticket] = trade.trade_id
+        self._settle(changed(fill, trade_id=trade.trade_id), trade, fill.units, fill.price)
 
-    def _close(self, order: Order | None, report: FillReport, ticket: str) -> None:
-        before = self._account.ledger.trade(self._tickets[ticket])
-        assert before is not None
+    def _close(self, order: Order | None, report: FillReport) -> None:
         reason = None if order is None else order.intent.reason or None
-        fill = self._fill_of(report, before, None)
-        booked, trade = self._account.ledger.apply_close(before.trade_id, fill, reason=reason)
+        rest: Fill | None = self._fill_of(report, None if order is None else order.intent, None)
+        for before in self._closed_by(order, report):
+            if rest is not None:
+                owner = {"magic": before.magic, "instance": before.instance}
+                part, rest = split_fill(changed(rest, **owner), before.units)
+                booked, trade = self._account.ledger.apply_close(before.trade_id, part, reason=reason)
+                self._note_closed(trade)
+                self._settle(booked, trade, -part.units, before.open_price)
+        if rest is not None:
+            self._book_foreign(rest)
+
+    def _closed_by(self, order: Order | None, report: FillReport) -> Sequence[Trade]:
+        """Return whose units a fill closes: of its ticket, of its order; of a net position of anybody, oldest first."""
+        ledger = self._account.ledger
+        if report.broker_trade_id is not None or order is not None:
+            trade_id = order.intent.trade_id if order is not None else self._tickets[report.broker_trade_id or ""]
+            trade = ledger.trade(trade_id or "")
+            return () if trade is None else (trade,)
+        held = ledger.open_trades(instrument=report.instrument)
+        return [trade for trade in held if trade.side != report.side and trade.magic != FOREIGN_MAGIC]
+
+    def _book_foreign(self, fill: Fill) -> None:
+        """Book what an order closed more than its trade still held: on a net position it is nobody's."""
+        fill = changed(fill, magic=FOREIGN_MAGIC, instance="")
+        before = {trade.trade_id: trade for trade in self._account.ledger.open_trades(FOREIGN_MAGIC)}
+        for part, trade in self._account.ledger.apply_foreign(fill):
+            closed = before.get(trade.trade_id)
+            units = part.units if closed is None else -part.units
+            self._settle(part, trade, units, trade.open_price)
+
+    def _note_closed(self, trade: Trade) -> None:
         if not trade.is_open:
-            del self._tickets[ticket]
+            self._tickets.pop(trade.broker_trade_id or "", None)
             self.closed.append(trade)
             self._closed_of.setdefault(trade.magic, []).append(trade)
-        self._settle(booked, trade, report, -fill.units, before.open_price)
 
-    def _settle(self, fill: Fill, trade: Trade, report: FillReport, units: Decimal, open_price: Decimal) -> None:
+    def _settle(self, fill: Fill, trade: Trade, units: Decimal, open_price: Decimal) -> None:
         account = self._account
-        won = fill.profit if report.profit is None else report.profit
-        account.valuation.balance += won + report.commission
+        valuation = account.valuation
+        valuation.carried += fill.profit if account.nets else _ZERO
         self.fills.append(fill)
-        balance = account.valuation.balance
-        self.changes.append(Booked(report.time_ns, report.instrument, trade.side, units, open_price, balance))
+        balance = valuation.balance + valuation.carried
+        self.changes.append(Booked(fill.time_ns, fill.instrument, trade.side, units, open_price, balance))
+        if trade.magic == FOREIGN_MAGIC:
+            return
         if account.day is not None and account.counts_day:
             account.day = account.day.filled(fill).closed(trade)
         self._tell(trade)
+
+    def _end_net_fill(self) -> None:
+        """Forget what is carried when nothing is open: both sides realised everything, what is left are cents."""
+        valuation = self._account.valuation
+        if valuation.carried and not self._account.ledger.open_trades():
+            valuation.carried = _ZERO
+            self.changes[-1] = self.changes[-1]._replace(balance=valuation.balance)
 
     def _count_fill(self, order: Order, report: FillReport) -> None:
         """Bring an order up to date: units, average price, state."""
@@ -202,12 +245,22 @@ class Booking:
     def _swap(self, report: SwapReport) -> None:
         account = self._account
         account.valuation.balance += report.amount
-        trade = account.ledger.add_swap(self._tickets[report.broker_trade_id or ""], report.amount)
-        balance = account.valuation.balance
-        self.changes.append(Booked(report.time_ns, trade.instrument, trade.side, _ZERO, _ZERO, balance))
-        if account.day is not None and account.counts_day:
-            account.day = account.day.booked(trade.magic, report.amount)
-        self._tell(trade)
+        for trade, amount in self._shares(report):
+            after = account.ledger.add_swap(trade.trade_id, amount)
+            balance = account.valuation.balance + account.valuation.carried
+            self.changes.append(Booked(report.time_ns, trade.instrument, trade.side, _ZERO, _ZERO, balance))
+            if trade.magic == FOREIGN_MAGIC:
+                continue
+            if account.day is not None and account.counts_day:
+                account.day = account.day.booked(trade.magic, amount)
+            self._tell(after)
+
+    def _shares(self, report: SwapReport) -> Sequence[tuple[Trade, Decimal]]:
+        ledger = self._account.ledger
+        if report.broker_trade_id is None:
+            return shares_of(report.amount, ledger.open_trades(instrument=report.instrument))
+        trade = ledger.trade(self._tickets[report.broker_trade_id])
+        return () if trade is None else ((trade, report.amount),)
 
     def _tell(self, trade: Trade) -> None:
         self._account.news_of(trade.instance).trades.append(trade)
@@ -222,19 +275,22 @@ class Booking:
         }
         return {name: rounded(value) for name, value in given.items() if value is not None}
 
-    def _fill_of(self, report: FillReport, owner: Intent | Trade, trade_id: str | None) -> Fill:
+    def _fill_of(self, report: FillReport, owner: Intent | None, trade_id: str | None) -> Fill:
+        reason = report.reason
+        if owner is not None and owner.n < 0:  # it may be a stop or target that we watched
+            reason = _WATCHED.get(owner.reason, reason)
         return made(
             Fill,
             fill_id=report.fill_id,
             account=self._account.config.name,
-            magic=owner.magic,
-            instance=owner.instance,
+            magic=FOREIGN_MAGIC if owner is None else owner.magic,
+            instance="" if owner is None else owner.instance,
             instrument=report.instrument,
             side=report.side,
             units=report.units,
             price=report.price,
             time_ns=report.time_ns,
-            reason=report.reason,
+            reason=reason,
             client_id=report.client_id,
             trade_id=trade_id,
             commission=report.commission,

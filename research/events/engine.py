@@ -65,7 +65,7 @@ class EventEngine:
         self.account = Account(plan.account, [config for config, _ in plan.instances], quoted, plan.calendar_of)
         self._exits = ForcedExits(self.account)
         self._watch = LimitWatch(self.account, self.market)
-        self._ahead = LookAhead(self.market, self.account.engine) if look_ahead else None
+        self._ahead = LookAhead(self.market, self.account.engine, self.account.net_watch) if look_ahead else None
         self._reached = -1
         self._runners = [
             Runner(

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from atrader.clock import NS_PER_S
-from atrader.orders.model import Action, Intent, Order, Trade
-from atrader.orders.patience import Patience
+from atrader.orders.model import Order
 from atrader.orders.states import LIVE
 from atrader.risk import RiskLimits, forced_exits
 from research.events.account import Account
@@ -21,7 +20,6 @@ class ForcedExits:
         self._instances = {magic: config.limits for magic, config in account.instances.items()}
         self._interval_ns = int(account.config.proof_interval * NS_PER_S)
         self._due_ns = 0
-        self._patience = Patience()
 
     @property
     def is_busy(self) -> bool:
@@ -47,17 +45,13 @@ class ForcedExits:
         if account.ledger.open_trades() or any(self._live_opens(None)):
             for forced in forced_exits(self._limits, account.risk_state(), self._instances):
                 self._sweep(forced.magic, forced.rule)
-        live = {*account.open_orders, *(trade.trade_id for trade in account.ledger.open_trades())}
-        self._patience.keep(live)
+        account.own.forget_pauses()
 
     def _sweep(self, magic: int | None, reason: str) -> None:
         for order in tuple(self._live_opens(magic)):
-            if self._patience.may_try(order.client_id, self._now_s):
-                self._submit(order.intent, reason, "cancel", order_id=order.client_id)
+            self._account.own.cancel(order, reason)
         for trade in self._account.ledger.open_trades(magic):
-            closing = self._account.closing_units(trade.trade_id)
-            if closing < trade.units and self._patience.may_try(trade.trade_id, self._now_s):
-                self._submit(trade, reason, "close", trade_id=trade.trade_id)
+            self._account.own.close(trade, reason)
 
     def _live_opens(self, magic: int | None) -> Iterator[Order]:
         return (
@@ -65,20 +59,3 @@ class ForcedExits:
             for order in self._account.open_orders.values()
             if order.intent.action == "open" and order.state in LIVE and magic in (None, order.intent.magic)
         )
-
-    def _submit(self, owner: Intent | Trade, reason: str, action: Action, **wanted: str) -> None:
-        account = self._account
-        values = {
-            "magic": owner.magic,
-            "n": account.own_id(owner.magic),
-            "instance": owner.instance,
-            "instrument": owner.instrument,
-            "action": action,
-            "time_ns": account.now_ns,
-            "reason": reason,
-        }
-        account.submit(Intent.model_validate({**values, **wanted}))
-
-    @property
-    def _now_s(self) -> float:
-        return self._account.now_ns / NS_PER_S

@@ -8,10 +8,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from atrader.paper.desk import Desk
+from atrader.paper.desk import Desk, Touch
 from atrader.paper.engine import Engine
 from atrader.paper.margin_watch import Reach
 from research.events.market import Market, Reel
+from research.events.net_watch import NetWatch
 
 _SHORTEST: Final = 64
 _LONGEST: Final = 8192  # steps looked over at once: 0.1 ms
@@ -30,11 +31,14 @@ class LookAhead:
         What is played.
     engine : Engine
         The broker side, which knows the levels.
+    net_watch : NetWatch, optional
+        Which knows the levels of trades that the broker does not protect.
     """
 
-    def __init__(self, market: Market, engine: Engine) -> None:
+    def __init__(self, market: Market, engine: Engine, net_watch: NetWatch | None) -> None:
         self._market = market
         self._engine = engine
+        self._net_watch = net_watch
         self._stretch = _SHORTEST
 
     def settle(self) -> None:
@@ -59,6 +63,8 @@ class LookAhead:
             desk = self._engine.desks[symbol]
             if desk.tickets or desk.orders:
                 found = min(found, _first_touch(reel, desk, step, found))
+        for symbol, touch in self._net_watch.touches() if self._net_watch is not None else ():
+            found = min(found, _first_touch(self._market.reels[symbol], touch, step, found))
         touched = found
         while not self._is_clear(step, found):
             if found <= step + 1:
@@ -82,17 +88,17 @@ class LookAhead:
         return self._engine.margin_watch.stays_clear(reach)
 
 
-def _first_touch(reel: Reel, desk: Desk, step: int, end: int) -> int:
-    """Return the first step in ``[step, end)`` whose quotes reach a level of a desk; ``end`` when none does."""
+def _first_touch(reel: Reel, at: Desk | Touch, step: int, end: int) -> int:
+    """Return the first step in ``[step, end)`` whose quotes reach a level; ``end`` when none does."""
     first, last = reel.rows_until(step - 1), reel.rows_until(end - 1)
     if first >= last:
         return end
     tape, found = reel.tape, last
     for is_low, column, level in (
-        (True, tape.bid_low, desk.bid_low),
-        (False, tape.bid_high, desk.bid_high),
-        (True, tape.ask_low, desk.ask_low),
-        (False, tape.ask_high, desk.ask_high),
+        (True, tape.bid_low, at.bid_low),
+        (False, tape.bid_high, at.bid_high),
+        (True, tape.ask_low, at.ask_low),
+        (False, tape.ask_high, at.ask_high),
     ):
         if not isinf(level):
             rows = column[first:found]

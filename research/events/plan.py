@@ -81,7 +81,7 @@ class Plan:
     Attributes
     ----------
     account : AccountConfig
-        A hedging paper account; its settings say how it fills, its limits what it refuses.
+        Its settings say how it fills, its limits what it refuses.
     instances : sequence of (InstanceConfig, Strategy)
         Who trades on it; they take their turns in the order of their names, as in a replay.
     instruments : Mapping of str to Instrument

@@ -97,7 +97,7 @@ class LimitWatch:
     def _equity(self, first: int, end: int) -> tuple[Floats, float]:
         """Return the equity at the end of each step, and by how much it may be wrong."""
         account = self._account
-        equity = np.full(end - first, float(account.valuation.balance))
+        equity = np.full(end - first, float(account.valuation.balance + account.valuation.carried))
         trades = account.ledger.open_trades()
         for trade in trades:
             bid, ask, rate = self._closes_of(trade.instrument)

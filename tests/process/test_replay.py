@@ -111,24 +111,75 @@ def test_a_replay_trades_as_the_driver_and_the_paper_engine_do_without_bus_gate_
     assert [gist(trade) for trade in trades] == [gist_of_row(row) for row in rows]
 
 
+def check_event_engine(fleet: Fleet, rows: list[dict[str, Any]], **period: int) -> None:
+    """Check that the event engine makes the same trades as a replay of the same installation and period did."""
+    installation = load_installation(fleet.home.root)
+    with open_market(fleet.home) as stored:
+        series = {("USD/JPY", timeframe): stored.bars("USD/JPY", timeframe, **period) for timeframe in ("30m", "1h")}
+    chosen = [
+        (config, make_strategy(load_strategy(config.strategy, fleet.home.root), config.parameters, name))
+        for name, config in installation.instances.items()
+    ]
+    result = run(plan_of(installation.accounts["paper"], chosen, series, "30m"))
+    assert sorted(gist(trade) for trade in result.trades) == sorted(gist_of_row(row) for row in rows)
+    reasons = [(trade.trade_id, trade.close_reason) for trade in result.closed]
+    assert sorted(reasons) == sorted((row["trade_id"], row["close_reason"]) for row in rows if row["close_time"])
+
+
 @pytest.mark.timeout(180)
 def test_the_event_engine_trades_as_a_replay_of_two_workers_does_one_of_them_on_quotes_and_longer_bars(
     market: Path, make_fleet: MakeFleet, undisturbed: list[dict[str, Any]]
 ) -> None:
     fleet = make_fleet("stored")
     write_replay(fleet, BOTH, files=[market])
-    installation = load_installation(fleet.home.root)
-    with open_market(fleet.home) as stored:
-        series = {("USD/JPY", timeframe): stored.bars("USD/JPY", timeframe) for timeframe in ("30m", "1h")}
-    chosen = [
-        (config, make_strategy(load_strategy(config.strategy, fleet.home.root), config.parameters, name))
-        for name, config in installation.instances.items()
-    ]
-    result = run(plan_of(installation.accounts["paper"], chosen, series, "30m"))
-    found = sorted(gist(trade) for trade in result.trades)
-    assert found == sorted(gist_of_row(row) for row in undisturbed)
-    reasons = [(trade.trade_id, trade.close_reason) for trade in result.closed]
-    assert sorted(reasons) == sorted((row["trade_id"], row["close_reason"]) for row in undisturbed if row["close_time"])
+    check_event_engine(fleet, undisturbed)
+
+
+PROTECTED = """
+from decimal import Decimal
+
+from atrader.strategy import BaseParameters, EventStrategy
+
+
+class Turn(BaseParameters):
+    turn: int
+
+
+class Protected(EventStrategy):
+    Parameters = Turn
+
+    def on_bar(self, bar):
+        hour = bar.open_time_ns // 1_800_000_000_000 + self.parameters.turn
+        sign, price = 1 if hour % 5 < 2 else -1, Decimal(repr(bar.close))
+        if hour % 3 == 0:
+            self.context.order(
+                "buy" if sign > 0 else "sell",
+                units=Decimal(1000 + hour % 7 * 100),
+                stop_loss=price - sign * Decimal("0.04"),
+                take_profit=price + sign * Decimal("0.06"),
+                trailing_distance=Decimal("0.05") if hour % 2 else None,
+            )
+"""
+
+
+@pytest.mark.timeout(180)
+def test_the_event_engine_trades_as_a_replay_on_a_netting_account_does_whose_stops_meet_the_quotes_that_reach_them(
+    market: Path, make_fleet: MakeFleet
+) -> None:
+    fleet = make_fleet("netting")
+    frame = "strategy = 'protected.py:Protected'\naccount = 'paper'\ninstrument = 'USD/JPY'\ntimeframe = '30m'\n"
+    instances = {f"turn-{n}": f"{frame}magic = {n}\nparameters.turn = {n}\n" for n in (1, 2)}
+    period = "start = '2013-02-05'\nend = '2013-02-06T18:00:00Z'\n"
+    write_replay(fleet, instances, files=[market], settings=period, positions="netting")
+    (fleet.home.root / "protected.py").write_text(PROTECTED)
+    fleet.launch()
+    finish(fleet)
+    rows = trades_of(fleet)
+    check_event_engine(fleet, rows, start_ns=parse_time("2013-02-05"), end_ns=parse_time("2013-02-06T18:00:00Z"))
+    protected = [row for row in rows if row["close_reason"] in ("stop-loss", "take-profit", "trailing-stop")]
+    assert {row["close_reason"] for row in protected} == {"stop-loss", "take-profit", "trailing-stop"}
+    third_ns = BAR_NS // 3
+    assert {parse_time(row["close_time"]) % BAR_NS // third_ns for row in protected} >= {1, 2}  # inside of bars
 
 
 @pytest.mark.timeout(240)

@@ -108,6 +108,19 @@ ACCOUNTS: dict[str, dict[str, Any]] = {
         },
     },
     "watched": {"limits": {"max_drawdown_frac": "0.02"}, "paper": {"initial_balance": 3000}},
+    "netting": {"positions": "netting"},
+    "netting, slow and costly": {
+        "positions": "netting",
+        "paper": {
+            "latency": "90s", "partial_fill_share": 0.5, "reject_share": 0.1, "slippage_pips": 2,
+            "commission_per_million": 40, "swap_long_frac": "-0.05", "extra_spread_pips": "0.3",
+        },
+    },
+    "netting, close to the margin and watched": {
+        "positions": "netting",
+        "paper": {"initial_balance": 3000, "leverage": 20, "margin_closeout_frac": 2},
+        "limits": {"max_drawdown_frac": "0.02"},
+    },
 }  # fmt: skip
 
 

@@ -62,6 +62,7 @@ def write_replay(
     timeframe: str = "30m",
     settings: str = "",
     session: str = "gateway",
+    positions: str = "hedging",
 ) -> None:
     """Write the configuration of a replay and import what it plays.
 
@@ -77,7 +78,7 @@ def write_replay(
         Of the bars.
     settings : str
         More keys of ``[market.replay]``; speed is ``max`` unless it says otherwise.
-    session : str
+    session, positions : str
         Of the account.
     """
     for folder in (fleet.home.etc / "accounts", fleet.home.etc / "strategies"):
@@ -89,7 +90,8 @@ def write_replay(
         f"[data]\nbase_timeframe = '{timeframe}'\n"
         "[process.restart]\ncount = 1000\nwindow = '1s'\nmin_backoff = '10ms'\nmax_backoff = '50ms'\n"
     )
-    fleet.write_account("paper", f"session = '{session}'\nequity_interval = '1h'\n[trade]\nmax_price_age = '1h'")
+    kind = f"session = '{session}'\npositions = '{positions}'\n"
+    fleet.write_account("paper", f"{kind}equity_interval = '1h'\n[trade]\nmax_price_age = '1h'")
     for name, text in instances.items():
         (fleet.home.etc / "strategies" / f"{name}.toml").write_text(text)
     names = [str(file) for file in files]

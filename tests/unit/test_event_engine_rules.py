@@ -249,12 +249,93 @@ def test_state_that_json_cannot_hold_is_an_error_as_it_is_for_a_worker() -> None
         over(at(1, lambda s: s.context.state.update(when=object())), [1.1] * 2).run()
 
 
-def test_an_account_that_nets_is_refused() -> None:
-    plan = plan_of(
-        account_of(positions="netting"), [(instance_of(), Doing())], {("EUR/USD", "1m"): flat_bars([1.1] * 2)}
+def test_on_a_netting_account_each_trade_keeps_its_own_stop_and_meets_the_quote_that_reaches_it() -> None:
+    bars = flat_bars([1.1, 1.1, 1.1, 1.1])
+    bars.low[2] = 1.0990  # the bid touches it inside the bar; the bar closes at 1.1 again
+    bars.ask_low[2] = 1.0990 + 2e-5
+    buys = at(1, lambda s: s.context.order("buy", units=D(3000), stop_loss=D("1.0995")))
+    sells = at(1, lambda s: s.context.order("sell", units=D(3000), take_profit=D("1.0993")))
+    engine = EventEngine(
+        plan_of(
+            account_of(positions="netting", paper={"slippage_pips": 0}),
+            [(instance_of("buys"), buys), (instance_of("sells", magic=2), sells)],
+            {("EUR/USD", "1m"): bars},
+        )
     )
-    with pytest.raises(ConfigError, match="replay"):
-        EventEngine(plan)
+    closed = {trade.instance: trade for trade in engine.run().closed}
+    assert (closed["buys"].close_reason, closed["buys"].close_price) == ("stop-loss", D("1.0990"))
+    assert (closed["sells"].close_reason, closed["sells"].close_price) == ("take-profit", D("1.09902"))
+    assert not engine.account.engine.state.tickets
+    lost = sum((trade.profit for trade in closed.values()), D(0))
+    assert engine.account.valuation.balance == engine.account.initial_balance + lost
+    assert engine.account.engine.state.balance == engine.account.valuation.balance
+
+
+def test_a_close_out_of_a_net_position_closes_the_oldest_trades_of_its_side() -> None:
+    def act(strategy: Doing, bar: Bar) -> None:
+        if strategy.bars <= 2:
+            strategy.context.order("buy", units=D(40_000))
+
+    longs = Doing(act)
+    short = at(2, lambda s: s.context.order("sell", units=D(20_000)))
+    prices = [1.1, 1.1, 1.1, 1.06, 1.06]
+    account = account_of(
+        positions="netting", paper={"initial_balance": 3000, "leverage": 30, "margin_closeout_frac": "0.5"}
+    )
+    engine = EventEngine(
+        plan_of(
+            account,
+            [(instance_of("long"), longs), (instance_of("short", magic=2), short)],
+            {("EUR/USD", "1m"): flat_bars(prices)},
+        )
+    )
+    result = engine.run()
+    first, second = sorted((one for one in result.trades if one.side == "buy"), key=lambda one: one.open_time_ns)
+    assert (first.units, first.close_reason, second.units) == (D(0), "margin-closeout", D(20_000))
+    assert [fill.units for fill in result.fills if fill.reason == "margin-closeout"] == [D(40_000), D(20_000)]
+    (held,) = (one for one in result.open_trades if one.side == "sell")
+    assert held.units == D(20_000)  # what is left nets to nothing
+    assert not engine.account.engine.state.tickets
+    worth = engine.account.worth()
+    assert abs(worth.equity - engine.account.engine.state.balance) < D("0.5")  # the spread between both
+
+
+def test_a_stop_that_trails_on_a_netting_account_moves_with_every_quote_and_the_strategy_hears_of_it() -> None:
+    strategy = at(1, lambda s: s.context.order("buy", units=D(1000), trailing_distance=D("0.0010")))
+    bars = flat_bars([1.1, 1.1, 1.102, 1.1015, 1.1005])
+    engine = EventEngine(
+        plan_of(
+            account_of(positions="netting", paper={"slippage_pips": 0}),
+            [(instance_of(), strategy)],
+            {("EUR/USD", "1m"): bars},
+        )
+    )
+    (trade,) = engine.run().closed
+    assert (trade.close_reason, trade.close_price, trade.stop_loss) == ("trailing-stop", D("1.1005"), D("1.10101"))
+    stops = [heard.stop_loss for heard in strategy.trades if heard.is_open]
+    assert stops[-1] == D("1.10101")
+    assert len(set(stops)) > 2
+
+
+def test_a_changed_stop_of_a_netting_account_is_done_at_once_whatever_side_it_is_on() -> None:
+    def act(strategy: Doing, bar: Bar) -> None:
+        if strategy.bars == 1:
+            strategy.context.order("buy", units=D(1000))
+        elif strategy.bars == 2:
+            (trade,) = strategy.context.trades()
+            strategy.context.modify(trade.trade_id, stop_loss=D("1.2"))
+
+    strategy = Doing(act)
+    result = EventEngine(
+        plan_of(
+            account_of(positions="netting", paper={"slippage_pips": 0}),
+            [(instance_of(), strategy)],
+            {("EUR/USD", "1m"): flat_bars([1.1] * 4)},
+        )
+    ).run()
+    (trade,) = result.closed
+    assert trade.close_reason == "stop-loss"
+    assert [order.state.value for order in strategy.orders if order.intent.action == "modify"] == ["DONE"]
 
 
 @pytest.mark.parametrize(

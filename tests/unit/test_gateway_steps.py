@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
-from atrader.bus import AsyncStreamClient, BeatSender, Message
+import pytest
+
+from atrader.bus import AsyncStreamClient, BeatSender, Gap, Message
 from atrader.clock import NS_PER_S
 from atrader.errors import Retryable
-from atrader.market import PRICES_PHASE, REPLAY_STEP
+from atrader.market import PRICES_PHASE, REPLAY_STEP, TICK, Tick
 from broker_api.gateway.market import Market
 from tests.support.gateways import GatewayBench
+
+D: Final = Decimal
 
 
 async def away(*_: Any) -> Sequence[Any]:
@@ -77,6 +82,52 @@ def test_the_limits_are_worked_once_in_each_proof_interval_of_market_time(tmp_pa
             await market.take([Message("replay", REPLAY_STEP.kind, step + 1, values, 1)])
         assert push.steps == list(range(10))
         assert turns == [0, 60, 120, 180]
+        await bench.stop()
+
+    asyncio.run(story())
+
+
+def ticks_of(begun_ns: int, bids: Sequence[float]) -> list[Message | Gap]:
+    """Return the quotes of a step, a second apart, and the end of the step."""
+    ticks = [
+        Message("tick.EUR/USD", TICK.kind, 1, TICK.values_type("EUR/USD", at_ns, at_ns, bid, round(bid + 0.0001, 5)), 1)
+        for at_ns, bid in ((begun_ns + number * NS_PER_S, bid) for number, bid in enumerate(bids))
+    ]
+    end = REPLAY_STEP.values_type(step=0, market_ns=begun_ns + len(bids) * NS_PER_S, phase=PRICES_PHASE)
+    return [*ticks, Message("replay", REPLAY_STEP.kind, 1, end, 1)]
+
+
+def test_a_step_that_was_half_done_goes_on_behind_the_quote_that_was_worked_in_last(tmp_path: Path) -> None:
+    async def story() -> None:
+        bench = GatewayBench(tmp_path, positions="netting", trade={"max_price_age": "1h"})
+        await bench.connect()
+        trailing = await bench.submit(trailing_distance=D("0.0020"))
+        stopped = await bench.submit(stop_loss=D("1.0990"))
+        begun_ns = bench.clock.now_ns() + NS_PER_S
+        step = ticks_of(begun_ns, (1.0995, 1.0985, 1.1025, 1.1012))  # the second stops one, the third moves the other
+        for dies_at in (3, None):
+            on_ticks = bench.gateway.on_ticks
+
+            def dying(ticks: Sequence[Tick], dies_at: int | None = dies_at, go_on: Any = on_ticks) -> None:
+                if dies_at is not None and ticks[0].time_ns == begun_ns + dies_at * NS_PER_S:
+                    raise ConnectionAbortedError
+                go_on(ticks)
+
+            bench.gateway.on_ticks = dying  # type: ignore[method-assign]
+            market = Market(bench.gateway, cast(AsyncStreamClient, None), cast(BeatSender, Push()), "gateway-paper")
+            if dies_at is None:
+                await market.take(step)
+            else:
+                with pytest.raises(ConnectionAbortedError):
+                    await market.take(step)
+                await bench.crash()
+                bench.start()
+                await bench.gateway.connect()
+        assert [trade.trade_id for trade in bench.gateway.book.own_trades()] == [trailing.client_id]
+        (left,) = bench.gateway.book.own_trades()
+        assert left.stop_loss == D("1.1005")
+        closed = next(trade for trade in bench.recorder.trades if not trade.is_open)
+        assert (closed.trade_id, closed.close_price) == (stopped.client_id, D("1.0985"))
         await bench.stop()
 
     asyncio.run(story())

@@ -1,0 +1,57 @@
+"""Intents that the account makes itself, as the gateway does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from atrader.clock import NS_PER_S
+from atrader.orders.model import Action, Intent, Order, Trade
+from atrader.orders.patience import Patience
+
+if TYPE_CHECKING:
+    from research.events.account import Account
+
+
+class OwnIntents:
+    """Closes trades and cancels orders, with counters below zero.
+
+    A trade whose close is under way is not closed twice; what was refused is tried again after a pause that doubles
+    from 1 s to 60 s of market time.
+    """
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._ids: dict[int, int] = {}
+        self._patience = Patience()
+
+    def close(self, trade: Trade, reason: str) -> None:
+        """Close a whole trade."""
+        if self._account.closing_units(trade.trade_id) < trade.units and self._may_try(trade.trade_id):
+            self._submit(trade, reason, "close", trade_id=trade.trade_id)
+
+    def cancel(self, order: Order, reason: str) -> None:
+        """Cancel a working order."""
+        if self._may_try(order.client_id):
+            self._submit(order.intent, reason, "cancel", order_id=order.client_id)
+
+    def forget_pauses(self) -> None:
+        """Forget the pauses of what is over."""
+        account = self._account
+        self._patience.keep({*account.open_orders, *(trade.trade_id for trade in account.ledger.open_trades())})
+
+    def _may_try(self, subject: str) -> bool:
+        return self._patience.may_try(subject, self._account.now_ns / NS_PER_S)
+
+    def _submit(self, owner: Intent | Trade, reason: str, action: Action, **wanted: str) -> None:
+        account, magic = self._account, owner.magic
+        self._ids[magic] = self._ids.get(magic, 0) - 1
+        values = {
+            "magic": magic,
+            "n": self._ids[magic],
+            "instance": owner.instance,
+            "instrument": owner.instrument,
+            "action": action,
+            "time_ns": account.now_ns,
+            "reason": reason,
+        }
+        account.submit(Intent.model_validate({**values, **wanted}))
