@@ -63,8 +63,11 @@ format: setup ## mend what ruff can mend
 fault: setup ## only the named ways to die
 	@$(PYTEST) -v tests/fault $(TEST_ARGS)
 
-soak: setup ## the long tests
-	@$(PYTEST) -v -m soak --timeout=3600 $(TEST_ARGS)
+# Hours of CPU: what has passed is noted in .soak-passed, and a run that was ended goes on from there.
+soak: setup ## the long tests (SOAK_FIRST=5000: other seeds than 1000 and up; TEST_ARGS=...)
+	@PYTHONPATH="$(CURDIR)" $(PYTEST) -v -m soak --timeout=3600 -p tests.support.resuming --resume .soak-passed \
+		-n $$(nproc) $(TEST_ARGS)
+	@rm -f .soak-passed
 
 bench: setup ## the measurements (BENCH=name for one, BENCH_ARGS=...)
 	@for script in benchmarks/$(or $(BENCH),[a-z]*).py; do \

@@ -2,7 +2,8 @@
 
 A rule-based machine plays workers, prices, people at the broker's own screen, faults of its network and its service,
 and the deaths of workers, gateway and data layer. Real sockets, journals and stores, and the program's own time-outs,
-in a loop that skips waiting. ``make soak`` plays 10,000 of these stories; a story that fails is printed as a program.
+in a loop that skips waiting. ``make soak`` plays 10,000 of these stories; a story that fails is printed as a program,
+and the test's name has the seed it was drawn with.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from atrader.trading_state_file import TradingStates
 from tests.oanda_simulator.faults import AFTER, BEFORE
 from tests.support.oanda_world import TOKEN_NAME, OandaWorld
 from tests.support.skipping_loop import SkippingLoop
+from tests.support.soak import soak_seeds
 
 _START = {"a Tuesday": "2024-06-04T10:00:00Z", "two minutes before the week ends": "2024-06-07T20:57:00Z"}
 _MAGIC = st.sampled_from([7, 8])
@@ -320,10 +322,10 @@ class OandaStory(RuleBasedStateMachine):
         await world.until(lambda: not world.gateway.book.own_trades() or not is_open("EUR_USD"), "no open trades")
 
 
-def _tell(stories: int, steps: int, monkeypatch: pytest.MonkeyPatch, part: int | None = None) -> None:
+def _tell(stories: int, steps: int, monkeypatch: pytest.MonkeyPatch, drawn_with: int | None) -> None:
     told = type(OandaStory.__name__, (OandaStory,), {})
-    if part is not None and settings().derandomize:  # else each part would tell the same stories
-        told = seed(part)(told)
+    if drawn_with is not None:
+        told = seed(drawn_with)(told)
     monkeypatch.setenv(TOKEN_NAME, "practice-0123456789abcdef-fedcba9876543210")
     run_state_machine_as_test(
         told,
@@ -340,10 +342,10 @@ def _tell(stories: int, steps: int, monkeypatch: pytest.MonkeyPatch, part: int |
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("part", range(8))  # so that they are told side by side
 def test_every_intent_has_one_outcome_and_every_fill_is_kept_once(part: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    _tell(25, 12, monkeypatch, part)
+    _tell(25, 12, monkeypatch, part if settings().derandomize else None)  # else each part would tell the same stories
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(6 * 3600)
-def test_ten_thousand_stories_end_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    _tell(10_000, 30, monkeypatch)
+@pytest.mark.parametrize("drawn_with", soak_seeds(200))
+def test_ten_thousand_stories_end_well(drawn_with: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    _tell(50, 30, monkeypatch, drawn_with)

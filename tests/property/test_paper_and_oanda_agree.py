@@ -20,6 +20,7 @@ from atrader.instruments import KNOWN
 from atrader.orders.model import SIGN, Side
 from tests.support.oanda import TOKEN_VARIABLE
 from tests.support.skipping_loop import SkippingLoop
+from tests.support.soak import soak_seeds
 from tests.support.twin_accounts import SYMBOLS, TOKEN, Account, TwinAccounts
 
 _SPREADS: Final = (2, 30)
@@ -209,7 +210,7 @@ def test_both_come_to_the_same(kind: _Kind, seed: int) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("first", range(1000, 2000, 50))
+@pytest.mark.parametrize("first", soak_seeds(20, each=50))
 @pytest.mark.parametrize("kind", ["hedging", "netting"])
 def test_both_come_to_the_same_in_many_scripts(kind: _Kind, first: int) -> None:
     for seed in range(first, first + 50):
