@@ -5,14 +5,13 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-import subprocess
 
 import numpy as np
 
 from atrader.clock import parse_time
 from atrader.market import BAR_COLUMNS, Bars
 from benchmarks._support.floors import timed_s
-from benchmarks._support.peers import Peers
+from benchmarks._support.peers import NoPeers, Peers
 from benchmarks._support.report import Options, Report, percentile, run
 from data_layer.client import DataClient
 from data_layer.store.market_sqlite import SqliteMarketStore
@@ -113,7 +112,7 @@ def measure(options: Options) -> Report:
         for peer, took in peers.run(PEERS, options.directory, LAST, 20).items():
             value, theirs = percentile(ours, 0.5) * 1e6, percentile(took, 0.5) * 1e6
             report.add(f"view of the last {LAST:,} (p50)", value, "us", peer, theirs)
-    except subprocess.CalledProcessError as why:
+    except NoPeers as why:
         report.notes.append(f"without the stores: {why}")
     report.notes.append("the stores are open and warm, and asked again and again, as is the data layer")
     return report

@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from atrader.market import Tick
 from atrader.messages.data import SharedPrices
 from benchmarks._support.floors import timed_s
-from benchmarks._support.peers import Peers
+from benchmarks._support.peers import NoPeers, Peers
 from benchmarks._support.report import Options, Report, percentile, run
 from data_layer.client import DataClient
 from data_layer.shared import NotShared, PriceReader, PriceTable
@@ -149,7 +149,7 @@ def measure(options: Options) -> Report:
             mark = {"mark": "1/40", "holds": peer >= 40 * value} if name == "p50" else {}
             report.add(f"last price ({name})", value, "us", "Redis GET, its client, unix socket", peer, **mark)
             report.add(f"  the same ({name})", value, "us", "Redis GET, bare bytes", percentile(bare, share) * 1e6)
-    except subprocess.CalledProcessError as why:
+    except NoPeers as why:
         report.notes.append(f"without Redis: {why}")
     report.add(f"torn of {count:,} reads under a flood of writes", torn, "reads", mark="0", holds=torn == 0)
     report.notes.append(

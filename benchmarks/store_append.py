@@ -8,7 +8,6 @@ sys.path.append(str(ROOT))
 
 import os
 import sqlite3
-import subprocess
 import time
 from collections.abc import Callable
 
@@ -17,7 +16,7 @@ import numpy as np
 from atrader.configuration.home import Home
 from atrader.market import BAR_COLUMNS, Bar, Bars
 from benchmarks._support.floors import ROW
-from benchmarks._support.peers import Peers
+from benchmarks._support.peers import NoPeers, Peers
 from benchmarks._support.report import Options, Report, median, percentile, run
 from data_layer.store import MarketBatch
 from data_layer.store.market_schema import MARKET
@@ -175,7 +174,7 @@ def measure(options: Options) -> Report:
 def _add_arctic(report: Report, place: Path, rounds: int, stored: int) -> None:
     try:
         peers = Peers(place, "arcticdb>=6", "pandas<3")
-    except subprocess.CalledProcessError:
+    except NoPeers:
         report.notes.append("ArcticDB is left out: no package index")
         return
     found = peers.run(ARCTIC, place, rounds // 4, stored)

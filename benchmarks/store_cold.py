@@ -6,9 +6,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT))
 
-import subprocess
 
-from benchmarks._support.peers import Peers, run_script
+from benchmarks._support.peers import NoPeers, Peers, run_script
 from benchmarks._support.report import Options, Report, median, run
 from tests.support.postgresql import NoServer, PostgresServer
 
@@ -133,10 +132,12 @@ def read():
 timed(read)
 """,
     "Parquet (zstd)": f"""{BARS}
+import pandas  # or pyarrow does so while it is timed
 import pyarrow.parquet as parquet
 timed(lambda: [column.to_numpy() for column in parquet.read_table(place + "/bars.parquet").columns])
 """,
     "Feather, copied": f"""{BARS}
+import pandas  # or pyarrow does so while it is timed
 import pyarrow.feather as feather
 timed(lambda: [column.to_numpy().copy() for column in feather.read_table(place + "/bars.feather").columns])
 """,
@@ -152,22 +153,28 @@ def measure(options: Options) -> Report:
         "one file into huge pages": (sys.executable, HUGE_READ, (place / "raw", count)),
         "one file mapped and summed up": (sys.executable, MAPPED_READ, (place / "raw", count)),
     }
+    say = options.progress.say
+    say("writing bars")
     run_script(sys.executable, FILE_WRITE, place / "raw", count)
     run_script(sys.executable, OURS_WRITE, place / "home", count, "embedded")
     readers[FIRST] = (sys.executable, OURS_READ, (place / "home", count, "embedded", "first"))
     readers["embedded"] = (sys.executable, OURS_READ, (place / "home", count, "embedded", "again"))
+    say("starting PostgreSQL")
     server = _server(report)
     try:
         if server is not None:
             url = server.url()
+            say("writing bars into PostgreSQL")
             run_script(sys.executable, OURS_WRITE, place / "client", count, url)
             readers["PostgreSQL, the first time"] = (sys.executable, OURS_READ, (place / "client", count, url, "first"))
             readers["PostgreSQL"] = (sys.executable, OURS_READ, (place / "client", count, url, "again"))
+        say("making an environment for ArcticDB, DuckDB and pyarrow")
         peers = _peers(place, report)
         if peers is not None:
+            say("writing bars into the peers' stores")
             peers.run(PEER_WRITE, place, count)
             readers |= {name: (peers, script, (place, count)) for name, script in PEER_READ.items()}
-        found = _read_all(readers, rounds)
+        found = _read_all(readers, rounds, options.progress)
     finally:
         if server is not None:
             server.close()
@@ -175,9 +182,9 @@ def measure(options: Options) -> Report:
     return report
 
 
-def _read_all(readers, rounds):
+def _read_all(readers, rounds, progress):
     found = {name: [] for name in readers}
-    for _ in range(rounds):
+    for _ in progress.each(range(rounds), "reading all, round"):
         for name, (who, script, arguments) in readers.items():  # in turn: what disturbs one disturbs all
             answer = who.run(script, *arguments) if isinstance(who, Peers) else run_script(who, script, *arguments)
             found[name].append(answer)
@@ -232,8 +239,8 @@ def _server(report: Report) -> PostgresServer | None:
 def _peers(directory: Path, report: Report) -> Peers | None:
     try:
         return Peers(directory, *PEERS)
-    except subprocess.CalledProcessError:
-        report.notes.append("ArcticDB, DuckDB, Parquet and Feather are left out: no package index")
+    except NoPeers as reason:
+        report.notes.append(f"ArcticDB, DuckDB, Parquet and Feather are left out: {reason}")
         return None
 
 

@@ -21,7 +21,7 @@ from atrader.calendars import Calendar
 from atrader.clock import parse_time
 from atrader.instruments import Instrument
 from atrader.market import Bars
-from benchmarks._support.peers import Peers
+from benchmarks._support.peers import NoPeers, Peers
 from benchmarks._support.report import Options, Report, run
 from research.vector import (
     CONVENTIONS,
@@ -198,7 +198,7 @@ def add_peers(report: Report, bars: Bars, directory: Path) -> None:
     for package, script in (("vectorbt", VECTORBT), ("backtesting", BACKTESTING)):
         try:
             trades, found, took_ms = Peers(directory / package, package).run(script, directory)
-        except subprocess.CalledProcessError as error:
+        except NoPeers as error:
             report.notes.append(f"{package}: left out, it could not be installed or run here ({error})")
             continue
         apart = abs(found / equity - 1)

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+_INSTALL_S: Final = 300.0
+_SCRIPT_S: Final = 300.0
+
+
+class NoPeers(Exception):
+    """Raised when peers cannot be had or do not run: no package index, or a slow one."""
 
 
 class Peers:
@@ -17,23 +26,47 @@ class Peers:
     directory : Path
         Where it is made; removed with the directory of the benchmark.
     packages : str
-        What `pip` installs into it.
+        What is installed into it: by uv where there is one, as pip takes several times as long.
+
+    Raises
+    ------
+    NoPeers
+        When that does not work, or not in five minutes.
     """
 
     def __init__(self, directory: Path, *packages: str) -> None:
         home = directory / "peers"
-        subprocess.run([sys.executable, "-m", "venv", home], check=True)
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", home], check=True)
         self._python = home / "bin" / "python"
-        install = [self._python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
-        subprocess.run(install, check=True)
+        try:
+            subprocess.run([*_installer(self._python), *packages], check=True, timeout=_INSTALL_S)
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+            raise NoPeers(f"{', '.join(packages)} cannot be installed: {error}") from error
 
     def run(self, script: str, *arguments: object) -> Any:
-        """Run a script that prints JSON; return it."""
-        return run_script(self._python, script, *arguments)
+        """Run a script that prints JSON; return it.
+
+        Raises
+        ------
+        NoPeers
+            When it fails, or takes more than five minutes.
+        """
+        try:
+            return run_script(self._python, script, *arguments)
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+            raise NoPeers(f"a peer does not run here: {error}") from error
+
+
+def _installer(python: Path) -> list[str]:
+    uv = shutil.which("uv") or shutil.which("uv", path=str(ROOT / ".uv" / "bin"))
+    if uv:
+        return [uv, "pip", "install", "--quiet", "--python", str(python)]
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
+    return [*pip, "--disable-pip-version-check", "--timeout", "15", "--retries", "2"]
 
 
 def run_script(python: Path | str, script: str, *arguments: object, **options: Any) -> Any:
     """Run a script whose last line is JSON with some interpreter; return that (DuckDB may show a progress bar)."""
     command = [str(python), "-c", script, *map(str, arguments)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, **options)
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=_SCRIPT_S, **options)
     return json.loads(done.stdout.splitlines()[-1])

@@ -14,7 +14,11 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks._support.deadline import within
+from benchmarks._support.progress import Progress
 from benchmarks._support.quiet import Watch, wait_until_quiet
+
+_LONGEST = 10  # times of what a benchmark should take
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -94,12 +98,15 @@ class Options:
         How often to do what the benchmark repeats most, if it was said.
     given : Namespace
         Everything, with what the benchmark added itself.
+    progress : Progress
+        Where it says what it does, on a terminal.
     """
 
     quick: bool
     directory: Path
     rounds: int | None
     given: argparse.Namespace
+    progress: Progress
 
 
 def run(
@@ -107,10 +114,18 @@ def run(
     claim: str,
     measure: Callable[[Options], Report],
     add_arguments: Callable[[argparse.ArgumentParser], None] | None = None,
+    *,
+    about_s: tuple[float, float] | None = None,
 ) -> None:
     """Run a benchmark as a program: ``--quick``, ``--json``, ``--directory``, ``--quiet-for``, ``--rounds``, its own.
 
     The directory lies on a real disk by default (``/var/tmp``): in memory an fsync costs nothing and says nothing.
+
+    Parameters
+    ----------
+    about_s : tuple of float, optional
+        How long it takes with ``--quick`` and without, on two processors that nobody else uses. It is said beforehand;
+        what takes ten times as long is ended, and all that it started with it.
     """
     parser = argparse.ArgumentParser(description=claim)
     parser.add_argument("--quick", action="store_true", help="fewer rounds: does it work, not how fast is it")
@@ -121,18 +136,30 @@ def run(
     parser.add_argument(
         "--quiet-for", type=float, default=60.0, metavar="S", help="longest wait for a quiet machine (default: 60)"
     )
+    parser.add_argument("--longest", type=float, metavar="S", help="end it then (default: 10 x what it should take)")
     parser.add_argument("--rounds", type=int, metavar="N", help="how often to do what is repeated most")
     if add_arguments is not None:
         add_arguments(parser)
     arguments = parser.parse_args()
+    longest_s = None
+    if about_s is not None:
+        seconds = about_s[0 if arguments.quick else 1]
+        longest_s = arguments.longest or _LONGEST * seconds
+        print(f"{name}: about {seconds:g} s if nobody else works, ended after {longest_s:g} s", file=sys.stderr)
     busy = wait_until_quiet(2.0 if arguments.quick else arguments.quiet_for)
     watch = Watch.begin()
-    with tempfile.TemporaryDirectory(prefix="atrader-bench-", dir=arguments.directory) as directory:
-        report = measure(Options(arguments.quick, Path(directory), arguments.rounds, arguments))
+    progress = Progress()
+    with (
+        tempfile.TemporaryDirectory(prefix="atrader-bench-", dir=arguments.directory) as directory,
+        within(longest_s),
+    ):
+        report = measure(Options(arguments.quick, Path(directory), arguments.rounds, arguments, progress))
+    progress.clear()
     machine: dict[str, object] = {
         "cores": psutil.cpu_count(),
         "python": platform.python_version(),
         "kernel": platform.release(),
+        "took_s": round(progress.seconds()),
         "busy_before_frac": round(busy, 3),
         "others_frac": round(watch.others_frac(), 3),
     }
