@@ -4,11 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import NamedTuple
 
 from atrader.fast_models import changed
-from atrader.orders.model import Fill, Trade
+from atrader.ledger import average_price, profit_of
+from atrader.orders.model import Fill, Side, Trade
 
 _ZERO = Decimal(0)
+
+
+class NetPosition(NamedTuple):
+    """What a broker that nets holds of an instrument."""
+
+    side: Side
+    units: Decimal
+    price: Decimal  # at which it was opened, on average
+
+
+def netted(
+    held: NetPosition | None, side: Side, units: Decimal, price: Decimal, home_rate: Decimal, digits: int
+) -> tuple[NetPosition | None, Decimal]:
+    """Work a fill into a net position.
+
+    Parameters
+    ----------
+    held : NetPosition or None
+        Before the fill; None: flat.
+    side, units, price
+        Of the fill.
+    home_rate : Decimal
+        Account currency per quote currency.
+    digits : int
+        Of the account currency.
+
+    Returns
+    -------
+    NetPosition or None
+        After it.
+    Decimal
+        Profit of what it closed, in account currency.
+    """
+    if held is None:
+        return NetPosition(side, units, price), _ZERO
+    if held.side == side:
+        return NetPosition(side, held.units + units, average_price(held.units, held.price, units, price)), _ZERO
+    closed = min(units, held.units)
+    profit = profit_of(held.side, closed, held.price, price, home_rate, digits)
+    if units < held.units:
+        return held._replace(units=held.units - units), profit
+    return (NetPosition(side, units - closed, price) if units > closed else None), profit
 
 
 def split_fill(fill: Fill, units: Decimal) -> tuple[Fill, Fill | None]:

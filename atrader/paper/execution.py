@@ -8,6 +8,7 @@ from atrader.configuration.account import AccountConfig
 from atrader.errors import InvariantBroken
 from atrader.fast_models import made
 from atrader.ledger import average_price
+from atrader.netting import NetPosition, netted
 from atrader.orders.broker import FillReport, OrderReport, SwapReport
 from atrader.orders.model import FillReason, Side
 from atrader.orders.protection import trailed_stop
@@ -158,21 +159,19 @@ class Execution:
         """Work units into the net position; return the profit of what it reduced."""
         symbol = desk.instrument.symbol
         held = self.state.tickets.get(symbol)
-        if held is not None and held.side == side:
-            held.open_price = average_price(held.units, held.open_price, units, price)
-            held.units += units
+        before = None if held is None else NetPosition(held.side, held.units, held.open_price)
+        after, profit = netted(before, side, units, price, rate, self._config.currency_digits)
+        if held is not None and after is not None and after.side == held.side:
+            held.units, held.open_price = after.units, after.price
             self.changes.tickets[symbol] = held
-            return Decimal(0)
-        profit, left = Decimal(0), units
+            return profit
         if held is not None:
-            reduced = min(units, held.units)
-            profit = self._reduce(held, reduced, price, rate)
-            left -= reduced
-        if left:
+            self._drop(symbol, desk)
+        if after is not None:
             self._keep(
                 made(
-            Ticket,
-                    ticket_id=symbol, client_id=None, magic=None, instrument=symbol, side=side, units=left,
+                    Ticket,
+                    ticket_id=symbol, client_id=None, magic=None, instrument=symbol, side=side, units=after.units,
                     open_price=price, open_time_ns=now_ns, home_rate=rate,
                 )
             )  # fmt: skip
@@ -186,10 +185,13 @@ class Execution:
         if ticket.units:
             self.changes.tickets[ticket.ticket_id] = ticket
         else:
-            del self.state.tickets[ticket.ticket_id]
-            del self._desks[ticket.instrument].tickets[ticket.ticket_id]
-            self.changes.tickets[ticket.ticket_id] = None
+            self._drop(ticket.ticket_id, self._desks[ticket.instrument])
         return profit
+
+    def _drop(self, ticket_id: str, desk: Desk) -> None:
+        del self.state.tickets[ticket_id]
+        del desk.tickets[ticket_id]
+        self.changes.tickets[ticket_id] = None
 
     def _keep(self, ticket: Ticket) -> None:
         self.state.tickets[ticket.ticket_id] = ticket

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -10,12 +10,15 @@ from atrader.configuration.account import AccountConfig
 from atrader.messages.history import QueryHistory
 from atrader.orders.model import Trade
 from data_layer.offline import HistorySource
+from manager.rerun.net_side import NetSide, flat_before, net_side, place_of
 from manager.rerun.sessions import Recorded
 from research.events.plan import Begin, Memory
+from research.rerun.record import number_of
 
 Row = dict[str, Any]
 
 _NEWEST: Final = 20  # rows of one moment may be in any order
+_WATCHED: Final = frozenset(("stop-loss", "take-profit", "trailing-stop"))  # closed as a quote came
 _PROTECTION: Final = ("stop_loss", "take_profit", "trailing_distance")
 
 
@@ -35,23 +38,64 @@ def begin_of(recorded: Recorded, instance: str, account: AccountConfig, history:
         and row["trade_id"] not in own
         and ((row["close_time_ns"] or at_ns) >= at_ns or row["trade_id"] in closed_again)
     ]
+    known, fills = _balance_before(account, history, at_ns)
+    booked = [fill for fill in fills if not _is_later(fill, at_ns, own)]
+    net = _net_side(account, history, recorded.trades, at_ns, own, known) if account.positions == "netting" else None
     return Begin(
         time_ns=at_ns,
-        balance=_balance(account, history, at_ns, own),
+        balance=_balance(known, booked, {} if net is None else net.told),
         last_id=_last_id(account.name, history, at_ns, own),
         trades=_carried(held, account.name, history, at_ns, own),
         memories={instance: Memory(life.n, life.state, recorded.pending, life.bar_ns)},
+        positions=None if net is None else net.positions,
+        carried=Decimal(0) if net is None else net.carried,
+        own_ids=_own_ids(recorded.intents, at_ns),
     )
 
 
 def _is_later(fill: Row, at_ns: int, own: Collection[str]) -> bool:
     """Tell whether a fill is of the session and not of before."""
-    is_of_next_quote = fill["time_ns"] == at_ns and fill["client_id"] is None
+    is_of_next_quote = fill["time_ns"] == at_ns and (fill["client_id"] is None or fill["reason"] in _WATCHED)
     return fill["time_ns"] > at_ns or fill["client_id"] in own or is_of_next_quote
 
 
-def _balance(account: AccountConfig, history: HistorySource, at_ns: int, own: Collection[str]) -> Decimal:
-    """Return the balance: one that was recorded, and what was booked since; without its financing.
+def _own_ids(intents: Iterable[Row], at_ns: int) -> dict[int, int]:
+    """Return the counter of the account's own intents by magic number: it goes on below the first one since then."""
+    first: dict[int, int] = {}
+    for row in intents:
+        number, is_since = number_of(row), row["time_ns"] > at_ns or row["reason"] in _WATCHED
+        if number < 0 and row["time_ns"] >= at_ns and is_since:
+            first[row["magic"]] = max(number, first.get(row["magic"], number))
+    return {magic: number + 1 for magic, number in first.items()}
+
+
+def _net_side(
+    account: AccountConfig,
+    history: HistorySource,
+    trades: Sequence[Row],
+    at_ns: int,
+    own: Collection[str],
+    known: Row,
+) -> NetSide:
+    """Return what the broker held and booked, from a moment on before the known balance in which nothing was open."""
+    first_ns = flat_before(trades, min(at_ns, known["time_ns"] + 1))
+    query = QueryHistory(table="fills", account=account.name, start_ns=first_ns, end_ns=at_ns + 1, archived=True)
+    fills = sorted(history.query(query), key=place_of)
+    return net_side(trades, [fill for fill in fills if not _is_later(fill, at_ns, own)], account.currency_digits)
+
+
+def _balance(known: Row, booked: Iterable[Row], told: Mapping[str, Decimal]) -> Decimal:
+    """Return a balance that was recorded with what was booked since; without its financing."""
+    since = (
+        told.get(row["fill_id"], Decimal(row["profit"])) + Decimal(row["commission"])
+        for row in booked
+        if row["time_ns"] > known["time_ns"]
+    )
+    return Decimal(known["balance"]) + sum(since, Decimal(0))
+
+
+def _balance_before(account: AccountConfig, history: HistorySource, at_ns: int) -> tuple[Row, list[Row]]:
+    """Return the newest balance that was recorded, with its time, and the fills since.
 
     Whether one was recorded before or after what was booked in the same moment is not known: those are passed over.
     """
@@ -61,20 +105,16 @@ def _balance(account: AccountConfig, history: HistorySource, at_ns: int, own: Co
     fills = history.query(QueryHistory(table="fills", account=account.name, start_ns=first_ns, end_ns=at_ns + 1))
     booked_at = {row["time_ns"] for row in fills}
     known = next((row for row in reversed(rows) if row["time_ns"] not in booked_at), rows[-1] if rows else began)
-    booked = (
-        Decimal(row["profit"]) + Decimal(row["commission"])
-        for row in fills
-        if row["time_ns"] > known["time_ns"] and not _is_later(row, at_ns, own)
-    )
-    return Decimal(known["balance"]) + sum(booked, Decimal(0))
+    return known, fills
 
 
 def _last_id(account: str, history: HistorySource, at_ns: int, own: Collection[str]) -> int:
     """Return the highest number that the broker had given, where it counts."""
     fills = history.query(QueryHistory(table="fills", account=account, end_ns=at_ns + 1, limit=_NEWEST))
     orders = history.query(QueryHistory(table="orders", account=account, end_ns=at_ns + 1, limit=_NEWEST))
-    ids = [row["fill_id"] for row in fills if not _is_later(row, at_ns, own)]
-    ids += [row["broker_id"] for row in orders if row["client_id"] not in own]
+    later = {*own, *(row["client_id"] for row in fills if _is_later(row, at_ns, own))}
+    ids = [row["fill_id"].partition("/")[0] for row in fills if not _is_later(row, at_ns, own)]
+    ids += [row["broker_id"] for row in orders if row["client_id"] not in later]
     return max((int(one) for one in ids if one and one.isdecimal()), default=0)
 
 

@@ -107,7 +107,9 @@ class Account:
     def carry(self, begin: Begin) -> None:
         """Go on with the balance and the open trades of another time."""
         self.engine.restore(book_of(begin))
-        self.initial_balance = self.valuation.balance = begin.balance
+        self.valuation.balance, self.valuation.carried = begin.balance, begin.carried
+        self.initial_balance = begin.balance + begin.carried
+        self.own.carry(begin.own_ids)
         self.ledger.restore(begin.trades)
         self.booking.carry(begin.trades)
 

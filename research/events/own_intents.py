@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from atrader.clock import NS_PER_S
@@ -23,6 +24,10 @@ class OwnIntents:
         self._account = account
         self._ids: dict[int, int] = {}
         self._patience = Patience()
+
+    def carry(self, ids: Mapping[int, int]) -> None:
+        """Go on with the counters of another time, by magic number."""
+        self._ids = dict(ids)
 
     def close(self, trade: Trade, reason: str) -> None:
         """Close a whole trade."""

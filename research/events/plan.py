@@ -13,6 +13,7 @@ from atrader.configuration.instance import InstanceConfig
 from atrader.instruments import Instrument
 from atrader.market import Bars
 from atrader.market_checks import check_bars
+from atrader.netting import NetPosition
 from atrader.orders.model import Intent, Trade
 from atrader.strategy import Strategy
 from research.events.tape import Tape
@@ -62,9 +63,15 @@ class Begin:
     last_id : int
         Highest number that the broker had given: those of later tickets, and with them their slippage, follow from it.
     trades : sequence of Trade
-        Open then, each with a ticket of its own.
+        Open then.
     memories : Mapping of str to Memory
         By instance; others begin as new.
+    positions : Mapping of str to NetPosition, optional
+        What a broker that nets holds, by instrument; None: each trade has a ticket.
+    carried : Decimal
+        What trades realised more than a broker that nets.
+    own_ids : Mapping of int to int
+        Counters of the account's own intents by magic number, below zero.
     """
 
     time_ns: int
@@ -72,6 +79,9 @@ class Begin:
     last_id: int = 0
     trades: Sequence[Trade] = ()
     memories: Mapping[str, Memory] = field(default_factory=dict)
+    positions: Mapping[str, NetPosition] | None = None
+    carried: Decimal = Decimal(0)
+    own_ids: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -163,7 +163,7 @@ class Protected(EventStrategy):
 
 
 @pytest.mark.timeout(180)
-def test_the_event_engine_trades_as_a_replay_on_a_netting_account_does_whose_stops_meet_the_quotes_that_reach_them(
+def test_the_event_engine_trades_as_a_replay_on_a_netting_account_does_and_each_day_of_it_runs_again(
     market: Path, make_fleet: MakeFleet
 ) -> None:
     fleet = make_fleet("netting")
@@ -172,7 +172,9 @@ def test_the_event_engine_trades_as_a_replay_on_a_netting_account_does_whose_sto
     period = "start = '2013-02-05'\nend = '2013-02-06T18:00:00Z'\n"
     write_replay(fleet, instances, files=[market], settings=period, positions="netting")
     (fleet.home.root / "protected.py").write_text(PROTECTED)
-    fleet.launch()
+    fleet.start()
+    wait_step(fleet, 30)
+    fleet.wait_replaced("worker-turn-1", fleet.kill("worker-turn-1"))
     finish(fleet)
     rows = trades_of(fleet)
     check_event_engine(fleet, rows, start_ns=parse_time("2013-02-05"), end_ns=parse_time("2013-02-06T18:00:00Z"))
@@ -180,6 +182,11 @@ def test_the_event_engine_trades_as_a_replay_on_a_netting_account_does_whose_sto
     assert {row["close_reason"] for row in protected} == {"stop-loss", "take-profit", "trailing-stop"}
     third_ns = BAR_NS // 3
     assert {parse_time(row["close_time"]) % BAR_NS // third_ns for row in protected} >= {1, 2}  # inside of bars
+    for name in instances:
+        for day in ("2013-02-05", "2013-02-06"):
+            answer = replay_diff(fleet.home, name, parse_time(day))
+            assert answer.comparison.difference is None, f"{name}, {day}: {answer}"
+            assert answer.comparison.intents > 5
 
 
 @pytest.mark.timeout(240)

@@ -127,7 +127,7 @@ class Rows:
 def fill(time_ns: int, profit: str, **values: Any) -> Row:
     return {
         "time_ns": time_ns, "profit": profit, "commission": "-1", "client_id": "c", "fill_id": "9", "side": "sell",
-        "trade_id": "t1", "units": "400", **values,
+        "reason": "order", "trade_id": "t1", "units": "400", **values,
     }  # fmt: skip
 
 
