@@ -3,22 +3,25 @@
 They are optional: where nothing compiles, the wheel is built without them, and the same is done in Python.
 """
 
+from glob import glob
+
 from setuptools import Extension, setup
 
 # No contraction of floating point: what is compiled gives the bits that the same in Python gives.
 FLAGS = ["-O3", "-std=c11", "-ffp-contract=off", "-fno-fast-math"]
 
 
-def compiled(name: str, *headers: str) -> Extension:
-    """Return a module made of the source of its name."""
+def compiled(name: str) -> Extension:
+    """Return a module made of the source of its name, and of the headers beside it."""
     path = name.replace(".", "/")
-    return Extension(name, sources=[f"{path}.c"], depends=list(headers), extra_compile_args=FLAGS, optional=True)
+    headers = sorted(glob(f"{path.rpartition('/')[0]}/_*.h"))
+    return Extension(name, sources=[f"{path}.c"], depends=headers, extra_compile_args=FLAGS, optional=True)
 
 
 setup(
     ext_modules=[
         compiled("atrader.indicators._recurrences"),
-        compiled("research.vector._kernel", "research/vector/_shared.h"),
-        compiled("research.vector._columns", "research/vector/_shared.h"),
+        compiled("research.vector._kernel"),
+        compiled("research.vector._columns"),
     ]
 )

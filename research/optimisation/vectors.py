@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -26,14 +25,15 @@ from research.optimisation.pools import Outcome
 from research.optimisation.space import Combination
 from research.statistics.periods import until_ruin
 from research.vector import Decisions, Prices, Rules, Schedule, Terms, rows_of
-from research.vector.curve import equity_at
 from research.vector.decisions import RISK_PARTS
 from research.vector.engine import Execution
-from research.vector.workspace import Workspace
 from worker.strategies.entries import EntryStrategy
 from worker.strategies.sharing import Shared
 
 Floats = NDArray[np.float64]
+
+_AT_ONCE: Final = 32
+"""Sets that are played side by side; what each of them wants is in memory meanwhile."""
 
 _REMEDY: Final = ", and the vector engine asks no risk rules: use --engine events"
 _CHANCE: Final = ("partial_fill_share", "reject_share", "latency")
@@ -130,30 +130,31 @@ class VectorTrials:
         self._execution = Execution(self._prices, self._rules, self._terms, schedule=schedule, rates=self._rates)
         ends = np.searchsorted(self._prices.end_ns, days_ns, side="right") - 1
         self._day_bars = np.maximum(ends, 0).astype(np.int32)
-        self._own = threading.local()
         self._shared = Shared()
 
     def __call__(self, combinations: Sequence[Combination]) -> list[Outcome]:
         """Try sets; a set that the strategy fails with has its error as outcome."""
-        return [self._outcome(one) for one in combinations]
+        parts = (combinations[first : first + _AT_ONCE] for first in range(0, len(combinations), _AT_ONCE))
+        return [outcome for part in parts for outcome in self._outcomes(part)]
 
-    def _outcome(self, combination: Combination) -> Outcome:
+    def _outcomes(self, combinations: Sequence[Combination]) -> list[Outcome]:
+        wanted = [self._wanted(one) for one in combinations]
+        days = self._execution.days([one for one in wanted if isinstance(one, Decisions)], self._day_bars)
+        returns = iter(_returns(days.equity, float(self._terms.initial_balance)))
+        closed = iter(days.closed.tolist())
+        return [one if isinstance(one, Outcome) else Outcome(next(closed), next(returns)) for one in wanted]
+
+    def _wanted(self, combination: Combination) -> Decisions | Outcome:
+        """Return what a set wants, or what its failure is told by."""
         strategy = self._make(combination)
         assert isinstance(strategy, SignalStrategy)
         try:
-            decisions = self._decisions(strategy)
+            return self._decisions(strategy)
         except ConfigError:
             raise
         except Exception as error:  # noqa: BLE001 - boundary: user code may fail in any way; the others go on
             told = error.message if isinstance(error, StrategyError) else f"{type(error).__name__}: {error}"
             return Outcome(0, np.empty(0), told)
-        if not hasattr(self._own, "workspace"):
-            self._own.workspace = Workspace()
-        outcome = self._execution.run(decisions, self._own.workspace)
-        equity = equity_at(outcome, self._prices, self._terms, self._day_bars, rates=self._rates)
-        return Outcome(
-            int(np.count_nonzero(outcome.trades["left"] == 0)), _returns(equity, float(self._terms.initial_balance))
-        )
 
     def _decisions(self, strategy: SignalStrategy) -> Decisions:
         first_row, at = max(strategy.warmup_bars, 1) - 1, self._rows
@@ -193,10 +194,10 @@ class VectorTrials:
 
 
 def _returns(equity: Floats, initial: float) -> Floats:
-    """Return the return of each day, from the equity at its end; -1 and then 0 from a ruin on."""
-    worth = until_ruin(np.concatenate([[initial], equity]))
-    before, found = worth[:-1], np.zeros(len(equity))
-    np.divide(worth[1:], before, out=found, where=before > 0)
+    """Return the return of each day, from the equity at its end, run by run; -1 and then 0 from a ruin on."""
+    worth = until_ruin(np.concatenate([np.full((len(equity), 1), initial), equity], axis=1))
+    before, found = worth[:, :-1], np.zeros(equity.shape)
+    np.divide(worth[:, 1:], before, out=found, where=before > 0)
     found[before > 0] -= 1.0
     return found
 

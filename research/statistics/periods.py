@@ -80,8 +80,8 @@ def period_returns(
 
 
 def until_ruin(values: Floats) -> Floats:
-    """Return a curve that stays at zero from where it first was not above zero."""
-    return np.where(np.maximum.accumulate(values <= 0), 0.0, values)
+    """Return a curve, or the curves in rows, that stays at zero from where it first was not above zero."""
+    return np.where(np.maximum.accumulate(values <= 0, axis=-1), 0.0, values)
 
 
 def checked_curve(time_ns: ArrayLike, equity: ArrayLike, initial: float | None = None) -> tuple[Times, Floats]:

@@ -88,7 +88,7 @@ def day_ends(prices: Prices, calendar: Calendar) -> Ticks:
     return np.unique(np.append(bars[bars >= 0], len(opens) - 1)).astype(np.int32)
 
 
-def _scales(terms: Terms) -> tuple[float, float, float, float]:
+def scales(terms: Terms) -> tuple[float, float, float, float]:
     """Return tick (0: not needed), what a tick of a step is worth, cents per unit of currency, and the begin."""
     item = terms.instrument
     tick = float(item.price_tick) if terms.rate == "own" else 0.0
@@ -100,7 +100,7 @@ def _compiled(
     outcome: Outcome, prices: Prices, terms: Terms, rates: Floats | None, bars: Ticks | None, out: Floats
 ) -> tuple[float, float, float]:
     closes = prices.bid_close, prices.ask_close
-    return built.columns.equity(outcome.fills, outcome.trades, *closes, rates, *_scales(terms), bars, out)
+    return built.columns.equity(outcome.fills, outcome.trades, *closes, rates, scales(terms), bars, out)
 
 
 def _named(path: tuple[float, float, float]) -> dict[str, float]:
@@ -109,7 +109,7 @@ def _named(path: tuple[float, float, float]) -> dict[str, float]:
 
 def _values(outcome: Outcome, prices: Prices, terms: Terms, rates: Floats | None, bars: Ticks) -> Floats:
     """Do what `_columns.equity` does, in numpy."""
-    tick, worth, cents, first = _scales(terms)
+    tick, worth, cents, first = scales(terms)
     fills = outcome.fills
     made_by = outcome.trades[fills["trade"]]
     steps = made_by["side"] * fills["steps"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -9,9 +10,10 @@ from numpy.typing import NDArray
 
 from atrader.errors import ConfigError, StrategyError
 from research.vector import built, compiled, plain
+from research.vector.curve import equity_at, scales
 from research.vector.decisions import Decisions
-from research.vector.outcome import Outcome
-from research.vector.prices import Prices
+from research.vector.outcome import Days, Outcome
+from research.vector.prices import Prices, Ticks
 from research.vector.reference import Machine
 from research.vector.rules import Rules, Terms
 from research.vector.schedule import Schedule
@@ -62,6 +64,7 @@ class Execution:
             raise ConfigError("the compiled execution was not built; 'auto' takes the one in Python then")
         _check_rates(rates, len(prices), terms)
         self._prices = prices
+        self._terms = terms
         self._settings = Settings.of(rules, terms)
         self._schedule = schedule or Schedule.none()
         self._rates = None if rates is None else np.ascontiguousarray(rates, np.float64)
@@ -86,18 +89,57 @@ class Execution:
             When a decision lies outside of the prices, or before the one before it, or an entry has a price and the
             rules say market orders, or the other way round.
         """
-        bars = decisions.bar
-        if len(bars) and (bars[0] < 0 or bars[-1] >= len(self._prices) or (bars[1:] < bars[:-1]).any()):
-            raise StrategyError(f"decisions: bars must rise within 0 to {len(self._prices) - 1}")
-        priced = decisions.price[decisions.entry != 0] != 0
-        if priced.any() if self._settings.order_type == MARKET else not priced.all():
-            raise StrategyError("decisions: they were made for another kind of orders than the rules have")
+        self._check(decisions)
         if self._is_compiled:
             room = workspace or Workspace()
             return compiled.run(self._settings, self._prices, decisions, self._schedule, self._rates, room)
         if self._may_be_plain and plain.is_plain(self._settings, self._prices, decisions, self._schedule):
             return plain.run(self._settings, self._prices, decisions)
         return Machine(self._settings, self._prices, decisions, self._schedule, self._rates).run()
+
+    def days(self, decisions: Sequence[Decisions], ends: Ticks) -> Days:
+        """Carry many decisions out over the same prices, and keep what each day came to: nothing of single trades.
+
+        What `run` and then `equity_at` give, at a fraction of the cost: compiled, all runs play one day after the other
+        while its prices are in the cache, and the GIL is released meanwhile.
+
+        Parameters
+        ----------
+        decisions : sequence of Decisions, length m
+            Those that share arrays are checked once.
+        ends : ndarray of int32, shape (d,)
+            Last bar of each day, rising (`day_ends`).
+
+        Raises
+        ------
+        ConfigError
+            When an end lies outside of the prices, or before the one before it.
+        StrategyError
+            As `run`.
+        """
+        if len(ends) and (ends[0] < 0 or ends[-1] >= len(self._prices) or (ends[1:] < ends[:-1]).any()):
+            raise ConfigError(f"ends of days: bars must rise within 0 to {len(self._prices) - 1}")
+        alike = {(id(one.bar), id(one.entry), id(one.price)): one for one in decisions}
+        for one in alike.values():
+            self._check(one)
+        if self._is_compiled:
+            shared = self._schedule, self._rates, scales(self._terms), ends
+            return compiled.run_days(self._settings, self._prices, decisions, *shared)
+        runs = [self.run(one) for one in decisions]
+        equity = [equity_at(one, self._prices, self._terms, ends, rates=self._rates) for one in runs]
+        return Days(
+            equity=np.array(equity).reshape(len(runs), len(ends)),
+            opened=np.array([len(one.trades) for one in runs], np.int64),
+            closed=np.array([len(one.closed) for one in runs], np.int64),
+        )
+
+    def _check(self, decisions: Decisions) -> None:
+        bars = decisions.bar
+        if len(bars) and (bars[0] < 0 or bars[-1] >= len(self._prices) or (bars[1:] < bars[:-1]).any()):
+            raise StrategyError(f"decisions: bars must rise within 0 to {len(self._prices) - 1}")
+        priced = decisions.price[decisions.entry != 0] != 0
+        if priced.any() if self._settings.order_type == MARKET else not priced.all():
+            raise StrategyError("decisions: they were made for another kind of orders than the rules have")
 
 
 def simulate(

@@ -77,6 +77,23 @@ TRADES: Final = np.dtype(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Days:
+    """What many runs came to, day by day.
+
+    Attributes
+    ----------
+    equity : ndarray of float64, shape (m, d)
+        Of each run at the close of each day's last bar; account currency.
+    opened, closed : ndarray of int64, shape (m,)
+        Trades of each run, over the whole period.
+    """
+
+    equity: NDArray[np.float64]
+    opened: NDArray[np.int64]
+    closed: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """One run.
 

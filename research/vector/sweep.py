@@ -1,8 +1,8 @@
-"""Many runs over the same prices: threads, one workspace each, and the profit of every day of every run."""
+"""Many runs over the same prices: threads, and the profit of every day of every run."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -11,18 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from research.vector.averages import Floats
-from research.vector.curve import equity_at
 from research.vector.decisions import Decisions
 from research.vector.engine import Execution
 from research.vector.prices import Prices, Ticks
 from research.vector.rules import Rules, Terms
 from research.vector.schedule import Schedule
-from research.vector.workspace import Workspace
 
 Make = Callable[[int], Decisions]
 """Makes the decisions of a run of that number; called in any thread, in any order."""
 
-_BATCH: Final = 16
+_BATCH: Final = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,12 +83,10 @@ def sweep(
     equity[:, 0] = float(terms.initial_balance)
     trades = np.empty(count, np.int64)
 
-    def run(numbers: Sequence[int]) -> int:
-        workspace = Workspace()
-        for number in numbers:
-            outcome = execution.run(make(number), workspace)
-            trades[number] = len(outcome.trades)
-            equity[number, 1:] = equity_at(outcome, prices, terms, days, rates=rates)
+    def run(numbers: range) -> int:
+        found = execution.days([make(number) for number in numbers], days)
+        part = slice(numbers.start, numbers.stop)
+        trades[part], equity[part, 1:] = found.opened, found.equity
         return len(numbers)
 
     batches = [range(first, min(first + _BATCH, count)) for first in range(0, count, _BATCH)]

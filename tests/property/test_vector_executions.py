@@ -17,6 +17,7 @@ from atrader.instruments import KNOWN
 from research.vector import (
     CONVENTIONS,
     Decisions,
+    Execution,
     Outcome,
     Prices,
     Reason,
@@ -26,6 +27,7 @@ from research.vector import (
     Target,
     Terms,
     built,
+    equity_at,
     simulate,
 )
 from research.vector.plain import is_plain
@@ -103,6 +105,30 @@ def test_the_compiled_execution_gives_what_the_one_in_python_gives(
     assert quick.trades.tolist() == slow.trades.tolist()
     assert quick.fills.tolist() == slow.fills.tolist()
     assert (quick.balance, quick.refused) == (slow.balance, slow.refused)
+
+
+@settings(max_examples=15, deadline=None)
+@given(rules=rules_drawn, terms=terms_drawn, seed=st.integers(0, 10**6), pace=st.sampled_from([0.02, 0.3]))
+def test_many_runs_side_by_side_come_to_what_each_comes_to_alone(
+    rules: Rules, terms: Terms, seed: int, pace: float
+) -> None:
+    bars = random_bars(seed, 300, 1.09, 1e-5)
+    prices, chance = Prices.of(bars, terms, MINUTE), np.random.default_rng(seed)
+    rates = np.linspace(1.2, 1.3, len(bars)) if terms.rate == "given" else None
+    below = chance.normal(0, 2e-4, len(bars))
+    wanted = []
+    for number in range(4):
+        signals = random_signals(bars, seed + number, pace, by_risk=number % 2 == 0, as_distances=rules.distances)
+        price = None if rules.order_type == "market" else bars.close * (1 - below)
+        wanted.append(Decisions.of(signals, prices, terms.instrument, rules, price=price))
+    ends = np.unique(chance.integers(0, len(bars), 12)).astype(np.int32)
+    execution = Execution(prices, rules, terms, schedule=Schedule.of(prices, Calendar.get("fx")), rates=rates)
+    days = execution.days(wanted, ends)
+    for number, decisions in enumerate(wanted):
+        alone = execution.run(decisions)
+        assert days.equity[number].tolist() == equity_at(alone, prices, terms, ends, rates=rates).tolist()
+        assert days.opened[number] == len(alone.trades)
+        assert days.closed[number] == len(alone.closed)
 
 
 @needs_compiler
