@@ -15,6 +15,7 @@ import psutil
 # Processes started by a test inherit this variable, so those that lost their parent are found as well.
 TAG = "ATRADER_TEST"
 SHARED_MEMORY = Path("/dev/shm")
+_LARGEST = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -85,13 +86,46 @@ def _pid(process: psutil.Process) -> int:
 
 def _processes(tag: str) -> set[psutil.Process]:
     """Return our descendants, and whatever carries the tag without being one any more."""
-    me = psutil.Process()
-    found = set(me.children(recursive=True))
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if process != me and process.environ().get(TAG) == tag:
-                found.add(process)
+    wanted = f"{TAG}={tag}".encode()
+    numbers = {int(name) for name in os.listdir("/proc") if name.isdecimal()}
+    tagged = {number for number in numbers if wanted in _read(f"/proc/{number}/environ").split(b"\0")}
+    found = set()
+    for number in (tagged | _descendants(os.getpid())) - {os.getpid()}:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found.add(psutil.Process(number))
     return found
+
+
+def _descendants(ancestor: int) -> set[int]:
+    """Return the children of a process, and theirs.
+
+    The kernel's own lists: psutil would read of every process of the machine who its parent is, twice in each test.
+    """
+    if not os.path.exists(f"/proc/self/task/{os.getpid()}/children"):  # a kernel without such lists
+        return {child.pid for child in psutil.Process(ancestor).children(recursive=True)}
+    found: set[int] = set()
+    unseen = [ancestor]
+    while unseen:
+        number = unseen.pop()
+        with contextlib.suppress(OSError):  # it has ended
+            for thread in os.listdir(f"/proc/{number}/task"):
+                new = set(map(int, _read(f"/proc/{number}/task/{thread}/children").split()))
+                unseen += new - found
+                found |= new
+    return found
+
+
+def _read(path: str) -> bytes:
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:  # it has ended, or belongs to somebody else
+        return b""
+    try:
+        return os.read(descriptor, _LARGEST)
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
 
 
 def _describe(process: psutil.Process) -> str:
@@ -115,7 +149,11 @@ def _descriptors() -> dict[int, str]:
 
 
 def _segments() -> set[str]:
-    return set(os.listdir(SHARED_MEMORY)) if SHARED_MEMORY.is_dir() else set()
+    """Return the segments there are; folders there are scratch of other tests, and none."""
+    if not SHARED_MEMORY.is_dir():
+        return set()
+    with os.scandir(SHARED_MEMORY) as entries:
+        return {entry.name for entry in entries if entry.is_file(follow_symlinks=False)}
 
 
 def _is_ours(segment: str) -> bool:
