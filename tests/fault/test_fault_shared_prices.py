@@ -55,10 +55,12 @@ def test_no_price_is_torn_while_a_writer_floods_the_same_slots():
     reader = PriceReader()
     with flooding(put_for_ever) as writer:
         reader.attach(SharedPrices.model_validate_json(writer.told))
-        good, _, gone = read_all(reader, 2.0)
+        good = 0
+        while good < 200_000:
+            more, _, gone = read_all(reader, 0.2)
+            assert not gone
+            good += more
     reader.close()
-    assert good > 10_000
-    assert not gone
 
 
 def test_a_writer_killed_in_the_middle_of_writing_neither_tears_a_price_nor_stops_a_reader():
@@ -74,4 +76,4 @@ def test_a_writer_killed_in_the_middle_of_writing_neither_tears_a_price_nor_stop
     with flooding(put_for_ever) as writer:
         reader.attach(SharedPrices.model_validate_json(writer.told))
         writer.kill()
-        assert read_all(reader, 5.0)[2], "its death is noticed, and the bus is asked from then on"
+        assert read_all(reader, 60.0)[2], "its death is noticed, and the bus is asked from then on"

@@ -77,7 +77,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         wait_for(lambda: len(fleet.history("trades")) >= 2, "trades")
         yield fleet
         assert fleet.stop() == 0
-        wait_for(lambda: not fleet.survivors(), "helpers of the interpreter to end after it", deadline_s=2.0)
+        wait_for(lambda: not fleet.survivors(), "helpers of the interpreter to end after it")
     finally:
         fleet.end()
         close_context()
@@ -423,5 +423,5 @@ def test_following_the_logs_shows_new_lines_until_ctrl_c(own: Fleet) -> None:
             assert any("HALTED" in line for line in iter(logs.stdout.readline, ""))
         finally:
             logs.send_signal(signal.SIGINT)
-        assert logs.wait(10) == 0
+        assert logs.wait(60) == 0
     assert own.stop() == 0

@@ -108,13 +108,13 @@ def test_an_account_that_never_traded_says_so(made: Path) -> None:
 
 @pytest.mark.parametrize("words", ["status --json", "stop eurusd-cross", "restart", "reload", "start paper"])
 def test_commands_that_need_the_fleet_say_that_it_does_not_run(made: Path, words: str) -> None:
-    done = type_command(f"atrader-manager {words}", cwd=made, timeout_s=10)
+    done = type_command(f"atrader-manager {words}", cwd=made)
     assert done.code == ExitCode.UNAVAILABLE
     assert "start it with" in done.err
 
 
 def test_stopping_what_does_not_run_is_no_error(made: Path) -> None:
-    done = type_command("atrader-manager stop", cwd=made, timeout_s=10)
+    done = type_command("atrader-manager stop", cwd=made)
     assert done.code == ExitCode.OK
     assert "nothing runs" in done.out
 

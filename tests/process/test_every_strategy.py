@@ -97,7 +97,6 @@ def recorded(live: Fleet) -> list[dict[str, Any]]:
     return live.history("trades")
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("name", NAMES)
 def test_the_event_engine_trades_as_worker_gateway_and_paper_account_do(
     name: str, recorded: list[dict[str, Any]], again: Result

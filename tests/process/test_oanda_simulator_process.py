@@ -85,7 +85,7 @@ def test_by_hand_it_prints_an_account_file_that_is_one_and_ends_cleanly():
         while not (lines and lines[-1].startswith("Ctrl-C")):
             lines.append(process.stdout.readline())
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
         assert process.stderr.read() == ""
     first = next(row for row, line in enumerate(lines) if line.startswith("broker"))
     settings = AccountConfig.model_validate({"name": "oanda", **tomllib.loads("".join(lines[first:-1]))})
@@ -98,7 +98,7 @@ def test_by_hand_it_prints_an_account_file_that_is_one_and_ends_cleanly():
 def test_a_port_in_use_is_told_with_the_options_that_change_it(remote):
     port = remote.rest_url.rpartition(":")[2]
     with started(*ANY_PORTS[2:], "--port", port) as process:
-        assert process.wait(10) == 1
+        assert process.wait(60) == 1
         assert "--stream-port" in process.stderr.read()
 
 
@@ -157,8 +157,8 @@ def test_a_recording_that_is_none_ends_the_simulator_with_file_and_line(tmp_path
     wrong = tmp_path / "prices.csv"
     wrong.write_text(RECORDING + "yesterday,1,2\n")
     with started(*ANY_PORTS, "--recorded", f"EUR_USD={wrong}", "--speed", "1000") as process:
-        assert process.wait(10) == 1
+        assert process.wait(60) == 1
         assert f"{wrong}, line 4" in process.stderr.read()
     with started("--recorded", "EUR_XXX=nowhere") as process:
-        assert process.wait(10) == 2
+        assert process.wait(60) == 2
         assert "INSTRUMENT=FILE" in process.stderr.read()

@@ -106,7 +106,7 @@ def test_a_killed_search_goes_on_and_both_engines_find_the_same(yen: Fleet, tmp_
     )
     path = tmp_path / "cross-search-0001" / "trials.sqlite"
     try:
-        wait_for(lambda: tried(path) > 0, "a set that was tried", deadline_s=60.0, interval_s=0.01)
+        wait_for(lambda: tried(path) > 0, "a set that was tried", deadline_s=180.0, interval_s=0.01)
     finally:
         running.send_signal(signal.SIGKILL)
         running.wait()

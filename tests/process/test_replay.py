@@ -89,7 +89,6 @@ def alone(tmp_path_factory: pytest.TempPathFactory, market: Path) -> Fleet:
         fleet.end()
 
 
-@pytest.mark.timeout(180)
 def test_one_worker_trades_alike_in_two_homes(make_fleet: MakeFleet, market: Path, alone: Fleet) -> None:
     fleet = make_fleet("second")
     write_replay(fleet, {"cross": CROSS}, files=[market])
@@ -126,7 +125,6 @@ def check_event_engine(fleet: Fleet, rows: list[dict[str, Any]], **period: int) 
     assert sorted(reasons) == sorted((row["trade_id"], row["close_reason"]) for row in rows if row["close_time"])
 
 
-@pytest.mark.timeout(180)
 def test_the_event_engine_trades_as_a_replay_of_two_workers_does_one_of_them_on_quotes_and_longer_bars(
     market: Path, make_fleet: MakeFleet, undisturbed: list[dict[str, Any]]
 ) -> None:
@@ -162,7 +160,6 @@ class Protected(EventStrategy):
 """
 
 
-@pytest.mark.timeout(180)
 def test_the_event_engine_trades_as_a_replay_on_a_netting_account_does_and_each_day_of_it_runs_again(
     market: Path, make_fleet: MakeFleet
 ) -> None:
@@ -189,7 +186,6 @@ def test_the_event_engine_trades_as_a_replay_on_a_netting_account_does_and_each_
             assert answer.comparison.intents > 5
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("name", ["worker-cross", "worker-bracket", "gateway-paper", "data-layer"])
 def test_a_replay_goes_on_to_the_same_trades_when_a_process_is_killed(
     make_fleet: MakeFleet, market: Path, undisturbed: list[dict[str, Any]], name: str
@@ -211,7 +207,6 @@ def test_a_replay_goes_on_to_the_same_trades_when_a_process_is_killed(
         assert answer.comparison.intents > 0 or day == "2013-02-05"  # while the longer warm-up is not there
 
 
-@pytest.mark.timeout(240)
 def test_a_replay_goes_on_to_the_same_trades_when_the_gateway_dies_at_every_step_of_an_order(
     make_fleet: MakeFleet, tmp_path: Path, market: Path, undisturbed: list[dict[str, Any]]
 ) -> None:
@@ -221,7 +216,7 @@ def test_a_replay_goes_on_to_the_same_trades_when_the_gateway_dies_at_every_step
     write_replay(fleet, BOTH, files=[market])
     fleet.launch()
     for step in (50, 100, 150):
-        wait_for(lambda: all(marker.exists() for marker in markers), "a death at every step", deadline_s=60.0)
+        wait_for(lambda: all(marker.exists() for marker in markers), "a death at every step", deadline_s=180.0)
         wait_step(fleet, step)
         for marker in markers:
             marker.unlink()
@@ -231,7 +226,6 @@ def test_a_replay_goes_on_to_the_same_trades_when_the_gateway_dies_at_every_step
     assert trades_of(fleet) == undisturbed
 
 
-@pytest.mark.timeout(180)
 def test_a_worker_told_to_stop_with_an_intent_in_hand_gets_its_turn_again(
     make_fleet: MakeFleet, tmp_path: Path, market: Path, undisturbed: list[dict[str, Any]]
 ) -> None:
@@ -247,7 +241,7 @@ def test_a_worker_told_to_stop_with_an_intent_in_hand_gets_its_turn_again(
     fleet.start()
     workers = {name: fleet.pid(name) for name in ("worker-cross", "worker-bracket")}
     marker.unlink()
-    wait_for(marker.exists, "a gateway that died with an intent", deadline_s=60.0, interval_s=0.002)
+    wait_for(marker.exists, "a gateway that died with an intent", deadline_s=180.0, interval_s=0.002)
     for pid in workers.values():
         os.kill(pid, signal.SIGTERM)
     for name, pid in workers.items():
@@ -259,7 +253,6 @@ def test_a_worker_told_to_stop_with_an_intent_in_hand_gets_its_turn_again(
     assert trades_of(fleet) == undisturbed
 
 
-@pytest.mark.timeout(180)
 def test_a_replay_goes_on_to_the_same_trades_when_the_manager_is_killed(
     make_fleet: MakeFleet, market: Path, undisturbed: list[dict[str, Any]]
 ) -> None:
@@ -301,7 +294,6 @@ class Late(EventStrategy):
 """
 
 
-@pytest.mark.timeout(180)
 def test_what_a_worker_wanted_before_a_replay_began_is_done_when_it_is_stopped_first(
     make_fleet: MakeFleet, market: Path, tmp_path: Path
 ) -> None:
@@ -327,7 +319,6 @@ def test_what_a_worker_wanted_before_a_replay_began_is_done_when_it_is_stopped_f
     assert found == [(1, "open")]  # handed over once; what the gate says of its age is another matter
 
 
-@pytest.mark.timeout(120)
 def test_a_replay_at_ten_thousand_times_real_time_runs_to_its_end(make_fleet: MakeFleet, market: Path) -> None:
     fleet = make_fleet("paced")
     settings = "speed = 10000\nstart = '2013-02-05'\nend = '2013-02-05T12:00:00Z'\n"
@@ -337,7 +328,6 @@ def test_a_replay_at_ten_thousand_times_real_time_runs_to_its_end(make_fleet: Ma
     assert steps_done(fleet) == 24
 
 
-@pytest.mark.timeout(60)
 def test_a_replay_of_nothing_says_what_is_missing_and_where_to_look(make_fleet: MakeFleet) -> None:
     fleet = make_fleet("empty")
     write_replay(fleet, BOTH)
@@ -349,7 +339,6 @@ def test_a_replay_of_nothing_says_what_is_missing_and_where_to_look(make_fleet: 
     )
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.skipif(not REAL_DATA.is_dir(), reason="the shared market data are not here")
 def test_a_day_of_real_minutes_gives_the_same_trades_twice(make_fleet: MakeFleet) -> None:
     files = [REAL_DATA / f"usdjpy-m1-{side}-2013.csv" for side in ("bid", "ask")]

@@ -33,7 +33,6 @@ def write_rising(path: Path, count: int = 40) -> None:
             rows.writerow((time, *(f"{price + extra:.4f}" for extra in (0, 0.002, -0.0005, 0.001))))
 
 
-@pytest.mark.timeout(120)
 def test_an_instance_made_for_the_market_opens_another_does_not_and_halt_wins(tmp_path: Path, fleet: Fleet) -> None:
     write_rising(tmp_path / "rising.csv")
     fleet.write_fleet()

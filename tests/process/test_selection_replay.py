@@ -34,7 +34,6 @@ def fleet(tmp_path: Path) -> Iterator[Fleet]:
     made.end()
 
 
-@pytest.mark.timeout(120)
 def test_an_instance_is_switched_by_its_market_as_a_backtest_says_though_the_manager_dies(
     tmp_path: Path, fleet: Fleet
 ) -> None:

@@ -49,7 +49,6 @@ def open_trades(fleet: OandaFleet) -> int:
     return int(rows(fleet.home.journal("oanda"), "SELECT count(*) FROM trades WHERE is_open = 1")[0][0])
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize(("session", "holder"), PLACES)
 @pytest.mark.parametrize("positions", ["hedging", "netting"])
 def test_who_holds_the_session_is_killed_and_no_order_is_lost_or_doubled_at_the_broker(

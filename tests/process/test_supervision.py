@@ -16,11 +16,11 @@ import pytest
 from atrader.bus import close_context
 from atrader.errors import Rejected
 from atrader.exit_codes import ExitCode
-from atrader.messages.manager import Control, SetTradingState
+from atrader.messages.manager import Control, GetStatus, SetTradingState
 from atrader.trading_state import TradingState
 from atrader.trading_state_file import TradingStates
-from tests.support.fleet import wait_for
-from tests.support.toy_fleet import QUICK, ToyFleet
+from tests.support.fleet import START_S, wait_for
+from tests.support.toy_fleet import ToyFleet
 
 MakeFleet = Callable[..., ToyFleet]
 HASTY = "count = 2\nmin_backoff = '10ms'\nmax_backoff = '50ms'\nprobation = '200ms'"
@@ -47,12 +47,10 @@ def gone(pid: int) -> bool:
     return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
-def test_everything_starts_in_order_and_stops_in_reverse_within_the_grace(make_fleet: MakeFleet) -> None:
+def test_everything_starts_in_order_and_stops_in_reverse(make_fleet: MakeFleet) -> None:
     fleet = make_fleet(workers=2)
     fleet.start()
-    began_s = time.monotonic()
     assert fleet.stop() == ExitCode.OK
-    assert time.monotonic() - began_s < 5.0
     words = [line.rpartition(" ")[0] for line in fleet.diary()]
     assert words[:2] == ["start data-layer", "start gateway-paper"]
     assert set(words[2:4]) == {"start worker-toy1", "start worker-toy2"}
@@ -114,9 +112,7 @@ def test_a_death_before_ready_is_treated_by_its_cause_and_told_in_its_own_words(
 
 
 def test_a_process_that_never_becomes_ready_is_killed_after_its_grace(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet(
-        process=QUICK.replace("start_grace = '10s'", "start_grace = '1s'"), restart="min_backoff = '30s'"
-    )
+    fleet = make_fleet(process={"start_grace": "1s"}, restart="min_backoff = '30s'")
     fleet.tell("worker-toy1", "never-ready")
     fleet.launch()
     row = fleet.wait_state("worker-toy1", "BACKOFF")
@@ -126,7 +122,7 @@ def test_a_process_that_never_becomes_ready_is_killed_after_its_grace(make_fleet
 
 @pytest.mark.parametrize("how", ["SIGSTOP", "spin"])
 def test_a_stalled_worker_is_found_its_stacks_are_dumped_and_it_is_replaced(make_fleet: MakeFleet, how: str) -> None:
-    fleet = make_fleet()
+    fleet = make_fleet(process={"beat_timeout": "1s"})
     if how == "spin":
         fleet.tell("worker-toy1", "spin")
     fleet.start()
@@ -143,7 +139,7 @@ def test_a_stalled_worker_is_found_its_stacks_are_dumped_and_it_is_replaced(make
 
 
 def test_a_worker_that_handles_no_bars_while_bars_arrive_is_stalled(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet(process=QUICK + "progress_timeout = '500ms'\n")
+    fleet = make_fleet(process={"progress_timeout": "500ms"})
     fleet.beats_with("data-layer", {"latest": {"EUR/USD|1s": 1}})
     fleet.beats_with("worker-toy1", {"handled": {"EUR/USD|1s": 1}})
     fleet.start()
@@ -159,7 +155,7 @@ def test_a_worker_that_handles_no_bars_while_bars_arrive_is_stalled(make_fleet: 
 
 
 def test_a_worker_over_its_memory_limit_is_killed(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet(process=QUICK + "memory_hard = '300MB'\n")
+    fleet = make_fleet(process={"memory_hard": "300MB"})
     fleet.tell("worker-toy1", "grow")
     fleet.launch()
     wait_for(
@@ -168,13 +164,11 @@ def test_a_worker_over_its_memory_limit_is_killed(make_fleet: MakeFleet) -> None
     )
 
 
-def test_a_process_deaf_to_sigterm_is_killed_and_the_fleet_still_stops_in_time(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet()
+def test_a_process_deaf_to_sigterm_is_killed_after_its_grace_and_the_fleet_stops(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet(process={"stop_grace": "500ms"})
     fleet.tell("worker-toy1", "deaf")
     fleet.start()
-    began_s = time.monotonic()
     assert fleet.stop() == ExitCode.OK
-    assert time.monotonic() - began_s < 5.5
     assert "ended by signal 9" in fleet.transitions("worker-toy1")[-1]
 
 
@@ -189,12 +183,12 @@ def test_children_of_a_dead_child_end_with_it(make_fleet: MakeFleet) -> None:
     wait_for(lambda: all(gone(child.pid) for child in children), "the end of the grandchildren")
 
 
-def test_the_fleet_ends_within_two_seconds_of_the_managers_sigkill(make_fleet: MakeFleet) -> None:
+def test_the_fleet_ends_with_the_managers_sigkill(make_fleet: MakeFleet) -> None:
     fleet = make_fleet(workers=3)
     fleet.start()
     pids = [row["pid"] for row in (fleet.try_status() or {})["processes"]]
     os.kill(fleet.manager_pid, signal.SIGKILL)
-    wait_for(lambda: all(map(gone, pids)), "the end of the fleet", deadline_s=2.0)
+    wait_for(lambda: all(map(gone, pids)), "the end of the fleet")
     fleet.end()
     fleet.start()
     assert {row["state"] for row in (fleet.try_status() or {})["processes"]} == {"RUNNING"}
@@ -217,7 +211,7 @@ def test_a_second_manager_on_the_same_directory_is_refused_and_told_who_runs_it(
     second = ToyFleet(fleet.home.root)
     second.launch()
     assert second._manager is not None
-    assert second._manager.wait(10) == ExitCode.LOCKED
+    assert second._manager.wait(START_S) == ExitCode.LOCKED
     assert f"manager (pid {fleet.manager_pid}," in fleet.output()
     assert fleet.process("worker-toy1")["state"] == "RUNNING"
 
@@ -227,7 +221,7 @@ def test_survivors_of_a_dead_manager_are_ended_before_anything_starts(make_fleet
     environment = {**os.environ, "ATRADER_PROCESS_TAG": str(fleet.home.root)}
     survivor = psutil.Popen(["sleep", "600"], env=environment, start_new_session=True)
     fleet.start()
-    assert survivor.wait(5) == -signal.SIGKILL
+    assert survivor.wait(START_S) == -signal.SIGKILL
 
 
 def test_a_child_that_was_not_preloaded_refuses_to_run(make_fleet: MakeFleet) -> None:
@@ -281,7 +275,7 @@ def test_the_stop_command_ends_the_manager(make_fleet: MakeFleet) -> None:
     fleet.start()
     fleet.ask(Control(verb="stop"))
     assert fleet._manager is not None
-    assert fleet._manager.wait(10) == ExitCode.OK
+    assert fleet._manager.wait(START_S) == ExitCode.OK
 
 
 def test_a_trading_state_survives_the_manager_but_the_closed_gate_does_not(make_fleet: MakeFleet) -> None:
@@ -299,11 +293,11 @@ def test_a_trading_state_survives_the_manager_but_the_closed_gate_does_not(make_
 
 
 def test_a_manager_that_was_stopped_itself_kills_nobody_when_it_goes_on(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet(workers=2)
+    fleet = make_fleet(workers=2, process={"beat_timeout": "1500ms"})
     fleet.start()
     os.kill(fleet.manager_pid, signal.SIGSTOP)
     began_s = time.monotonic()
-    wait_for(lambda: time.monotonic() - began_s > 2.0, "twice the beat timeout")
+    wait_for(lambda: time.monotonic() - began_s > 2.0, "more than the beat timeout")
     os.kill(fleet.manager_pid, signal.SIGCONT)
     wait_for(lambda: "manager-was-not-scheduled" in fleet.output(), "the manager's note")
     wait_for(lambda: (fleet.process("worker-toy2").get("beat_age_s") or 9) < 0.5, "fresh beats")
@@ -315,6 +309,4 @@ def test_control_answers_while_a_worker_crashes_in_a_loop(make_fleet: MakeFleet)
     fleet.tell("worker-toy1", "crash")
     fleet.launch()
     wait_for(lambda: (fleet.process("worker-toy1").get("restarts") or 0) > 3, "some restarts")
-    began_s = time.monotonic()
-    assert fleet.try_status() is not None
-    assert time.monotonic() - began_s < 2.0
+    assert fleet.ask(GetStatus(), timeout_s=10.0).status["processes"]

@@ -122,7 +122,7 @@ def test_the_wheel_in_an_empty_environment_runs_the_demonstration_and_stops_clea
         )
         manager.send_signal(signal.SIGTERM)
         assert manager.wait(30) == 0, (place / "out").read_text()
-        wait_for(lambda: not fleet.survivors(), "helpers of the interpreter to end after it", deadline_s=2.0)
+        wait_for(lambda: not fleet.survivors(), "helpers of the interpreter to end after it")
         assert not [path for path in fleet.home.run.iterdir() if path.is_socket()]
         assert type_command("atrader -C demo history trades --json", cwd=place, scripts=scripts).json
     finally:

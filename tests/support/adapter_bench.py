@@ -30,7 +30,7 @@ from broker_api.adapter import (
 from tests.support.oanda import OandaBench
 from tests.support.paper import PaperBench
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 
 
 class AdapterBench(ABC):

@@ -17,7 +17,7 @@ from atrader.bus import CallClient, CurveKeys, SyncCallClient
 from atrader.wire import Answer, Request, stream_schema
 
 ROOT = Path(__file__).resolve().parents[2]
-LIMIT_S = 10.0
+LIMIT_S = 60.0
 
 
 class EchoAnswer(Answer):

@@ -22,10 +22,10 @@ from data_layer.client import DataClient
 from tests.support.command_server import DATA_LAYER
 from tests.support.warm_commands import WarmProcess
 
-_START_S = 20.0
+_START_S = 90.0
 
 
-def wait_until(condition: Callable[[], Any], what: str, deadline_s: float = 20.0) -> Any:
+def wait_until(condition: Callable[[], Any], what: str, deadline_s: float = _START_S) -> Any:
     """Return the first true value of a condition; fail with what was waited for."""
     end_s = time.monotonic() + deadline_s
     while not (found := condition()):
@@ -91,12 +91,12 @@ class DataLayerProcess:
         assert self._process is not None
         if self._process.poll() is None:
             os.kill(self._process.pid, signal.SIGTERM)
-        return self._process.wait(10)
+        return self._process.wait(_START_S)
 
     def wait(self) -> int:
         """Wait until it ends by itself; return its exit status."""
         assert self._process is not None
-        return self._process.wait(20)
+        return self._process.wait(_START_S)
 
     def __enter__(self) -> Self:
         return self.start()

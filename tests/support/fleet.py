@@ -25,8 +25,10 @@ from tests.support.warm_commands import WarmProcess, can_run, run_warm, suits
 _FLEET = "manager.commands.fleet"
 _SCRIPT_OF = {module: script for script, module in MAINS.items()}
 
-START_S = 30.0
+START_S = 90.0
 """Longest a fleet may take to be RUNNING on a busy machine before a test fails."""
+
+_COMMAND_S = 120.0
 
 BUSY = '''
 """A strategy that trades all the time: open at one quote, close at the next."""
@@ -218,12 +220,12 @@ class Fleet:
         script, words = _SCRIPT_OF[program], ["-C", str(self.home.root), *arguments]
         environment = {**os.environ, **self.environment}
         if can_run(script, arguments, environment):
-            return run_warm([script, *words], environment=environment, timeout_s=60)
+            return run_warm([script, *words], environment=environment, timeout_s=_COMMAND_S)
         return subprocess.run(
             [sys.executable, "-P", "-m", program, *words],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=_COMMAND_S,
             check=False,
             stdin=subprocess.DEVNULL,
             env=environment,
@@ -239,7 +241,7 @@ class Fleet:
         """Return a history table through ``atrader history``."""
         return list(self.json("history", table, program="manager.commands.tools"))
 
-    def stop(self, number: int = signal.SIGTERM, deadline_s: float = 20.0) -> int:
+    def stop(self, number: int = signal.SIGTERM, deadline_s: float = START_S) -> int:
         """Stop the manager and return its exit status."""
         if self._manager is None:
             return 0
@@ -261,7 +263,7 @@ class Fleet:
     def reap(self) -> None:
         """Collect a manager that was killed."""
         assert self._manager is not None
-        self._manager.wait(10)
+        self._manager.wait(START_S)
 
     def end(self) -> None:
         """End whatever is left, so that a failing test leaves nothing behind."""
@@ -271,7 +273,7 @@ class Fleet:
         for process in self.survivors():
             with contextlib.suppress(psutil.NoSuchProcess):  # the fleet is dying with its manager
                 process.kill()
-                process.wait(5)
+                process.wait(START_S)
         close_context()
 
     def survivors(self) -> list[psutil.Process]:

@@ -83,7 +83,7 @@ class GatewayProcess:
             }
         )
 
-    def submit(self, intent: Intent, deadline_s: float = 30.0) -> OrderAnswer:
+    def submit(self, intent: Intent, deadline_s: float = 90.0) -> OrderAnswer:
         """Hand an intent over as a worker does: again and again until it is answered."""
         end_s = CLOCK.monotonic_s() + deadline_s
         while True:
@@ -107,7 +107,7 @@ class GatewayProcess:
     def states(self) -> dict[int, str]:
         return dict(self.rows(self.home.journal(self.account), "SELECT n, state FROM orders"))
 
-    def wait_for_end(self, deadline_s: float = 20.0) -> int:
+    def wait_for_end(self, deadline_s: float = 90.0) -> int:
         assert self.process is not None
         return self.process.wait(deadline_s)
 

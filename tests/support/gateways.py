@@ -178,7 +178,7 @@ class GatewayBench:
         """Carry an intent out and return its order."""
         return (await self.gateway.submitter.submit(self.intent(magic, **values)))[0]
 
-    async def until(self, condition: Callable[[], Any], what: str, deadline_s: float = 10.0) -> None:
+    async def until(self, condition: Callable[[], Any], what: str, deadline_s: float = 60.0) -> None:
         """Wait for a condition."""
         async with asyncio.timeout(deadline_s):
             while not condition():

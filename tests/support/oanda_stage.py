@@ -123,7 +123,7 @@ class OandaStage:
         assert entry is not None
         return entry.order.reason
 
-    async def decided(self, order: Order, deadline_s: float = 10.0) -> OrderState:
+    async def decided(self, order: Order, deadline_s: float = 60.0) -> OrderState:
         """Wait for an order's outcome, or until it works."""
         await self.bench.until(lambda: self.state_of(order.client_id) not in IN_FLIGHT, "an outcome", deadline_s)
         return self.state_of(order.client_id)

@@ -25,7 +25,7 @@ import pytest
 from tests.support.leaks import TAG
 
 URL_VARIABLE = "ATRADER_TEST_POSTGRESQL"
-_START_S = 30.0
+_START_S = 90.0
 _SETTINGS = {
     "listen_addresses": "",
     "shared_buffers": "32MB",
@@ -130,8 +130,8 @@ class PostgresServer:
         for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(processes[:-1], timeout=10)
-        self._process.wait(10)
+        psutil.wait_procs(processes[:-1], timeout=_START_S)
+        self._process.wait(_START_S)
         self._process = None
 
     def freeze(self) -> None:

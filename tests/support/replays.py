@@ -109,10 +109,10 @@ def steps_done(fleet: Fleet) -> int:
 
 def wait_step(fleet: Fleet, step: int) -> None:
     """Wait until a replay is that far."""
-    wait_for(lambda: steps_done(fleet) >= step, f"step {step}", deadline_s=60.0, interval_s=0.002)
+    wait_for(lambda: steps_done(fleet) >= step, f"step {step}", deadline_s=180.0, interval_s=0.002)
 
 
-def finish(fleet: Fleet, deadline_s: float = 120.0) -> None:
+def finish(fleet: Fleet, deadline_s: float = 300.0) -> None:
     """Wait for a replay to end, and its fleet with it, successfully."""
     assert fleet.wait_end(deadline_s) == 0, fleet.output()
 

@@ -5,31 +5,50 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from atrader.bus import SyncCallClient
 from atrader.wire import Request
 from tests.support.command_server import TOY_MANAGER
-from tests.support.fleet import Fleet, wait_for
+from tests.support.fleet import START_S, Fleet, wait_for
 from tests.support.warm_commands import WarmProcess
 
-QUICK = """
-beat_timeout = '1s'
-start_grace = '10s'
-stop_grace = '1s'
-stall_grace = '300ms'
-"""
+_PATIENT = {"beat_timeout": "15s", "start_grace": "60s", "stop_grace": "15s", "stall_grace": "1s"}
+"""Settings of [process] under which a busy machine is no fault of the processes."""
+
+
+def _settings(process: Mapping[str, str]) -> str:
+    return "[process]\n" + "\n".join(f"{key} = '{value}'" for key, value in process.items())
 
 
 class ToyFleet(Fleet):
-    """One data layer, one gateway and some workers that do what files tell them."""
+    """One data layer, one gateway and some workers that do what files tell them.
+
+    Parameters
+    ----------
+    root : Path
+        Empty or missing directory for it.
+    workers : int
+        How many there are: ``toy1`` and so on.
+    process : mapping
+        Settings of [process] that the workers have, beside patient ones that all processes have.
+    restart, instance : str
+        Text of [process.restart] of all, and of the workers' files before their sections.
+    """
 
     def __init__(
-        self, root: Path, workers: int = 1, process: str = QUICK, restart: str = "", instance: str = ""
+        self,
+        root: Path,
+        workers: int = 1,
+        process: Mapping[str, str] = MappingProxyType({}),
+        restart: str = "",
+        instance: str = "",
     ) -> None:
         super().__init__(root)
-        self.process_text = process
+        self.worker_settings = process
         self.restart_text = restart
         self.write_toy_fleet()
         self.write_account()
@@ -41,9 +60,9 @@ class ToyFleet(Fleet):
         (self.home.etc / "accounts").mkdir(parents=True, exist_ok=True)
         (self.home.etc / "strategies").mkdir(parents=True, exist_ok=True)
         (self.home.etc / "atrader.toml").write_text(
-            f"beat_interval = '100ms'\nstop_grace = '5s'\n{text}\n[data]\nbase_timeframe = '1s'\n"
+            f"beat_interval = '100ms'\nstop_grace = '60s'\n{text}\n[data]\nbase_timeframe = '1s'\n"
             "[market]\nfeed = 'synthetic'\ninstruments = ['EUR/USD']\n"
-            f"[process]\n{self.process_text}\n[process.restart]\n{self.restart_text}\n"
+            f"{_settings(_PATIENT)}\n[process.restart]\n{self.restart_text}\n"
         )
 
     def write_toy_worker(self, number: int, text: str = "") -> None:
@@ -51,7 +70,7 @@ class ToyFleet(Fleet):
             f"toy{number}",
             number,
             strategy="sma-cross",
-            text=f"{text}\n[process]\n{self.process_text}\n[process.restart]\n{self.restart_text}\n",
+            text=f"{text}\n{_settings({**_PATIENT, **self.worker_settings})}\n[process.restart]\n{self.restart_text}\n",
         )
 
     def tell(self, name: str, mode: str) -> None:
@@ -70,7 +89,7 @@ class ToyFleet(Fleet):
                 [TOY_MANAGER, str(self.home.root), preload], environment=os.environ, out=out.fileno(), err=out.fileno()
             )
 
-    def ask(self, request: Request, timeout_s: float = 20.0) -> Any:
+    def ask(self, request: Request, timeout_s: float = START_S) -> Any:
         """Call the manager."""
         client = SyncCallClient(self.home.endpoint("manager.call"))
         try:
@@ -78,7 +97,7 @@ class ToyFleet(Fleet):
         finally:
             client.close()
 
-    def wait_state(self, name: str, state: str, deadline_s: float = 15.0) -> dict[str, Any]:
+    def wait_state(self, name: str, state: str, deadline_s: float = START_S) -> dict[str, Any]:
         """Wait until a process is in a state; return its status row."""
         return dict(
             wait_for(

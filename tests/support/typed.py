@@ -36,7 +36,7 @@ def type_command(
     cwd: Path | None = None,
     environment: Mapping[str, str] | None = None,
     scripts: Path = SCRIPTS,
-    timeout_s: float = 60.0,
+    timeout_s: float = 120.0,
 ) -> Done:
     """Run one command line: the words of ``line``, then ``more`` arguments as they are; see `warm_commands`."""
     program, *words = line.split()

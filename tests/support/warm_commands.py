@@ -25,7 +25,7 @@ from tests.support.command_server import MAINS
 from tests.support.leaks import TAG
 
 _SCRIPT = Path(__file__).with_name("command_server.py")
-_WARM_S = 60.0
+_WARM_S = 120.0
 _READ_ONCE = frozenset({"LD_PRELOAD", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONUTF8", "PYTHONIOENCODING", "LANG"})
 
 _server: subprocess.Popen[bytes] | None = None
@@ -65,7 +65,7 @@ def end() -> None:
     global _server, _requests
     if _server is not None and _requests is not None:
         _requests.close()
-        _server.wait(10)
+        _server.wait(_WARM_S)
     _server = _requests = None
 
 

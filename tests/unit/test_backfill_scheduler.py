@@ -88,7 +88,7 @@ class Bench:
         first, last = keywords.pop("start", START), keywords.pop("end", END)
         return self.scheduler.request(symbol, M1, first, last, priority, **keywords)
 
-    def work(self, until: Callable[[], bool] | None = None, deadline_s: float = 10.0) -> None:
+    def work(self, until: Callable[[], bool] | None = None, deadline_s: float = 60.0) -> None:
         """Let it run until everything is done, or something is true."""
 
         async def run() -> None:
