@@ -1,4 +1,4 @@
-"""What is kept of a backtest of the event engine: what ran, on what, and what came of it."""
+"""What is kept of a backtest: what ran, on what, and what came of it."""
 
 from __future__ import annotations
 
@@ -12,25 +12,23 @@ from atrader.clock import SystemClock, iso_from_ns
 from atrader.configuration.instance import InstanceConfig
 from atrader.strategy import Strategy
 from manager.backtests.comparing import Comparison
+from manager.backtests.conventions import convention_text
+from manager.backtests.engines import Ran
 from manager.backtests.request import Request
-from research.events import Plan, Result
+from research.events import Plan
 from research.reports.finished import Finished, keep
 from research.reports.measures import calendar_for
 from research.reports.rows import alert_row, order_row, signal_row, trade_row
 from research.reports.saved import Saved
 
 COMPARISON: Final = "ctester.json"
-_CONVENTION: Final = (
-    "decisions at a bar's close; market orders fill at the last quote (a bar's close, ask for buys, bid for sells);"
-    " each bar is played as open, the nearer extreme, the other one, close; stops before targets in one quote"
-)
 _SIGNALS: Final = {"once": "signals over all bars at once", "window": "signals over the warm-up of each bar"}
 _OF_ACCOUNT: Final = {"name", "currency", "positions", "limits", "trade"}
 _OF_INSTANCE: Final = {"name", "strategy", "magic", "instrument", "timeframe", "selection"}
 _NO_COSTS: Final = {"seed", "initial_balance"}  # of the paper settings: they have keys of their own
 
 
-def save(folder: Path, request: Request, plan: Plan, result: Result, took_s: float) -> Saved:
+def save(folder: Path, request: Request, plan: Plan, ran: Ran, took_s: float) -> Saved:
     """Write everything that happened into a new folder below another; on disk when this returns.
 
     Raises
@@ -38,15 +36,16 @@ def save(folder: Path, request: Request, plan: Plan, result: Result, took_s: flo
     StoreError
         When it cannot be written.
     """
+    result = ran.findings
     trades = [trade_row(trade) for trade in result.trades]
     return keep(
         folder,
         Finished(
             name=request.name,
-            setup=_setup(request, plan, result, took_s),
+            setup=_setup(request, plan, ran, took_s),
             events={
                 "errors": {name: count for name, count in result.errors.items() if count},
-                "refused": _refused(result),
+                "refused": result.refused,
                 "missing_bars": {
                     " ".join(key): missing for key, gaps in plan.missing.items() if (missing := sum(g[2] for g in gaps))
                 },
@@ -69,14 +68,15 @@ def add_comparison(saved: Saved, found: Comparison) -> Saved:
     return saved.extended(COMPARISON, "ctester", found.as_json())
 
 
-def _setup(request: Request, plan: Plan, result: Result, took_s: float) -> dict[str, Any]:
+def _setup(request: Request, plan: Plan, ran: Ran, took_s: float) -> dict[str, Any]:
     config = request.account
-    bars = sum(result.bars.values())
+    bars = sum(ran.findings.bars.values())
     return {
         "program": version("atrader-platform"),
         "made": iso_from_ns(SystemClock().now_ns()),
-        "engine": "events",
-        "convention": f"{_CONVENTION}; {_SIGNALS[plan.signals]}",
+        "engine": ran.engine,
+        "not_vector": ran.not_vector,
+        "convention": f"{convention_text(request, ran.engine)}; {_SIGNALS[plan.signals]}",
         "account": config.model_dump(mode="json", include=_OF_ACCOUNT),
         "costs": config.paper.model_dump(mode="json", exclude=_NO_COSTS),
         "seed": config.paper.seed,
@@ -84,7 +84,7 @@ def _setup(request: Request, plan: Plan, result: Result, took_s: float) -> dict[
         "instances": [_instance(item, strategy) for item, strategy in plan.instances],
         "quotes": request.quotes or "finest stored bars",
         "data_sha256": data_hash(plan),
-        "bars": dict(result.bars),
+        "bars": dict(ran.findings.bars),
         "took_s": round(took_s, 3),
         "bars_per_s": round(bars / took_s) if took_s > 0 else None,
     }
@@ -116,13 +116,3 @@ def data_hash(plan: Plan) -> str:
         for values in bars.columns:
             digest.update(values.tobytes())
     return digest.hexdigest()
-
-
-def _refused(result: Result) -> dict[str, int]:
-    """Count the refused orders by the rule or reason that refused them."""
-    counts: dict[str, int] = {}
-    for order in result.orders:
-        if order.state in ("DENIED", "REJECTED"):
-            reason = order.reason.partition(":")[0]
-            counts[reason] = counts.get(reason, 0) + 1
-    return counts

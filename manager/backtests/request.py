@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import ValidationError
 
@@ -19,10 +19,14 @@ from atrader.configuration.problems import problems_of
 from atrader.errors import ConfigError
 from atrader.timeframes import Timeframe
 from research.events.plan import SignalsOver
+from research.vector import Rules
+from research.vectorised import without_limits
 
 ONE_PROCESS_EACH: Final = "asirikuy"
 """A strategy that takes a process of its own: the library it loads holds the state of one instance."""
 
+
+Engine = Literal["vector", "events"]
 
 MAX_GAP_S: Final = 86_400.0
 """A day: a quiet market and a broker's holiday have shorter gaps, a file that was forgotten a longer one."""
@@ -34,6 +38,8 @@ class Overrides:
 
     Attributes
     ----------
+    slippage : str, optional
+        At most, pips.
     parameters : Mapping of str to object
         By name; they win over those of the file.
     """
@@ -42,6 +48,7 @@ class Overrides:
     timeframe: str | None = None
     account: str | None = None
     balance: str | None = None
+    slippage: str | None = None
     parameters: Mapping[str, object]
 
 
@@ -59,6 +66,10 @@ class Request:
         So much market time in a row may be without bars.
     signals : SignalsOver
         How those of signal strategies are computed.
+    engine : Engine, optional
+        Which one; None: the vector engine where it does the same to the digit, else the event engine.
+    rules : Rules
+        How orders fill; others than the paper account's are known to the vector engine alone.
     """
 
     root: str
@@ -69,6 +80,8 @@ class Request:
     quotes: str | None
     max_gap_s: float = MAX_GAP_S
     signals: SignalsOver = "once"
+    engine: Engine | None = None
+    rules: Rules = field(default_factory=Rules)
 
     @property
     def name(self) -> str:
@@ -103,6 +116,7 @@ def overrides_of(
     *,
     account: str | None = None,
     balance: str | None = None,
+    slippage: str | None = None,
 ) -> Overrides:
     """Read what a command line says about the strategies it names.
 
@@ -120,6 +134,7 @@ def overrides_of(
         timeframe=frame,
         account=account,
         balance=balance,
+        slippage=slippage,
         parameters=parse_parameters(parameters),
     )
 
@@ -134,6 +149,9 @@ def requests_of(
     apart: bool,
     max_gap_s: float = MAX_GAP_S,
     signals: SignalsOver = "once",
+    engine: Engine | None = None,
+    rules: Rules | None = None,
+    unlimited: bool = False,
 ) -> list[Request]:
     """Return the runs that some words mean: one for each account, or with ``apart`` one for each word.
 
@@ -141,6 +159,8 @@ def requests_of(
     ----------
     whats : sequence of str
         A configured instance, a strategy file (``.toml``), or a strategy as configuration names it.
+    unlimited : bool
+        Leave limits, chance and selection out (`without_limits`).
 
     Raises
     ------
@@ -153,19 +173,27 @@ def requests_of(
     groups: dict[str, list[InstanceConfig]] = {}
     for number, config in enumerate(chosen):
         groups.setdefault(f"{number}" if apart else config.account, []).append(config)
-    return [
-        Request(
-            root=installation.home,
-            account=_account_of(configs[0].account, installation, overrides),
-            instances=tuple(configs),
-            start_ns=period[0],
-            end_ns=period[1],
-            quotes=quotes,
-            max_gap_s=max_gap_s,
-            signals=signals,
+    found = []
+    for configs in groups.values():
+        account = _account_of(configs[0].account, installation, overrides)
+        if unlimited:
+            freed = [without_limits(account, config) for config in configs]
+            account, configs = freed[0][0], [config for _, config in freed]
+        found.append(
+            Request(
+                root=installation.home,
+                account=account,
+                instances=tuple(configs),
+                start_ns=period[0],
+                end_ns=period[1],
+                quotes=quotes,
+                max_gap_s=max_gap_s,
+                signals=signals,
+                engine=engine,
+                rules=rules or Rules(),
+            )
         )
-        for configs in groups.values()
-    ]
+    return found
 
 
 def _instance_of(what: str, number: int, installation: Installation, overrides: Overrides) -> InstanceConfig:
@@ -217,13 +245,19 @@ def _account_of(name: str, installation: Installation, overrides: Overrides) -> 
         known = ", ".join(installation.accounts) or "none"
         raise ConfigError(f"no account {name!r} is configured in etc/accounts; there are: {known}")
     account = found or AccountConfig(name="paper", broker="paper")
-    if overrides.balance is not None:
-        try:
-            paper = account.paper.model_validate({**account.paper.model_dump(), "initial_balance": overrides.balance})
-        except ValidationError as error:
-            raise ConfigError(f"--balance {overrides.balance!r}: expected a positive amount") from error
-        account = account.model_copy(update={"paper": paper})
-    return account
+    account = _with_paper(account, "initial_balance", overrides.balance, "--balance", "a positive amount")
+    return _with_paper(account, "slippage_pips", overrides.slippage, "--slippage", "pips, 0 or more")
+
+
+def _with_paper(account: AccountConfig, key: str, value: str | None, option: str, expected: str) -> AccountConfig:
+    """Return an account with another value of its [paper] table, if there is one."""
+    if value is None:
+        return account
+    try:
+        paper = account.paper.model_validate({**account.paper.model_dump(), key: value})
+    except ValidationError as error:
+        raise ConfigError(f"{option} {value!r}: expected {expected}") from error
+    return account.model_copy(update={"paper": paper})
 
 
 def _check_together(configs: Sequence[InstanceConfig]) -> None:

@@ -19,11 +19,12 @@ from atrader.runtime.parent import die_with_spawner
 from data_layer.offline import open_market
 from framework_bridge.tester_run import TesterAnswer
 from manager.backtests.comparing import ask_tester, compare
+from manager.backtests.engines import run_plan
 from manager.backtests.files import add_comparison, save
 from manager.backtests.loading import load_plan
 from manager.backtests.request import ONE_PROCESS_EACH, Request
 from manager.backtests.starting import placed
-from research.events import EventEngine, Progress
+from research.events import Progress
 from research.reports import Saved
 
 T = TypeVar("T")
@@ -57,8 +58,8 @@ def run_here(request: Request, folder: Path, progress: Progress | None = None) -
     with open_market(home, fleet) as market:
         plan = load_plan(request, chosen, fleet, market)
     began_s = clock.monotonic_s()
-    result = EventEngine(plan).run(progress)
-    return save(folder, request, plan, result, clock.monotonic_s() - began_s)
+    ran = run_plan(plan, request, progress)
+    return save(folder, request, plan, ran, clock.monotonic_s() - began_s)
 
 
 def run_all(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
 from manager.commands.completing import tried_strategies
+from manager.commands.engine_options import engine_options, rules_of
 from manager.commands.installed import home_of
 from manager.commands.output import json_option
 from manager.commands.periods import duration_s, end_option, max_gap_option, period_ns, start_option
@@ -20,9 +21,6 @@ from manager.commands.run_options import (
     results_option,
     timeframe_option,
 )
-
-if TYPE_CHECKING:
-    from research.events.plan import SignalsOver  # numpy: not for --help and completion
 
 
 @click.command("run")
@@ -46,27 +44,18 @@ if TYPE_CHECKING:
 @click.option("--apart", is_flag=True, help="Each on an account of its own, several processes at once.")
 @click.option("--processes", type=click.IntRange(1), help="With --apart: at once, at most; default: one per processor.")
 @click.option("--ctester", type=click.Path(path_type=Path, dir_okay=False), help="Tester library to compare with.")
+@engine_options
 @results_option
 @json_option
 @click.pass_obj
 def backtest(
     directory: Path,
-    what: tuple[str, ...],
-    parameters: tuple[str, ...],
-    instrument: str | None,
-    timeframe: str | None,
-    account: str | None,
-    balance: str | None,
+    /,
     start: str | None,
     end: str | None,
-    quotes: str | None,
     max_gap: str,
-    signals: SignalsOver,
-    apart: bool,
-    processes: int | None,
-    ctester: Path | None,
     out: Path | None,
-    as_json: bool,
+    **options: Any,
 ) -> None:
     """Run strategies over stored bars or quotes, as a live run on a paper account would trade them.
 
@@ -76,21 +65,12 @@ def backtest(
     from manager.commands.backtest_work import Wish, run_backtest  # numpy: not for --help and completion
 
     home = home_of(directory)
+    rules = rules_of(options)
     wish = Wish(
-        what=what,
-        parameters=parameters,
-        instrument=instrument,
-        timeframe=timeframe,
-        account=account,
-        balance=balance,
         period=period_ns(start, end),
-        quotes=quotes,
         max_gap_s=duration_s(max_gap, "--max-gap"),
-        signals=signals,
-        apart=apart,
-        processes=processes,
-        ctester=ctester,
+        rules=rules,
         out=out or home.root / "results",
-        as_json=as_json,
+        **options,
     )
     run_backtest(home, wish)

@@ -19,11 +19,12 @@ from atrader.errors import AtraderError, ConfigError
 from atrader.timeframes import Timeframe
 from manager.backtests.comparing import check_comparable
 from manager.backtests.loading import TICKS
-from manager.backtests.request import Request, overrides_of, requests_of
+from manager.backtests.request import Engine, Request, overrides_of, requests_of
 from manager.backtests.running import Outcome, run_all, summary_of
 from manager.commands.output import print_json
 from manager.commands.result_view import show_comparison, show_result
 from research.events.plan import SignalsOver
+from research.vector import Rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,10 @@ class Wish:
     quotes: str | None
     max_gap_s: float
     signals: SignalsOver
+    engine: Engine | None
+    rules: Rules
+    unlimited: bool
+    slippage: str | None
     apart: bool
     processes: int | None
     ctester: Path | None
@@ -85,7 +90,12 @@ def run_backtest(home: Home, wish: Wish) -> None:
 
 def _requests(home: Home, wish: Wish) -> list[Request]:
     overrides = overrides_of(
-        wish.instrument, wish.timeframe, wish.parameters, account=wish.account, balance=wish.balance
+        wish.instrument,
+        wish.timeframe,
+        wish.parameters,
+        account=wish.account,
+        balance=wish.balance,
+        slippage=wish.slippage,
     )
     try:
         quotes = wish.quotes if wish.quotes in (None, TICKS) else Timeframe.parse(wish.quotes).name
@@ -101,6 +111,9 @@ def _requests(home: Home, wish: Wish) -> list[Request]:
         apart=wish.apart,
         max_gap_s=wish.max_gap_s,
         signals=wish.signals,
+        engine=wish.engine,
+        rules=wish.rules,
+        unlimited=wish.unlimited,
     )
 
 

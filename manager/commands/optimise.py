@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from manager.commands.completing import tried_strategies
+from manager.commands.engine_options import engine_option, unlimited_option
 from manager.commands.installed import home_of
 from manager.commands.judging import judging_of, judging_options
 from manager.commands.output import json_option
@@ -51,13 +52,8 @@ _AIMS = ("sharpe", "return", "drawdown")  # as research.optimisation.figures has
 @start_option
 @end_option
 @quotes_option
-@click.option("--engine", type=click.Choice(("vector", "events")), help="Default: vector where it knows all of it.")
-@click.option(
-    "--without-limits",
-    "unlimited",
-    is_flag=True,
-    help="Leave limits, chance and selection out: what the parameters are worth, at the speed of the vector engine.",
-)
+@engine_option
+@unlimited_option
 @judging_options
 @click.option("--method", type=click.Choice(_METHODS), default="grid", show_default=True, help="How sets are chosen.")
 @click.option("--trials", type=click.IntRange(1), help="Sets to try; a grid tries all.")

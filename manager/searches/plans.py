@@ -11,9 +11,8 @@ from atrader.configuration.loader import load_fleet
 from atrader.strategy import Series, Strategy
 from data_layer.offline import open_market
 from manager.backtests.loading import load_plan
-from manager.backtests.request import Request
+from manager.backtests.request import Engine, Request
 from manager.backtests.starting import maker_of
-from manager.searches.wish import Engine
 from research.events import Plan
 from research.optimisation.events import EventTrials, Times
 from research.optimisation.pools import Evaluate

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from functools import partial
 from importlib.metadata import version
@@ -18,10 +18,9 @@ from atrader.configuration.loader import load_installation
 from atrader.errors import ConfigError, StoreError
 from atrader.runtime.file_lock import FileLock
 from manager.backtests.files import data_hash, source_hash
-from manager.backtests.loading import TICKS
-from manager.backtests.request import ONE_PROCESS_EACH, Overrides, Request, parse_parameters, requests_of
+from manager.backtests.request import ONE_PROCESS_EACH, Engine, Overrides, Request, parse_parameters, requests_of
 from manager.searches.plans import Plans, trials_of, trials_on
-from manager.searches.wish import Engine, SearchWish
+from manager.searches.wish import SearchWish
 from research.events import Plan
 from research.events.market import Market
 from research.optimisation.events import Times, days_of
@@ -32,11 +31,11 @@ from research.optimisation.searching import ListedSearch, Search, every_combinat
 from research.optimisation.space import Combination, SearchSpace
 from research.optimisation.study import Progress, run_study
 from research.optimisation.trials import TrialFile
-from research.optimisation.vectors import why_not_vector, without_limits
 from research.optimisation.windows import Window
 from research.reports.saved import new_folder
 from research.statistics import periods_per_year
 from research.vector import built
+from research.vectorised import why_not_plan
 from worker.loading import load_strategy
 
 TRIALS: Final = "trials.sqlite"
@@ -99,7 +98,7 @@ def prepare(home: Home, wish: SearchWish) -> Prepared:
     listed = _listed(space, wish)
     plans = Plans(request)
     plan = plans.of(listed[0])
-    engine, not_vector = _engine(wish, plan, request)
+    engine, not_vector = _engine(wish, plan)
     days_ns = days_of(Market(plan.tapes).ends, plans.calendar)
     windows = wish.judging.rule().windows(days_ns)
     total = wish.trials if wish.method in ("tpe", "nsga2") and wish.trials else len(listed)
@@ -199,28 +198,29 @@ def _request(home: Home, wish: SearchWish) -> Request:
     )
     period = (wish.start_ns, wish.end_ns)
     installation = load_installation(home.root)
-    (request,) = requests_of([wish.what], installation, overrides, period=period, quotes=wish.quotes, apart=False)
+    (request,) = requests_of(
+        [wish.what],
+        installation,
+        overrides,
+        period=period,
+        quotes=wish.quotes,
+        apart=False,
+        unlimited=wish.unlimited,
+    )
     if request.instances[0].strategy == ONE_PROCESS_EACH:
         raise ConfigError(
             f"{wish.what}: the library of {ONE_PROCESS_EACH!r} reads its parameters from a file, and has an optimiser"
             " of its own: it cannot be searched here"
         )
-    if not wish.unlimited:
-        return request
-    account, config = without_limits(request.account, request.instances[0])
-    return replace(request, account=account, instances=(config,))
+    return request
 
 
-def _engine(wish: SearchWish, plan: Plan, request: Request) -> tuple[Engine, str | None]:
+def _engine(wish: SearchWish, plan: Plan) -> tuple[Engine, str | None]:
     """Return the engine, and why it is the event engine where the wish leaves that open."""
-    ((config, strategy),) = plan.instances
-    reason = why_not_vector(request.account, config, strategy)
-    if reason is None and wish.quotes == TICKS:
-        reason = "it plays bars, not quotes"
-    if reason is None and any(plan.missing.values()):  # looked up for strategies that want their warm-up whole
-        reason = "bars are missing, and the strategy opens nothing after gaps"
+    ((config, _),) = plan.instances
+    reason = why_not_plan(plan)
     if wish.engine == "vector" and reason is not None:
-        raise ConfigError(f"--engine vector cannot run {config.name}: {reason}; leave it to --engine events")
+        raise ConfigError(f"--engine vector cannot run {config.name}: {reason}; leave it to --engine event")
     if wish.engine is not None:
         return wish.engine, None
     return ("vector" if reason is None else "events"), reason

@@ -11,11 +11,11 @@ from pydantic import TypeAdapter, ValidationError
 from atrader.clock import parse_time
 from atrader.configuration.base import DurationS
 from atrader.errors import ConfigError
+from manager.backtests.request import Engine
 from research.optimisation.figures import Aim
 from research.optimisation.windows import Split, WalkForward
 
 Method = Literal["grid", "random", "tpe", "nsga2"]
-Engine = Literal["vector", "events"]
 
 USUAL_SHARE: Final = 0.7
 """Share of the days to choose on when nothing is said."""

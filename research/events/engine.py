@@ -269,22 +269,10 @@ class EventEngine:
 
 
 def _turns(runners: list[Runner], steps: int) -> tuple[NDArray[np.int64], list[int], NDArray[np.int64]]:
-    """Return of every turn its step, whose it is, and how many bars are in it; in the order they are taken.
-
-    Raises
-    ------
-    ConfigError
-        When an instance has no bar in any step.
-    """
+    """Return of every turn its step, whose it is, and how many bars are in it; in the order they are taken."""
     found = []
     for number, runner in enumerate(runners):
         due, bars = np.unique(runner.history.steps[runner.history.first :], return_counts=True)
-        if not len(due):
-            config = runner.config
-            raise ConfigError(
-                f"{config.name}: no complete {config.timeframe} bar of {config.instrument} in the period;"
-                " see 'atrader data list'"
-            )
         if runner.listens_always:
             counts = np.zeros(steps, np.int64)
             counts[due] = bars

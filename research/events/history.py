@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atrader.calendars import Calendar
+from atrader.configuration.instance import InstanceConfig
+from atrader.errors import ConfigError
 from atrader.market import Bar, Bars
 from atrader.timeframes import Timeframe
 from research.events.market import Market
@@ -69,6 +71,32 @@ class History:
     def _chunk(self, first: int) -> Iterator[Bar]:
         columns = (column[first : first + _CHUNK].tolist() for column in self.bars.columns)
         return map(_bar_of, zip(*columns, strict=True))
+
+
+def check_decides(config: InstanceConfig, history: History, warmup_bars: int) -> None:
+    """Refuse an instance that would never decide anything: a result without trades would say something else.
+
+    Parameters
+    ----------
+    warmup_bars : int
+        Bars it needs before it decides; 0: it decides from the first one on.
+
+    Raises
+    ------
+    ConfigError
+        When there are fewer, or none is complete in the period.
+    """
+    which = f"{config.timeframe} bars of {config.instrument}"
+    if len(history.bars) < warmup_bars:
+        raise ConfigError(
+            f"{config.name} needs {warmup_bars} {which} before it decides anything: {len(history.bars)} are there up to"
+            " the end of the period"
+        )
+    if history.first >= len(history.bars):
+        raise ConfigError(
+            f"{config.name}: no complete {config.timeframe} bar of {config.instrument} in the period;"
+            " see 'atrader data list'"
+        )
 
 
 def _ends(opens: NDArray[np.int64], timeframe: Timeframe, calendar: Calendar) -> NDArray[np.int64]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from atrader.orders.model import Fill, Order, Trade
 from research.events.account import Account
@@ -14,8 +15,8 @@ from research.events.runner import Runner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """Everything that happened, in the order it did.
+class Findings:
+    """What is kept of a backtest, whichever engine ran it; in the order it happened.
 
     Attributes
     ----------
@@ -23,8 +24,6 @@ class Result:
         Trades by the time of their close, and those that were open at the end: nothing is closed for the report.
     orders : sequence of Order
         All, refused ones as well, as they ended.
-    fills : sequence of Fill
-        Every execution.
     signals, alerts
         What the strategies told.
     curve : EquityCurve
@@ -33,17 +32,44 @@ class Result:
         Bars that each instance decided.
     errors : Mapping of str to int
         Exceptions of each strategy.
+    more_refused : Mapping of str to int
+        Entries that were refused and are no orders here, by reason.
     """
 
     closed: Sequence[Trade]
     open_trades: Sequence[Trade]
     orders: Sequence[Order]
-    fills: Sequence[Fill]
     signals: Sequence[Signal]
     alerts: Sequence[Alert]
     curve: EquityCurve
     bars: Mapping[str, int]
     errors: Mapping[str, int]
+    more_refused: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def refused(self) -> dict[str, int]:
+        """How often orders were refused, by the rule or reason that refused them."""
+        counts = Counter(self.more_refused)
+        counts.update(order.reason.partition(":")[0] for order in self.orders if order.state in ("DENIED", "REJECTED"))
+        return dict(counts)
+
+    @property
+    def trades(self) -> list[Trade]:
+        """All trades, in the order they were opened."""
+        return sorted((*self.closed, *self.open_trades), key=lambda trade: trade.open_time_ns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result(Findings):
+    """Everything that happened in the event engine.
+
+    Attributes
+    ----------
+    fills : sequence of Fill
+        Every execution.
+    """
+
+    fills: Sequence[Fill]
 
     @classmethod
     def of(
@@ -68,8 +94,3 @@ class Result:
             bars={runner.name: runner.bars_handled for runner in runners},
             errors={runner.name: runner.errors for runner in runners},
         )
-
-    @property
-    def trades(self) -> list[Trade]:
-        """All trades, in the order they were opened."""
-        return sorted((*self.closed, *self.open_trades), key=lambda trade: trade.open_time_ns)

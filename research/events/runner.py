@@ -19,7 +19,7 @@ from atrader.telling import Telling
 from atrader.trading_state import TradingState
 from atrader.view import View
 from research.events.context import Alert, BacktestContext, World
-from research.events.history import History
+from research.events.history import History, check_decides
 from research.events.plan import Memory, SignalsOver
 from research.events.selected import SelectedSteps
 from research.events.whole import WholeDriver
@@ -98,11 +98,7 @@ class Runner:
         self._telling = Telling(self.strategy, self._call, self._complain)
         self.needs_whole_turn = True
         window = max(config.warmup_bars or 0, self.strategy.warmup_bars)
-        if isinstance(self.strategy, SignalDriver) and len(history.bars) < self.strategy.warmup_bars:
-            raise ConfigError(
-                f"{config.name} needs {self.strategy.warmup_bars} {config.timeframe} bars of {config.instrument}"
-                f" before it decides anything: {len(history.bars)} are there up to the end of the period"
-            )
+        check_decides(config, history, self.strategy.warmup_bars if isinstance(self.strategy, SignalDriver) else 0)
         self.context = BacktestContext(config, world, history, window, self._view, self._note)
         self.strategy.context = self.context
         self.bars = history.rows_from(history.first)

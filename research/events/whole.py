@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atrader.errors import ConfigError, StrategyError
+from atrader.instruments import Instrument
 from atrader.market import Bar, Bars
 from atrader.signal_checks import check_signals
 from atrader.signal_driver import DECIDED, LEAVING, SignalDriver
@@ -68,16 +69,8 @@ class WholeDriver(SignalDriver):
 
     def _ask(self) -> None:
         """Compute all rows, and keep them if they are those of the windows."""
-        bars = self._history.bars
-        try:
-            whole = self._strategy.signals(bars, self.context.instrument)
-            check_signals(whole, len(bars))
-            difference = self._difference(columns_of(whole, len(bars)))
-        except ConfigError:
-            raise
-        except Exception as error:  # noqa: BLE001 - boundary: user code may fail in any way; over windows it may not
-            difference = error.message if isinstance(error, StrategyError) else f"{type(error).__name__}: {error}"
-        if difference is not None:
+        whole, difference = signals_once(self._strategy, self._history, self.context.instrument)
+        if whole is None:
             text = f"decided over the window of each bar, which is slow, and not over all bars at once: {difference}"
             self._at.alert("signals-by-window", text)
             return
@@ -86,31 +79,52 @@ class WholeDriver(SignalDriver):
         calm[: self._window] = False  # before its warm-up is there nothing is decided
         self._calm = calm.astype(np.uint8).tobytes()
 
-    def _difference(self, whole: Columns) -> str | None:
-        """Return where a row of a sample is another one over its window; None: nowhere.
 
-        Raises
-        ------
-        StrategyError
-            When the strategy fails at a window.
-        """
-        bars, compute = self._history.bars, compute_with(self._strategy, self.context.instrument)
-        yardstick = Yardstick(whole, bars.close)
-        for row in self._sample(whole):
-            window = compute(bars[row + 1 - self._window : row + 1])
-            for name in {**whole, **window}:
-                one, other = (
-                    float(found[name][at]) if name in found else np.nan for found, at in ((whole, row), (window, -1))
-                )
-                if yardstick.error(name, row, one, other) > TOLERANCE:
-                    return f"{name} differs; 'atrader backtest check' says why"
-        return None
+def signals_once(strategy: SignalStrategy, history: History, instrument: Instrument) -> tuple[Signals | None, str]:
+    """Return the signals over all bars, or None and why they are not those that a worker computes over its windows.
 
-    def _sample(self, whole: Columns) -> list[int]:
-        first = max(self._history.first, self._window - 1)
-        enters, leaves = (whole[name][first:] != 0 for name in ("entry", "exit"))
-        kinds = (np.flatnonzero(kind) + first for kind in (enters, leaves & ~enters, ~leaves & ~enters))
-        return [row for rows in kinds for row in _spread(rows)]
+    Raises
+    ------
+    ConfigError
+        When the strategy cannot do its work.
+    """
+    bars = history.bars
+    try:
+        whole = strategy.signals(bars, instrument)
+        check_signals(whole, len(bars))
+        difference = _difference(strategy, history, instrument, columns_of(whole, len(bars)))
+    except ConfigError:
+        raise
+    except Exception as error:  # noqa: BLE001 - boundary: user code may fail in any way; over windows it may not
+        difference = error.message if isinstance(error, StrategyError) else f"{type(error).__name__}: {error}"
+    return (whole, "") if difference is None else (None, difference)
+
+
+def _difference(strategy: SignalStrategy, history: History, instrument: Instrument, whole: Columns) -> str | None:
+    """Return where a row of a sample is another one over its window; None: nowhere.
+
+    Raises
+    ------
+    StrategyError
+        When the strategy fails at a window.
+    """
+    bars, compute, size = history.bars, compute_with(strategy, instrument), max(strategy.warmup_bars, 1)
+    yardstick = Yardstick(whole, bars.close)
+    for row in _sample(whole, max(history.first, size - 1)):
+        window = compute(bars[row + 1 - size : row + 1])
+        for name in {**whole, **window}:
+            one, other = (
+                float(found[name][at]) if name in found else np.nan for found, at in ((whole, row), (window, -1))
+            )
+            if yardstick.error(name, row, one, other) > TOLERANCE:
+                return f"{name} differs; 'atrader backtest check' says why"
+    return None
+
+
+def _sample(whole: Columns, first: int) -> list[int]:
+    enters, leaves = (whole[name][first:] != 0 for name in ("entry", "exit"))
+    kinds = (np.flatnonzero(kind) + first for kind in (enters, leaves & ~enters, ~leaves & ~enters))
+    return [row for rows in kinds for row in _spread(rows)]
 
 
 def _spread(rows: NDArray[np.int64]) -> list[int]:

@@ -104,12 +104,17 @@ def identity_lines(summary: Summary) -> Lines:
         ("seed", str(summary["seed"])),
         ("account", f"{summary['account']['name']}, {summary['account']['currency']}"),
         ("limits", settings_text({**summary["account"]["limits"], **summary["account"]["trade"]})),
-        ("engine", f"{summary['engine']}, atrader {summary['program']}"),
+        ("engine", f"{_engine_text(summary)}, atrader {summary['program']}"),
         ("data", f"sha256 {summary['data_sha256']}"),
         ("identity", f"sha256 {summary['identity_sha256']}"),
         ("made", f"{summary['made']}, {sum(summary['bars'].values()):,} bars in {summary['took_s']:.2f} s"),
     ]
     return lines
+
+
+def _engine_text(summary: Summary) -> str:
+    reason = summary.get("not_vector")  # results of earlier versions say nothing of it
+    return f"{summary['engine']}" + ("" if reason is None else f" (not vector: {reason})")
 
 
 def instance_lines(instance: Mapping[str, Any]) -> Lines:

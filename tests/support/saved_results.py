@@ -10,6 +10,7 @@ from typing import Any, ClassVar, NamedTuple
 from atrader.market import Bar, Bars, decimal_price
 from atrader.orders.model import Trade
 from atrader.strategy import BaseParameters, EventStrategy
+from manager.backtests.engines import Ran
 from manager.backtests.files import save
 from manager.backtests.request import Request
 from research.events import EventEngine, Plan, Result
@@ -71,7 +72,7 @@ class Run(NamedTuple):
 
     def save(self, folder: Path) -> Saved:
         """Save it below a folder."""
-        return save(folder, self.request, self.plan, self.result, took_s=0.5)
+        return save(folder, self.request, self.plan, Ran(self.result, "events", None), took_s=0.5)
 
 
 def run_cross(bars: Bars, *, instrument: str = "EUR/USD", paper: Any = None, **parameters: Any) -> Run:

@@ -24,8 +24,9 @@ from research.optimisation.events import EventTrials, days_of
 from research.optimisation.pools import Evaluate
 from research.optimisation.space import Combination
 from research.optimisation.trials import Trials
-from research.optimisation.vectors import VectorTrials, why_not_vector, without_limits
+from research.optimisation.vectors import VectorTrials
 from research.optimisation.windows import WalkForward
+from research.vectorised import why_not_vector, without_limits
 from tests.support.event_runs import account_of, instance_of, plan_of
 from worker.strategies.bracket import Bracket
 from worker.strategies.sma_cross import SmaCross

@@ -1,0 +1,38 @@
+"""How orders fill, in words."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from manager.backtests.request import Engine, Request
+from research.vector import Rules
+
+_PAPER: Final = (
+    "decisions at a bar's close; market orders fill at the last quote (a bar's close, ask for buys, bid for sells);"
+    " each bar is played as open, the nearer extreme, the other one, close; stops before targets in one quote"
+)
+_FILL: Final = {"close": "market orders fill at the last quote", "next-open": "market orders fill at the next open"}
+_INSIDE: Final = {
+    "quotes": "each bar is played as open, the nearer extreme, the other one, close",
+    "range": "inside of bars the bad side comes first, and stops fill at their own price",
+}
+_FROM: Final = {"entry": "stops work from the entry on", "next-bar": "stops work from the bar after the entry"}
+
+
+def convention_text(request: Request, engine: Engine) -> str:
+    """Return how the orders of a run were filled."""
+    text = _of_rules(request.rules)
+    if engine == "vector" and request.account.paper.slippage_pips:
+        text += "; slippage always at its worst"
+    return text
+
+
+def _of_rules(rules: Rules) -> str:
+    if rules == Rules():
+        return _PAPER
+    how = rules.convention
+    parts = ["decisions at a bar's close", _FILL[how.fill], _INSIDE[how.inside], _FROM[how.protected_from]]
+    parts += ["stops come before orders at the open of the same bar"] if how.stop_before_open else []
+    parts += [f"trades end after {rules.hold_bars} decisions"] if rules.hold_bars else []
+    parts += [f"up to {rules.most_trades} trades on a side"] if rules.most_trades > 1 else []
+    return "; ".join(parts)

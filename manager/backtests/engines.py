@@ -1,0 +1,62 @@
+"""Which engine runs a plan, and why."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from atrader.errors import ConfigError
+from manager.backtests.request import Engine, Request
+from research.events import EventEngine, Plan, Progress
+from research.events.result import Findings
+from research.vector import Rules
+from research.vectorised import NotVector, run_vector, why_not_plan, why_not_same
+
+
+class Ran(NamedTuple):
+    """A run that is over.
+
+    Attributes
+    ----------
+    engine : Engine
+        Which one ran it.
+    not_vector : str or None
+        Why it was not the vector engine, where the request left that open.
+    """
+
+    findings: Findings
+    engine: Engine
+    not_vector: str | None
+
+
+def run_plan(plan: Plan, request: Request, progress: Progress | None = None) -> Ran:
+    """Run a plan with the engine that is asked for, or the fastest one that does the same to the digit.
+
+    Raises
+    ------
+    ConfigError
+        When the engine cannot run it; says which key or option keeps it from that, and what to do.
+    StrategyError
+        When the strategy fails, and its policy is to stop.
+    """
+    is_ours = request.rules == Rules()
+    if request.engine == "events" and not is_ours:
+        raise ConfigError("--engine event fills as the paper account does: other conventions need --engine vector")
+    if request.engine == "events":
+        return Ran(EventEngine(plan).run(progress), "events", None)
+    must = "--engine vector" if is_ours else "a convention that is not the paper account's"
+    is_wanted = request.engine == "vector" or not is_ours
+    reason = why_not_plan(plan) or (None if is_wanted else why_not_same(plan))
+    if reason is None:
+        try:
+            findings = run_vector(plan, request.rules)
+        except NotVector as error:
+            reason = error.message
+        else:
+            if progress is not None:
+                progress(len(findings.curve.time_ns), len(findings.curve.time_ns))
+            return Ran(findings, "vector", None)
+    if is_wanted:
+        raise ConfigError(
+            f"{must} takes the vector engine, which cannot run {request.name}: {reason}; or --engine event"
+        )
+    return Ran(EventEngine(plan).run(progress), "events", reason)

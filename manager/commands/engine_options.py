@@ -1,0 +1,89 @@
+"""Which engine runs a backtest, and by which convention orders fill."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from manager.backtests.request import Engine
+    from research.vector import Rules
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+ENGINES: Final[dict[str, Engine | None]] = {"auto": None, "event": "events", "vector": "vector", "events": "events"}
+"""As they are called here, and inside; the last is what results call it, and what searches were told once."""
+
+CONVENTION_NAMES: Final = ("paper", "next-open", "backtesting.py", "vectorbt", "nautilus")  # of research.vector: numpy
+_RULES: Final = ("convention", "fill", "inside", "stops_from", "hold_bars", "most_trades")
+
+
+def _engine_of(_context: click.Context, _option: click.Parameter, name: str) -> Engine | None:
+    return ENGINES[name]
+
+
+engine_option = click.option(
+    "--engine",
+    type=click.Choice(tuple(ENGINES)),
+    metavar="[auto|event|vector]",
+    default="auto",
+    show_default=True,
+    callback=_engine_of,
+    help="auto: vector, where it can do all that is asked for.",
+)
+unlimited_option = click.option(
+    "--without-limits",
+    "unlimited",
+    is_flag=True,
+    help="Leave limits, chance and selection out: what the parameters are worth, at the speed of the vector engine.",
+)
+_OPTIONS: Final = (
+    engine_option,
+    unlimited_option,
+    click.option("--slippage", metavar="PIPS", help="At most; the vector engine takes it always. Default: [paper]."),
+    click.option(
+        "--convention",
+        type=click.Choice(CONVENTION_NAMES),
+        default="paper",
+        show_default=True,
+        help="How orders fill, as in other engines; all but paper take the vector engine.",
+    ),
+    click.option("--fill", type=click.Choice(("close", "next-open")), help="Market orders; default: the convention's."),
+    click.option(
+        "--inside", type=click.Choice(("quotes", "range")), help="Of a bar: four quotes, or its range, bad side first."
+    ),
+    click.option(
+        "--stops-from", type=click.Choice(("entry", "next-bar")), help="When stops and targets begin to work."
+    ),
+    click.option("--hold-bars", type=click.IntRange(1), help="Close each trade after so many bars; vector engine."),
+    click.option(
+        "--most-trades", type=click.IntRange(1, 64), help="On one side at once (pyramiding); default 1; vector engine."
+    ),
+)
+
+
+def engine_options(command: F) -> F:
+    """Add the options to a command; they arrive as keywords, of which `rules_of` takes those of the convention."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def rules_of(values: dict[str, Any]) -> Rules:
+    """Take what the options say of how orders fill out of the keywords of a command.
+
+    Raises
+    ------
+    ConfigError
+        When they do not go together.
+    """
+    from dataclasses import replace
+
+    from research.vector import CONVENTIONS, Rules  # numpy: not for --help and completion
+
+    said = {name: values.pop(name) for name in _RULES}
+    own = {"fill": said["fill"], "inside": said["inside"], "protected_from": said["stops_from"]}
+    convention = replace(CONVENTIONS[said["convention"]], **{key: value for key, value in own.items() if value})
+    return Rules(convention=convention, hold_bars=said["hold_bars"], most_trades=said["most_trades"] or 1)

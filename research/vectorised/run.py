@@ -1,0 +1,179 @@
+"""A plan through the vector engine: the findings that the event engine would give, to the digit where both can."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from decimal import Context, Decimal
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atrader.errors import StrategyError
+from atrader.fast_models import changed
+from atrader.ledger import profit_of
+from atrader.orders.model import Trade
+from atrader.paper.financing import boundaries, days_booked
+from atrader.strategy import Signals, SignalStrategy
+from research.events import Plan
+from research.events.booking import Booked
+from research.events.context import Signal
+from research.events.equity import equity_curve
+from research.events.history import check_decides
+from research.events.result import Findings
+from research.events.whole import signals_once
+from research.vector import Decisions, Outcome, Reason, Refusal, Rules
+from research.vector.outcome import AFTER_CLOSE
+from research.vector.rows import times_of, trades_of
+from research.vectorised.fit import NotVector, check_band, check_risk
+from research.vectorised.orders import Wishes
+from research.vectorised.refusals import BY_KIND
+from research.vectorised.stage import Stage
+
+_RATE: Final = Context(prec=12)  # of a rate, as the paper account takes it
+
+
+def run_vector(plan: Plan, rules: Rules | None = None) -> Findings:
+    """Run a plan with one signal strategy, which must fit (`why_not_vector`).
+
+    Parameters
+    ----------
+    rules : Rules, optional
+        By default those of the paper account: the findings are then those of the event engine, where `why_not_same`
+        knows nothing against it.
+
+    Raises
+    ------
+    NotVector
+        When the event engine would do something else: risk rules refuse entries, the signals over all bars are others
+        than over the warm-up of each bar, the strategy fails.
+    ConfigError
+        When there are too few bars.
+    """
+    ((_, strategy),) = plan.instances
+    assert isinstance(strategy, SignalStrategy)
+    stage = Stage(plan, rules)
+    check_decides(stage.config, stage.history, strategy.warmup_bars)
+    strategy.load()
+    signals, difference = signals_once(strategy, stage.history, stage.instrument)
+    if signals is None:
+        raise NotVector(f"signals over all bars are not those over the warm-up of each bar: {difference}")
+    first_row = max(strategy.warmup_bars, 1) - 1
+    try:
+        decisions = Decisions.of(
+            signals, stage.prices, stage.instrument, stage.rules, bars=stage.rows, first_row=first_row
+        )
+    except StrategyError as error:  # an alert or an exception at that bar, and the bars after it go on
+        raise NotVector(error.message) from error
+    check_risk(decisions, stage.limits)
+    check_band(decisions, stage.prices, stage.limits)
+    outcome = stage.execution.run(decisions)
+    if stage.is_paper:
+        _check_exits(stage, outcome)
+    wishes = Wishes(stage, decisions, outcome, signals)
+    trades = [
+        changed(trade, trade_id=wishes.trade_id(number), initial_risk=_risk(stage, outcome.trades[number], trade))
+        for number, trade in enumerate(trades_of(outcome, stage.prices, stage.terms, stage.config))
+    ]
+    ended = np.lexsort((outcome.trades["exit_phase"], outcome.trades["exit_bar"])).tolist()
+    return Findings(
+        closed=[trades[number] for number in ended if not trades[number].is_open],
+        open_trades=[trade for trade in trades if trade.is_open],
+        orders=wishes.orders(),
+        signals=_signals(stage, strategy, signals),
+        alerts=(),
+        curve=equity_curve(
+            stage.market,
+            _booked(stage, outcome, trades),
+            float(plan.account.paper.initial_balance),
+            plan.account.currency,
+            plan.instruments,
+        ),
+        bars={stage.config.name: len(stage.history.bars) - stage.history.first},
+        errors={stage.config.name: 0},
+        more_refused={} if stage.is_paper else _counted(outcome),
+    )
+
+
+def _counted(outcome: Outcome) -> dict[str, int]:
+    return {BY_KIND[Refusal(kind)]: count for kind, count in enumerate(outcome.refused) if count}
+
+
+def _check_exits(stage: Stage, outcome: Outcome) -> None:
+    """Refuse exits between two rows: what is decided as the market closes is wanted again with the next row only."""
+    trades = outcome.closed
+    bars = trades["exit_bar"][(trades["reason"] == Reason.EXIT) & (trades["exit_phase"] == AFTER_CLOSE)]
+    if not np.isin(bars, stage.rows).all():
+        raise NotVector("an exit was decided as the market closed, and finer bars than the strategy's are played")
+
+
+def _risk(stage: Stage, row: np.void, trade: Trade) -> Decimal | None:
+    """Return what the first stop would have lost, account currency; None without one on the losing side."""
+    if trade.initial_stop is None:
+        return None
+    bar, rate = int(row["entry_bar"]), Decimal(1)
+    if stage.terms.rate == "own":
+        is_open = row["entry_phase"] == 0
+        bids, asks = (
+            (stage.prices.bid_open, stage.prices.ask_open)
+            if is_open
+            else (stage.prices.bid_close, stage.prices.ask_close)
+        )
+        rate = _RATE.divide(2, (int(bids[bar]) + int(asks[bar])) * stage.instrument.price_tick)
+    elif stage.rates is not None:
+        rate = Decimal(repr(float(stage.rates[bar])))
+    digits = stage.terms.currency_digits
+    risk = -profit_of(trade.side, trade.units_opened, trade.open_price, trade.initial_stop, rate, digits)
+    return risk if risk > 0 else None
+
+
+def _signals(stage: Stage, strategy: SignalStrategy, signals: Signals) -> list[Signal]:
+    """Return what the driver records: each row in the period at which something is said."""
+    history, first = stage.history, max(stage.history.first, max(strategy.exit_bars, 1) - 1)
+    entry = np.where(np.arange(len(signals.entry)) >= max(strategy.warmup_bars, 1) - 1, signals.entry, 0)
+    rows = first + np.flatnonzero((entry[first:] != 0) | (signals.exit[first:] != 0))
+    columns = {name: column[rows].tolist() for name, column in (signals.indicators or {}).items()}
+    times = stage.market.ends[history.steps[rows]].tolist()
+    found = []
+    for at, (row, time_ns) in enumerate(zip(rows.tolist(), times, strict=True)):
+        opens, leave = int(entry[row]), int(signals.exit[row])
+        values = {name: float(column[at]) for name, column in columns.items()}
+        bar = f"{stage.config.timeframe}|{history.bars.open_time_ns[row]}"
+        kind = "entry" if opens else "exit"
+        found.append(Signal(time_ns, stage.config.name, kind, float(opens or leave), values, bar))
+    return found
+
+
+def _booked(stage: Stage, outcome: Outcome, trades: list[Trade]) -> list[Booked]:
+    """Return what changed what was held, for the equity."""
+    fills, symbol, step = outcome.fills, stage.instrument.symbol, stage.instrument.unit_step
+    cent = Decimal(1).scaleb(-stage.terms.currency_digits)
+    times = times_of(stage.prices, fills["bar"], fills["phase"])
+    is_swap = fills["reason"] == Reason.SWAP
+    times[is_swap] = _due_times(stage, fills[is_swap])
+    columns = (fills[name].tolist() for name in ("trade", "reason", "steps", "balance"))
+    found = []
+    for time_ns, number, reason, steps, balance in zip(times.tolist(), *columns, strict=True):
+        trade = trades[number]
+        price = Decimal(0) if reason == Reason.SWAP else trade.open_price
+        found.append(Booked(time_ns, symbol, trade.side, steps * step, price, balance * cent))
+    return found
+
+
+def _due_times(stage: Stage, swaps: NDArray[np.void]) -> list[int]:
+    """Return the ends of days that financing was booked for: after a pause that is some time before the quote."""
+    ends, calendar = stage.prices.end_ns, stage.calendar
+    due = [
+        one
+        for one in boundaries(calendar, int(stage.prices.open_time_ns[0]), int(ends[-1]) - 1)
+        if days_booked(calendar, one) > 0
+    ]
+    places = list(zip(stage.schedule.bar.tolist(), stage.schedule.phase.tolist(), strict=True))
+    booked: Counter[tuple[int, int, int]] = Counter()
+    found = []
+    for bar, phase, trade in zip(*(swaps[name].tolist() for name in ("bar", "phase", "trade")), strict=True):
+        first = bisect_left(places, (bar, phase))
+        found.append(due[first + booked[bar, phase, trade]])
+        booked[bar, phase, trade] += 1
+    return found

@@ -1,0 +1,93 @@
+"""Bars, costs and calendar of a plan with one signal strategy, ready for any decisions."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atrader.timeframes import Timeframe
+from research.events import Plan, SeriesKey
+from research.events.equity import rate_of
+from research.events.history import History
+from research.events.market import Market
+from research.events.tape import BarTape
+from research.vector import Prices, Rules, Schedule, Terms, rows_of
+from research.vector.engine import Execution
+from research.vectorised.fit import NotVector
+
+Floats = NDArray[np.float64]
+
+
+class Stage:
+    """What all runs of a plan share; nothing of it changes, so that threads may.
+
+    Parameters
+    ----------
+    plan : Plan
+        Of one signal strategy, over bars.
+    rules : Rules, optional
+        By default those of the paper account.
+
+    Attributes
+    ----------
+    config : InstanceConfig
+        The instance.
+    rules, terms, prices, schedule, execution
+        Of the vector engine.
+    instrument : Instrument
+        What it trades.
+    limits : TradeLimits
+        Those that count for its orders.
+    market : Market
+        What is played.
+    history : History
+        The bars that are decided at, those before the period too.
+    rows : ndarray of int64, shape (n,)
+        Bar of the prices at whose close each of them is decided (`rows_of`).
+    halted : frozenset of int
+        Bars of the prices that end as the market closes.
+    rates : ndarray of float64, shape (m,), or None
+        Account currency per quote currency in each bar of the prices, where neither is of the instrument.
+
+    Raises
+    ------
+    NotVector
+        When quotes are played.
+    ConfigError
+        When bars are no market.
+    """
+
+    def __init__(self, plan: Plan, rules: Rules | None = None) -> None:
+        ((config, _),) = plan.instances
+        symbol = config.instrument
+        self.config = config
+        self.rules = rules or Rules()
+        self.instrument = plan.instruments[symbol]
+        self.limits = config.trade or plan.account.trade
+        self.terms = Terms.of(plan.account, self.instrument)
+        self.market = Market(plan.tapes)
+        tape = self.market.reels[symbol].tape
+        if not isinstance(tape, BarTape):
+            raise NotVector(f"{symbol}: the vector engine plays bars, not quotes")
+        self.calendar = plan.calendar_of(symbol)
+        self.prices = Prices.of(tape.bars, self.terms, tape.duration_ns)
+        key = SeriesKey(symbol, config.timeframe)
+        timeframe, gaps = Timeframe.parse(config.timeframe), plan.missing.get(key, ())
+        self.history = History(plan.series[key], timeframe, self.calendar, self.market, gaps)
+        self.rows = rows_of(self.prices, self.history.ends)
+        self.rates = self._conversion(plan.account.currency)
+        self.schedule = Schedule.of(self.prices, self.calendar)
+        self.halted = frozenset(self.schedule.halted.tolist())
+        self.execution = Execution(self.prices, self.rules, self.terms, schedule=self.schedule, rates=self.rates)
+
+    @property
+    def is_paper(self) -> bool:
+        """Whether it goes by the rules of the paper account, with one trade on a side, as the signal driver does."""
+        return self.rules == Rules()
+
+    def _conversion(self, currency: str) -> Floats | None:
+        if self.terms.rate != "given":
+            return None
+        rates = rate_of(self.market, self.instrument.quote, currency)
+        assert not isinstance(rates, float)
+        return np.ascontiguousarray(rates[self.market.reels[self.instrument.symbol].steps])

@@ -1,0 +1,99 @@
+"""A plan gives the same findings in both engines, to the digit: trades, orders, signals, equity, days."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from atrader.instruments import Instrument
+from atrader.market import Bars
+from atrader.strategy import BaseParameters, Signals, SignalStrategy
+from research.events import Plan
+from research.events.result import Findings
+from research.events.tape import BarTape
+from research.reports.rows import order_row, signal_row, trade_row
+from research.vectorised import run_vector, why_not_same, why_not_vector
+from tests.support.event_runs import MINUTE, account_of, instance_of, plan_of, random_bars, run
+from tests.support.vector_runs import random_signals
+
+pytestmark = pytest.mark.property
+
+PLAIN = {"slippage_pips": 0}
+ACCOUNTS: dict[str, dict[str, Any]] = {
+    "plain": {"paper": PLAIN},
+    "all the costs": {
+        "paper": {
+            **PLAIN, "commission_per_million": "37.5", "swap_long_frac": "-0.05", "swap_short_frac": "0.01",
+            "extra_spread_pips": "0.3",
+        },
+        "trade": {"max_risk_frac": "0.011"},
+    },
+    "close to the margin": {"paper": {**PLAIN, "initial_balance": 3000, "leverage": 20, "margin_closeout_frac": 2}},
+}  # fmt: skip
+
+
+class Rows(SignalStrategy):
+    """Answers rows of arrays worked out before; the first of each window tells which they are."""
+
+    def __init__(self, bars: Bars, signals: Signals) -> None:
+        super().__init__(BaseParameters())
+        self._row_of = {time_ns: row for row, time_ns in enumerate(bars.open_time_ns.tolist())}
+        self._signals = signals
+
+    @property
+    def warmup_bars(self) -> int:
+        return 3
+
+    def signals(self, bars: Bars, instrument: Instrument) -> Signals:
+        first = self._row_of[int(bars.open_time_ns[0])]
+        rows = slice(first, first + len(bars))
+        columns = ("entry", "exit", "stop_loss", "take_profit", "risk_frac", "units")
+        whole = {name: getattr(self._signals, name) for name in columns}
+        cut: dict[str, Any] = {name: None if one is None else one[rows] for name, one in whole.items()}
+        return Signals(**cut, indicators={"close": bars.close})
+
+
+def plan_with(account: str, symbol: str, seed: int, pace: float, *, by_risk: bool) -> Plan:
+    bars = random_bars(seed, 600, *((1.09, 1e-5) if symbol == "EUR/USD" else (147.0, 1e-3)))
+    strategy = Rows(bars, random_signals(bars, seed, pace, by_risk=by_risk))
+    instance = (instance_of(instrument=symbol), strategy)
+    plan = plan_of(account_of(**ACCOUNTS[account]), [instance], {(symbol, "1m"): bars})
+    return replace(plan, tapes=[BarTape(symbol, bars[40:], MINUTE)])  # what lies before is for the indicators
+
+
+def kept(findings: Findings) -> dict[str, Any]:
+    """Return everything that is kept of a run; of a refusal what counts it, not the figures in its text."""
+    orders = [order_row(order) for order in findings.orders]
+    return {
+        "trades": [trade_row(trade) for trade in findings.trades],
+        "closed": [trade.trade_id for trade in findings.closed],
+        "orders": [{**row, "reason": row["reason"].partition(":")[0]} for row in orders],
+        "signals": [signal_row(signal) for signal in findings.signals],
+        "alerts": list(findings.alerts),
+        "bars": dict(findings.bars),
+        "errors": dict(findings.errors),
+        "refused": findings.refused,
+        **{name: column.tolist() for name, column in findings.curve._asdict().items()},
+    }
+
+
+@pytest.mark.parametrize("symbol", ["EUR/USD", "USD/JPY"])
+@pytest.mark.parametrize("account", ACCOUNTS)
+@settings(max_examples=3, deadline=None, phases=[Phase.generate])
+@given(seed=st.integers(0, 10**6), pace=st.sampled_from([0.02, 0.1, 0.3]), by_risk=st.booleans())
+def test_the_findings_are_those_of_the_event_engine(
+    account: str, symbol: str, seed: int, pace: float, by_risk: bool
+) -> None:
+    by_risk = by_risk or "trade" in ACCOUNTS[account]  # what a fixed size risks is not known beforehand
+    plan = plan_with(account, symbol, seed, pace, by_risk=by_risk)
+    ((config, strategy),) = plan.instances
+    assert why_not_vector(plan.account, config, strategy) is None
+    assert why_not_same(plan) is None
+    events, vector = kept(run(plan)), kept(run_vector(plan))
+    assert len(events["orders"]) > 3
+    for name, expected in events.items():
+        assert vector[name] == expected, name
