@@ -34,6 +34,8 @@ def why_not_vector(account: AccountConfig, config: InstanceConfig, strategy: Str
     """
     if not isinstance(strategy, SignalStrategy):
         return "the strategy is no signal strategy"
+    if account.positions != "hedging":
+        return f"account {account.name}: it does not know positions = {account.positions!r}"
     paper, usual = account.paper, PaperSettings()
     changed = [f"paper.{name}" for name in _CHANCE if getattr(paper, name) != getattr(usual, name)]
     changed += [f"limits.{name}" for name in _differing(account.limits, AccountLimits())]

@@ -73,7 +73,16 @@ def run_vector(plan: Plan, rules: Rules | None = None) -> Findings:
         _check_exits(stage, outcome)
     wishes = Wishes(stage, decisions, outcome, signals)
     trades = [
-        changed(trade, trade_id=wishes.trade_id(number), initial_risk=_risk(stage, outcome.trades[number], trade))
+        changed(
+            trade,
+            trade_id=wishes.trade_id(number),
+            initial_risk=_risk(stage, outcome.trades[number], trade),
+            profit=trade.profit
+            if trade.units_closed
+            else Decimal(0),  # in files "0" as of the event engine, not "0.00"
+            commission=trade.commission or Decimal(0),
+            swap=trade.swap or Decimal(0),
+        )
         for number, trade in enumerate(trades_of(outcome, stage.prices, stage.terms, stage.config))
     ]
     ended = np.lexsort((outcome.trades["exit_phase"], outcome.trades["exit_bar"])).tolist()

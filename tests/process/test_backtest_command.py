@@ -85,7 +85,9 @@ def test_signals_of_windows_give_the_same_trades_under_another_identity(yen: Fle
 def test_a_built_in_strategy_takes_its_parameters_from_the_command_line(yen: Fleet) -> None:
     parameters = (word for one in ("fast=2", "slow=6", "atr_period=2") for word in ("--param", one))
     words = ("sma-cross", "--instrument", "USD/JPY", "--timeframe", "1h", *parameters)
-    (summary,) = backtest(yen, *words, "--balance", "5000", "--start", "2013-02-05")
+    engine = ("--engine", "vector", "--without-limits", "--convention", "next-open")
+    (summary,) = backtest(yen, *words, "--balance", "5000", "--start", "2013-02-05", *engine)
+    assert (summary["engine"], "next open" in summary["convention"]) == ("vector", True)
     assert summary["statistics"][0]["trades"] > 1
     parameters = summary["instances"][0]["parameters"]
     assert (parameters["fast"], parameters["slow"], parameters["stop_atr"]) == (2, 6, 3.0), "what was not said, too"
@@ -118,6 +120,7 @@ def test_several_run_apart_in_processes_of_their_own_as_each_does_alone(yen: Fle
         (("cross", "--instrument", "EUR/GBP"), "GBP/USD"),
         (("cross", "cross"), "--apart"),
         (("cross", "--balance", "-3"), "--balance"),
+        (("cross", "--slippage", "-1"), "--slippage"),
     ],
 )
 def test_what_cannot_be_run_is_refused_with_its_remedy(yen: Fleet, words: tuple[str, ...], said: str) -> None:

@@ -15,7 +15,7 @@ from atrader.strategy import BaseParameters, Signals, SignalStrategy
 from research.events import Plan
 from research.events.result import Findings
 from research.events.tape import BarTape
-from research.reports.rows import order_row, signal_row, trade_row
+from research.reports.rows import in_plain, order_row, signal_row, trade_row
 from research.vectorised import run_vector, why_not_same, why_not_vector
 from tests.support.event_runs import MINUTE, account_of, instance_of, plan_of, random_bars, run
 from tests.support.vector_runs import random_signals
@@ -69,7 +69,7 @@ def kept(findings: Findings) -> dict[str, Any]:
     """Return everything that is kept of a run; of a refusal what counts it, not the figures in its text."""
     orders = [order_row(order) for order in findings.orders]
     return {
-        "trades": [trade_row(trade) for trade in findings.trades],
+        "trades": in_plain(trade_row(trade) for trade in findings.trades),
         "closed": [trade.trade_id for trade in findings.closed],
         "orders": [{**row, "reason": row["reason"].partition(":")[0]} for row in orders],
         "signals": [signal_row(signal) for signal in findings.signals],

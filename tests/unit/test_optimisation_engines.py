@@ -161,6 +161,7 @@ def test_an_account_with_rules_that_the_vector_engine_does_not_ask_is_left_to_th
     freed, instance = without_limits(account, instance_of())
     assert why_not_vector(freed, instance, cross({"fast": 2, "slow": 8})) is None
     assert why_not_vector(account_of(), instance_of(), cross({"fast": 2, "slow": 8})) is None
+    assert "netting" in str(why_not_vector(account_of(positions="netting"), instance_of(), cross(SETS[0])))
     limited = instance_of(limits={"cooldown_after_losses": 2})
     assert "cooldown_after_losses" in str(why_not_vector(account_of(), limited, cross({"fast": 2, "slow": 8})))
     assert without_limits(account_of(), limited)[1].limits == InstanceLimits()

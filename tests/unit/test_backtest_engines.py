@@ -1,0 +1,108 @@
+"""Which engine runs a backtest: the vector engine where it gives the same; why not is said, and what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from atrader.configuration.account import AccountConfig
+from atrader.errors import ConfigError
+from manager.backtests.engines import Ran, run_plan
+from manager.backtests.files import save
+from manager.backtests.request import Request
+from manager.commands.engine_options import CONVENTION_NAMES
+from research.events import Plan
+from research.reports import Saved
+from research.vector import CONVENTIONS, Rules
+from tests.support.event_runs import account_of, instance_of, plan_of, random_bars
+from worker.strategies.sma_cross import SmaCross
+
+EQUAL: dict[str, Any] = {"paper": {"slippage_pips": 0}}
+BARS = random_bars(5, 500, 1.09, 1e-5)
+
+
+def setup(account: dict[str, Any] | None = None, **parameters: Any) -> tuple[Plan, Request]:
+    config = instance_of(strategy="sma-cross")
+    wanted = {"fast": 3, "slow": 9, "atr_period": 2, "stop_atr": 2, **parameters}
+    of: AccountConfig = account_of(**(EQUAL if account is None else account))
+    plan = plan_of(of, [(config, SmaCross(SmaCross.Parameters.model_validate(wanted)))], {("EUR/USD", "1m"): BARS})
+    request = Request(root="/", account=of, instances=(config,), start_ns=None, end_ns=None, quotes=None)
+    return plan, request
+
+
+def saved_of(folder: Path, plan: Plan, request: Request) -> Saved:
+    return save(folder, request, plan, run_plan(plan, request), took_s=0.5)
+
+
+def test_a_run_of_either_engine_is_kept_with_the_same_contents(tmp_path: Path) -> None:
+    plan, request = setup()
+    vector = saved_of(tmp_path, plan, request)
+    events = saved_of(tmp_path, plan, replace(request, engine="events"))
+    assert (vector.summary["engine"], events.summary["engine"]) == ("vector", "events")
+    assert vector.details() == events.details()
+    assert len(vector.trades()) > 10
+    own = {"engine", "made", "folder", "identity_sha256"}
+    assert vector.summary.keys() == events.summary.keys()
+    assert [key for key, value in events.summary.items() if vector.summary[key] != value and key not in own] == []
+
+
+@pytest.mark.parametrize(
+    ("account", "said"),
+    [
+        ({"paper": {"slippage_pips": "0.5"}}, "paper.slippage_pips is drawn between 0 and 0.5"),
+        ({**EQUAL, "limits": {"max_drawdown_frac": "0.1"}}, "limits.max_drawdown_frac"),
+        ({"paper": {"slippage_pips": 0, "partial_fill_share": 0.2}}, "paper.partial_fill_share"),
+        ({**EQUAL, "positions": "netting"}, "positions = 'netting'"),
+        ({**EQUAL, "trade": {"price_band_frac": "0.0001"}}, "trade.price_band_frac"),
+        ({**EQUAL, "currency": "CHF"}, "USD is converted to CHF"),
+    ],
+)
+def test_what_the_vector_engine_would_do_otherwise_is_left_to_the_event_engine_and_said(
+    account: dict[str, Any], said: str
+) -> None:
+    plan, request = setup(account)
+    if "currency" in account:
+        rates = random_bars(6, 500, 0.9, 1e-5)
+        more = plan_of(request.account, [], {("USD/CHF", "1m"): rates}).tapes
+        plan = replace(plan, tapes=[*plan.tapes, *more])
+    ran: Ran = run_plan(plan, request)
+    assert ran.engine == "events"
+    assert said in str(ran.not_vector)
+
+
+def test_an_engine_that_is_asked_for_and_cannot_do_it_is_an_error_with_key_and_remedy() -> None:
+    plan, request = setup({**EQUAL, "limits": {"max_open_trades": 3}})
+    with pytest.raises(ConfigError, match=r"limits.max_open_trades \(--without-limits leaves them out\)"):
+        run_plan(plan, replace(request, engine="vector"))
+    with pytest.raises(ConfigError, match=r"convention .* limits.max_open_trades"):
+        run_plan(plan, replace(request, rules=Rules(convention=CONVENTIONS["vectorbt"])))
+    with pytest.raises(ConfigError, match="need --engine vector"):
+        run_plan(plan, replace(request, engine="events", rules=Rules(hold_bars=3)))
+
+
+def test_slippage_is_taken_at_its_worst_where_the_vector_engine_is_asked_for() -> None:
+    plan, request = setup({"paper": {"slippage_pips": 1}})
+    slipped = run_plan(plan, replace(request, engine="vector")).findings
+    exact = run_plan(*setup()).findings
+    one, other = slipped.trades[0], exact.trades[0]
+    assert abs(one.open_price - other.open_price) == Decimal("0.0001")
+
+
+def test_other_conventions_fill_otherwise_and_say_so(tmp_path: Path) -> None:
+    plan, request = setup()
+    usual = run_plan(plan, request).findings
+    there = replace(request, rules=Rules(convention=CONVENTIONS["next-open"], hold_bars=2))
+    findings = run_plan(plan, there).findings
+    assert [trade.open_time_ns for trade in findings.trades] != [trade.open_time_ns for trade in usual.trades]
+    assert any(trade.close_reason == "time exit" for trade in findings.trades)
+    convention = saved_of(tmp_path, plan, there).summary["convention"]
+    assert "next open" in convention
+    assert "after 2 decisions" in convention
+
+
+def test_the_names_of_conventions_on_the_command_line_are_those_there_are() -> None:
+    assert tuple(CONVENTIONS) == CONVENTION_NAMES
