@@ -139,4 +139,4 @@ def measure(options: Options) -> Report:
 
 
 if __name__ == "__main__":
-    run("bars_bus", CLAIM, measure)
+    run("bars_bus", CLAIM, measure, about_s=(10, 20))

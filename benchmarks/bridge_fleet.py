@@ -77,7 +77,9 @@ def _cpu_s(processes: list[psutil.Process]) -> float:
 
 
 def measure(options: Options) -> Report:
+    options.progress.say("crashes")
     took = crashes(options)
+    options.progress.say(f"{INSTANCES} instances")
     started_s, own_mb, cpu_frac, calls = many(options)
     report = Report()
     report.add("crash to RUNNING (p50)", median(took) * 1e3, "ms", mark="<= 1000 ms", holds=median(took) <= 1.0)
@@ -91,4 +93,4 @@ def measure(options: Options) -> Report:
 
 
 if __name__ == "__main__":
-    run("bridge_fleet", CLAIM, measure)
+    run("bridge_fleet", CLAIM, measure, about_s=(40, 120))

@@ -40,6 +40,8 @@ def cpu_s(processes: list[psutil.Process]) -> float:
 def measure(options: Options) -> Report:
     workers = 10 if options.quick else WORKERS
     idle_s = 3.0 if options.quick else 10.0
+    say = options.progress.say
+    say(f"a fleet of {workers}, started and left alone")
     began_ns = SystemClock().now_ns()
     fleet = fleets.write_installation(options.directory / "home", workers, ticks_per_second=0.01)
     with fleets.running(fleet):
@@ -53,7 +55,9 @@ def measure(options: Options) -> Report:
         before_s, began_s = cpu_s(processes), time.monotonic()
         time.sleep(idle_s)
         idle_frac = (cpu_s(processes) - before_s) / (time.monotonic() - began_s)
+    say("starts again")
     took += [start_once(options.directory / f"again{number}", workers) for number in range(0 if options.quick else 2)]
+    say("cold spawns and bare forks")
     cold = median(cold_spawn_s(2 if options.quick else 5))
     bare = BareForkServer()
     try:
@@ -92,4 +96,4 @@ def measure(options: Options) -> Report:
 
 
 if __name__ == "__main__":
-    run("fleet_start", CLAIM, measure)
+    run("fleet_start", CLAIM, measure, about_s=(20, 60))

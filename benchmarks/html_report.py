@@ -56,4 +56,4 @@ def measure(options: Options) -> Report:
 
 
 if __name__ == "__main__":
-    run("html_report", CLAIM, measure)
+    run("html_report", CLAIM, measure, about_s=(5, 15))

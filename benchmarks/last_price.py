@@ -116,6 +116,7 @@ def measure(options: Options) -> Report:
     count = FULL if options.given.full else options.rounds or (200_000 if options.quick else 10_000_000)
     timed = min(count, 20_000 if options.quick else 300_000)
     report = Report()
+    options.progress.say("reads of a data layer's price")
     layer = DataLayerProcess(options.directory / "home", {"market": MARKET})
     with layer, DataClient(layer.home) as client:
         wait_until(lambda: client.last_price(PAIR), "a price")
@@ -123,6 +124,7 @@ def measure(options: Options) -> Report:
         ours = timed_s(lambda: client.last_price(PAIR), timed)
         empty = timed_s(lambda: None, timed)
         calls = timed_s(lambda: client.prices((PAIR,)), timed // 100)
+    options.progress.say(f"{count:,} reads under a flood of writes")
     began = time.perf_counter()
     readers = options.given.readers
     torn, refused = torn_reads_of_all(count, readers) if readers > 1 else torn_reads(count)
@@ -133,6 +135,7 @@ def measure(options: Options) -> Report:
             f"last price ({name})", value, "us", "an empty function", floor, mark=f"{mark:g} us", holds=value <= mark
         )
         report.add(f"  the same ({name})", value, "us", "a call of the bus", percentile(calls, share) * 1e6)
+    options.progress.say("making an environment for Redis")
     try:
         with redis(options) as (connection, path, peers):
             request = b"*2\r\n$3\r\nGET\r\n$7\r\nEUR/USD\r\n"
@@ -159,6 +162,11 @@ def measure(options: Options) -> Report:
     return report
 
 
+def about_s(given: argparse.Namespace) -> float:
+    """Return how long it takes."""
+    return 240.0 if given.full else 20.0 if given.quick else 60.0
+
+
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add what only this benchmark has."""
     parser.add_argument("--full", action="store_true", help=f"check {FULL:,} reads for torn values; takes minutes")
@@ -168,4 +176,4 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 if __name__ == "__main__":
-    run("last_price", CLAIM, measure, arguments)
+    run("last_price", CLAIM, measure, arguments, about_s=about_s)

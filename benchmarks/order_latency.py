@@ -91,8 +91,12 @@ def orders_of_a_fleet(options: Options, wanted: int) -> list[dict[str, int]]:
 
 def measure(options: Options) -> Report:
     wanted = 100 if options.quick else 1000
+    say = options.progress.say
+    say("the bare chain")
     bare = woken_chain_s(options.directory, wanted // 2, 1 / TICKS_PER_SECOND)
+    say(f"{wanted} orders of a fleet")
     rows = orders_of_a_fleet(options, wanted)
+    say("the bare chain again")
     bare += woken_chain_s(options.directory, wanted // 2, 1 / TICKS_PER_SECOND)
     fsync, commit = (median(floor(options.directory, 300)) for floor in (fsync_append_s, sqlite_commit_s))
     took = [row["all_ns"] / 1e9 for row in rows]
@@ -115,4 +119,4 @@ def measure(options: Options) -> Report:
 
 
 if __name__ == "__main__":
-    run("order_latency", CLAIM, measure)
+    run("order_latency", CLAIM, measure, about_s=(15, 90))

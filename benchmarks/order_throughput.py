@@ -72,7 +72,9 @@ def measure(options: Options) -> Report:
         wait_for(lambda: all(fleet.process(name)["state"] == "STOPPED" for name in workers), "no workers")
         fsync = median(fsync_append_s(options.directory, 300))
         commit = median(sqlite_commit_s(options.directory, 300))
+        options.progress.say("one client")
         one = drive(fleet, range(1, 2), seconds)
+        options.progress.say(f"{MANY} clients")
         many = drive(fleet, range(1, MANY + 1), seconds)
     report = Report()
     rates = {}
@@ -93,4 +95,4 @@ def measure(options: Options) -> Report:
 
 
 if __name__ == "__main__":
-    run("order_throughput", CLAIM, measure)
+    run("order_throughput", CLAIM, measure, about_s=(25, 45))

@@ -245,4 +245,4 @@ def _peers(directory: Path, report: Report) -> Peers | None:
 
 
 if __name__ == "__main__":
-    run("store_cold", CLAIM, measure)
+    run("store_cold", CLAIM, measure, about_s=(40, 120))

@@ -141,8 +141,11 @@ def measure(options: Options) -> Report:
         home = options.directory / str(rows)
         path = home / "data" / "market.db"
         path.parent.mkdir(parents=True)
+        options.progress.say(f"building a store of {rows:,} bars")
         build(path, rows)
+        options.progress.say(f"opening it, {rounds} times")
         cold = opened(home, rounds)
+        options.progress.say(f"{count} appends")
         took = appends_s(path, count)
         curve["open"].append(cold["open_s"])
         curve["open and list"].append(cold["open_s"] + cold["list_s"])
@@ -194,4 +197,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 if __name__ == "__main__":
-    run("store_growth", CLAIM, measure, add_arguments)
+    run("store_growth", CLAIM, measure, add_arguments, about_s=(40, 300))

@@ -39,10 +39,12 @@ def measure(options: Options) -> Report:
         fleet = write_fleet(options.directory / "home", made, PAIRS, len(PAIRS), LISTENER)
         with fleets.running(fleet):
             watched = {name: psutil.Process(fleet.pid(name)) for name in PROCESSES}
+            options.progress.say(f"{lines:,} lines")
             made.begin()
             began_s = time.monotonic()
             made.wait_tenth()
             early = {name: process.memory_info().rss for name, process in watched.items()}
+            options.progress.say("a tenth of the lines is read")
             made.wait_sent()
             took_s = time.monotonic() - began_s
             late = {name: process.memory_info().rss for name, process in watched.items()}
@@ -59,4 +61,4 @@ def measure(options: Options) -> Report:
 
 
 if __name__ == "__main__":
-    run("stream_memory", CLAIM, measure)
+    run("stream_memory", CLAIM, measure, about_s=(40, 720))

@@ -37,7 +37,7 @@ def measure(options: Options) -> Report:
     fleet = fleets.write_installation(options.directory / "home", 1, ticks_per_second=1)
     noticed, running = [], []
     with fleets.running(fleet):
-        for _ in range(rounds):
+        for _ in options.progress.each(range(rounds), "kill"):
             found = kill_once(fleet)
             noticed.append(found[0])
             running.append(found[1])
@@ -62,4 +62,4 @@ def measure(options: Options) -> Report:
 
 
 if __name__ == "__main__":
-    run("worker_restart", CLAIM, measure)
+    run("worker_restart", CLAIM, measure, about_s=(10, 35))

@@ -115,7 +115,7 @@ def run(
     measure: Callable[[Options], Report],
     add_arguments: Callable[[argparse.ArgumentParser], None] | None = None,
     *,
-    about_s: tuple[float, float] | None = None,
+    about_s: tuple[float, float] | Callable[[argparse.Namespace], float] | None = None,
 ) -> None:
     """Run a benchmark as a program: ``--quick``, ``--json``, ``--directory``, ``--quiet-for``, ``--rounds``, its own.
 
@@ -123,9 +123,9 @@ def run(
 
     Parameters
     ----------
-    about_s : tuple of float, optional
-        How long it takes with ``--quick`` and without, on two processors that nobody else uses. It is said beforehand;
-        what takes ten times as long is ended, and all that it started with it.
+    about_s : tuple of float or callable, optional
+        How long it takes with ``--quick`` and without, or with what the command line says, on two processors that
+        nobody else uses. It is said beforehand; what takes ten times as long is ended, and all that it started.
     """
     parser = argparse.ArgumentParser(description=claim)
     parser.add_argument("--quick", action="store_true", help="fewer rounds: does it work, not how fast is it")
@@ -143,7 +143,7 @@ def run(
     arguments = parser.parse_args()
     longest_s = None
     if about_s is not None:
-        seconds = about_s[0 if arguments.quick else 1]
+        seconds = about_s(arguments) if callable(about_s) else about_s[0 if arguments.quick else 1]
         longest_s = arguments.longest or _LONGEST * seconds
         print(f"{name}: about {seconds:g} s if nobody else works, ended after {longest_s:g} s", file=sys.stderr)
     busy = wait_until_quiet(2.0 if arguments.quick else arguments.quiet_for)
