@@ -143,6 +143,10 @@ class Calendar:
         """Return the beginning of the calendar's day that holds `ts_ns` (closed days count)."""
         return self._day_of(ts_ns).start_ns
 
+    def day_end(self, ts_ns: int) -> int:
+        """Return the end of the calendar's day that holds `ts_ns` (closed days count)."""
+        return self._day_of(ts_ns).end_ns
+
     def bar_open(self, ts_ns: int, timeframe: Timeframe) -> int:
         """Return the open time of the bar that covers `ts_ns`, whether or not the market is open then.
 

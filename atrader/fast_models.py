@@ -13,25 +13,25 @@ from pydantic import BaseModel
 
 M = TypeVar("M", bound=BaseModel)
 
+_new: Final = object.__new__
 _set: Final = object.__setattr__  # the models are frozen, and check what is set
 
 
 def made(kind: type[M], **values: Any) -> M:
     """Build a model; fields that are not given have their defaults. Nothing is checked, not even that all are there."""
-    model = kind.__new__(kind)
-    fields = _defaults(kind).copy()
-    fields.update(values)
-    return _filled(model, fields, set(values))
+    return _filled(kind, _defaults(kind) | values, set(values))
 
 
 def changed(model: M, **update: Any) -> M:
     """Return a copy with other values in some fields; as `BaseModel.model_copy`, which copies more carefully."""
-    fields = model.__dict__.copy()
-    fields.update(update)
-    return _filled(type(model).__new__(type(model)), fields, model.model_fields_set | update.keys())
+    given = model.__pydantic_fields_set__
+    if not given >= update.keys():
+        given = given | update.keys()  # a set of its own only where it is another one: nobody changes them
+    return _filled(type(model), model.__dict__ | update, given)
 
 
-def _filled(model: M, fields: dict[str, Any], given: set[str]) -> M:
+def _filled(kind: type[M], fields: dict[str, Any], given: set[str]) -> M:
+    model = _new(kind)
     _set(model, "__dict__", fields)
     _set(model, "__pydantic_fields_set__", given)
     _set(model, "__pydantic_extra__", None)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
+from functools import cache
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from atrader.calendar_rules import rules_of
 from atrader.errors import ConfigError
+
+_ONE = Decimal(1)
 
 InstrumentKind = Literal["fx", "metal", "cfd", "spot", "linear", "inverse"]
 
@@ -40,20 +43,27 @@ class Instrument(BaseModel):
     @property
     def base(self) -> str:
         """Currency that units count."""
-        return self.symbol.split("/")[0]
+        return _currencies(self.symbol)[0]
 
     @property
     def quote(self) -> str:
         """Currency that prices are in."""
-        return self.symbol.split("/")[1].split(":")[0]
+        return _currencies(self.symbol)[1]
 
     def round_price(self, price: Decimal) -> Decimal:
         """Round a price to the nearest multiple of `price_tick` (half to even)."""
-        return (price / self.price_tick).quantize(Decimal(1), ROUND_HALF_EVEN) * self.price_tick
+        return (price / self.price_tick).quantize(_ONE, ROUND_HALF_EVEN) * self.price_tick
 
     def round_units(self, units: Decimal) -> Decimal:
         """Round units down to a multiple of `unit_step`, never up: rounding must not add risk."""
-        return (units / self.unit_step).quantize(Decimal(1), ROUND_DOWN) * self.unit_step
+        return (units / self.unit_step).quantize(_ONE, ROUND_DOWN) * self.unit_step
+
+
+@cache
+def _currencies(symbol: str) -> tuple[str, str]:
+    """Return base and quote currency of a symbol; asked for with each valuation."""
+    base, _, rest = symbol.partition("/")
+    return base, rest.partition(":")[0]
 
 
 def _fx(symbol: str, margin: str = "0.0333") -> Instrument:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from functools import cache
+from typing import Any
 
 from atrader.errors import InvariantBroken
 from atrader.fast_models import changed, made
@@ -20,6 +22,8 @@ AVERAGE_DECIMALS = 10
 """Decimals of an average price at most: far below any price step, and short enough to read, store and compare."""
 
 _ZERO = Decimal(0)
+_ONE = Decimal(1)
+_AVERAGE = _ONE.scaleb(-AVERAGE_DECIMALS)
 # Averages are quotients: a context of our own keeps them the same whatever a caller did to the thread's context.
 _CONTEXT = Context(prec=40, rounding=ROUND_HALF_EVEN)
 
@@ -59,9 +63,15 @@ def profit_of(
     Decimal
         Account currency; negative = lost.
     """
-    moved = _CONTEXT.subtract(close_price, open_price)
-    in_quote = _CONTEXT.multiply(_CONTEXT.multiply(units, moved), Decimal(SIGN[side]))
-    return _CONTEXT.multiply(in_quote, home_rate).quantize(Decimal(1).scaleb(-digits), context=_CONTEXT)
+    opened, closed = (open_price, close_price) if side == "buy" else (close_price, open_price)
+    in_quote = _CONTEXT.multiply(units, _CONTEXT.subtract(closed, opened))
+    return _CONTEXT.multiply(in_quote, home_rate).quantize(quantum(digits), context=_CONTEXT)
+
+
+@cache
+def quantum(digits: int) -> Decimal:
+    """Return the smallest amount of so many decimals."""
+    return _ONE.scaleb(-digits)
 
 
 def average_price(units: Decimal, price: Decimal, more_units: Decimal, more_price: Decimal) -> Decimal:
@@ -69,17 +79,20 @@ def average_price(units: Decimal, price: Decimal, more_units: Decimal, more_pric
 
     Ledger, gateway and paper broker all use this one, so that their figures agree to the last digit.
     """
-    value = _CONTEXT.add(_CONTEXT.multiply(units, price), _CONTEXT.multiply(more_units, more_price))
-    exact = _CONTEXT.divide(value, _CONTEXT.add(units, more_units))
-    rounded = exact.quantize(Decimal(1).scaleb(-AVERAGE_DECIMALS), context=_CONTEXT)
+    if units:
+        value = _CONTEXT.add(_CONTEXT.multiply(units, price), _CONTEXT.multiply(more_units, more_price))
+        exact = _CONTEXT.divide(value, _CONTEXT.add(units, more_units))
+    else:
+        exact = more_price  # most orders have one fill
+    rounded = exact.quantize(_AVERAGE, context=_CONTEXT)
     return exact if exact == rounded else rounded
 
 
-def _first_stop(trade: Trade) -> Decimal | None:
+def _first_stop(fill: Fill, stop_loss: Decimal | None, trailing_distance: Decimal | None) -> Decimal | None:
     """Return the stop a new trade begins with: its stop-loss, else the trailing distance from its price."""
-    if trade.stop_loss is not None or trade.trailing_distance is None:
-        return trade.stop_loss
-    return trade.open_price - SIGN[trade.side] * trade.trailing_distance
+    if stop_loss is not None or trailing_distance is None:
+        return stop_loss
+    return fill.price - SIGN[fill.side] * trailing_distance
 
 
 class Ledger:
@@ -127,6 +140,8 @@ class Ledger:
 
     def open_trades(self, magic: int | None = None, instrument: str | None = None) -> tuple[Trade, ...]:
         """Return the open trades, oldest first, of one magic number and one instrument or of all."""
+        if magic is None and instrument is None:
+            return tuple(self._trades.values())
         return tuple(
             trade
             for trade in self._trades.values()
@@ -163,29 +178,31 @@ class Ledger:
             When the fill belongs to another account, or to another side, instrument or magic number than its trade.
         """
         self._check_account(fill)
-        trade_id = self._trade_id(order, fill, broker_trade_id)
-        known = self._trades.get(trade_id)
-        if known is None:
-            trade = self._new_trade(trade_id, order, fill)
-        else:
-            if (known.instrument, known.side, known.magic) != (fill.instrument, fill.side, fill.magic):
-                raise InvariantBroken(
-                    f"fill {fill.fill_id} ({fill.side} {fill.instrument}, magic {fill.magic}) cannot add to trade"
-                    f" {trade_id} ({known.side} {known.instrument}, magic {known.magic})"
-                )
-            trade = changed(
-                known,
-                units_opened=known.units_opened + fill.units,
-                units=known.units + fill.units,
-                open_price=average_price(known.units, known.open_price, fill.units, fill.price),
-                commission=known.commission + fill.commission,
-                version=known.version + 1,
-            )
+        trade_id = fill.trade_id or self.opened_by(order, fill.fill_id, fill.client_id, broker_trade_id)
         given = {"stop_loss": stop_loss, "take_profit": take_profit, "trailing_distance": trailing_distance}
         update: dict[str, object] = {name: value or None for name, value in given.items() if value is not None}
         if broker_trade_id is not None:
             update["broker_trade_id"] = broker_trade_id
-        return self._keep(self._with_risk(changed(trade, **update), fill, is_new=known is None))
+        known = self._trades.get(trade_id)
+        if known is None:
+            return self._keep(self._new_trade(trade_id, order, fill, update))
+        if (known.instrument, known.side, known.magic) != (fill.instrument, fill.side, fill.magic):
+            raise InvariantBroken(
+                f"fill {fill.fill_id} ({fill.side} {fill.instrument}, magic {fill.magic}) cannot add to trade"
+                f" {trade_id} ({known.side} {known.instrument}, magic {known.magic})"
+            )
+        if known.initial_stop is not None and known.initial_risk is not None:
+            update["initial_risk"] = self._risk(known.side, fill, known.initial_stop, known.initial_risk)
+        trade = changed(
+            known,
+            units_opened=known.units_opened + fill.units,
+            units=known.units + fill.units,
+            open_price=average_price(known.units, known.open_price, fill.units, fill.price),
+            commission=known.commission + fill.commission,
+            version=known.version + 1,
+            **update,
+        )
+        return self._keep(trade)
 
     def apply_close(self, trade_id: str, fill: Fill, *, reason: str | None = None) -> tuple[Fill, Trade]:
         """Book a fill that closes a trade, partly or wholly.
@@ -335,17 +352,38 @@ class Ledger:
             if virtual.get(instrument, _ZERO) != real.get(instrument, _ZERO)
         ]
 
-    def _trade_id(self, order: Order | None, fill: Fill, broker_trade_id: str | None) -> str:
-        if fill.trade_id is not None:
-            return fill.trade_id
+    def opened_by(
+        self, order: Order | None, fill_id: str, client_id: str | None = None, broker_trade_id: str | None = None
+    ) -> str:
+        """Return the id of the trade that a fill opens or adds to.
+
+        Parameters
+        ----------
+        order : Order or None
+            The order behind the fill as it was before it; None for foreign fills.
+        fill_id : str
+            Of the fill.
+        client_id, broker_trade_id : str, optional
+            What the broker says of a fill without an order of ours.
+        """
         if order is None:
-            return fill.client_id or f"foreign-{broker_trade_id or fill.fill_id}"
+            return client_id or f"foreign-{broker_trade_id or fill_id}"
         if order.filled_units and order.client_id not in self._trades:
-            return f"{order.client_id}-{fill.fill_id}"
+            return f"{order.client_id}-{fill_id}"
         return order.client_id
 
-    def _new_trade(self, trade_id: str, order: Order | None, fill: Fill) -> Trade:
+    def _new_trade(self, trade_id: str, order: Order | None, fill: Fill, protection: Mapping[str, object]) -> Trade:
         intent = None if order is None else order.intent
+        values: dict[str, Any] = {
+            "stop_loss": (intent and intent.stop_loss) or None,
+            "take_profit": (intent and intent.take_profit) or None,
+            "trailing_distance": (intent and intent.trailing_distance) or None,
+            **protection,
+        }
+        stop = _first_stop(fill, values["stop_loss"], values["trailing_distance"])
+        if stop is not None:
+            values["initial_stop"] = stop
+            values["initial_risk"] = self._risk(fill.side, fill, stop)
         return made(
             Trade,
             trade_id=trade_id,
@@ -358,21 +396,14 @@ class Ledger:
             units=fill.units,
             open_time_ns=fill.time_ns,
             open_price=fill.price,
-            stop_loss=(intent and intent.stop_loss) or None,
-            take_profit=(intent and intent.take_profit) or None,
-            trailing_distance=(intent and intent.trailing_distance) or None,
             commission=fill.commission,
+            **values,
         )
 
-    def _with_risk(self, trade: Trade, fill: Fill, *, is_new: bool) -> Trade:
-        """Add what a fill risks; a trade without a stop on the losing side when it was opened has no initial risk."""
-        stop = _first_stop(trade) if is_new else trade.initial_stop
-        if stop is None or (trade.initial_risk is None and not is_new):
-            return trade
-        digits = self._currency_digits
-        risk = -profit_of(trade.side, fill.units, fill.price, stop, fill.home_rate, digits)
-        total = risk + (trade.initial_risk or _ZERO)
-        return changed(trade, initial_stop=stop, initial_risk=total if risk > 0 else None)
+    def _risk(self, side: Side, fill: Fill, stop: Decimal, before: Decimal = _ZERO) -> Decimal | None:
+        """Return what a trade risks with one more fill; None where its first stop is not on the losing side."""
+        risk = -profit_of(side, fill.units, fill.price, stop, fill.home_rate, self._currency_digits)
+        return risk + before if risk > 0 else None
 
     def _open_trade(self, trade_id: str) -> Trade:
         trade = self._trades.get(trade_id)

@@ -55,20 +55,24 @@ class Telling:
 
     def tell(self, orders: Iterable[Order], trades: Iterable[Trade]) -> None:
         """Tell of trades, then of orders, and of what waits from before."""
-        before = len(self._untold)
-        self._untold.extend(("on_trade", partial(self._strategy.on_trade, trade)) for trade in trades)
-        self._untold.extend(("on_order", partial(self._strategy.on_order, order)) for order in orders)
+        untold, strategy = self._untold, self._strategy
+        before = len(untold)
+        for trade in trades:
+            untold.append(("on_trade", partial(strategy.on_trade, trade)))
+        for order in orders:
+            untold.append(("on_order", partial(strategy.on_order, order)))
         if self._telling:
             return
         self._telling = True
-        if len(self._untold) > before:
-            self._allowance = max(self._allowance, len(self._untold))
+        if before < len(untold) > self._allowance:
+            self._allowance = len(untold)
         try:
-            while self._untold and self._allowance:
+            while untold and self._allowance:
                 self._allowance -= 1
-                self._call(*self._untold.popleft())
+                what, call = untold.popleft()
+                self._call(what, call)
         finally:
             self._telling = False
-        if self._untold and not self._complained:
+        if untold and not self._complained:
             self._complained = True
             self._complain(len(self._untold))

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Final, NamedTuple
 
+from atrader.clock import NS_PER_S
 from atrader.instruments import Instrument
-from atrader.ledger import profit_of
+from atrader.ledger import profit_of, quantum
 from atrader.market import Tick
 from atrader.orders.model import Trade
 from atrader.orders.protection import closing_price
@@ -56,6 +57,7 @@ class Valuation:
         self.balance = _ZERO
         self.carried = _ZERO
         self._known: tuple[object, Worth] | None = None  # asked for again and again between two quotes
+        self._quotes: dict[str, tuple[Tick, Mapping[str, Instrument], Quote]] = {}  # of the last ticks, as money
 
     def take_ticks(self, ticks: Sequence[Tick]) -> None:
         """Keep the newest quote of each instrument; crossed or empty ones are passed over."""
@@ -71,13 +73,21 @@ class Valuation:
 
     def quote(self, symbol: str, now_ns: int) -> Quote | None:
         """Return the last quote as money."""
-        tick, instrument = self.ticks.get(symbol), self.instruments.get(symbol)
-        return None if tick is None or instrument is None else Quote.from_tick(tick, instrument, now_ns)
+        tick = self.ticks.get(symbol)
+        if tick is None:
+            return None
+        known = self._quotes.get(symbol)
+        if known is None or known[0] is not tick or known[1] is not self.instruments:
+            instrument = self.instruments.get(symbol)
+            if instrument is None:
+                return None
+            known = self._quotes[symbol] = tick, self.instruments, Quote.from_tick(tick, instrument, tick.time_ns)
+        bid, ask, _ = known[2]
+        return Quote(bid, ask, max(0, now_ns - tick.time_ns) / NS_PER_S)
 
     def quotes(self, symbols: Iterable[str], now_ns: int) -> dict[str, Quote]:
         """Return the last quotes of some instruments; those without one are missing."""
-        found = {symbol: self.quote(symbol, now_ns) for symbol in symbols}
-        return {symbol: quote for symbol, quote in found.items() if quote is not None}
+        return {symbol: quote for symbol in symbols if (quote := self.quote(symbol, now_ns)) is not None}
 
     def rate(self, currency: str) -> Decimal | None:
         """Return the account currency per unit of a currency at the middle price; None when no price converts."""
@@ -139,7 +149,7 @@ class Valuation:
             if quote is not None and rates:
                 units = max(sides.values())
                 total += units * quote.mid * rates[symbol] * self.instruments[symbol].margin_rate_frac
-        return total.quantize(_ONE.scaleb(-self._digits), ROUND_HALF_EVEN)
+        return total.quantize(quantum(self._digits), ROUND_HALF_EVEN)
 
 
 def day_after(

@@ -38,7 +38,7 @@ class View:
     def see_order(self, order: Order) -> bool:
         """Take an order in; return whether it is news."""
         known = self._orders.get(order.client_id)
-        if order.version <= (known.version if known else self._ended.get(order.client_id, 0)):
+        if order.version <= (self._ended.get(order.client_id, 0) if known is None else known.version):
             return False
         if order.state in TERMINAL:
             self._orders.pop(order.client_id, None)

@@ -35,7 +35,6 @@ def _base36(number: int) -> str:
     return digits or "0"
 
 
-@lru_cache(maxsize=4096)
 def client_id_of(intent_id: IntentId) -> str:
     """Derive the client order id of an intent; the same intent always gives the same id.
 
@@ -44,9 +43,14 @@ def client_id_of(intent_id: IntentId) -> str:
     ValueError
         When the magic number is outside 1..2**31-1 or the counter is zero.
     """
-    magic, n = intent_id
+    return client_id(*intent_id)
+
+
+@lru_cache(maxsize=4096)
+def client_id(magic: int, n: int) -> str:
+    """Derive the client order id of magic number and counter; see `client_id_of`."""
     if not 0 < magic <= MAX_MAGIC or n == 0:
-        raise ValueError(f"no valid intent id: {intent_id}")
+        raise ValueError(f"no valid intent id: {magic}:{n}")
     return f"a{_base36(magic).rjust(_MAGIC_WIDTH, '0')}{'w' if n > 0 else 'g'}{_base36(abs(n))}"
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from atrader.orders.ids import MAX_MAGIC, IntentId, client_id_of
+from atrader.orders.ids import MAX_MAGIC, IntentId, client_id
 from atrader.orders.states import OrderState
 
 Side = Literal["buy", "sell"]
@@ -80,7 +80,7 @@ class Intent(Value):
     @property
     def client_id(self) -> str:
         """Client order id derived from the identity."""
-        return client_id_of(self.intent_id)
+        return client_id(self.magic, self.n)
 
     @property
     def is_net_stop(self) -> bool:

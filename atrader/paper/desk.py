@@ -31,7 +31,9 @@ class Desk:
 
     __slots__ = (
         "_ask_extra",
+        "_ask_offset",
         "_bid_extra",
+        "_bid_offset",
         "_prices",
         "_slop",
         "ask",
@@ -45,18 +47,21 @@ class Desk:
         "fresh",
         "instrument",
         "orders",
+        "quote",
         "tickets",
         "time_ns",
     )
 
     def __init__(self, instrument: Instrument, calendar: Calendar, extra_spread_pips: Decimal) -> None:
         self.instrument = instrument
+        self.quote = instrument.quote  # currency of its prices
         self.calendar = calendar
         extra = instrument.round_price(extra_spread_pips * instrument.pip)
         half_ticks = (extra / instrument.price_tick / 2).to_integral_value(ROUND_FLOOR)
         self._bid_extra = half_ticks * instrument.price_tick
         self._ask_extra = extra - self._bid_extra
         self._slop = float(instrument.price_tick) / 2
+        self._bid_offset, self._ask_offset = float(self._bid_extra), float(self._ask_extra)
         self.time_ns = 0
         self.bid = self.ask = math.nan
         self.fresh = False  # a quote came since the account was connected
@@ -101,24 +106,24 @@ class Desk:
 
     def set_levels(self) -> None:
         """Work out the levels again; needed after every change of orders, tickets or protection."""
-        bid_below, bid_above, ask_below, ask_above = levels = _Levels(), _Levels(), _Levels(), _Levels()
-        tick = self.instrument.price_tick
-        for ticket in self.tickets.values():
-            _note_exits(ticket, tick, *levels)
-        at_any_price = False
+        bid_low, bid_high, ask_low, ask_high = _exit_levels(self.tickets.values(), self.instrument.price_tick)
         for working in self.orders.values():
             order = working.order
             if order.price is None or working.filled_parts or not working.resting:
-                at_any_price = True
+                bid_high = -math.inf  # at any price
             elif order.side == "buy":
-                (ask_below if order.order_type == "limit" else ask_above).add(order.price)
+                if order.order_type == "limit":
+                    ask_low = max(ask_low, float(order.price))
+                else:
+                    ask_high = min(ask_high, float(order.price))
+            elif order.order_type == "limit":
+                bid_high = min(bid_high, float(order.price))
             else:
-                (bid_above if order.order_type == "limit" else bid_below).add(order.price)
-        bid_extra, ask_extra, slop = float(self._bid_extra), float(self._ask_extra), self._slop
-        self.bid_low = max(bid_below, default=-math.inf) + bid_extra + slop
-        self.bid_high = -math.inf if at_any_price else min(bid_above, default=math.inf) + bid_extra - slop
-        self.ask_low = max(ask_below, default=-math.inf) - ask_extra + slop
-        self.ask_high = min(ask_above, default=math.inf) - ask_extra - slop
+                bid_low = max(bid_low, float(order.price))
+        self.bid_low = bid_low + self._bid_offset + self._slop
+        self.bid_high = bid_high + self._bid_offset - self._slop
+        self.ask_low = ask_low - self._ask_offset + self._slop
+        self.ask_high = ask_high - self._ask_offset - self._slop
 
 
 class Touch(NamedTuple):
@@ -132,36 +137,31 @@ class Touch(NamedTuple):
 
 def touch_of(trades: Iterable[Trade], tick: Decimal) -> Touch:
     """Return at which quotes of their instrument something happens to protected trades; half a tick early."""
-    bid_below, bid_above, ask_below, ask_above = levels = _Levels(), _Levels(), _Levels(), _Levels()
-    for trade in trades:
-        _note_exits(trade, tick, *levels)
-        if trade.trailing_distance and not trade.stop_loss:
-            bid_above.append(-math.inf)  # at any price: its stop is where the next quote puts it
+    bid_low, bid_high, ask_low, ask_high = _exit_levels(trades, tick)
     slop = float(tick) / 2
-    return Touch(
-        max(bid_below, default=-math.inf) + slop,
-        min(bid_above, default=math.inf) - slop,
-        max(ask_below, default=-math.inf) + slop,
-        min(ask_above, default=math.inf) - slop,
-    )
+    return Touch(bid_low + slop, bid_high - slop, ask_low + slop, ask_high - slop)
 
 
-class _Levels(list[float]):
-    def add(self, price: Decimal | None) -> None:
-        if price:
-            self.append(float(price))
-
-
-def _note_exits(
-    held: Ticket | Trade, tick: Decimal, bid_below: _Levels, bid_above: _Levels, ask_below: _Levels, ask_above: _Levels
-) -> None:
-    """Note at which prices something happens to what is protected: its stop, its target, the next move of its stop."""
-    stop, target, distance = held.stop_loss, held.take_profit, held.trailing_distance
-    if held.side == "buy":
-        bid_below.add(stop)
-        bid_above.add(target)
-        bid_above.add(stop + distance + tick if stop and distance else None)
-    else:
-        ask_above.add(stop)
-        ask_below.add(target)
-        ask_below.add(stop - distance - tick if stop and distance else None)
+def _exit_levels(held: Iterable[Ticket | Trade], tick: Decimal) -> tuple[float, float, float, float]:
+    """Return at which prices something happens to what is protected: a stop, a target, the next move of a stop."""
+    bid_low = ask_low = -math.inf
+    bid_high = ask_high = math.inf
+    for one in held:
+        stop, target, distance = one.stop_loss, one.take_profit, one.trailing_distance
+        if distance and not stop:
+            bid_high = -math.inf  # at any price: its stop is where the next quote puts it
+        if one.side == "buy":
+            if stop:
+                bid_low = max(bid_low, float(stop))
+                if distance:
+                    bid_high = min(bid_high, float(stop + distance + tick))
+            if target:
+                bid_high = min(bid_high, float(target))
+        else:
+            if stop:
+                ask_high = min(ask_high, float(stop))
+                if distance:
+                    ask_low = max(ask_low, float(stop - distance - tick))
+            if target:
+                ask_low = max(ask_low, float(target))
+    return bid_low, bid_high, ask_low, ask_high

@@ -18,7 +18,6 @@ from decimal import Decimal
 from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S
 from atrader.configuration.account import AccountConfig
-from atrader.fast_models import made
 from atrader.instruments import Instrument
 from atrader.market import Tick
 from atrader.orders.broker import BrokerOrder, Modification
@@ -129,8 +128,7 @@ class Engine:
         if refusal or desk is None:
             self._execution.report_order(order.client_id, None, OrderState.REJECTED, now_ns, refusal or "")
             return refusal
-        working = made(
-            WorkingOrder,
+        working = WorkingOrder(
             order=order,
             broker_id=str(self.state.transaction_id + 1),
             accepted_ns=now_ns,
@@ -140,7 +138,8 @@ class Engine:
         )
         self.state.orders[order.client_id] = desk.orders[order.client_id] = working
         self.changes.orders[order.client_id] = working
-        at_once = not self._latency_ns and not desk.is_halted(now_ns)
+        # A market order that is not refused has a market.
+        at_once = not self._latency_ns and (order.order_type == "market" or not desk.is_halted(now_ns))
         if not at_once or len(working.parts) > 1 or order.order_type != "market":
             self._execution.report_order(order.client_id, working.broker_id, OrderState.WORKING, now_ns)
         if at_once:
@@ -213,15 +212,17 @@ class Engine:
     def _work_once(self, desk: Desk, now_ns: int) -> bool:
         before = self.state.transaction_id
         bid, ask = desk.prices()
-        for ticket in list(desk.tickets.values()):
+        for ticket in tuple(desk.tickets.values()):
             stop, target, distance = ticket.stop_loss, ticket.take_profit, ticket.trailing_distance
             hit = triggered_exit(ticket.side, stop, target, distance, bid, ask)
             if hit is not None:
                 self._exit(ticket, desk, hit.price, hit.reason, now_ns)
-        for working in list(desk.orders.values()):
+        for working in tuple(desk.orders.values()):
             if self._is_due(working, desk):
                 self._work_order(working, desk, now_ns)
         for ticket in desk.tickets.values():
+            if not ticket.trailing_distance:
+                continue
             moved = trailed_stop(ticket.side, ticket.stop_loss, ticket.trailing_distance, bid, ask)
             if moved is not None:
                 ticket.stop_loss = moved
@@ -268,7 +269,7 @@ class Engine:
             leg = f"fill-{working.filled_parts}"
             price = slipped(self._config.paper, desk.instrument, order.side, price, order.client_id, leg)
         held = ticket or self.state.tickets.get(order.instrument)
-        rate = self.money.rate(desk.instrument.quote) or (held.home_rate if held else Decimal(1))
+        rate = self.money.rate(desk.quote) or (held.home_rate if held else Decimal(1))
         self._execution.fill_order(working, units, price, rate, now_ns)
 
     def _exit(self, ticket: Ticket, desk: Desk, price: Decimal, reason: FillReason, now_ns: int) -> None:
@@ -353,7 +354,7 @@ class Engine:
 
     def _is_valued_afresh(self) -> bool:
         held = [desk for desk in self.desks.values() if desk.tickets]
-        pairs = (pair for desk in held for pair, _ in self.money.pairs(desk.instrument.quote) if pair.has_quote)
+        pairs = (pair for desk in held for pair, _ in self.money.pairs(desk.quote) if pair.has_quote)
         return all(desk.fresh for desk in (*held, *pairs))
 
     def _settle(self, desk: Desk) -> None:
@@ -363,10 +364,13 @@ class Engine:
 
     def _plan(self) -> None:
         """Work out when time alone makes something happen."""
-        moments = [order.order.expires_ns for order in self.state.orders.values() if order.order.expires_ns]
-        calendars = {self.desks[ticket.instrument].calendar for ticket in self.state.tickets.values()}
-        if calendars:
-            earliest = min(ticket.open_time_ns for ticket in self.state.tickets.values())
+        next_ns = math.inf
+        for working in self.state.orders.values():
+            next_ns = min(next_ns, working.order.expires_ns or math.inf)
+        if self.state.tickets:
+            earliest = min([ticket.open_time_ns for ticket in self.state.tickets.values()])
             after_ns = max(self.state.swap_ns, earliest)
-            moments.extend(next_boundary(calendar, after_ns) for calendar in calendars)
-        self._next_ns = min(moments, default=math.inf)
+            for desk in self.desks.values():
+                if desk.tickets:
+                    next_ns = min(next_ns, next_boundary(desk.calendar, after_ns))
+        self._next_ns = next_ns

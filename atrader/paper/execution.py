@@ -89,7 +89,7 @@ class Execution:
             client_id=order.client_id, broker_id=working.broker_id, ticket_id=ticket_id, magic=order.magic,
         )  # fmt: skip
         self.changes.orders[order.client_id] = working
-        if not working.left_units:
+        if working.filled_units == order.units:
             self.end_order(working, None, now_ns)
 
     def close_ticket(self, ticket: Ticket, price: Decimal, reason: FillReason, now_ns: int) -> None:
@@ -136,8 +136,7 @@ class Execution:
         stop_loss = order.stop_loss or None
         if stop_loss is None and distance is not None:
             stop_loss = trailed_stop(order.side, None, distance, *desk.prices())
-        ticket = made(
-            Ticket,
+        ticket = Ticket(
             ticket_id=str(number),
             client_id=order.client_id,
             magic=order.magic,
@@ -169,8 +168,7 @@ class Execution:
             self._drop(symbol, desk)
         if after is not None:
             self._keep(
-                made(
-                    Ticket,
+                Ticket(
                     ticket_id=symbol, client_id=None, magic=None, instrument=symbol, side=side, units=after.units,
                     open_price=price, open_time_ns=now_ns, home_rate=rate,
                 )

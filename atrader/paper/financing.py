@@ -8,15 +8,13 @@ from zoneinfo import ZoneInfo
 
 from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S
-from atrader.timeframes import Timeframe
 
-_DAY = Timeframe.parse("1d")
 _WEDNESDAY = 2
 
 
 def next_boundary(calendar: Calendar, time_ns: int) -> int:
     """Return the first end of a calendar's day after an instant (17:00 New York for FX, 00:00 UTC for 24/7)."""
-    return calendar.next_bar_open(time_ns, _DAY)
+    return calendar.day_end(time_ns)
 
 
 def days_booked(calendar: Calendar, boundary_ns: int) -> int:

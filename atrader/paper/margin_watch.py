@@ -18,6 +18,8 @@ from atrader.paper.money import Money
 
 # How far from the level the exact figures are asked: far more than float64 and the rounding of amounts can differ by.
 _NEAR_FRAC = 1e-3
+_ZERO = Decimal(0)
+_ONE = Decimal(1)
 
 
 @dataclass(slots=True)
@@ -30,6 +32,7 @@ class _Held:
     margin_units: float  # units of the larger leg times the margin rate
     fallback_rate: float
     pairs: tuple[tuple[Desk, bool], ...]  # what converts the quote currency, and whether inverted
+    sources: set[str]  # instruments whose quotes move it
     profit: float = 0.0
     margin: float = 0.0
 
@@ -52,11 +55,22 @@ class MarginWatch:
         Equity over margin used at which positions are closed.
     """
 
-    __slots__ = ("_balance", "_by_symbol", "_closeout", "_held", "_margin", "_money", "_profit", "_rounding")
+    __slots__ = (
+        "_balance",
+        "_by_symbol",
+        "_closeout",
+        "_held",
+        "_margin",
+        "_money",
+        "_profit",
+        "_quantum",
+        "_rounding",
+    )
 
     def __init__(self, money: Money, closeout_frac: Decimal) -> None:
         self._money = money
         self._closeout = float(closeout_frac)
+        self._quantum = float(money.quantum)
         self._held: dict[str, _Held] = {}
         self._by_symbol: dict[str, tuple[_Held, ...]] = {}
         self._profit = self._margin = self._balance = self._rounding = 0.0
@@ -65,21 +79,18 @@ class MarginWatch:
         """Take the tickets of one instrument and the balance as they are now; needed after fills and bookings."""
         self._balance = float(balance)
         symbol = desk.instrument.symbol
-        if self._held.pop(symbol, None) is None and not desk.tickets:
-            return
         if desk.tickets:
             self._held[symbol] = _held(desk, self._money)
-        by_symbol: dict[str, tuple[_Held, ...]] = {}
-        for symbol, held in self._held.items():
-            converting = [pair.instrument.symbol for pair, _ in held.pairs]
-            for source in {symbol, *converting}:
-                by_symbol[source] = (*by_symbol.get(source, ()), held)
-        self._by_symbol = by_symbol
+        elif self._held.pop(symbol, None) is None:
+            return
+        self._by_symbol = {}
         self._profit = self._margin = self._rounding = 0.0
         for held in self._held.values():
+            for source in held.sources:
+                self._by_symbol[source] = (*self._by_symbol.get(source, ()), held)
             held.profit = held.margin = 0.0
             self._estimate(held)
-            self._rounding += float(self._money.quantum) * (len(held.desk.tickets) + 1)
+            self._rounding += self._quantum * (len(held.desk.tickets) + 1)
 
     def is_near(self, symbol: str) -> bool:
         """Take a new quote of an instrument into the estimate; tell whether a close-out is near or due."""
@@ -147,15 +158,16 @@ def _rates(held: _Held, reach: Mapping[str, Reach]) -> tuple[float, float]:
 
 
 def _held(desk: Desk, money: Money) -> _Held:
-    units = {"buy": Decimal(0), "sell": Decimal(0)}
-    cost = {"buy": Decimal(0), "sell": Decimal(0)}
-    fallback = Decimal(1)
+    units = {"buy": _ZERO, "sell": _ZERO}
+    cost = {"buy": _ZERO, "sell": _ZERO}
+    fallback = _ONE
     for ticket in desk.tickets.values():
         units[ticket.side] += ticket.units
         cost[ticket.side] += ticket.units * ticket.open_price
         fallback = ticket.home_rate
     # A wider spread at this account makes closing worse: put it into the costs once.
     extra_bid, extra_ask = desk.extra_spread
+    pairs = money.pairs(desk.quote)
     return _Held(
         desk=desk,
         long_units=float(units["buy"]),
@@ -164,5 +176,6 @@ def _held(desk: Desk, money: Money) -> _Held:
         short_cost=float(cost["sell"] - units["sell"] * extra_ask),
         margin_units=float(max(units.values()) * money.margin_rate(desk.instrument)),
         fallback_rate=float(fallback),
-        pairs=money.pairs(desk.instrument.quote),
+        pairs=pairs,
+        sources={desk.instrument.symbol, *[pair.instrument.symbol for pair, _ in pairs]},
     )

@@ -11,7 +11,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 from atrader.configuration.account import AccountConfig
 from atrader.instruments import Instrument
-from atrader.ledger import profit_of
+from atrader.ledger import profit_of, quantum
 from atrader.orders.model import SIGN, Side
 from atrader.orders.protection import closing_price
 from atrader.paper.desk import Desk
@@ -28,12 +28,17 @@ _RATE = Context(prec=12, rounding=ROUND_HALF_EVEN)
 class Money:
     """Arithmetic of one account over the quotes of its desks; holds no money itself."""
 
-    __slots__ = ("_config", "_desks", "_pairs", "quantum")
+    __slots__ = ("_config", "_desks", "_margin_rates", "_pairs", "quantum")
 
     def __init__(self, config: AccountConfig, desks: Mapping[str, Desk]) -> None:
         self._config = config
         self._desks = desks
-        self.quantum = _ONE.scaleb(-config.currency_digits)
+        self.quantum = quantum(config.currency_digits)
+        leverage = config.paper.leverage
+        self._margin_rates = {
+            symbol: desk.instrument.margin_rate_frac if leverage is None else _CONTEXT.divide(_ONE, leverage)
+            for symbol, desk in desks.items()
+        }
         self._pairs: dict[str, tuple[tuple[Desk, bool], ...]] = {}
 
     def rounded(self, amount: Decimal) -> Decimal:
@@ -62,7 +67,7 @@ class Money:
 
     def rate_for(self, ticket: Ticket) -> Decimal:
         """Return the rate of a ticket's quote currency; the one at its opening when no price converts now."""
-        return self.rate(self._desks[ticket.instrument].instrument.quote) or ticket.home_rate
+        return self.rate(self._desks[ticket.instrument].quote) or ticket.home_rate
 
     def profit(self, ticket: Ticket, units: Decimal, price: Decimal, rate: Decimal) -> Decimal:
         """Return the profit of closing units of a ticket."""
@@ -81,8 +86,7 @@ class Money:
 
     def margin_rate(self, instrument: Instrument) -> Decimal:
         """Return the margin needed per value held."""
-        leverage = self._config.paper.leverage
-        return instrument.margin_rate_frac if leverage is None else _CONTEXT.divide(_ONE, leverage)
+        return self._margin_rates[instrument.symbol]
 
     def margin_used(self, state: BookState) -> Decimal:
         """Return the margin of everything open."""
@@ -102,7 +106,7 @@ class Money:
             rate = rate or self.rate_for(ticket)
         if side is not None:
             legs[side] += more_units
-            rate = rate or self.rate(desk.instrument.quote)
+            rate = rate or self.rate(desk.quote)
         if rate is None or not desk.has_quote:
             return Decimal(0)
         hedging = self._config.positions == "hedging"

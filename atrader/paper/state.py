@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from pydantic import BaseModel, ConfigDict
-
 from atrader.orders.broker import AnyReport, BrokerOrder
 from atrader.orders.model import Side
 
 
-class WorkingOrder(BaseModel):
+@dataclass(slots=True)
+class WorkingOrder:
     """An accepted order that still works."""
-
-    model_config = ConfigDict(extra="forbid")
 
     order: BrokerOrder
     broker_id: str  # the transaction id of its acceptance
@@ -28,16 +25,10 @@ class WorkingOrder(BaseModel):
     resting: bool = False  # has seen a quote that did not fill it
     ticket_id: str | None = None  # the ticket that its fills opened
 
-    @property
-    def left_units(self) -> Decimal:
-        """Units not filled yet."""
-        return self.order.units - self.filled_units
 
-
-class Ticket(BaseModel):
+@dataclass(slots=True)
+class Ticket:
     """An open ticket (hedging accounts), or the net position of an instrument (netting accounts)."""
-
-    model_config = ConfigDict(extra="forbid")
 
     ticket_id: str  # transaction id of the fill that opened it; the symbol on netting accounts
     client_id: str | None

@@ -42,9 +42,15 @@ def funds_refusal(order: BrokerOrder, units: Decimal, state: BookState, desk: De
     """Check conversion and margin for units that an order is about to fill; what closes a ticket always may."""
     if order.close_broker_trade_id is not None:
         return None
-    money = funds.money
-    if money.rate(desk.instrument.quote) is None and desk.instrument.symbol not in state.tickets:
+    money, instrument = funds.money, desk.instrument
+    rate = money.rate(desk.quote)
+    if rate is None and instrument.symbol not in state.tickets:
         return "no-conversion-rate"
+    if rate is not None:
+        # No more margin than this, whatever is held: where there is plenty the exact figure is not asked.
+        at_most = units * desk.prices()[1] * rate * money.margin_rate(instrument) + money.quantum
+        if funds.watch.is_surely_enough(at_most):
+            return None
     more = money.margin_of(desk, order.side, units) - money.margin_of(desk)
     if more <= 0 or funds.watch.is_surely_enough(more):
         return None

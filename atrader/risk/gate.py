@@ -51,11 +51,19 @@ def denials(limits: RiskLimits, state: RiskState, intent: Intent, units: Decimal
     if proposal is None:
         yield from _exit_denials(state, intent)
         return
-    for rule in RULES:
-        breach = rule.check(limits, state, proposal) if proposal.kind in rule.kinds else None
+    for rule in _asked(limits, proposal.kind):
+        breach = rule.check(limits, state, proposal)
         if breach is not None:
             values = {"value": str(breach.value), "limit": str(breach.limit)}
             yield Deny(rule.name, breach.reason, values, rule.setting, rule.scope)
+
+
+def _asked(limits: RiskLimits, kind: ProposalKind) -> tuple[Rule, ...]:
+    """Return the rules that may object to a kind of proposal, in order."""
+    known = limits.asked.get(kind)
+    if known is None:
+        known = limits.asked[kind] = tuple(rule for rule in RULES if kind in rule.kinds and rule.applies(limits))
+    return known
 
 
 def _exit_denials(state: RiskState, intent: Intent) -> Iterator[Deny]:

@@ -59,6 +59,8 @@ class RiskLimits:
     instance: InstanceLimits = field(default_factory=InstanceLimits)
     account: AccountLimits = field(default_factory=AccountLimits)
     prop_firm: PropFirmLimits | None = None
+    asked: dict[str, tuple[Rule, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """The gate's: rules that look at each kind of proposal and have a limit here."""
 
     @classmethod
     def of(cls, account: AccountConfig, instance: InstanceConfig | None = None) -> Self:
@@ -78,9 +80,9 @@ class RiskLimits:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # made for each intent, and not frozen: that takes four times as long
 class RiskState:
-    """Everything the rules need to know of an account at one moment; money in account currency.
+    """Everything the rules need to know of an account at one moment; money in account currency. Nobody changes it.
 
     Attributes
     ----------
@@ -128,7 +130,8 @@ class RiskState:
 
     def trading_state_of(self, instance: str) -> TradingState:
         """Return the strictest of the account's and the instance's trading state."""
-        return strictest((self.trading_state, self.instance_states.get(instance, TradingState.ACTIVE)))
+        own = self.instance_states.get(instance)
+        return self.trading_state if own is None else strictest((self.trading_state, own))
 
     def trade(self, trade_id: str | None) -> Trade | None:
         """Return an open trade by id."""
@@ -158,7 +161,7 @@ class RiskState:
 ProposalKind = Literal["open", "reprice", "loosen"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as `RiskState`
 class Proposal:
     """The risk an intent would add, in plain values. Exits and cancels add none and are no proposals.
 
@@ -216,6 +219,14 @@ class Deny:
         return f"{self.rule}: {self.reason} (setting: {self.setting})"
 
 
+_TABLES = {
+    "account or strategy: trade": "trade",
+    "strategy: limits": "instance",
+    "account: limits": "account",
+    "account: prop_firm": "prop_firm",
+}
+"""Fields of `RiskLimits` by the beginning of a rule's setting; other rules have no limit that could be left out."""
+
 Check = Callable[[RiskLimits, RiskState, Proposal], Breach | None]
 
 
@@ -246,3 +257,10 @@ class Rule:
     setting: str
     check: Check
     kinds: frozenset[str] = frozenset({"open", "reprice"})
+
+    def applies(self, limits: RiskLimits) -> bool:
+        """Tell whether it may object at all: a limit that is not set objects to nothing."""
+        table, _, key = self.setting.rpartition(".")
+        name = _TABLES.get(table)
+        found = None if name is None else getattr(limits, name)
+        return name is None or bool(found and getattr(found, key))

@@ -180,7 +180,19 @@ class PaperAdapter:
             for client_id, working in state.orders.items()
         )
         trades = (
-            BrokerTrade(broker_trade_id=ticket.ticket_id, **ticket.model_dump(exclude={"ticket_id", "home_rate"}))
+            BrokerTrade(
+                broker_trade_id=ticket.ticket_id,
+                client_id=ticket.client_id,
+                magic=ticket.magic,
+                instrument=ticket.instrument,
+                side=ticket.side,
+                units=ticket.units,
+                open_price=ticket.open_price,
+                open_time_ns=ticket.open_time_ns,
+                stop_loss=ticket.stop_loss,
+                take_profit=ticket.take_profit,
+                trailing_distance=ticket.trailing_distance,
+            )
             for ticket in state.tickets.values()
         )
         return Snapshot(

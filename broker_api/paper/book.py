@@ -22,7 +22,9 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
+
+from pydantic import TypeAdapter
 
 from atrader.errors import StoreError
 from atrader.orders.states import OrderState
@@ -57,6 +59,8 @@ _KINDS: dict[str, type[OrderReport] | type[FillReport] | type[SwapReport]] = {
     "swap": SwapReport,
 }
 _KIND_OF: dict[type[AnyReport], str] = {kind: name for name, kind in _KINDS.items()}
+_ORDERS: Final = TypeAdapter(WorkingOrder)
+_TICKETS: Final = TypeAdapter(Ticket)
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -125,8 +129,8 @@ class Book:
     def load(self) -> BookState:
         """Read everything that is open."""
         balance, number, swap_ns = self._one("SELECT balance, transaction_id, swap_ns FROM account")
-        orders = [WorkingOrder.model_validate_json(body) for (body,) in self._all("orders", "broker_id")]
-        tickets = [Ticket.model_validate_json(body) for (body,) in self._all("tickets", "number")]
+        orders = [_ORDERS.validate_json(body) for (body,) in self._all("orders", "broker_id")]
+        tickets = [_TICKETS.validate_json(body) for (body,) in self._all("tickets", "number")]
         self._working = {working.order.client_id for working in orders}  # also after a write that failed
         quotes = self._connection.execute("SELECT instrument, time_ns, bid, ask FROM quotes").fetchall()
         return BookState(
@@ -281,14 +285,14 @@ class Book:
                     self._working.discard(client_id)
             else:
                 self._working.add(client_id)
-                row = (client_id, int(working.broker_id), working.model_dump_json())
+                row = (client_id, int(working.broker_id), _ORDERS.dump_json(working).decode())
                 db.execute("INSERT OR REPLACE INTO orders VALUES (?, ?, ?)", row)
         for ticket_id, ticket in changes.tickets.items():
             if ticket is None:
                 db.execute("DELETE FROM tickets WHERE ticket_id = ?", (ticket_id,))
             else:
                 number = int(ticket_id) if ticket_id.isdigit() else ticket.open_time_ns
-                row = (ticket_id, number, ticket.model_dump_json())
+                row = (ticket_id, number, _TICKETS.dump_json(ticket).decode())
                 db.execute("INSERT OR REPLACE INTO tickets VALUES (?, ?, ?)", row)
         count = "INSERT INTO clients VALUES (?, 1, NULL, NULL, NULL, NULL) ON CONFLICT DO UPDATE SET seen = seen + 1"
         db.executemany(count, [(client_id,) for client_id in changes.seen])

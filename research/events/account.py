@@ -210,11 +210,14 @@ class Account:
 
     def news_of(self, instance: str) -> News:
         """Return the events of one instance, to be added to."""
-        return self.booking.news.setdefault(instance, News([], []))
+        news = self.booking.news.get(instance)
+        if news is None:
+            news = self.booking.news[instance] = News([], [])
+        return news
 
     def take_news(self, instance: str) -> News:
         """Hand over the events of an instance since the last call."""
-        return self.booking.news.pop(instance, News([], []))
+        return self.booking.news.pop(instance, None) or News([], [])
 
     def _ask_broker(self, order: Order) -> str | None:
         intent, engine = order.intent, self.engine
@@ -252,14 +255,15 @@ class Account:
     def risk_state(self, intent: Intent | None = None) -> RiskState:
         """Put together what the rules see."""
         trades, orders = self.ledger.open_trades(), tuple(self.open_orders.values())
-        symbols = {item.instrument for item in trades} | {order.intent.instrument for order in orders}
+        symbols = {item.instrument for item in trades}
+        symbols.update([order.intent.instrument for order in orders])
         recent: dict[int, int] = {}
         if intent is not None:
             symbols.add(intent.instrument)
             recent[intent.magic] = self._pace.recent(intent.magic, self.now_ns)
         if self.day is None:
             self.roll_day()
-        worth = self.worth()
+        worth = self.valuation.worth(trades)
         return RiskState(
             now_ns=self.now_ns,
             balance=worth.balance,

@@ -93,8 +93,7 @@ class Booking:
 
     def trailed(self) -> dict[str, Decimal]:
         """Return the stops that trailed at the broker and are other ones in the ledger, by trade."""
-        tickets = self._account.engine.state.tickets
-        found = {}
+        tickets, found = self._account.engine.state.tickets, {}
         for ticket_id, ticket in tickets.items():
             if ticket.trailing_distance:
                 trade = self._account.ledger.trade(self._tickets[ticket_id])
@@ -162,13 +161,13 @@ class Booking:
 
     def _open(self, order: Order, report: FillReport) -> None:
         ledger, intent, ticket = self._account.ledger, order.intent, report.broker_trade_id
-        fill = self._fill_of(report, intent, None if ticket is None else self._tickets.get(ticket))
-        is_new = ledger.trade(fill.trade_id or order.client_id) is None
-        protection = self._protection_of(intent) if is_new else {}
+        trade_id = None if ticket is None else self._tickets.get(ticket)
+        fill = self._fill_of(report, intent, trade_id or ledger.opened_by(order, report.fill_id))
+        protection = self._protection_of(intent) if ledger.trade(fill.trade_id or "") is None else {}
         trade = ledger.apply_open(order, fill, broker_trade_id=ticket, **protection)
         if ticket is not None:
             self._tickets[ticket] = trade.trade_id
-        self._settle(changed(fill, trade_id=trade.trade_id), trade, fill.units, fill.price)
+        self._settle(fill, trade, fill.units, fill.price)
 
     def _close(self, order: Order | None, report: FillReport) -> None:
         reason = None if order is None else order.intent.reason or None
@@ -267,13 +266,14 @@ class Booking:
 
     def _protection_of(self, intent: Intent) -> dict[str, Decimal]:
         """Return an intent's protective prices, rounded as the broker gets them."""
-        rounded = self._account.instruments[intent.instrument].round_price
-        given = {
-            "stop_loss": intent.stop_loss,
-            "take_profit": intent.take_profit,
-            "trailing_distance": intent.trailing_distance,
-        }
-        return {name: rounded(value) for name, value in given.items() if value is not None}
+        rounded, found = self._account.instruments[intent.instrument].round_price, {}
+        if intent.stop_loss is not None:
+            found["stop_loss"] = rounded(intent.stop_loss)
+        if intent.take_profit is not None:
+            found["take_profit"] = rounded(intent.take_profit)
+        if intent.trailing_distance is not None:
+            found["trailing_distance"] = rounded(intent.trailing_distance)
+        return found
 
     def _fill_of(self, report: FillReport, owner: Intent | None, trade_id: str | None) -> Fill:
         reason = report.reason

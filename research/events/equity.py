@@ -60,7 +60,7 @@ def equity_curve(
     balance = _stepped(at, np.array([float(change.balance) for change in changes]), count, initial)
     equity = balance.copy()
     worth = {"buy": np.zeros(count), "sell": np.zeros(count)}
-    for symbol in {change.instrument for change in changes}:
+    for symbol in sorted({change.instrument for change in changes}):  # sums of floats depend on their order
         bid, ask = closes_of(market, symbol)
         rate = rate_of(market, instruments[symbol].quote, currency)
         for side, price, sign in (("buy", bid, 1.0), ("sell", ask, -1.0)):

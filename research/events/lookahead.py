@@ -40,6 +40,11 @@ class LookAhead:
         self._engine = engine
         self._net_watch = net_watch
         self._stretch = _SHORTEST
+        # Between what all quotes lie: where no close-out comes near even there, no stretch is looked over for it.
+        self._farthest = {
+            symbol: Reach(float(reel.tape.bid_low.min()), float(reel.tape.ask_high.max()))
+            for symbol, reel in market.reels.items()
+        }
 
     def settle(self) -> None:
         """Look over less at once: levels have just changed, and may soon again."""
@@ -58,11 +63,12 @@ class LookAhead:
             end = min(end, max(step, int(self._market.ends.searchsorted(self._engine.next_ns, side="right"))))
             if end == step:
                 return step, True
-        found = end
-        for symbol, reel in self._market.reels.items():
-            desk = self._engine.desks[symbol]
-            if desk.tickets or desk.orders:
-                found = min(found, _first_touch(reel, desk, step, found))
+        found, state = end, self._engine.state
+        if state.tickets or state.orders:
+            for symbol, reel in self._market.reels.items():
+                desk = self._engine.desks[symbol]
+                if desk.tickets or desk.orders:
+                    found = min(found, _first_touch(reel, desk, step, found))
         for symbol, touch in self._net_watch.touches() if self._net_watch is not None else ():
             found = min(found, _first_touch(self._market.reels[symbol], touch, step, found))
         touched = found
@@ -77,7 +83,10 @@ class LookAhead:
 
     def _is_clear(self, step: int, end: int) -> bool:
         """Tell whether no close-out can come near in a range of steps."""
-        if step >= end or not any(desk.tickets for desk in self._engine.desks.values()):
+        if step >= end or not self._engine.state.tickets:
+            return True
+        watch = self._engine.margin_watch
+        if watch.stays_clear(self._farthest):
             return True
         reach: dict[str, Reach] = {}
         for symbol, reel in self._market.reels.items():
@@ -85,7 +94,7 @@ class LookAhead:
             if last > first:
                 tape = reel.tape
                 reach[symbol] = Reach(float(tape.bid_low[first:last].min()), float(tape.ask_high[first:last].max()))
-        return self._engine.margin_watch.stays_clear(reach)
+        return watch.stays_clear(reach)
 
 
 def _first_touch(reel: Reel, at: Desk | Touch, step: int, end: int) -> int:

@@ -255,7 +255,8 @@ class Runner:
 
     def _hear(self) -> None:
         """Take in everything the account did up to now, and tell the strategy."""
-        while self.name in self._account.news:
+        news = self._account.booking.news
+        while self.name in news:
             orders, trades = self._see()
             self.context.heard()
             self._telling.tell(orders, trades)
