@@ -14,6 +14,7 @@ from atrader.strategy import Strategy
 from manager.backtests.comparing import Comparison
 from manager.backtests.conventions import convention_text
 from manager.backtests.engines import Ran
+from manager.backtests.gaps import gaps_of
 from manager.backtests.request import Request
 from research.events import Plan
 from research.reports.finished import Finished, keep
@@ -85,6 +86,7 @@ def _setup(request: Request, plan: Plan, ran: Ran, took_s: float) -> dict[str, A
         "quotes": request.quotes or "finest stored bars",
         "data_sha256": data_hash(plan),
         "bars": dict(ran.findings.bars),
+        "gaps": gaps_of(request, plan),
         "took_s": round(took_s, 3),
         "bars_per_s": round(bars / took_s) if took_s > 0 else None,
     }

@@ -11,7 +11,7 @@ from manager.commands.output import json_option
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path, exists=True))
+@click.argument("file", type=click.Path(path_type=Path))
 @judging_options
 @click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="Sets to show.")
 @click.option(

@@ -38,6 +38,10 @@ class _RunsByDefault(LazyGroup):
 
 backtest = _RunsByDefault(
     "backtest",
+    options_metavar="",
+    subcommand_metavar="WHAT... [OPTIONS] | COMMAND ...",
+    epilog="'atrader backtest WHAT' is short for 'atrader backtest run WHAT': 'atrader backtest run --help' lists its"
+    " options. WHAT is a configured instance, a strategy file (.toml), a built-in strategy or a class.",
     help="Run strategies over stored bars or quotes, as a live run on a paper account would trade them.",
     entries=(
         Entry(

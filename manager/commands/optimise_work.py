@@ -108,8 +108,9 @@ def _show_luck(analysis: Analysis) -> None:
     robust = walked["robustness"]
     click.echo(
         f"  chosen without a look ahead: Sharpe {_ratio(walked['sharpe_is'])} in sample, {_ratio(walked['sharpe_oos'])}"
-        f" out of it, return {_percent(walked['return_oos_frac'])}, drawdown {_percent(walked['drawdown_oos_frac'])};"
-        f" robustness factor above zero in {_percent(robust['positive_frac'])} of {robust['windows']} windows"
+        f" out of it, return {_percent(walked['return_oos_frac'])}, drawdown {_percent(walked['drawdown_oos_frac'])}"
+        f" (day by day); robustness factor above zero in {_percent(robust['positive_frac'])} of {robust['windows']}"
+        " windows"
     )
     click.echo(
         f"  luck: deflated Sharpe {_ratio(luck['deflated_sharpe'])} of {analysis.tried:,} tries (worth"
@@ -143,7 +144,7 @@ _TOP_COLUMNS = (
     Column("robustness_factor", "FR", right=True, cell=_ratio),
     Column("neighbours_frac", "neighbours", 2, right=True, cell=_percent),
     Column("return_oos_frac", "return OOS", 3, right=True, cell=_percent),
-    Column("drawdown_oos_frac", "drawdown OOS", 4, right=True, cell=_percent),
+    Column("drawdown_oos_frac", "drawdown OOS (days)", 4, right=True, cell=_percent),
     Column("trades", "trades", 1, right=True),
 )
 _STEP_COLUMNS = (

@@ -23,7 +23,7 @@ def show_result(saved: Saved) -> None:
     """Print what ran beside what came of it, and where it is kept."""
     summary = saved.summary
     click.secho(saved.name, bold=True)
-    if summary.get("not_vector"):  # results of earlier versions say nothing of it
+    if summary["not_vector"]:
         click.secho(f"  event engine, not the vector engine, which is faster: {summary['not_vector']}", dim=True)
     for warning in summary["warnings"]:
         click.secho(f"  {warning['text']}", fg="yellow")

@@ -40,7 +40,7 @@ _COLUMNS: Final = (
     Column("trades", "trades", right=True),
     Column("final_equity", "final equity", 3, right=True, cell=_cell(money_text)),
     Column("return_frac", "return", right=True, cell=_cell(lambda value: share_text(value, 2))),
-    Column("drawdown_deepest_frac", "drawdown", right=True, cell=_cell(share_text)),
+    Column("drawdown_deepest_frac", "drawdown (bars)", right=True, cell=_cell(share_text)),
     Column("sharpe", "Sharpe", right=True, cell=_cell(ratio_text)),
     Column("profit_factor", "profit factor", 1, right=True, cell=_cell(ratio_text)),
     Column("win_rate_frac", "win rate", 8, right=True, cell=_cell(share_text)),
@@ -72,7 +72,8 @@ class Place(NamedTuple):
         if as_json:
             print_json(rows)
         else:
-            print_rows(_COLUMNS, rows, empty=f"no results in {self.folder}")
+            nothing = f"none of {len(errors)} results can be read" if errors else "no results"
+            print_rows(_COLUMNS, rows, empty=f"{nothing} in {self.folder}")
         if errors:
             raise StoreError("\n".join(error.message for error in errors))
 

@@ -47,8 +47,17 @@ class Judged(NamedTuple):
 
 
 def file_of(path: Path) -> Path:
-    """Return the file of trials: itself, or the one in a folder."""
-    return path / TRIALS if path.is_dir() else path
+    """Return the file of trials: itself, or the one in a folder.
+
+    Raises
+    ------
+    ConfigError
+        When there is none.
+    """
+    file = path / TRIALS if path.is_dir() else path
+    if not file.is_file():
+        raise ConfigError(f"{file}: there is no such file; name the folder of a search that 'atrader optimise' made")
+    return file
 
 
 def judge(path: Path, judging: Judging | None, top: int, write: Path | None = None) -> Judged:

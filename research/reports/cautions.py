@@ -11,6 +11,8 @@ from research.events.tape import Tape
 
 Row = Mapping[str, Any]
 
+MANY_MISSING: Final = 0.01
+"""Share of the expected bars; a quiet market lacks fewer, lost data more."""
 FEW_TRADES: Final = 30
 """Closed trades below which figures say little: the usual rule of thumb of statistics for a mean."""
 LUCKY_SHARE: Final = 0.05
@@ -30,7 +32,7 @@ def cautions_of(summary: Mapping[str, Any], trades: Sequence[Row], tapes: Sequen
     Parameters
     ----------
     summary : mapping
-        ``returns``, ``lowest_equity``, ``errors``, ``refused`` and ``missing_bars``.
+        ``returns``, ``lowest_equity``, ``gaps``, ``errors``, ``refused`` and ``missing_bars``.
     trades : sequence of mappings
         Rows with ``in_one_bar``.
     tapes : sequence of Tape
@@ -94,6 +96,11 @@ def _of_run(summary: Mapping[str, Any]) -> list[Caution]:
         if counts:
             shown = ", ".join(f"{name} {count}" for name, count in counts.items())
             found.append(Caution(code, f"{what}: {shown}"))
+    for symbol, gaps in summary["gaps"].items():
+        if gaps["missing"] > MANY_MISSING * gaps["expected"]:
+            share = gaps["missing"] / gaps["expected"]
+            text = f"{symbol}: {share:.1%} of the {gaps['timeframe']} bars are missing, in {gaps['gaps']:,} gaps"
+            found.append(Caution("gaps", text))
     if summary["lowest_equity"] <= 0:
         found.append(Caution("ruin", "the account was worth nothing or less on the way"))
     return found

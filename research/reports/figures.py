@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from atrader.wording import money_text, ratio_text, share_text, statistics_lines
+from atrader.wording import duration_text, money_text, ratio_text, share_text, statistics_lines
 
 Summary = Mapping[str, Any]
 Lines = list[tuple[str, str]]
@@ -28,7 +28,7 @@ def headline(summary: Summary) -> Lines:
     returns = summary["returns"] or {}
     return [
         ("return", f"{curve['total_return_frac']:+.2%}"),
-        ("drawdown", share_text(curve["drawdown_deepest_frac"])),
+        ("drawdown, bar by bar", share_text(curve["drawdown_deepest_frac"])),
         ("Sharpe ratio", ratio_text(returns.get("sharpe"))),
         ("trades", f"{overall.get('trades', 0):,}"),
         ("win rate", share_text(overall.get("win_rate_frac"))),
@@ -105,6 +105,7 @@ def identity_lines(summary: Summary) -> Lines:
         ("account", f"{summary['account']['name']}, {summary['account']['currency']}"),
         ("limits", settings_text({**summary["account"]["limits"], **summary["account"]["trade"]})),
         ("engine", f"{_engine_text(summary)}, atrader {summary['program']}"),
+        *(("gaps", gap_text(symbol, found)) for symbol, found in summary["gaps"].items()),
         ("data", f"sha256 {summary['data_sha256']}"),
         ("identity", f"sha256 {summary['identity_sha256']}"),
         ("made", f"{summary['made']}, {sum(summary['bars'].values()):,} bars in {summary['took_s']:.2f} s"),
@@ -112,8 +113,19 @@ def identity_lines(summary: Summary) -> Lines:
     return lines
 
 
+def gap_text(symbol: str, found: Mapping[str, Any]) -> str:
+    """Write how many of the bars that the calendar expects were not there, and where the first ones were missing."""
+    text = f"{symbol} {found['timeframe']}: {found['missing']:,} of {found['expected']:,} bars missing"
+    if not found["missing"]:
+        return text
+    places = ", ".join(f"{one['start'][:16]} ({one['bars']})" for one in found["first"])
+    more = " ..." if found["gaps"] > len(found["first"]) else ""
+    gaps = f"{found['gaps']:,} gap{'s' if found['gaps'] > 1 else ''}"
+    return f"{text}, in {gaps}, the longest {duration_text(found['longest_s'])}; {places}{more}"
+
+
 def _engine_text(summary: Summary) -> str:
-    reason = summary.get("not_vector")  # results of earlier versions say nothing of it
+    reason = summary["not_vector"]
     return f"{summary['engine']}" + ("" if reason is None else f" (not vector: {reason})")
 
 

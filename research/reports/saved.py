@@ -1,7 +1,7 @@
 """Results on disk: one folder for each run, JSON for people and programs, Parquet for tools.
 
 ``result.json`` (what ran and what came of it) is written last: a folder without it holds no result. ``details.json``
-has what a report draws. Both carry the version of their format, and no other one is read.
+has what a report draws. Both carry the version of their format; those that are known are read.
 """
 
 from __future__ import annotations
@@ -16,20 +16,29 @@ from atrader.errors import ConfigError, StoreError
 from research.reports.parquet import write_tables
 from research.reports.trades import rows_of
 
-FORMAT: Final = 2
-"""Version of the files. 1 had the trades in ``result.json``, and nothing to draw a report from."""
+FORMAT: Final = 3
+"""Version of the files. 2 knew one engine and counted no gaps; its first ones had no days. 1, which is not read, had
+the trades in ``result.json``, and nothing to draw a report from."""
+
+_READ: Final = (2, FORMAT)
 
 SUMMARY: Final = "result.json"
 DETAILS: Final = "details.json"
 _NEEDED: Final = frozenset(
     {
-        "name", "made", "engine", "program", "convention", "account", "costs", "seed", "initial_balance", "instances",
-        "quotes", "start", "end", "bars", "took_s", "data_sha256", "identity_sha256", "final_balance", "final_equity",
+        "name", "made", "engine", "not_vector", "program", "convention", "account", "costs", "seed", "initial_balance",
+        "instances", "gaps", "quotes", "start", "end", "bars", "took_s", "data_sha256", "identity_sha256",
+        "final_balance", "final_equity",
         "lowest_equity", "calendar", "returns", "curve", "market", "months", "statistics", "overall", "warnings",
         "files",
     }
 )  # fmt: skip
 _NEEDED_DETAILS: Final = frozenset({"trades", "equity", "exposure", "days", "prices"})
+_SINCE: Final[Mapping[str, Mapping[str, Any]]] = {
+    SUMMARY: {"not_vector": None, "gaps": {}},
+    DETAILS: {"days": {"time_s": [], "return_frac": []}},
+}
+"""What files of an older format lack, and how nothing is said of it."""
 _MANY: Final = 10_000  # folders of one name
 
 Row = Mapping[str, Any]
@@ -157,11 +166,14 @@ def _read(path: Path, needed: frozenset[str]) -> dict[str, Any]:
         raise StoreError(f"{path}: cannot be read: {error}; run the backtest again") from error
     if not isinstance(values, dict) or "format" not in values:
         raise StoreError(f"{path}: is no result of a backtest")
-    if values["format"] != FORMAT:
+    if values["format"] not in _READ:
         raise StoreError(
             f"{path}: is of format {values['format']}, made by version {values.get('program', '?')}; this atrader reads"
-            f" format {FORMAT}: run the backtest again, or read it with the version that made it"
+            f" formats {' and '.join(map(str, _READ))}: run the backtest again, or read it with the version that made"
+            " it"
         )
+    if values["format"] < FORMAT:
+        values = {**_SINCE[path.name], **values}
     lacking = sorted(needed - values.keys())
     if lacking:
         raise StoreError(f"{path}: is damaged: lacks {', '.join(lacking)}; run the backtest again")

@@ -198,7 +198,14 @@ def test_a_rolling_ratio_is_that_of_the_days_before() -> None:
     )
 
 
-SUMMARY: dict[str, Any] = {"returns": None, "lowest_equity": 1.0, "errors": {}, "refused": {}, "missing_bars": {}}
+SUMMARY: dict[str, Any] = {
+    "returns": None,
+    "lowest_equity": 1.0,
+    "errors": {},
+    "refused": {},
+    "missing_bars": {},
+    "gaps": {},
+}
 
 
 def closed_trades(*profits: float) -> list[dict[str, Any]]:
@@ -216,6 +223,11 @@ def closed_trades(*profits: float) -> list[dict[str, Any]]:
         ("exceptions", {"errors": {"one": 3}}, closed_trades(*[1] * 40)),
         ("refused", {"refused": {"max_units": 3}}, closed_trades(*[1] * 40)),
         ("missing-bars", {"missing_bars": {"EUR/USD 1m": 3}}, closed_trades(*[1] * 40)),
+        (
+            "gaps",
+            {"gaps": {"EUR/USD": {"timeframe": "1m", "expected": 90, "missing": 9, "gaps": 2}}},
+            closed_trades(*[1] * 40),
+        ),
         ("ruin", {"lowest_equity": -1.0}, closed_trades(*[1] * 40)),
         (
             "short-record",

@@ -8,18 +8,22 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from click.shell_completion import ShellComplete
 
 from atrader.errors import ConfigError, StoreError
+from atrader.market import Bars
 from manager.commands.tools import cli
 from research.reports import Saved, found, load
 from research.reports.comparing import differences, figures, result_row
+from research.reports.figures import identity_lines
 from research.reports.page import page
 from research.reports.parquet import write_tables
 from research.reports.saved import DETAILS, SUMMARY
 from tests.support.event_runs import random_bars
+from tests.support.price_walks import walk
 from tests.support.saved_results import save_cross
 
 BARS = random_bars(3, 900, 1.1, 1e-5)
@@ -111,7 +115,7 @@ def test_the_same_run_has_the_same_identity_and_any_other_another_one(tmp_path: 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"format": 1, "program": "0.0.9"}, "format 1, made by version 0.0.9; this atrader reads format 2: run"),
+        ({"format": 1, "program": "0.0.9"}, "format 1, made by version 0.0.9; this atrader reads formats 2 and 3: run"),
         ({"format": 99}, "format 99"),
         ({"format": ...}, "is no result of a backtest"),
         ({"curve": ..., "trades": ...}, "is damaged: lacks"),
@@ -125,6 +129,29 @@ def test_a_file_of_another_version_or_shape_is_refused_by_name(
     with pytest.raises(StoreError, match=said) as caught:
         load(told.folder).details()
     assert str(told.folder / file) in str(caught.value)
+
+
+def test_a_result_of_the_format_before_is_read_with_what_it_lacks_left_out(tmp_path: Path) -> None:
+    told = save_cross(tmp_path, BARS[:200])
+    for file, lacking in ((SUMMARY, ("gaps", "not_vector")), (DETAILS, ("days",))):
+        values = json.loads((told.folder / file).read_text())
+        kept = {key: value for key, value in values.items() if key not in lacking}
+        (told.folder / file).write_text(json.dumps({**kept, "format": 2}))
+    old = load(told.folder)
+    assert old.trades() == told.trades()
+    assert "<svg" in page(old)
+
+
+def test_bars_that_the_calendar_expects_and_that_were_not_played_are_counted(tmp_path: Path) -> None:
+    bars = walk(300, "1m")
+    kept = np.r_[0:100, 105:200, 201:300]
+    told = save_cross(tmp_path, Bars(*(column[kept] for column in bars.columns)))
+    gaps = told.summary["gaps"]["EUR/USD"]
+    assert (gaps["missing"], gaps["gaps"], gaps["expected"]) == (6, 2, 300)
+    assert [one["bars"] for one in gaps["first"]] == [5, 1]
+    assert gaps["longest_s"] == 5 * 60
+    assert "6 of 300 bars missing, in 2 gaps, the longest 5.0 min" in dict(identity_lines(told.summary))["gaps"]
+    assert "gaps" in [one["code"] for one in told.summary["warnings"]]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "\x00\x01"])
@@ -162,7 +189,7 @@ def test_a_run_without_a_trade_is_a_result_like_any_other(tmp_path: Path, bars: 
     told = save_cross(tmp_path, BARS[:bars], slow=30)
     assert load(told.folder).trades() == []
     assert told.summary["overall"] == {}
-    assert [one["code"] for one in told.summary["warnings"]] == ["no-trades"]
+    assert {one["code"] for one in told.summary["warnings"]} - {"gaps"} == {"no-trades"}
     assert result_row(told)["trades"] == 0
     assert "nan" not in page(told)
 
