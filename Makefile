@@ -6,8 +6,9 @@ MAKEFLAGS += --no-print-directory
 
 # -P: our folder names are common words, and the current directory must not decide which ones are imported.
 PY := .venv/bin/python -P
-# The tests start hundreds of interpreters: where bytecode is forbidden, each would compile all it imports.
-PYTEST := env -u PYTHONDONTWRITEBYTECODE TZ=Pacific/Chatham $(PY) -m pytest
+# The tests start hundreds of interpreters: where bytecode is forbidden, each would compile all it imports; with a path
+# of somebody's own, each would begin from nothing (tests/support/warm_commands.py).
+PYTEST := env -u PYTHONDONTWRITEBYTECODE -u PYTHONPATH TZ=Pacific/Chatham $(PY) -m pytest
 # One more than there are cores: many tests wait for processes of theirs.
 TEST_PROCESSES := $(shell echo $$((2 * $$(nproc))))
 UV := $(or $(shell command -v uv),.uv/bin/uv)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.fleet import Fleet, wait_for
+from tests.support.fleet import START_S, Fleet, wait_for
 from tests.support.typed import type_command
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -109,19 +109,14 @@ def test_the_wheel_in_an_empty_environment_runs_the_demonstration_and_stops_clea
 
         def all_running() -> bool:
             assert manager.poll() is None, (place / "out").read_text()
-            status = type_command("atrader-manager -C demo status --json", cwd=place, scripts=scripts)
-            rows = status.json["processes"] if status.code == 0 else []
+            rows = (fleet.try_status() or {"processes": []})["processes"]
             return len(rows) >= 5 and {row["state"] for row in rows} == {"RUNNING"}
 
-        wait_for(all_running, "all RUNNING", deadline_s=60, interval_s=0.5)
-        wait_for(
-            lambda: type_command("atrader -C demo history trades --json", cwd=place, scripts=scripts).json,
-            "a trade",
-            deadline_s=60,
-            interval_s=0.5,
-        )
+        wait_for(all_running, "all RUNNING", interval_s=0.2)
+        assert "RUNNING" in type_command("atrader-manager -C demo status", cwd=place, scripts=scripts).out
+        wait_for(lambda: fleet.history("trades"), "a trade", interval_s=0.5)  # asked from where a command costs little
         manager.send_signal(signal.SIGTERM)
-        assert manager.wait(30) == 0, (place / "out").read_text()
+        assert manager.wait(START_S) == 0, (place / "out").read_text()
         wait_for(lambda: not fleet.survivors(), "helpers of the interpreter to end after it")
         assert not [path for path in fleet.home.run.iterdir() if path.is_socket()]
         assert type_command("atrader -C demo history trades --json", cwd=place, scripts=scripts).json
