@@ -6,15 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
-import httpx
-
 from atrader.errors import BrokerUnavailable
+from broker_api.oanda.http_answer import BadAnswer
+from broker_api.oanda.http_connection import Connection
 
 _MAX_LINE_BYTES: Final = 1024 * 1024
 
 
-async def lines_of(response: httpx.Response, silence_s: Callable[[], float]) -> AsyncIterator[list[bytes]]:
-    """Yield the lines of a response as they come whole, all of a moment at once; never ends by itself.
+async def lines_of(connection: Connection, silence_s: Callable[[], float]) -> AsyncIterator[list[bytes]]:
+    """Yield the lines of an answer as they come whole, all of a moment at once; never ends by itself.
 
     They are without their ends, and empty ones are left out.
 
@@ -30,19 +30,18 @@ async def lines_of(response: httpx.Response, silence_s: Callable[[], float]) -> 
     BrokerUnavailable
         When the stream ends, breaks in mid-line, or falls silent.
     """
-    chunks = response.aiter_raw()
     begun = b""
     watch = _Watch(silence_s)
     try:
         while True:
             watch.begin()
             try:
-                *lines, begun = await _more(chunks, begun)
+                *lines, begun = await _more(connection, begun)
             except asyncio.CancelledError:
                 if not watch.is_over():
                     raise
                 raise BrokerUnavailable(f"OANDA: the stream was silent for {watch.allowed_s:g} s") from None
-            except httpx.HTTPError as error:
+            except (OSError, BadAnswer) as error:
                 raise BrokerUnavailable(f"OANDA: the stream broke: {type(error).__name__} {error}".rstrip()) from error
             watch.end()
             if whole := [line for text in lines if (line := text.strip())]:
@@ -107,11 +106,11 @@ class _Watch:
             self._waiting.cancel()
 
 
-async def _more(chunks: AsyncIterator[bytes], begun: bytes) -> list[bytes]:
+async def _more(connection: Connection, begun: bytes) -> list[bytes]:
     """Read until at least one line is whole; the last item is the beginning of the next one."""
     parts = [begun]
     size = len(begun)
-    async for chunk in chunks:
+    while chunk := await connection.part():
         parts.append(chunk)
         size += len(chunk)
         if b"\n" in chunk:

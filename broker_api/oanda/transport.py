@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import cache, lru_cache
-from typing import Any, Final, NamedTuple, Protocol
-from urllib.parse import SplitResult, urlsplit
+from functools import cache
+from typing import Final, NamedTuple, Protocol, TypeVar
+from urllib.parse import urlencode, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
@@ -23,6 +23,9 @@ from atrader.configuration.oanda import OandaSettings
 from atrader.configuration.web_url import is_local
 from atrader.errors import AtraderError, BrokerUnavailable, ConfigError, DeadlineExceeded, UnknownOutcome
 from broker_api.oanda.connections import ConnectionGate
+from broker_api.oanda.http_answer import MAX_BODY_BYTES, BadAnswer, unpacked
+from broker_api.oanda.http_connection import Connection, Route, Unsent
+from broker_api.oanda.http_pool import Pool
 from broker_api.oanda.lines import lines_of
 
 Query = Mapping[str, str | int]
@@ -30,14 +33,13 @@ Query = Mapping[str, str | int]
 POOL_SIZE: Final = 4
 """Connections for requests; as many as can be under way at once."""
 
-_WRITE_S: Final = 5.0
-_POOL_S: Final = 2.0
-_KEEP_S: Final = 60.0  # an idle connection; new ones are rationed, so keep those we have
+_TURN_S: Final = 2.0  # for one of these connections
 _REFUSED: Final = 401
-_MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
-_NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-_REQUEST_HEADERS: Final = {"Accept": "*/*", "Accept-Encoding": "gzip, deflate", "User-Agent": "atrader"}
 _NO_QUERY: Final[Query] = {}
+_COMPRESSED: Final = "Accept-Encoding: gzip, deflate\r\n"
+_PLAIN: Final = "Accept-Encoding: identity\r\n"  # compressed, lines would wait in somebody's buffer
+
+_Result = TypeVar("_Result")
 
 
 class Answer(NamedTuple):
@@ -99,7 +101,9 @@ class Transport(Protocol):
 
 
 class HttpTransport:
-    """`Transport` over httpx. One per gateway: everything in it shares connections and their rate.
+    """`Transport` over connections of our own. One per gateway: everything in it shares connections and their rate.
+
+    It follows no redirects, which would carry the token elsewhere. The proxy that the environment names is the way out.
 
     Parameters
     ----------
@@ -107,50 +111,45 @@ class HttpTransport:
         Addresses, token and time-outs. The token is kept until it is refused, then fetched anew.
     clock : Clock
         The host's: it rations new connections, of requests and streams together.
+
+    Raises
+    ------
+    ConfigError
+        When the proxy of the environment is of a kind that is not spoken.
     """
 
     def __init__(self, settings: OandaSettings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
         self.round_trip_s: float | None = None
-        self._gate = ConnectionGate(settings.new_connections_per_s, clock, random.Random())
         self._token: str | None = None
-        timeout = httpx.Timeout(
-            connect=settings.connect_timeout, read=settings.read_timeout, write=_WRITE_S, pool=_POOL_S
-        )
-        limits = httpx.Limits(max_connections=POOL_SIZE, max_keepalive_connections=POOL_SIZE, keepalive_expiry=_KEEP_S)
-        self._timeout = timeout.as_dict()
-        self._base = settings.rest_base.rstrip("/")
-        # Not a client of httpx: redirects and cookies, which no order needs, cost it a third of a request.
-        self._rest = httpx.AsyncHTTPTransport(
-            verify=_certificates(), limits=limits, proxy=_proxy_of(urlsplit(settings.rest_base))
-        )
-        # The silence of a stream is watched line by line: bytes alone are no sign of life.
-        quiet = httpx.Timeout(connect=settings.connect_timeout, read=None, write=_WRITE_S, pool=_POOL_S)
-        self._streams = _client(settings.stream_base, quiet, httpx.Limits(max_keepalive_connections=0))
+        gate = ConnectionGate(settings.new_connections_per_s, clock, random.Random())
+        self._rest = _Host(settings.rest_base, settings, gate, clock)
+        self._streams = _Host(settings.stream_base, settings, gate, clock)
 
     async def request(
         self, method: str, path: str, query: Query = _NO_QUERY, body: bytes | None = None, *, request_id: str = ""
     ) -> Answer:
         """Send one request and return its answer; see `Transport.request`."""
-        headers = self._headers() | _REQUEST_HEADERS
-        if request_id:
-            headers["ClientRequestID"] = request_id
-        if body is not None:
-            headers["Content-Type"] = "application/json"
+        request = self._rest.request(method, path, query, self._bearer(), _COMPRESSED, body, request_id)
         for _ in range(POOL_SIZE):
-            sending = _Sending(self._gate)
-            begun_s = self._clock.monotonic_s()
+            connection = await self._taken()
             try:
-                answer = await self._exchange(method, path, query, body, headers, sending)
-            except (httpx.TimeoutException, TimeoutError) as error:
-                raise self._failure(error, method) from error
-            except httpx.HTTPError as error:
-                if not (sending.is_kept and (method == "GET" or (body and sending.is_unsent))):
-                    raise self._failure(error, method) from error
+                begun_s = self._clock.monotonic_s()
+                connection.send(request)
+                answer = await self._answer(connection)
+            except Unsent:
+                continue
+            except TimeoutError as error:
+                raise _failure(error, method) from error
+            except (OSError, BadAnswer) as error:
+                if not (connection.is_kept and method == "GET"):
+                    raise _failure(error, method) from error
             else:
                 self.round_trip_s = self._clock.monotonic_s() - begun_s
                 return answer
+            finally:
+                self._rest.pool.give_back(connection)
         raise BrokerUnavailable("OANDA: it closed every kept connection; nothing was sent")
 
     @asynccontextmanager
@@ -158,136 +157,128 @@ class HttpTransport:
         self, path: str, query: Query = _NO_QUERY, *, silence_s: Callable[[], float]
     ) -> AsyncIterator[AsyncIterator[list[bytes]] | Answer]:
         """Open a stream of lines; see `Transport.stream`."""
-        # Compressed, lines would wait in somebody's buffer.
-        headers = self._headers() | {"Accept-Encoding": "identity"}
-        request = self._streams.build_request("GET", path, params=_params(query), headers=headers)
-        request.extensions["trace"] = _Sending(self._gate)
+        request = self._streams.request("GET", path, query, self._bearer(), _PLAIN)
         try:
-            async with asyncio.timeout(self._settings.connect_timeout + self._settings.read_timeout):
-                response = await self._streams.send(request, stream=True)
-        except (httpx.HTTPError, TimeoutError) as error:
-            raise self._failure(error, "GET") from error
+            connection = await self._streams.pool.connect()
+        except (OSError, BadAnswer) as error:
+            raise _unconnected(error) from error
         try:
-            if response.status_code == 200:
-                yield lines_of(response, silence_s)
-            else:
-                yield await self._answer(response)
+            try:
+                connection.send(request)
+                await self._in_time(connection.head())
+                refused = None if connection.answer.status == 200 else await self._answer(connection)
+            except (OSError, BadAnswer, Unsent) as error:
+                raise _failure(error, "GET") from error
+            yield lines_of(connection, silence_s) if refused is None else refused
         finally:
-            await response.aclose()
+            await connection.close()
 
     async def close(self) -> None:
         """Close all connections; may be called twice."""
-        await self._rest.aclose()
-        await self._streams.aclose()
+        await self._rest.pool.close()
+        await self._streams.pool.close()
 
-    async def _exchange(
-        self,
-        method: str,
-        path: str,
-        query: Query,
-        body: bytes | None,
-        headers: Mapping[str, str],
-        sending: _Sending,
-    ) -> Answer:
-        extensions = {"timeout": self._timeout, "trace": sending}
-        request = httpx.Request(
-            method, _url(self._base + path), params=_params(query), content=body, headers=headers, extensions=extensions
-        )
-        response = await self._rest.handle_async_request(request)
+    async def _taken(self) -> Connection:
         try:
-            return await self._answer(response)
-        finally:
-            await response.aclose()
+            return await self._rest.pool.take()
+        except (OSError, BadAnswer) as error:
+            raise _unconnected(error) from error
 
-    async def _answer(self, response: httpx.Response) -> Answer:
-        data = bytearray()
-        async with asyncio.timeout(self._settings.read_timeout):  # httpx's own limits each part only
-            async for part in response.aiter_bytes():
-                data += part
-                if len(data) > _MAX_ANSWER_BYTES:
-                    raise httpx.ReadError(f"an answer of more than {_MAX_ANSWER_BYTES >> 20} MB")
-        if response.status_code == _REFUSED:
+    async def _answer(self, connection: Connection) -> Answer:
+        if not connection.answer.status:
+            await self._in_time(connection.head())
+        data = await self._in_time(_whole(connection))
+        head = connection.answer
+        if head.status == _REFUSED:
             self._token = None  # its place may hold another one by now
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(response.status_code, headers, bytes(data))
+        return Answer(head.status, head.headers, unpacked(data, head.headers.get("content-encoding", "")))
 
-    def _headers(self) -> dict[str, str]:
+    async def _in_time(self, work: Coroutine[None, None, _Result]) -> _Result:
+        async with asyncio.timeout(self._settings.read_timeout):
+            return await work
+
+    def _bearer(self) -> str:
         if self._token is None:
             token = self._settings.token.resolve()
             if not token.isascii() or not token.isprintable():
                 raise ConfigError("the token of OANDA has characters that no header can carry; see oanda.token")
             self._token = token
-        return {"Authorization": f"Bearer {self._token}", "Accept-Datetime-Format": "RFC3339"}
-
-    def _failure(self, error: Exception, method: str) -> AtraderError:
-        said = f"OANDA: {type(error).__name__} {error}".rstrip()
-        if isinstance(error, _NOT_SENT):
-            return BrokerUnavailable(f"{said}; nothing was sent")
-        if method != "GET":
-            return UnknownOutcome(f"{said}; it may have been carried out")
-        if isinstance(error, httpx.TimeoutException | TimeoutError):
-            return DeadlineExceeded(said)
-        return BrokerUnavailable(said)
+        return self._token
 
 
-class _Sending:
-    """Follows one request through httpx, which awaits it at each step, and holds new connections back.
+class _Host:
+    """One of the broker's hosts: how it is reached, and requests to it as bytes."""
 
-    A request is only called unsent when its steps were seen to say so: a library that no longer tells them makes
-    every failure one of unknown outcome.
-    """
+    def __init__(self, base: str, settings: OandaSettings, gate: ConnectionGate, clock: Clock) -> None:
+        parts = urlsplit(base)
+        certificates = _certificates() if parts.scheme == "https" else None
+        route = Route.of(base, certificates, _proxy_of(base))
+        self.pool = Pool(route, POOL_SIZE, gate, clock, connect_s=settings.connect_timeout, turn_s=_TURN_S)
+        self._below = parts.path
+        self._fixed = (
+            f" HTTP/1.1\r\nHost: {parts.netloc.rpartition('@')[2]}\r\nAccept: */*\r\nUser-Agent: atrader\r\n"
+            "Accept-Datetime-Format: RFC3339\r\n"
+        )
 
-    def __init__(self, gate: ConnectionGate) -> None:
-        self._gate = gate
-        self.is_kept = True  # the connection served requests before
-        self._headers_failed = False
-        self._body_begun = False
-
-    async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
-        """Take note of a step."""
-        if event == "connection.connect_tcp.started":
-            self.is_kept = False
-            await self._gate.enter()
-        elif event == "http11.send_request_headers.failed":
-            self._headers_failed = True
-        elif event == "http11.send_request_body.started":
-            self._body_begun = True
-
-    @property
-    def is_unsent(self) -> bool:
-        """Whether the connection broke before a byte of the body was written."""
-        return self._headers_failed and not self._body_begun
+    def request(
+        self, method: str, path: str, query: Query, token: str, encoding: str, body: bytes | None = None,
+        request_id: str = "",
+    ) -> bytes:  # fmt: skip
+        """Return a request as it travels."""
+        asked = f"{path}?{urlencode(query)}" if query else path
+        head = f"{method} {self._below}{asked}{self._fixed}Authorization: Bearer {token}\r\n{encoding}"
+        if request_id:
+            head += f"ClientRequestID: {request_id}\r\n"
+        if body is not None:
+            head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        elif method != "GET":
+            head += "Content-Length: 0\r\n"
+        return f"{head}\r\n".encode("ascii") + (body or b"")
 
 
-def _client(base_url: str, timeout: httpx.Timeout, limits: httpx.Limits) -> httpx.AsyncClient:
-    # No redirects: they would carry the token elsewhere.
-    local = is_local(urlsplit(base_url).hostname or "")
-    return httpx.AsyncClient(
-        base_url=base_url, timeout=timeout, limits=limits, follow_redirects=False, trust_env=not local,
-        verify=_certificates(),
-    )  # fmt: skip
+async def _whole(connection: Connection) -> bytes:
+    parts, size = [], 0
+    while part := await connection.part():
+        parts.append(part)
+        size += len(part)
+        if size > MAX_BODY_BYTES:
+            raise BadAnswer(f"an answer of more than {MAX_BODY_BYTES >> 20} MB")
+    return b"".join(parts)
+
+
+def _unconnected(error: Exception) -> AtraderError:
+    return BrokerUnavailable(f"{_said(error)}; nothing was sent")
+
+
+def _failure(error: Exception, method: str) -> AtraderError:
+    if method != "GET":
+        return UnknownOutcome(f"{_said(error)}; it may have been carried out")
+    return (DeadlineExceeded if isinstance(error, TimeoutError) else BrokerUnavailable)(_said(error))
+
+
+def _said(error: Exception) -> str:
+    return f"OANDA: {type(error).__name__} {error}".rstrip()
 
 
 @cache
 def _certificates() -> ssl.SSLContext:
     """Return what tells a true broker from a false one; reading the list takes 40 ms, so all clients share it."""
-    return httpx.create_ssl_context()
+    certificates = httpx.create_ssl_context()
+    certificates.set_alpn_protocols(["http/1.1"])
+    return certificates
 
 
-def _proxy_of(base: SplitResult) -> str | None:
+def _proxy_of(base: str) -> str | None:
     """Return the proxy that the environment names for an address; the simulator on this host is never behind one."""
-    host = base.hostname or ""
+    parts = urlsplit(base)
+    host = parts.hostname or ""
     if is_local(host) or proxy_bypass(host):
         return None
     proxies = getproxies()
-    proxy = proxies.get(base.scheme) or proxies.get("all")
-    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
-
-
-@lru_cache(maxsize=64)
-def _url(text: str) -> httpx.URL:
-    return httpx.URL(text)  # parsing one costs as much as sending it
-
-
-def _params(query: Query) -> Query | None:
-    return query or None
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy:
+        return None
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    if urlsplit(proxy).scheme not in ("http", "https"):
+        raise ConfigError(f"the proxy of the environment, {proxy.partition('://')[0]}://..., is none of http or https")
+    return proxy

@@ -192,8 +192,11 @@ def test_a_trade_that_a_person_closes_is_closed_here_as_well(tmp_path: Path, pos
         await stage.person.act("PUT", f"/trades/{tickets[second.client_id]}/close", {"units": "ALL"}, "person")
         await seen(stage, 7)
         assert stage.trade(first) is not None
-        told = [trade for trade in stage.bench.recorder.trades if trade.trade_id == second.client_id]
-        assert told[-1].close_reason == "manual-close"
+        told = stage.bench.recorder.trades
+        await stage.bench.until(
+            lambda: [trade.close_reason for trade in told if trade.trade_id == second.client_id][-1] == "manual-close",
+            "the person's close is told",
+        )
         if positions == "netting":
             await covered(stage, (1000, LOW))
 
