@@ -39,7 +39,7 @@ class Library(BarLibrary):
     def bars(self, *args: object, **kwargs: object) -> Bars:
         """Answer as a library, when the store answers."""
         self.reads += 1
-        assert self.answers.wait(20)
+        assert self.answers.wait(60)
         if self.is_away:
             raise StoreUnavailable("away")
         return super().bars(*args, **kwargs)  # type: ignore[arg-type]

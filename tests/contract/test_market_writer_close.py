@@ -41,7 +41,7 @@ class SlowStore(SqliteMarketStore):
     def write(self, batch: MarketBatch) -> None:
         """Write when it may."""
         self.begun.set()
-        assert self.go_on.wait(20)
+        assert self.go_on.wait(60)
         super().write(batch)
 
 

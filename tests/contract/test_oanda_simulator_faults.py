@@ -22,7 +22,7 @@ async def post(desk):
 
 async def executed(desk):
     """Wait until the venue has the order."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not desk.account.trades:
             await asyncio.sleep(0)
     return True

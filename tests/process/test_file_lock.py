@@ -116,5 +116,5 @@ def test_of_many_that_start_at_once_on_no_file_one_gets_the_lock(tmp_path: Path)
         assert sorted(said) == ["held\n", *["refused\n"] * 5]
     finally:
         for racer in racers:
-            racer.communicate(input="", timeout=20)
+            racer.communicate(input="", timeout=60)
     assert owner_of(path) is None

@@ -48,7 +48,7 @@ def test_after_a_kill_at_each_step_the_repeated_intent_has_one_outcome_and_one_b
     assert gateway.wait_for_end() == -signal.SIGKILL
     assert marker.exists()
     gateway.start(**{VARIABLE: f"{point}@{marker}"})
-    worker.join(30)
+    worker.join(90)
     assert answers
     final = wait_for(lambda: gateway.outcome(intent), "an outcome")
     assert final == "DONE"

@@ -94,7 +94,7 @@ def test_after_a_kill_at_each_step_the_repeated_intent_has_one_outcome_and_one_o
     assert marker.exists()
     keep_quoting(venue)
     gateway.start(**{VARIABLE: f"{point}@{marker}"})
-    worker.join(30)
+    worker.join(90)
     assert answers
     outcome = wait_for(lambda: gateway.outcome(intent), "an outcome")
     done = "WORKING" if action == "open" else "FILLED"

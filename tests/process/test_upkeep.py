@@ -41,11 +41,11 @@ class HeldUp(RunningAccess):
     def with_market(self, work: Callable[[MarketStore], Any]) -> Any:
         """Wait in the middle of an operation."""
         self.waits.set()
-        assert self.go_on.wait(10)
+        assert self.go_on.wait(60)
 
 
 async def until(condition: Callable[[], Any], what: str) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.005)
     assert condition(), what

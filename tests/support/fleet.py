@@ -185,7 +185,7 @@ class Fleet:
         """Ask the manager; None while nobody answers."""
         client = SyncCallClient(self.home.endpoint("manager.call"))
         try:
-            return dict(client.call(GetStatus(), timeout_s=2.0).status)
+            return dict(client.call(GetStatus(), timeout_s=5.0).status)
         except AtraderError:
             return None
         finally:

@@ -39,7 +39,7 @@ async def main() -> None:
     if isinstance(refused[0], JournalFull):
         print("exit-refused")
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await asyncio.gather(*facts)
         while journal.is_full:
             await asyncio.sleep(0.01)

@@ -160,7 +160,7 @@ class OandaStage:
         """Books and broker agree to the unit, and nobody failed."""
         gateway = self.bench.gateway
         await self.bench.until(gateway.online.is_set, "the gateway to be online")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not await gateway.reconciler.run() or gateway.reconciler.breaks:
                 await asyncio.sleep(0.02)
         real = self.sim.account(self.account_id).net_units("EUR_USD")

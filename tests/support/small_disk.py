@@ -48,7 +48,7 @@ async def main(directory: Path) -> None:
         await journal.commit(order_batch(number + EXITS, "fact"))
     print("exits", "still-full" if journal.counters["failures"] and journal.is_full else "recovered")
     hog.unlink()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while journal.is_full:
             await asyncio.sleep(0.01)
     print("well")

@@ -20,7 +20,7 @@ class SlowView:
         self.go_on = threading.Event()
 
     def query(self, query: QueryHistory) -> list[dict[str, Any]]:
-        assert self.go_on.wait(10)
+        assert self.go_on.wait(60)
         return []
 
     def statistics(self, request: GetStatistics, now_ns: int) -> list[dict[str, Any]]:
@@ -53,7 +53,7 @@ def test_long_queries_of_the_history_hold_up_neither_outboxes_nor_lists() -> Non
                 asyncio.ensure_future(handlers[QueryHistory](QueryHistory(table="trades"), NOBODY)),
                 asyncio.ensure_future(handlers[GetStatistics](GetStatistics(), NOBODY)),
             ]
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 assert (await handlers[LastSeq](LastSeq(source="a"), NOBODY)).last_seq == 7
                 assert (await handlers[ListSeries](ListSeries(), NOBODY)).series == ()
                 assert await service.open_trades() == {"EUR/USD"}

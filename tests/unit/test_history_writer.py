@@ -41,7 +41,7 @@ def test_a_busy_history_is_tidied_as_well(monkeypatch: pytest.MonkeyPatch) -> No
     async def work() -> None:
         writer = HistoryWriter(cast(HistoryStore, store), DiskGuard(None, DataConfig()), structlog.get_logger())
         running = asyncio.create_task(writer.run())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while store.tidied < 3:
                 await writer.append("test", [OutboxRow(seq=1, table="events", time_ns=1, body={})])
                 await asyncio.sleep(0.001)

@@ -37,14 +37,14 @@ def test_a_child_left_behind_is_named_and_ended(baseline: Baseline) -> None:
     assert "time.sleep(60)" in leaks[0].text
     end_leaked_processes(leaks)
     assert not process.is_running()
-    child.wait(timeout=5)
+    child.wait(timeout=60)
 
 
 def test_a_process_that_lost_its_parent_is_found_by_its_tag(baseline: Baseline) -> None:
     start = "Popen(['sleep', '60'], start_new_session=True, stdout=DEVNULL)"
     code = f"from subprocess import DEVNULL, Popen; print({start}.pid, flush=True)"
     command = [sys.executable, "-W", "ignore::ResourceWarning", "-c", code]
-    out = subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=20).stdout
+    out = subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=60).stdout
     orphan = psutil.Process(int(out))
     leaks = baseline.wait_for_leaks_to_go(within_s=0.1)
     assert [leak.process for leak in leaks] == [orphan]

@@ -113,7 +113,7 @@ async def fleet_over(root: Path, launcher: Launcher) -> AsyncIterator[Supervisor
 
 async def until(fleet: Supervisor, condition: Callable[[], bool]) -> None:
     """Wait for a condition that also a descriptor handed over may fulfil, so not only for transitions."""
-    async with asyncio.timeout(20.0):
+    async with asyncio.timeout(60):
         while not condition():
             await fleet.until(condition, 0.02)
 
@@ -181,7 +181,7 @@ def test_a_stop_ends_though_a_start_never_does_and_says_so(root: Path, monkeypat
         async with fleet_over(root, Hanging()) as fleet:
             process = data_layer(fleet)
             process.want("test")
-            async with asyncio.timeout(10.0):
+            async with asyncio.timeout(60):
                 await fleet.stop()
             assert process.living
         assert "its end was not reported within 0.1 s of SIGKILL" in (root / "outbox.jsonl").read_text()
