@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atrader.errors import ConfigError, StrategyError
-from atrader.strategy import SignalStrategy, Strategy
+from atrader.strategy import Signals, SignalStrategy, Strategy
 from research.events import Plan
 from research.optimisation.events import Times
 from research.optimisation.pools import Outcome
@@ -75,16 +75,21 @@ class VectorTrials:
         stage = self._stage
         first_row, at, bars = max(strategy.warmup_bars, 1) - 1, stage.rows, stage.history.bars
         if isinstance(strategy, EntryStrategy):
-            rows, signals = strategy.sparse_signals(bars, stage.instrument, self._shared)
-            first_row, at = int(np.searchsorted(rows, first_row)), at[rows]
+            rows, signals, key = strategy.sparse_signals(bars, stage.instrument, self._shared)
+            first = int(np.searchsorted(rows, first_row))
+            alike = self._shared.get(("decisions", key, first), lambda: self._decisions_of(signals, at[rows], first))
+            decisions = alike.protected(signals, stage.instrument)
         else:
-            signals = strategy.signals(bars, stage.instrument)
-        decisions = Decisions.of(signals, stage.prices, stage.instrument, stage.rules, bars=at, first_row=first_row)
+            decisions = self._decisions_of(strategy.signals(bars, stage.instrument), at, first_row)
         try:
             check_risk(decisions, stage.limits)
         except NotVector as error:
             raise ConfigError(f"{error.message}: use --engine event") from error
         return decisions
+
+    def _decisions_of(self, signals: Signals, at: NDArray[np.int64], first_row: int) -> Decisions:
+        stage = self._stage
+        return Decisions.of(signals, stage.prices, stage.instrument, stage.rules, bars=at, first_row=first_row)
 
 
 def _returns(equity: Floats, initial: float) -> Floats:

@@ -113,8 +113,8 @@ static double inverse(const Settings *s, int32_t price) { return s->rate == OWN 
 static bool is_near(const Machine *m, Held held, int32_t worst, int32_t most, double rate) {
     const Settings *s = m->s;
     double equity = (double)m->balance + m->side * (held.steps * worst - held.paid) * s->value_scale * rate;
-    double bound = held.steps * most * s->value_scale * rate * ((double)s->margin_num / (double)s->margin_den);
-    return equity <= bound * ((double)s->closeout_num / (double)s->closeout_den) * 1.001 + 100.0;
+    double bound = held.steps * most * s->value_scale * rate * m->margin_frac;
+    return equity <= bound * m->closeout_frac * 1.001 + 100.0;
 }
 
 static void close_out(Machine *m) {
@@ -134,7 +134,7 @@ static void close_out(Machine *m) {
 static bool is_covered(const Machine *m, int64_t steps, double rate) {
     const Settings *s = m->s;
     if (!m->held) { /* the same by far, in most cases */
-        double worth = (double)steps * m->ask * s->value_scale * rate * ((double)s->margin_num / (double)s->margin_den);
+        double worth = (double)steps * m->ask * s->value_scale * rate * m->margin_frac;
         if (worth * 1.001 + 100.0 <= (double)m->balance) return true;
     }
     int64_t held = steps_held(m), twice = (int64_t)m->bid + m->ask;

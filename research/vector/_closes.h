@@ -39,7 +39,7 @@ static void fetch(const Machine *m, int64_t number) {
 }
 
 static void decide(Machine *m, int64_t number, bool is_halted) {
-    fetch(m, number + AHEAD);
+    if (m->trades) fetch(m, number + AHEAD); /* else many runs play one day after the other, and it is there */
     int entry = m->d.entry[number], leave = m->d.leave[number];
     bool is_full = entry && m->held && entry == m->side && m->held >= m->s->most_trades;
     for (int side = 1; side >= -1; side -= 2)

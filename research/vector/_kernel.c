@@ -42,6 +42,8 @@ static bool take_market(Machine *m, Views *views, PyObject *const *args) {
     m->pending = m->bar = -1;
     m->phase = AFTER_CLOSE;
     m->balance = m->s->balance;
+    m->margin_frac = (double)m->s->margin_num / (double)m->s->margin_den;
+    m->closeout_frac = (double)m->s->closeout_num / (double)m->s->closeout_den;
     return true;
 }
 

@@ -7,10 +7,6 @@
 
 #define BLOCK 16 /* bars looked at in one go: wide enough for the compiler to use vector instructions */
 
-typedef struct {
-    int32_t low, high;
-} Levels;
-
 static void add_high(Levels *levels, int64_t price) {
     if (price < levels->high) levels->high = (int32_t)price;
 }
@@ -72,11 +68,15 @@ static int64_t first_near(const Machine *m, int32_t worst, int64_t first, int64_
     return end;
 }
 
+/* Return the first bar that falls to the low level, or rises to the high one; a level that is out of reach costs nothing. */
 VECTORISED static int64_t first_outside(const int32_t *low, const int32_t *high, Levels levels, int64_t first, int64_t end) {
     int64_t bar = first;
     for (; bar + BLOCK <= end; bar += BLOCK) {
         int32_t any = 0;
-        for (int k = 0; k < BLOCK; k++) any |= (low[bar + k] <= levels.low) | (high[bar + k] >= levels.high);
+        if (levels.low > -1)
+            for (int k = 0; k < BLOCK; k++) any |= low[bar + k] <= levels.low;
+        if (levels.high < NEVER)
+            for (int k = 0; k < BLOCK; k++) any |= high[bar + k] >= levels.high;
         if (any) break;
     }
     for (; bar < end; bar++)
@@ -84,9 +84,9 @@ VECTORISED static int64_t first_outside(const int32_t *low, const int32_t *high,
     return end;
 }
 
-static int64_t touched(const Machine *m, int64_t first, int64_t end) {
-    Levels bid, ask;
-    levels_of(m, &bid, &ask);
+static int64_t touched(Machine *m, int64_t first, int64_t end) {
+    levels_of(m, &m->at_bid, &m->at_ask);
+    Levels bid = m->at_bid, ask = m->at_ask;
     if (bid.low > -1 || bid.high < NEVER) end = first_outside(m->p.bid_low, m->p.bid_high, bid, first, end);
     if (ask.low > -1 || ask.high < NEVER) end = first_outside(m->p.ask_least, m->p.ask_most, ask, first, end);
     if (m->s->margin_num && m->held && first < end) {

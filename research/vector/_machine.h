@@ -65,7 +65,12 @@ typedef struct {
 } Schedule;
 
 typedef struct {
+    int32_t low, high;
+} Levels;
+
+typedef struct {
     const Settings *s;
+    double margin_frac, closeout_frac; /* of value; of margin */
     Prices p;
     Decisions d;
     Schedule days;
@@ -77,6 +82,7 @@ typedef struct {
     int64_t balance, refused[REFUSALS], next_decision, next_day, next_halt, pending;
     int64_t quiet;           /* up to this bar nothing happens, if nothing happened since */
     int32_t lowest, highest; /* bid and ask of the bars that are played now */
+    Levels at_bid, at_ask;   /* between these nothing happens; known since the last look for the next bar */
     int32_t bar, bid, ask;
     int phase, side, held;
     Order order;

@@ -42,10 +42,33 @@ static bool is_day_due(const Machine *m, int64_t bar) {
     return m->next_day < m->days.count && m->days.bar[m->next_day] <= bar;
 }
 
+/* Tell whether a quote does nothing, given that nothing happened since the levels were looked up. */
+static bool is_idle(const Machine *m, int32_t bid, int32_t ask) {
+    if (bid <= m->at_bid.low || bid >= m->at_bid.high || ask <= m->at_ask.low || ask >= m->at_ask.high) return false;
+    if (m->order.waits && !m->order.resting) return false; /* a limit order that did not fill at once rests from then on */
+    if (!m->s->margin_num || !m->held) return true;
+    int32_t price = m->side > 0 ? bid : ask;
+    double rate = m->s->rate == GIVEN ? m->rates[m->bar] : inverse(m->s, price);
+    return !is_near(m, held_now(m), price, ask, rate);
+}
+
+/* Let a quote do what it does; tell whether that is nothing. */
+static bool quote_unless_idle(Machine *m, int phase, int32_t bid, int32_t ask, bool is_still) {
+    if (!is_still || !is_idle(m, bid, ask)) {
+        quote(m, phase, bid, ask);
+        return false;
+    }
+    m->phase = phase;
+    m->bid = bid;
+    m->ask = ask;
+    return true;
+}
+
 static void play(Machine *m, bool is_reached) {
     const Prices *p = &m->p;
     int32_t bar = m->bar;
-    quote(m, 0, p->bid_open[bar], p->ask_open[bar]);
+    bool is_still = is_reached && !is_day_due(m, bar); /* nothing happened since the levels were looked up */
+    is_still = quote_unless_idle(m, 0, p->bid_open[bar], p->ask_open[bar], is_still);
     if (m->s->stop_before_open && is_leaving(m)) inside(m, bar);
     fill_pending(m);
     if (!is_reached && touched(m, bar, bar + 1) > bar && !is_day_due(m, bar)) return; /* nothing else happens in it */
@@ -55,7 +78,8 @@ static void play(Machine *m, bool is_reached) {
         bool rises = p->bid_close[bar] >= p->bid_open[bar];
         for (int phase = 1; phase <= 2; phase++) {
             bool is_low = rises == (phase == 1);
-            quote(m, phase, is_low ? p->bid_low[bar] : p->bid_high[bar], is_low ? p->ask_low[bar] : p->ask_high[bar]);
+            int32_t bid = is_low ? p->bid_low[bar] : p->bid_high[bar], ask = is_low ? p->ask_low[bar] : p->ask_high[bar];
+            is_still = quote_unless_idle(m, phase, bid, ask, is_still);
         }
     }
     quote(m, 3, p->bid_close[bar], p->ask_close[bar]);
@@ -103,7 +127,7 @@ static void run_until(Machine *m, int64_t end, Extremes extremes) {
     Happens what;
     while ((bar = next_bar(m, end, &what)) < end && !m->is_full) {
         m->bar = (int32_t)bar;
-        fetch_bar(m, bar);
+        if (m->trades) fetch_bar(m, bar);
         if (what) play(m, what == REACHED);
         end_of_bar(m);
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, Decimal
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,9 @@ from research.vector.rules import Rules
 RISK_PARTS: Final = 10**12
 """Shares of equity are kept in these."""
 
+_HIGHEST: Final = 2**30
 _NEVER: Final = np.int32(2**31 - 1)
+_NO_RISK: Final = "signals.risk_frac needs stop_loss at every entry: the risk is the distance to it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,26 @@ class Decisions:
             if value is not None and (value.shape != self.bar.shape or value.dtype != np.int32):
                 raise ConfigError(f"{name}: expected int32 of shape {self.bar.shape}, was {value.dtype} {value.shape}")
         return replace(self, stop=self.stop if stop is None else stop, target=self.target if target is None else target)
+
+    def protected(self, signals: Signals, instrument: Instrument) -> Decisions:
+        """Return the same decisions with the stops and targets of other signals, which agree in all the rest.
+
+        Raises
+        ------
+        StrategyError
+            When a stop or target is no price, or one sized by risk has no stop.
+        """
+        tick = float(instrument.price_tick)
+        stop = _in_ticks(signals.stop_loss, self.row, tick, "stop_loss", self.entry)
+        if (self.risk[stop == 0] > 0).any():
+            raise StrategyError(_NO_RISK)
+        target = _in_ticks(signals.take_profit, self.row, tick, "take_profit", self.entry)
+        return replace(self, stop=stop, target=target)
+
+    @property
+    def nbytes(self) -> int:
+        """What all arrays take."""
+        return self.row.nbytes + sum(column.nbytes for column in self.columns)
 
     @classmethod
     def of(
@@ -232,7 +254,7 @@ def _sizes(
         return _exact(signals.units[rows], opens, instrument.unit_step, "units"), np.zeros(len(rows), np.int64)
     assert signals.risk_frac is not None
     if signals.stop_loss is None or np.isnan(signals.stop_loss[rows[opens]]).any():
-        raise StrategyError("signals.risk_frac needs stop_loss at every entry: the risk is the distance to it")
+        raise StrategyError(_NO_RISK)
     risk = _exact(signals.risk_frac[rows], opens, Decimal(1) / RISK_PARTS, "risk_frac")
     if (risk > RISK_PARTS).any():
         raise StrategyError(f"signals.risk_frac is {signals.risk_frac[rows].max()}, at most 1 may be risked")
@@ -250,14 +272,16 @@ def _exact(values: NDArray[np.float64], opens: NDArray[np.bool_], step: Decimal,
 
 
 def _in_ticks(
-    column: NDArray[np.float64] | None, rows: NDArray[np.int64], tick: float, name: str, entry: NDArray[np.int8]
+    column: NDArray[np.float64] | None, rows: NDArray[np.integer[Any]], tick: float, name: str, entry: NDArray[np.int8]
 ) -> Ticks:
     """Return prices or distances of rows that open something as the nearest ticks; 0 where there is none."""
     if column is None:
         return np.zeros(len(rows), np.int32)
-    ticks = np.rint(column[rows] / tick)
-    ticks[np.isnan(ticks) | (entry == 0)] = 0
-    if (np.abs(ticks) >= 2**30).any() or (ticks < 0).any():
+    ticks: NDArray[np.float64] = column[rows]
+    ticks /= tick
+    np.rint(ticks, out=ticks)
+    ticks[(ticks != ticks) | (entry == 0)] = 0
+    if len(ticks) and not (ticks.min() >= 0 and ticks.max() < _HIGHEST):
         raise StrategyError(f"signals.{name} is {ticks[np.argmax(np.abs(ticks))] * tick}, which is no price")
     return ticks.astype(np.int32)
 

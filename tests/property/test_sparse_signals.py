@@ -52,7 +52,7 @@ def test_the_rows_of_a_search_are_those_of_the_whole_arrays(name: str) -> None:
     for values in sets_of(kind):
         strategy = kind(kind.Parameters.model_validate(values))
         whole = strategy.signals(BARS, ITEM)
-        rows, sparse = strategy.sparse_signals(BARS, ITEM, shared)
+        rows, sparse, _ = strategy.sparse_signals(BARS, ITEM, shared)
         for column in COLUMNS:
             expected, found = getattr(whole, column), getattr(sparse, column)
             assert (expected is None) == (found is None), (values, column)
@@ -102,7 +102,7 @@ def test_what_is_shared_is_made_once_and_forgotten_when_there_is_no_room() -> No
 
 def test_signals_of_no_rows_are_signals() -> None:
     kind = KINDS["sma-cross"]
-    rows, sparse = kind(kind.Parameters()).sparse_signals(BARS[:5], ITEM, Shared())
+    rows, sparse, _ = kind(kind.Parameters()).sparse_signals(BARS[:5], ITEM, Shared())
     assert len(rows) == 0
     assert isinstance(sparse, Signals)
     assert len(sparse.entry) == 0

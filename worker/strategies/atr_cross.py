@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from atrader.instruments import Instrument
 from atrader.market import Bars
 from atrader.strategy import Parameters
-from worker.strategies.average_cross import CrossParameters, wanted_at_sma_crossings
+from worker.strategies.average_cross import CrossParameters, sma_crossing_rows, wanted_at_sma_crossings
 from worker.strategies.entries import Distances, EntryParameters, EntryStrategy, Wanted
 from worker.strategies.filters import EntryFilter, MomentumFilter
+from worker.strategies.sharing import Shared
 
 
 class AtrCrossParameters(EntryParameters, CrossParameters):
@@ -59,3 +62,7 @@ class AtrCross(EntryStrategy):
     def wanted(self, bars: Bars, instrument: Instrument) -> Wanted:
         """Enter and leave at crossings."""
         return wanted_at_sma_crossings(bars, instrument, self.parameters)
+
+    def wanted_rows(self, bars: Bars, instrument: Instrument, shared: Shared) -> tuple[NDArray[np.intp], Wanted]:
+        """Return the crossings, from averages that sets share."""
+        return sma_crossing_rows(bars, instrument, self.parameters, shared)

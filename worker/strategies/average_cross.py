@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from atrader.indicators import sma
@@ -12,6 +14,7 @@ from atrader.market import Bars
 from atrader.strategy import Parameters
 from worker.strategies.arrays import FloatArray, crossed_above, crossed_below, whole_units
 from worker.strategies.entries import Wanted
+from worker.strategies.sharing import Shared
 
 
 class CrossParameters(Parameters):
@@ -38,3 +41,23 @@ def wanted_at_crossings(fast: FloatArray, slow: FloatArray) -> Wanted:
     """Want to be long from a crossing above on and short from one below on (``>`` now, ``<=`` one bar before)."""
     up, down = crossed_above(fast, slow), crossed_below(fast, slow)
     return Wanted(up, down, close_long=down, close_short=up, indicators={"fast": fast, "slow": slow})
+
+
+def sma_crossing_rows(
+    bars: Bars, instrument: Instrument, averages: CrossParameters, shared: Shared
+) -> tuple[NDArray[np.intp], Wanted]:
+    """Return the rows at which `wanted_at_sma_crossings` wants anything, and what; each average is made once."""
+
+    def line(period: int) -> FloatArray:
+        return shared.get(("sma", period), lambda: sma(whole_units(bars.close, instrument)[0], period))
+
+    fast, slow = line(averages.fast), line(averages.slow)
+    above, below = fast > slow, fast < slow
+    changed = above[1:] != above[:-1]
+    changed |= below[1:] != below[:-1]
+    rows = np.flatnonzero(changed) + 1
+    before, now = (fast[rows - 1], slow[rows - 1]), (fast[rows], slow[rows])
+    up, down = (before[0] <= before[1]) & (now[0] > now[1]), (before[0] >= before[1]) & (now[0] < now[1])
+    crossed = up | down  # not where the averages only begin, or meet
+    up, down = up[crossed], down[crossed]
+    return rows[crossed], Wanted(up, down, close_long=down, close_short=up, indicators={})

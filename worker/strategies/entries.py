@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Hashable
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, Self
 
@@ -83,6 +83,24 @@ class Wanted(NamedTuple):
     indicators: dict[str, FloatArray]
 
 
+class SparseSignals(NamedTuple):
+    """What is wanted at the rows only at which anything is.
+
+    Attributes
+    ----------
+    rows : ndarray of intp, shape (k,)
+        Rising.
+    signals : Signals
+        Of these rows, shape (k,), without indicators.
+    key : hashable
+        Sets over the same bars with equal keys differ in stops and targets only.
+    """
+
+    rows: NDArray[np.intp]
+    signals: Signals
+    key: Hashable
+
+
 class EntryStrategy(SignalStrategy):
     """A strategy that says only when to enter and leave.
 
@@ -130,74 +148,105 @@ class EntryStrategy(SignalStrategy):
         signals = self._at_rows(wanted, mean_range, bars.ask_close, bars.close)
         return filtered(signals, self.filters, bars, instrument)
 
-    def sparse_signals(self, bars: Bars, instrument: Instrument, shared: Shared) -> tuple[NDArray[np.intp], Signals]:
+    def sparse_signals(self, bars: Bars, instrument: Instrument, shared: Shared) -> SparseSignals:
         """Compute the same at the rows only at which something is wanted: for many sets over the same bars.
 
         Parameters
         ----------
         shared : Shared
             Of these bars; keeps what sets have in common.
-
-        Returns
-        -------
-        rows : ndarray of intp, shape (k,)
-            Rising.
-        signals : Signals
-            Of these rows, shape (k,), without indicators.
         """
-        key = (type(self), *(repr(getattr(self.parameters, name)) for name in self.wanted_reads()))
-        found = shared.get(("wanted", key), lambda: self._wanted_rows(bars, instrument))
-        rows, long, short, close_long, close_short, ask_close, close = found
-        period = self.distances.atr_period
-        mean_range = shared.get(
-            ("atr at", key, period),
-            lambda: shared.get(("atr", period), lambda: atr(bars.high, bars.low, bars.close, period))[rows],
+        wanted_key = (type(self), *(repr(getattr(self.parameters, name)) for name in self.wanted_reads()))
+        own, period = self.parameters, self.distances.atr_period
+        key = (wanted_key, period, self.filters, own.direction, own.units, own.risk_frac)
+        rows, long, short, close_long, close_short = shared.get(
+            ("wanted", wanted_key), lambda: self._wanted_rows(bars, instrument, shared)
         )
-        signals = self._at_rows(Wanted(long, short, close_long, close_short, {}), mean_range, ask_close, close)
-        if self.filters:
-            may_long, may_short = shared.get(
-                ("allowed at", key, self.filters), lambda: self._allowed(rows, bars, instrument, shared)
-            )
-            signals = without_forbidden(signals, Allowed(may_long, may_short, {}))
-        return rows, replace(signals, indicators=None)
+        wanted = Wanted(long, short, close_long, close_short, {})
+        entry, leave, size, paid, away = shared.get(
+            ("entries", key), lambda: self._entry_rows(rows, wanted, bars, instrument, shared)
+        )
+        stop_loss, take_profit = self._protection(paid, away)
+        signals = Signals(
+            entry=entry,
+            exit=leave,
+            stop_loss=stop_loss,
+            take_profit=take_profit,
+            risk_frac=size if own.units is None else None,
+            units=None if own.units is None else size,
+        )
+        return SparseSignals(rows, signals, key)
 
     @classmethod
     def wanted_reads(cls) -> tuple[str, ...]:
         """Return the parameters that `wanted` depends on: by default all but those of side, size, stop and target."""
         return tuple(name for name in cls.Parameters.model_fields if name not in _READ_ELSEWHERE)
 
-    def _wanted_rows(self, bars: Bars, instrument: Instrument) -> tuple[NDArray[Any], ...]:
-        """Return rows at which anything is wanted, the four masks there, and the prices."""
-        masks = self.wanted(bars, instrument)[:4]
-        rows = np.flatnonzero(np.logical_or.reduce(masks))
-        return rows, *(mask[rows] for mask in masks), bars.ask_close[rows], bars.close[rows]
+    def wanted_rows(self, bars: Bars, instrument: Instrument, shared: Shared) -> tuple[NDArray[np.intp], Wanted]:
+        """Return the rows at which `wanted` wants anything, rising, and what it wants there, without indicators.
 
-    def _allowed(self, rows: NDArray[np.intp], bars: Bars, instrument: Instrument, shared: Shared) -> tuple[Mask, Mask]:
-        """Return at which of some rows the filters let longs and shorts be opened."""
-        whole = shared.get(("allowed", self.filters), lambda: allowed_by(self.filters, bars, instrument)[:2])
-        return whole[0][rows], whole[1][rows]
+        A strategy whose sets share more than what they want replaces this by something faster with the same answer.
+        """
+        long, short, close_long, close_short, _ = self.wanted(bars, instrument)
+        rows = np.flatnonzero(long | short | close_long | close_short)
+        return rows, Wanted(long[rows], short[rows], close_long[rows], close_short[rows], {})
+
+    def _wanted_rows(self, bars: Bars, instrument: Instrument, shared: Shared) -> tuple[NDArray[Any], ...]:
+        rows, wanted = self.wanted_rows(bars, instrument, shared)
+        return rows, *wanted[:4]
+
+    def _entry_rows(
+        self, rows: NDArray[np.intp], wanted: Wanted, bars: Bars, instrument: Instrument, shared: Shared
+    ) -> tuple[NDArray[Any], ...]:
+        """Return what sets share that differ in stop and target only: entries, exits, sizes, and what both are from."""
+        period, ask_close, close = self.distances.atr_period, bars.ask_close[rows], bars.close[rows]
+        whole = shared.get(("atr", period), lambda: atr(bars.high, bars.low, bars.close, period))
+        mean_range = whole[rows]
+        signals = self._at_rows(wanted, mean_range, ask_close, close)
+        paid, away = _reference(signals.entry, mean_range, ask_close, close)
+        if self.filters:
+            may_long, may_short = shared.get(
+                ("allowed", self.filters), lambda: allowed_by(self.filters, bars, instrument)[:2]
+            )
+            signals = without_forbidden(signals, Allowed(may_long[rows], may_short[rows], {}))
+        size = signals.risk_frac if signals.units is None else signals.units
+        assert size is not None
+        return signals.entry, signals.exit, size, paid, away
 
     def _at_rows(self, wanted: Wanted, mean_range: FloatArray, ask_close: FloatArray, close: FloatArray) -> Signals:
         """Put the signals of some rows together, each from its own values alone."""
-        rule, count = self.distances, len(close)
+        count = len(close)
         entry = wanted.long.astype(np.int8) - wanted.short.astype(np.int8)
         entry[np.isnan(mean_range) | (entry == self._never_entered)] = 0
         risk_frac, units = self.parameters.risk_frac, self.parameters.units
         if units is None and risk_frac is None:
             risk_frac = DEFAULT_RISK_FRAC
-        paid, side = np.where(entry > 0, ask_close, close), np.where(entry > 0, 1.0, -1.0)
-        stop_distance = rule.stop_atr * mean_range
+        stop_loss, take_profit = self._protection(*_reference(entry, mean_range, ask_close, close))
         return Signals(
             entry=entry,
             exit=exit_codes(wanted.close_long, wanted.close_short),
-            stop_loss=paid - side * stop_distance,
-            take_profit=None if rule.target_atr is None else paid + side * (rule.target_atr * mean_range),
+            stop_loss=stop_loss,
+            take_profit=take_profit,
             risk_frac=None if risk_frac is None else np.full(count, float(risk_frac)),
             units=None if units is None else np.full(count, float(units)),
-            indicators={**wanted.indicators, "stop_distance": stop_distance},
+            indicators={**wanted.indicators, "stop_distance": self.distances.stop_atr * mean_range},
         )
+
+    def _protection(self, paid: FloatArray, away: FloatArray) -> tuple[FloatArray, FloatArray | None]:
+        """Return stops and targets, from the prices paid and the average true ranges, negative for shorts."""
+        rule = self.distances
+        take_profit = None if rule.target_atr is None else paid + rule.target_atr * away
+        return paid - rule.stop_atr * away, take_profit
 
     @property
     def _never_entered(self) -> int:
         """Value of `Signals.entry` that `direction` forbids; 2: none."""
         return {"both": 2, "long": -1, "short": 1}[self.parameters.direction]
+
+
+def _reference(
+    entry: NDArray[np.int8], mean_range: FloatArray, ask_close: FloatArray, close: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return what an entry would pay at each row, and the average true range, negative where it is no long."""
+    is_long = entry > 0
+    return np.where(is_long, ask_close, close), np.where(is_long, mean_range, -mean_range)

@@ -5,11 +5,19 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-import numpy as np
 
-Arrays = TypeVar("Arrays", bound="np.ndarray[Any, Any] | tuple[np.ndarray[Any, Any], ...]")
+class Sized(Protocol):
+    """What says how much memory it takes: an array, or something made of arrays."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes."""
+        ...
+
+
+Arrays = TypeVar("Arrays", bound="Sized | tuple[Sized, ...]")
 
 _ROOM_BYTES = 256_000_000
 

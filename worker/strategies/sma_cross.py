@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from atrader.instruments import Instrument
 from atrader.market import Bars
 from atrader.strategy import Parameters
-from worker.strategies.average_cross import CrossParameters, wanted_at_sma_crossings
+from worker.strategies.average_cross import CrossParameters, sma_crossing_rows, wanted_at_sma_crossings
 from worker.strategies.entries import AtrStopParameters, EntryStrategy, Wanted
+from worker.strategies.sharing import Shared
 
 
 class SmaCrossParameters(AtrStopParameters, CrossParameters):
@@ -34,3 +38,7 @@ class SmaCross(EntryStrategy):
     def wanted(self, bars: Bars, instrument: Instrument) -> Wanted:
         """Enter and leave at crossings."""
         return wanted_at_sma_crossings(bars, instrument, self.parameters)
+
+    def wanted_rows(self, bars: Bars, instrument: Instrument, shared: Shared) -> tuple[NDArray[np.intp], Wanted]:
+        """Return the crossings, from averages that sets share."""
+        return sma_crossing_rows(bars, instrument, self.parameters, shared)
