@@ -148,7 +148,8 @@ def _trading_state(
     holder = supervisor.processes.get(holder_of(supervisor.installation, config.account) or "")
     told = holder.last_beat.trading_states.get(config.name) if holder is not None and holder.last_beat else None
     own = states.effective(config.account, config.name)
-    return strictest([own, selections.state_of(config.name), *_known_states([told])]).value
+    selected = selections.state_of(config.name, selects=config.enabled and config.selection is not None)
+    return strictest([own, selected, *_known_states([told])]).value
 
 
 def _known_states(words: Iterable[Any]) -> list[TradingState]:

@@ -21,7 +21,7 @@ _STATES: Final = frozenset({TradingState.ACTIVE, TradingState.REDUCING})
 
 @dataclass(frozen=True, slots=True)
 class Selections:
-    """What was selected, by instance. An instance that is not named is not selected by anybody, and ACTIVE.
+    """What was selected, by instance. An instance that is not named was not judged.
 
     Attributes
     ----------
@@ -53,11 +53,17 @@ class Selections:
         instances = {name: one._asdict() for name, one in self.instances.items()}
         write_whole(path, json.dumps({"version": _VERSION, "instances": instances}, indent=1))
 
-    def state_of(self, instance: str) -> TradingState:
-        """Return what was selected for an instance."""
-        if self.damage:
-            return TradingState.REDUCING
+    def state_of(self, instance: str, *, selects: bool) -> TradingState:
+        """Return what was selected for an instance.
+
+        Parameters
+        ----------
+        selects : bool
+            Whether it is configured to be selected: while the file does not name it, its market was not judged.
+        """
         one = self.instances.get(instance)
+        if self.damage or (one is None and selects):
+            return TradingState.REDUCING
         return TradingState.ACTIVE if one is None else one.state
 
 

@@ -107,7 +107,7 @@ class Gateway:
         instances = {item.magic: item for item in installation.instances.values() if item.account == account.name}
         self.alerts = Alerts(account.name, journal, clock, log)
         home = Home(Path(installation.home))
-        self.states = TradingStateReader(home, account.name, self.alerts)
+        self.states = TradingStateReader(home, account.name, self.alerts, lambda: self.gate.selecting)
         self.book = Book(account.name, account.currency_digits, journal)
         self.valuation = Valuation(account.currency, account.currency_digits)
         self.publisher = Publisher(stream)

@@ -33,6 +33,8 @@ class Gate:
         Of the account.
     instances : Mapping of int to InstanceConfig
         Instances of this account by magic number.
+    selecting : frozenset of str
+        Those that open only in the markets they are made for.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Gate:
         limits_of = {magic: RiskLimits.of(account, config) for magic, config in instances.items()}
         self.limits = RiskLimits.of(account)
         self.instances = instances
+        self.selecting = frozenset(config.name for config in instances.values() if config.selection is not None)
         self._limits_of = limits_of
 
     def count_intent(self, magic: int, time_ns: int) -> None:

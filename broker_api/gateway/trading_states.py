@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
@@ -57,10 +57,16 @@ class TradingStateReader:
         Whose states are asked for.
     alerts : Alerts
         Told when a file is damaged (everything is HALTED then, or every instance REDUCING).
+    selecting : callable
+        Gives the instances of the account that are configured to be selected: before the manager could write what it
+        judged, on a full disk for instance, they open nothing.
     """
 
-    def __init__(self, home: Home, account: str, alerts: Alerts) -> None:
+    def __init__(
+        self, home: Home, account: str, alerts: Alerts, selecting: Callable[[], Collection[str]] = tuple
+    ) -> None:
         self._account = account
+        self._selecting = selecting
         self._set = _Watched(
             home.trading_states, TradingStates.load, lambda damage: alerts.alert("trading-states-damaged", damage)
         )
@@ -87,8 +93,12 @@ class TradingStateReader:
             All of the account's. One that is missing in the result is ACTIVE; others may be in it.
         """
         states, selected = self.current().instances, self._selected.current()
-        judged = names if selected.damage else selected.instances
-        own = {name: strictest((states.get(name, TradingState.ACTIVE), selected.state_of(name))) for name in judged}
+        selecting = self._selecting()
+        judged = names if selected.damage else {*selected.instances, *selecting}
+        own = {
+            name: strictest((states.get(name, TradingState.ACTIVE), selected.state_of(name, selects=name in selecting)))
+            for name in judged
+        }
         return {**states, **own} if own else states
 
     def flattening(self, instance: str | None = None) -> bool:
@@ -98,4 +108,5 @@ class TradingStateReader:
     def of_instance(self, instance: str) -> TradingState:
         """Return what holds for an instance: the strictest of fleet, account, its own, and what was selected."""
         own = self.current().effective(self._account, instance)
-        return strictest((self.of_account(), own, self._selected.current().state_of(instance)))
+        selected = self._selected.current().state_of(instance, selects=instance in self._selecting())
+        return strictest((self.of_account(), own, selected))

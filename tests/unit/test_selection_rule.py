@@ -162,6 +162,18 @@ def test_without_a_file_nothing_is_selected(tmp_path: Path) -> None:
     assert told == []
 
 
+def test_who_is_to_be_selected_opens_nothing_while_the_disk_refuses_the_first_file(tmp_path: Path) -> None:
+    selecting = ["i"]
+    reader = TradingStateReader(Home(tmp_path), "a", reader_in(tmp_path)[0], lambda: selecting)  # type: ignore[arg-type]
+    assert reader.of_instance("i") is S.REDUCING
+    assert reader.of_instances(["i", "j"]) == {"i": S.REDUCING}
+    assert reader.of_instance("j") is S.ACTIVE
+    select(tmp_path, S.ACTIVE)
+    assert reader.of_instance("i") is S.ACTIVE
+    selecting.append("j")  # by a reload whose first write is refused
+    assert reader.of_instances(["i", "j"])["j"] is S.REDUCING
+
+
 def test_a_gateway_obeys_a_selection_as_soon_as_it_is_written(tmp_path: Path) -> None:
     reader, _ = reader_in(tmp_path)
     for state in (S.REDUCING, S.ACTIVE, S.REDUCING):

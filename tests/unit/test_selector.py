@@ -212,7 +212,7 @@ def test_what_the_disk_does_not_take_is_not_so(desk: Desk) -> None:
     desk.home.selection.unlink()
     desk.home.selection.mkdir()
     assert not desk.judge()
-    assert desk.selector.selections.state_of("one") is TradingState.REDUCING
+    assert desk.selector.selections.state_of("one", selects=True) is TradingState.REDUCING
     assert desk.told("events") == []
     assert desk.told("alerts")[0].startswith("selection of selection.json: cannot be written")
     desk.home.selection.rmdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +16,8 @@ from atrader.errors import ConfigError
 from atrader.instruments import KNOWN
 from atrader.market import Bars
 from research.events import EventEngine, Result
-from tests.support.session_bars import NQ, day_plan, days_of_range, placed, walk
+from tests.support.event_runs import account_of
+from tests.support.session_bars import FREE, NQ, day_plan, days_of_range, placed, walk
 from worker.strategies.morning_range import MorningRangeParameters
 from worker.strategies.overnight_range import OvernightRangeParameters
 from worker.strategies.sessions.atr_zones import zones_around
@@ -320,3 +322,25 @@ def test_a_local_time_inside_a_bar_is_refused() -> None:
     with pytest.raises(ConfigError, match="use 30m or shorter"):
         placed("morning-range", EURUSD, "4h")
     assert MorningRangeParameters(opens_at="23:45").range_times == ("23:45", "00:15:00")
+
+
+def test_a_fill_that_comes_after_the_end_of_its_day_is_closed_at_once_and_not_a_day_later() -> None:
+    strategy = placed("morning-range", EURUSD, "5m", trend_bars=4, entry_end="10:15", flat_at="10:15")
+    bars = walk("2024-06-04T09:10-04:00", "5m", [*BREAKS, *([1.0826] * 12)], spread=0.0001)
+    plan = day_plan(strategy, EURUSD, "5m", bars)
+    slow = account_of(paper={**FREE, "latency": "6m"})  # wanted at 10:10, filled after 10:15
+    (trade,) = EventEngine(replace(plan, account=slow)).run().closed
+    assert trade.open_time_ns > parse_time("2024-06-04T10:15-04:00")
+    assert trade.close_reason == "end of day"
+    assert 0 < (trade.close_time_ns or 0) < parse_time("2024-06-04T10:30-04:00")
+
+
+def test_in_a_night_that_skips_the_time_of_the_days_open_it_is_the_end_of_the_range() -> None:
+    bitcoin = KNOWN["BTC/USD"]
+    hours = {"range_start": "00:00", "range_end": "03:00", "zone_opens_at": "02:30", "weekdays": ("sun",)}
+    strategy = placed("overnight-range", bitcoin, "15m", **hours)
+    prices = [60_000.0 + 10 * number for number in range(12)]  # 00:00 to 02:00 are eight bars, then it is 03:00
+    result = EventEngine(day_plan(strategy, bitcoin, "15m", walk("2024-03-10T05:00Z", "15m", prices, spread=1.0))).run()
+    assert not any(result.errors.values())
+    (told,) = (signal for signal in result.signals if signal.name == "range")
+    assert told.indicators["centre"] == 60_070.0  # at which the bar from 03:00 on opened

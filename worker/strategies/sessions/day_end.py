@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from atrader.orders.model import Trade
 from atrader.session_days import DailyTime
 from atrader.strategy import Context, is_closing
 
 
 class DayEnd:
-    """When a trade has to be closed. It keeps nothing: the answer comes from the time the trade was opened.
+    """When a trade has to be closed. It keeps nothing: the answer comes from the time the trade was wanted.
 
     Parameters
     ----------
@@ -31,8 +34,14 @@ class DayEnd:
             self._kept = since_ns, daily_ns if close_ns is None else min(daily_ns, close_ns), due_ns
         return due_ns
 
-    def close_due(self, context: Context, now_ns: int) -> None:
-        """Close every trade whose day is over; a refused close is wanted again at the next bar."""
+    def close_due(self, context: Context, now_ns: int, wanted_ns: Callable[[Trade], int]) -> None:
+        """Close every trade whose day is over; a refused close is wanted again at the next bar.
+
+        Parameters
+        ----------
+        wanted_ns : callable
+            Gives when a trade was wanted at the latest, UTC: its fill may have come after the end of that day.
+        """
         for trade in context.trades():
-            if now_ns >= self.due_ns(context, trade.open_time_ns) and not is_closing(context, trade.trade_id):
+            if now_ns >= self.due_ns(context, wanted_ns(trade)) and not is_closing(context, trade.trade_id):
                 context.close(trade.trade_id, reason="end of day")

@@ -120,7 +120,7 @@ class RangeStrategy(EventStrategy):
     def on_bar(self, bar: Bar) -> None:
         """Close what has to be closed; look whether the bar opens something."""
         end_ns = bar.open_time_ns + self._bar_ns
-        self._day_end.close_due(self.context, end_ns)
+        self._day_end.close_due(self.context, end_ns, self._wanted_ns)
         span = self._days.at(bar.open_time_ns)
         if end_ns > span.entry_end_ns or self.context.trades() or self.context.orders():
             return
@@ -150,6 +150,10 @@ class RangeStrategy(EventStrategy):
             raise ConfigError("\n".join(wrong))
         self._symbol, self._timeframe, self._bar_ns = symbol, timeframe, timeframe.ns
         self._day_end = DayEnd(self.parameters.flat_at, self.parameters.zone, timeframe.ns)
+
+    def _wanted_ns(self, trade: Trade) -> int:
+        """Return when a trade was wanted at the latest: after the end of the entries it only was filled."""
+        return min(trade.open_time_ns, self._days.at(trade.open_time_ns).entry_end_ns - 1)
 
     def _filters_allow(self, side: Side) -> bool:
         filters = self.parameters.filters
@@ -198,7 +202,8 @@ class RangeStrategy(EventStrategy):
             low=float(inside.low.min()),
             atr=atr_value,
             last_close=last_close,
-            centre=float(_since(after, opens_ns).open[0]),
+            # In a night in which clocks skip that time it may be later than the end of the range.
+            centre=float(_since(after, min(opens_ns, span.range_end_ns)).open[0]),
         )
 
     @property
