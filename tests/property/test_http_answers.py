@@ -3,6 +3,7 @@
 import gzip
 import zlib
 
+import h11
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,6 +51,41 @@ def test_an_answer_is_the_same_however_it_is_cut(form: object, body: bytes, size
     assert reader.is_done == (form is not until_end)
     assert reader.may_follow == (form is not until_end)
     assert reader.end()
+
+
+def read_by_h11(data: bytes, sizes: list[int]) -> tuple[int, bytes, bool]:
+    """Return status, body and whether another request may follow, as another reader of HTTP/1.1 sees them."""
+    peer = h11.Connection(h11.CLIENT)
+    peer.send(h11.Request(method="GET", target="/", headers=[("Host", "x")]))
+    peer.send(h11.EndOfMessage())
+    status, body, cuts, ended = 0, b"", list(sizes), False
+    while True:
+        event = peer.next_event()
+        if event is h11.NEED_DATA:
+            size = cuts.pop(0) if cuts else len(data)
+            ended = not data
+            peer.receive_data(data[:size])  # nothing: that nothing more comes
+            data = data[size:]
+        elif isinstance(event, h11.Response):
+            status = event.status_code
+        elif isinstance(event, h11.Data):
+            body += bytes(event.data)
+        elif isinstance(event, h11.EndOfMessage):
+            return status, body, peer.their_state is h11.DONE and not ended
+
+
+@given(st.sampled_from([counted, chunked, until_end]), _BODY, _SIZES, st.booleans())
+def test_an_answer_is_what_another_reader_of_http_says(
+    form: object, body: bytes, sizes: list[int], stays: bool
+) -> None:
+    assert callable(form)
+    data = form(body)
+    if not stays:
+        data = data.replace(b"RequestID: 42", b"RequestID: 42\r\nConnection: close")
+    reader = AnswerReader()
+    ours = read(reader, data, sizes)
+    reader.end()
+    assert (reader.status, ours, reader.may_follow) == read_by_h11(data, sizes)
 
 
 @given(st.sampled_from([counted, chunked]), st.binary(min_size=1, max_size=60), st.data())
