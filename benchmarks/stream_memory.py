@@ -39,20 +39,22 @@ def measure(options: Options) -> Report:
         fleet = write_fleet(options.directory / "home", made, PAIRS, len(PAIRS), LISTENER)
         with fleets.running(fleet):
             watched = {name: psutil.Process(fleet.pid(name)) for name in PROCESSES}
+            resident = {name: [] for name in PROCESSES}
             options.progress.say(f"{lines:,} lines")
             made.begin()
             began_s = time.monotonic()
-            made.wait_tenth()
-            early = {name: process.memory_info().rss for name, process in watched.items()}
-            options.progress.say("a tenth of the lines is read")
-            made.wait_sent()
+            for tenth in range(1, 11):
+                made.wait_tenth()
+                for name, process in watched.items():
+                    resident[name].append(process.memory_info().rss / 1e6)
+                options.progress.say(f"{lines * tenth // 10:,} of {lines:,} lines")
             took_s = time.monotonic() - began_s
-            late = {name: process.memory_info().rss for name, process in watched.items()}
     for name in PROCESSES:
-        grown_mb = (late[name] - early[name]) / 1e6
+        grown_mb = resident[name][-1] - resident[name][0]
         report.add(f"{name} grew, from a tenth of the lines to the end", grown_mb, "MB", mark=f"{MARK_MB:g} MB",
                    holds=grown_mb <= MARK_MB)  # fmt: skip
-        report.add("  at the end", late[name] / 1e6, "MB")
+        report.add("  at the end", resident[name][-1], "MB")
+        report.notes.append(f"{name}, MB after each tenth: {' '.join(f'{value:.1f}' for value in resident[name])}")
     report.add("lines read", lines / took_s, "/s")
     report.notes.append(
         f"{lines:,} lines of {len(PAIRS)} instruments: {lines / PER_SECOND / 3600:.1f} h at {PER_SECOND}/s"

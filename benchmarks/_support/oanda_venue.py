@@ -2,7 +2,7 @@
 
 The streams of the simulator think about each price; these do not, so what is measured is what reads them. Run by path
 with the numbers of lines and of lines a second (0: as fast as they are read). It prints one line of JSON, begins to
-stream at a line on its standard input, prints another one after a tenth and one when all is sent, and is killed then.
+stream at a line on its standard input, prints another one after each tenth that is sent, and is killed then.
 """
 
 import sys
@@ -86,8 +86,8 @@ class Streams:
         due_s = time.monotonic()
         number = told = 0
         while number < self._lines:
-            if told == 0 and number >= self._lines // 10:
-                told = number
+            while told < 9 and number >= self._lines * (told + 1) // 10:
+                told += 1
                 print("a tenth is sent", flush=True)
             for _ in range(1 if self._per_second else _AT_ONCE):
                 number += 1
@@ -96,7 +96,7 @@ class Streams:
             if self._per_second:
                 due_s += 1 / self._per_second
                 await asyncio.sleep(max(0.0, due_s - time.monotonic()))
-        print("all is sent", flush=True)
+        print("a tenth is sent\n" * (9 - told) + "all is sent", flush=True)
 
 
 async def main(lines: int, per_second: float) -> None:
@@ -125,14 +125,15 @@ class Venue(NamedTuple):
         self.process.stdin.flush()
 
     def wait_tenth(self) -> None:
-        """Wait until a tenth of the prices is sent; not more than the sockets hold is unread."""
+        """Wait until one more tenth of the prices is sent; not more than the sockets hold is unread."""
         assert self.process.stdout is not None
         self.process.stdout.readline()
 
     def wait_sent(self) -> None:
         """Wait until the rest is sent as well."""
         assert self.process.stdout is not None
-        self.process.stdout.readline()
+        while self.process.stdout.readline() != "all is sent\n":
+            pass
 
     def account_file(self) -> str:
         """Return etc/accounts/oanda.toml."""
