@@ -145,7 +145,7 @@ timed(lambda: [column.to_numpy().copy() for column in feather.read_table(place +
 
 
 def measure(options: Options) -> Report:
-    count, rounds = (100_000, 3) if options.quick else (1_000_000, 7)
+    count, rounds = (100_000, 3) if options.quick else (1_000_000, options.rounds or 7)
     place = options.directory
     report = Report()
     readers = {

@@ -150,8 +150,8 @@ def run(
     watch = Watch.begin()
     progress = Progress()
     with (
-        tempfile.TemporaryDirectory(prefix="atrader-bench-", dir=arguments.directory) as directory,
         within(longest_s),
+        tempfile.TemporaryDirectory(prefix="atrader-bench-", dir=arguments.directory) as directory,
     ):
         report = measure(Options(arguments.quick, Path(directory), arguments.rounds, arguments, progress))
     progress.clear()
