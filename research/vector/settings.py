@@ -25,7 +25,7 @@ _LARGEST: Final = 2**62
 
 
 class Settings(NamedTuple):
-    """Whole numbers first, then float64; `_kernel.c` has the same fields in the same order.
+    """Whole numbers first, then float64; `_machine.h` has the same fields in the same order.
 
     Cents are the smallest unit of the account currency. ``value_num / value_den`` is what one tick of one step is
     worth, in cents, before conversion; ``value_scale`` is the same as float64. ``target_*`` have room for four.

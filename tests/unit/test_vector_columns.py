@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -99,6 +100,17 @@ def test_the_average_range_is_the_indicator_over_ticks(monkeypatch: pytest.Monke
     expected = atr(prices.bid_high, prices.bid_low, prices.bid_close, period)
     for found in twice(monkeypatch, lambda: average_range(prices, period)):
         assert np.array_equal(found, expected, equal_nan=True)
+
+
+@pytest.mark.parametrize("period", [1, 2, 14])
+def test_a_long_average_range_in_parts_is_the_one_in_a_row_also_where_ranges_end(period: int) -> None:
+    prices = Prices.of(random_bars(6, 6000, 1.09, 1e-5), Terms(instrument=KNOWN["EUR/USD"]), MINUTE)
+    high, low, close = (column.copy() for column in (prices.bid_high, prices.bid_low, prices.bid_close))
+    for first in (6000, 2900):  # from there on all prices are the same, and an average never quite forgets
+        for column in (high, low, close):
+            column[first:] = close[min(first, 5999)]
+        found = average_range(replace(prices, bid_high=high, bid_low=low, bid_close=close), period)
+        assert np.array_equal(found, atr(high, low, close, period), equal_nan=True)
 
 
 def test_an_impossible_period_is_refused() -> None:

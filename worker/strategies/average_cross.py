@@ -48,8 +48,11 @@ def sma_crossing_rows(
 ) -> tuple[NDArray[np.intp], Wanted]:
     """Return the rows at which `wanted_at_sma_crossings` wants anything, and what; each average is made once."""
 
+    def closes() -> FloatArray:
+        return shared.get("whole closes", lambda: whole_units(bars.close, instrument)[0])
+
     def line(period: int) -> FloatArray:
-        return shared.get(("sma", period), lambda: sma(whole_units(bars.close, instrument)[0], period))
+        return shared.get(("sma", period), lambda: sma(closes(), period))
 
     fast, slow = line(averages.fast), line(averages.slow)
     above, below = fast > slow, fast < slow
