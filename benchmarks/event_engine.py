@@ -5,11 +5,14 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
+import cProfile
+import pstats
 import time
 from collections import deque
 from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,6 +27,7 @@ from tests.support.event_runs import account_of, instance_of, plan_of
 CLAIM = "A strategy in pure Python decides a million bars a second, and its orders are those of a live run"
 PAIR = "BTC/USD"
 MARK_BARS_PER_S = 1_000_000
+CHUNK = 8192
 
 
 class Cross(EventStrategy):
@@ -90,6 +94,14 @@ def bars_of(count: int) -> Bars:
     return Bars(times, *bids, *(column + 1.0 for column in bids), np.ones(count))
 
 
+class Run(NamedTuple):
+    """What a run of the engine cost, in CPU seconds, and what came of it."""
+
+    took_s: float
+    alone_s: float  # of the strategy's arithmetic over the same bars, with nobody to order from
+    result: Result
+
+
 def timed(
     bars: Bars, make: Callable[[], EventStrategy], rounds: int, *, look_ahead: bool = True
 ) -> tuple[float, Result]:
@@ -104,13 +116,24 @@ def timed(
     return best, result
 
 
+def beside_alone(bars: Bars, make: Callable[[], Cross], rounds: int) -> Run:
+    """Return the best run, and the best of the arithmetic alone, taken in turns: what slows one slows the other."""
+    runs = [(timed(bars, make, 1), alone(bars, make())) for _ in range(rounds)]
+    return Run(min(took_s for (took_s, _), _ in runs), min(alone_s for _, alone_s in runs), runs[0][0][1])
+
+
 def alone(bars: Bars, strategy: Cross) -> float:
-    """Return the CPU seconds of the strategy's arithmetic over the same bars, with nobody to order from."""
+    """Return the CPU seconds of the strategy's arithmetic in a plain loop over bars that are made already."""
     strategy._turn = lambda above, close: None  # type: ignore[method-assign]
-    began_s = time.process_time()
-    for row in map(partial(tuple.__new__, Bar), zip(*(column.tolist() for column in bars.columns), strict=True)):
-        strategy.on_bar(row)
-    return time.process_time() - began_s
+    on_bar, took_s = strategy.on_bar, 0.0
+    for first in range(0, len(bars), CHUNK):
+        columns = (column.tolist() for column in bars[first : first + CHUNK].columns)
+        rows = list(map(partial(tuple.__new__, Bar), zip(*columns, strict=True)))
+        began_s = time.process_time()
+        for row in rows:
+            on_bar(row)
+        took_s += time.process_time() - began_s
+    return took_s
 
 
 def measure(options: Options) -> Report:
@@ -118,24 +141,45 @@ def measure(options: Options) -> Report:
     rounds = options.rounds or (2 if options.quick else 3)
     bars = bars_of(count)
     report = Report()
-    floor = count / alone(bars, Cross(10, 100))
-    for name, make in (
-        ("engine alone, a strategy that does nothing", lambda: Idle(BaseParameters())),
-        ("SMA 50/1000 with ATR stop", lambda: Cross(50, 1000)),
-        ("SMA 10/100 with ATR stop", lambda: Cross(10, 100)),
-    ):
-        took_s, result = timed(bars, make, rounds)
-        speed = count / took_s
-        what = f"{name}: {len(result.closed):,} trades in {count:,} bars"
+    idle_s, _ = timed(bars, lambda: Idle(BaseParameters()), rounds)
+    report.add("engine, for each bar of a strategy that does nothing", idle_s / count * 1e6, "us")
+    for fast, slow in ((50, 1000), (10, 100)):
+        run = beside_alone(bars, partial(Cross, fast, slow), rounds)
+        orders, trades = len(run.result.orders), len(run.result.closed)
+        name = f"SMA {fast}/{slow} with ATR stop, {trades:,} trades in {count:,} bars"
         report.add(
-            what, speed, "bars/s", beside="its arithmetic in a plain loop", floor=floor,
-            mark=f">= {MARK_BARS_PER_S:,}", holds=speed >= MARK_BARS_PER_S,
+            f"{name}: all of it", count / run.took_s, "bars/s",
+            beside="its arithmetic in a plain loop", floor=count / run.alone_s,
+            mark=f">= {MARK_BARS_PER_S:,}", holds=count / run.took_s >= MARK_BARS_PER_S,
         )  # fmt: skip
+        engine_s = run.took_s - run.alone_s
+        report.add(
+            f"{name}: engine and account without that arithmetic", count / engine_s, "bars/s",
+            mark=f">= {MARK_BARS_PER_S:,}", holds=count / engine_s >= MARK_BARS_PER_S,
+        )  # fmt: skip
+        report.add(f"{name}: account, for each order", (engine_s - idle_s) / orders * 1e6, "us")
     part = bars[: count // 20]
-    took_s, slow = timed(part, lambda: Cross(10, 100), 1, look_ahead=False)
+    report.add("calls in Python and C for each order, without that arithmetic", calls_for_each_order(part), "calls")
+    took_s, slowly = timed(part, lambda: Cross(10, 100), 1, look_ahead=False)
     report.add("SMA 10/100, every quote played (as the look-ahead is checked)", len(part) / took_s, "bars/s")
-    assert slow.fills == timed(part, lambda: Cross(10, 100), 1)[1].fills
+    assert slowly.fills == timed(part, lambda: Cross(10, 100), 1)[1].fills
     return report
+
+
+def calls_for_each_order(bars: Bars) -> float:
+    """Return the calls, Python's and C's, that an order costs in all: the same on every machine."""
+    plan = plan_of(account_of(), [(instance_of(instrument=PAIR), Cross(10, 100))], {(PAIR, "1m"): bars})
+    engine = EventEngine(plan)
+    in_all = calls_of(engine.run)
+    return (in_all - calls_of(lambda: alone(bars, Cross(10, 100)))) / engine.account.submitted
+
+
+def calls_of(work: Callable[[], object]) -> int:
+    """Return how many calls something makes."""
+    profile = cProfile.Profile()
+    profile.runcall(work)
+    calls: int = pstats.Stats(profile).total_calls  # type: ignore[attr-defined]
+    return calls
 
 
 if __name__ == "__main__":

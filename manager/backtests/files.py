@@ -47,6 +47,7 @@ def save(folder: Path, request: Request, plan: Plan, ran: Ran, took_s: float) ->
             events={
                 "errors": {name: count for name, count in result.errors.items() if count},
                 "refused": result.refused,
+                "halted": result.halted,
                 "missing_bars": {
                     " ".join(key): missing for key, gaps in plan.missing.items() if (missing := sum(g[2] for g in gaps))
                 },

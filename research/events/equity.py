@@ -56,7 +56,7 @@ def equity_curve(
     count = len(market)
     # A fill belongs to the step whose quotes made it, one on the very end of a step to that step.
     times = np.array([change.time_ns for change in changes], np.int64)
-    at = np.minimum(np.searchsorted(market.ends, times), count - 1)
+    at = np.maximum.accumulate(np.minimum(np.searchsorted(market.ends, times), count - 1))
     balance = _stepped(at, np.array([float(change.balance) for change in changes]), count, initial)
     equity = balance.copy()
     worth = {"buy": np.zeros(count), "sell": np.zeros(count)}
@@ -79,7 +79,7 @@ def equity_curve(
 def _stepped(at: NDArray[np.int64], values: Floats, count: int, before: float) -> Floats:
     """Return for every step the last value at or before it."""
     known = np.concatenate([[before], values])
-    found: Floats = known[np.searchsorted(at, np.arange(count), side="right")]
+    found: Floats = np.repeat(known, np.diff(at, prepend=0, append=count))
     return found
 
 

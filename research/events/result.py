@@ -5,13 +5,31 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
+from atrader.clock import iso_from_ns
 from atrader.orders.model import Fill, Order, Trade
 from research.events.account import Account
 from research.events.context import Alert, Signal
 from research.events.equity import EquityCurve, equity_curve
 from research.events.market import Market
 from research.events.runner import Runner
+
+_HALTING: Final = frozenset(
+    {
+        "trading-state",
+        "drawdown",
+        "account-daily-loss",
+        "account-daily-loss-frac",
+        "instance-daily-loss",
+        "prop-daily-loss",
+        "prop-maximum-loss",
+        "prop-consistency",
+    }
+)
+"""Rules that end trading for a day or for good, whatever is wanted; the others refuse an order for what it is."""
+
+_CLOSED: Final = "everything was closed, and nothing wanted after it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +70,19 @@ class Findings:
         counts = Counter(self.more_refused)
         counts.update(order.reason.partition(":")[0] for order in self.orders if order.state in ("DENIED", "REJECTED"))
         return dict(counts)
+
+    @property
+    def halted(self) -> dict[str, str]:
+        """When limits began to stop all trading of the account or an instance, and why; by rule."""
+        since, why = dict[str, int](), dict[str, str]()
+        for order in self.orders:
+            forced = order.intent.n < 0
+            rule, _, text = (order.intent.reason if forced else order.reason).partition(": ")
+            if rule in _HALTING and (forced or order.state == "DENIED"):
+                since.setdefault(rule, order.created_ns)
+                if text:
+                    why.setdefault(rule, text)
+        return {rule: f"{iso_from_ns(at_ns)}: {why.get(rule, _CLOSED)}" for rule, at_ns in since.items()}
 
     @property
     def trades(self) -> list[Trade]:

@@ -32,7 +32,7 @@ def cautions_of(summary: Mapping[str, Any], trades: Sequence[Row], tapes: Sequen
     Parameters
     ----------
     summary : mapping
-        ``returns``, ``lowest_equity``, ``gaps``, ``errors``, ``refused`` and ``missing_bars``.
+        ``returns``, ``lowest_equity``, ``gaps``, ``errors``, ``refused``, ``halted`` (if any) and ``missing_bars``.
     trades : sequence of mappings
         Rows with ``in_one_bar``.
     tapes : sequence of Tape
@@ -86,7 +86,7 @@ def _of_prices(trades: Sequence[Row], tapes: Sequence[Tape]) -> list[Caution]:
 
 
 def _of_run(summary: Mapping[str, Any]) -> list[Caution]:
-    found = []
+    found = [Caution("halted", f"{rule} stopped trading: {why}") for rule, why in summary.get("halted", {}).items()]
     for code, key, what in (
         ("exceptions", "errors", "exceptions of the strategy"),
         ("refused", "refused", "orders refused"),

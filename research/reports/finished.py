@@ -41,7 +41,7 @@ class Finished:
     setup : mapping
         All keys of `IDENTITY` but ``start`` and ``end``, and whatever else is to be kept of the configuration.
     events : mapping
-        ``errors``, ``refused``, ``missing_bars``: counts by name.
+        ``errors``, ``refused``, ``missing_bars``: counts by name; ``halted``: since when and why, by rule.
     trades : sequence of Row
         Rows of `trade_row`, in the order they were opened.
     curve : EquityCurve
@@ -56,7 +56,7 @@ class Finished:
 
     name: str
     setup: Mapping[str, Any]
-    events: Mapping[str, Mapping[str, int]]
+    events: Mapping[str, Mapping[str, Any]]
     trades: Sequence[Row]
     curve: EquityCurve
     tapes: Sequence[Tape]

@@ -133,6 +133,21 @@ def test_after_an_error_an_instance_that_is_to_reduce_opens_nothing() -> None:
     assert [order.state for order in result.orders] == ["FILLED", "DENIED", "DENIED"]
 
 
+def test_a_result_says_since_when_and_why_a_limit_stopped_trading() -> None:
+    account = account_of(paper={"initial_balance": "1000"}, limits={"max_drawdown_frac": "0.01"})
+    closes = [1.1, 1.1, 1.0, 1.0, 1.0]
+    for tries, why in ((1, "everything was closed, and nothing wanted after it"), (9, "equity 899.9")):
+
+        def act(strategy: Doing, bar: Bar, tries: int = tries) -> None:
+            if strategy.bars <= tries and not strategy.context.trades():
+                strategy.context.order("buy", units=D(1000))
+
+        result = run(plan_of(account, [(instance_of(), Doing(act))], {("EUR/USD", "1m"): flat_bars(closes)}))
+        ((rule, text),) = result.halted.items()
+        assert rule == "drawdown"
+        assert text.startswith(f"2024-06-04T10:03:00Z: {why}")
+
+
 def test_the_context_shows_the_past_and_nothing_else() -> None:
     seen: list[tuple[int, int, float]] = []
 

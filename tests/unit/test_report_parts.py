@@ -222,6 +222,7 @@ def closed_trades(*profits: float) -> list[dict[str, Any]]:
         ("open-trades", {}, [*closed_trades(*[1] * 40), trade_of("buy", 0, None, "1", None)]),
         ("exceptions", {"errors": {"one": 3}}, closed_trades(*[1] * 40)),
         ("refused", {"refused": {"max_units": 3}}, closed_trades(*[1] * 40)),
+        ("halted", {"halted": {"drawdown": "2024-06-04T10:00:00Z: too much"}}, closed_trades(*[1] * 40)),
         ("missing-bars", {"missing_bars": {"EUR/USD 1m": 3}}, closed_trades(*[1] * 40)),
         (
             "gaps",

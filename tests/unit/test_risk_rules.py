@@ -19,6 +19,7 @@ from atrader.configuration.limits import (
 from atrader.orders.model import Intent
 from atrader.orders.states import OrderState
 from atrader.risk import RULES, Allow, Deny, InstanceRecord, Quote, RiskLimits, RiskState, Scope, denials, evaluate
+from atrader.risk.gate import proposal_of
 from atrader.trading_state import TradingState
 from tests.support.orders import NOON_NS, D, make_intent, make_order, make_trade
 from tests.support.risk_states import QUOTES, RATES, make_day, make_state
@@ -301,6 +302,19 @@ EXITS = [
     make_intent(action="modify", order_id=WORKING.client_id, take_profit=D("1.2")),
 ]
 CANCEL = make_intent(action="cancel", order_id=WORKING.client_id)
+
+
+@pytest.mark.parametrize("limits", [RiskLimits(), RiskLimits(prop_firm=PropFirmLimits())])
+def test_a_rule_without_a_limit_would_object_to_nothing_so_it_is_not_asked(limits):
+    state = make_state(**WORST)
+    proposal = proposal_of(state, make_intent())
+    assert proposal is not None
+    idle = {rule.name for rule in RULES if not rule.applies(limits)}
+    assert idle >= {"max-risk", "session", "drawdown", "correlated-exposure", "prop-daily-loss", "prop-flat-by"}
+    assert not any(rule.check(limits, state, proposal) for rule in RULES if rule.name in idle)
+    assert all(
+        rule.applies(STRICT) for rule in RULES if rule.name in {"max-risk", "session", "drawdown", "prop-flat-by"}
+    )
 
 
 @pytest.mark.parametrize("intent", [*EXITS, CANCEL])
