@@ -169,7 +169,7 @@ def test_a_search_does_not_go_on_with_another_configuration(yen: Fleet, tmp_path
         (("cross", "--fast", "2,3", "--method", "tpe", "--trials", "5", *WALK), "--method tpe learns"),
         (("cross", "--fast", "2,3", "--start", "2013-02-04"), "split"),
         (("cross", "--fast", "2,3", "--train", "90d", "--test", "30d"), "no window"),
-        (("--resume", "/nowhere"), "does not exist"),
+        (("--resume", "/nowhere"), "there is no such file"),
     ],
 )
 def test_what_cannot_be_searched_is_refused_with_its_remedy(yen: Fleet, words: tuple[str, ...], said: str) -> None:
