@@ -218,8 +218,12 @@ class Supervised:
     def _note_store(self, beat: BeatBody) -> None:
         """Tell a human when the store of the data layer is away or full, and when it is back."""
         before = "ok" if self.last_beat is None else self.last_beat.store
-        if beat.store != before:
-            self._around.alert(self, _STORE_TROUBLE.get(beat.store, "the store is back: all that waited is written"))
+        if beat.store == before:
+            return
+        if beat.store in _STORE_TROUBLE:
+            self._around.alert(self, _STORE_TROUBLE[beat.store])
+        else:
+            self._around.alert(self, "the store is back: all that waited is written", "warning")
 
     def check(self, now_s: float) -> None:
         """Judge the living process."""

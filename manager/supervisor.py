@@ -29,7 +29,7 @@ from manager.process import KILLED_S, Supervised
 from manager.restart_policy import Exposure
 from manager.states import ProcessState
 from manager.strategy_files import fingerprint
-from manager.surroundings import Launcher
+from manager.surroundings import AlertLevel, Launcher
 from manager.survivors import end_survivors, find_leftovers
 
 _SWEEP_S = 0.2
@@ -349,11 +349,12 @@ class Supervisor:
         if wanted and all(process.state is ProcessState.RUNNING for process in wanted):
             self.came_up.set()
 
-    def alert(self, process: Supervised, text: str) -> None:
+    def alert(self, process: Supervised, text: str, level: AlertLevel = "error") -> None:
         """Tell a human: log and history."""
-        self._log.error("alert", name=process.name, text=text)
+        write = self._log.error if level == "error" else self._log.warning
+        write("alert", name=process.name, text=text)
         self._history.alert(
-            {"level": "error", "kind": "process", "process": process.name, "text": text, **self._whose(process)}
+            {"level": level, "kind": "process", "process": process.name, "text": text, **self._whose(process)}
         )
 
     def left_over(self, process: Supervised, pid: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from atrader.runtime.spec import ProcessSpec
 from manager.child_handle import ChildHandle
@@ -11,6 +11,9 @@ from manager.states import ProcessState
 
 if TYPE_CHECKING:
     from manager.process import Supervised
+
+AlertLevel = Literal["error", "warning"]
+"""Something has to be done; somebody should know, as when a trouble is over."""
 
 
 class Launcher(Protocol):
@@ -36,7 +39,7 @@ class Surroundings(Protocol):
         """Take note of a transition."""
         ...
 
-    def alert(self, process: Supervised, text: str) -> None:
+    def alert(self, process: Supervised, text: str, level: AlertLevel = "error") -> None:
         """Tell a human."""
         ...
 
