@@ -98,7 +98,7 @@ def _show(found: Judged) -> None:
     click.secho(f"verdict: {analysis.verdict}", fg=colour, bold=True)
     for reason in analysis.reasons:
         click.secho(f"  {reason}", fg=colour)
-    click.echo(f"  kept in {found.path}")
+    click.echo(f"  kept in {found.path}; a page of it: {found.report}")
     if found.recommended is not None:
         click.echo(f"  recommended set: {found.recommended}")
 

@@ -16,12 +16,14 @@ from manager.searches.running import TRIALS
 from manager.searches.wish import Judging, SearchWish
 from research.optimisation.analysis import Analysis, analyse
 from research.optimisation.axes import axis_of
-from research.optimisation.ranking import Ranked
+from research.optimisation.ranking import Ranked, score
 from research.optimisation.trials import TrialFile
 from research.reports.saved import write_text
+from research.reports.search_page import Searched, search_page
 
 ANALYSIS: Final = "analysis.json"
 RECOMMENDED: Final = "recommended.toml"
+REPORT: Final = "report.html"
 
 
 class Judged(NamedTuple):
@@ -37,6 +39,8 @@ class Judged(NamedTuple):
         All of it as JSON holds it.
     recommended : Path or None
         The strategy file that was written, if any set is recommended.
+    report : Path
+        The page about it.
     """
 
     path: Path
@@ -44,6 +48,7 @@ class Judged(NamedTuple):
     analysis: Analysis
     summary: dict[str, Any]
     recommended: Path | None
+    report: Path
 
 
 def file_of(path: Path) -> Path:
@@ -61,9 +66,9 @@ def file_of(path: Path) -> Path:
 
 
 def judge(path: Path, judging: Judging | None, top: int, write: Path | None = None) -> Judged:
-    """Analyse a search, finished or not; write ``analysis.json`` and the recommended set beside its file.
+    """Analyse a search, finished or not; write ``analysis.json``, a page and the recommended set beside its file.
 
-    Both are on disk when this returns; those of an earlier analysis are replaced.
+    All are on disk when this returns; those of an earlier analysis are replaced.
 
     Parameters
     ----------
@@ -91,15 +96,11 @@ def judge(path: Path, judging: Judging | None, top: int, write: Path | None = No
             f"{path}: --method {wish.method} learned from its days before the split: they stay as they were"
         )
     rule = (judging or wish.judging).rule()
-    analysis = analyse(
-        trials,
-        days_ns,
-        [axis_of(axis) for axis in study["axes"]],
-        rule.windows(days_ns),
-        study["days_per_year"],
-        is_adaptive=learned,
-        top=top,
-    )
+    axes, windows, per_year = [axis_of(axis) for axis in study["axes"]], rule.windows(days_ns), study["days_per_year"]
+    scores = score(trials, axes, windows, per_year) if len(trials.returns) else None
+    analysis = analyse(trials, days_ns, axes, windows, per_year, is_adaptive=learned, top=top, scores=scores)
+    assert scores is not None  # or nothing was judged
+    report = path.with_name(REPORT)
     target = None if analysis.recommended is None else write or path.with_name(RECOMMENDED)
     summary = {
         "file": str(path),
@@ -109,14 +110,25 @@ def judge(path: Path, judging: Judging | None, top: int, write: Path | None = No
         "windows": asdict(rule),
         "analysis": _plain(asdict(analysis)),
         "recommended_file": None if target is None else str(target),
+        "report_file": str(report),
     }
     try:
         if target is not None and analysis.recommended is not None:
             write_text(target, strategy_file(study, analysis, analysis.recommended))
         write_text(path.with_name(ANALYSIS), json.dumps(summary, indent=2))
+        searched = Searched(
+            name=path.parent.name,
+            study=study,
+            trials=trials,
+            days_ns=days_ns,
+            windows=windows,
+            scores=scores,
+            analysis=analysis,
+        )
+        write_text(report, search_page(searched))
     except OSError as error:
         raise StoreError(f"{path.parent}: the analysis cannot be written: {error}") from error
-    return Judged(path, study, analysis, summary, target)
+    return Judged(path, study, analysis, summary, target, report)
 
 
 def strategy_file(study: Mapping[str, Any], analysis: Analysis, chosen: Ranked) -> str:

@@ -108,6 +108,7 @@ def analyse(
     *,
     is_adaptive: bool = False,
     top: int = 5,
+    scores: Scores | None = None,
 ) -> Analysis:
     """Judge a run.
 
@@ -128,6 +129,8 @@ def analyse(
         overfitting.
     top : int
         Sets of the ranking to tell of.
+    scores : Scores, optional
+        Of these trials, where they were worked out before.
 
     Raises
     ------
@@ -137,7 +140,7 @@ def analyse(
     if not len(trials.returns):
         first = f": {trials.failed[0].error}" if trials.failed else ""
         raise ConfigError(f"no set of parameters has figures: {trials.tried} were tried{first}")
-    scores = score(trials, axes, windows, days_per_year)
+    scores = score(trials, axes, windows, days_per_year) if scores is None else scores
     best = ranked(trials, scores, windows, top)
     recommended = best[0] if (best[0].robustness_factor or 0.0) > 0 else None
     chosen = scores.train.argmax(axis=0)
@@ -196,6 +199,9 @@ def _walk_forward(
 def _overfitting(trials: Trials, best: int, days_ns: Times, *, is_adaptive: bool) -> dict[str, Any]:
     """Hold the best set against the luck of as many tries; None where a figure cannot be had.
 
+    ``luck_sharpe`` is the largest ratio, of days and not annualised, that as many tries without skill are expected to
+    show.
+
     The deflated Sharpe ratio as published takes the whole spread of the tries for luck. Where some sets are truly
     better than others it deflates the best by that, too; ``beyond_luck`` takes no more spread than luck alone gives
     ratios of so many days (a variance of 1 / days), and is the same where there is nothing but luck.
@@ -207,6 +213,7 @@ def _overfitting(trials: Trials, best: int, days_ns: Times, *, is_adaptive: bool
         "pbo_loss_probability": None,
         "deflated_sharpe": None,
         "beyond_luck": None,
+        "luck_sharpe": None,
         "effective_trials": None,
         "years": years,
         "needed_years": minimum_backtest_length(trials.tried) if trials.tried > 1 else 0.0,
@@ -215,7 +222,8 @@ def _overfitting(trials: Trials, best: int, days_ns: Times, *, is_adaptive: bool
         ratios, chosen = sharpe_ratios(returns), sample_of(returns[:, best])
         spread = float(ratios.var(ddof=1)) if len(ratios) > 1 else 0.0
         ratio, tried = float(ratios[best]), float(trials.tried)
-        found["deflated_sharpe"] = deflated_sharpe(ratio, chosen.periods, tried, spread, chosen.shape).probability
+        published = deflated_sharpe(ratio, chosen.periods, tried, spread, chosen.shape)
+        found["deflated_sharpe"], found["luck_sharpe"] = published.probability, published.threshold
         luck = min(spread, 1 / chosen.periods)
         found["beyond_luck"] = deflated_sharpe(ratio, chosen.periods, tried, luck, chosen.shape).probability
         found["effective_trials"] = effective_trials(returns).rank

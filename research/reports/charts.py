@@ -12,14 +12,13 @@ from atrader.clock import NS_PER_S, utc_from_ns
 from atrader.wording import money_text
 from research.reports.axes import framed, span
 from research.reports.details import RECENT_TRADES
-from research.reports.drawing import Area, Drawing, Line, Rects, Segments, Shapes
+from research.reports.drawing import WIDTH, Area, Drawing, Line, Rects, Segments, Shapes
 from research.reports.thinning import held
 from research.reports.trades import Places, Trades
 
 Floats = NDArray[np.float64]
 Row = Mapping[str, Any]
 
-WIDTH: Final = 960.0
 ROLLING_DAYS: Final = 60
 """Days behind each point of a rolling figure: a quarter of a year of market days."""
 MARKED_TRADES: Final = 400

@@ -12,6 +12,12 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 
+WIDTH: Final = 960.0
+"""Of a chart over the whole page, pixels."""
+HALF: Final = (WIDTH - 20) / 2
+"""Of charts of which two stand beside each other."""
+
+
 class Style(NamedTuple):
     """How marks of a name look.
 

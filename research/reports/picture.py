@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atrader.extras import imported
-from research.reports.charts import WIDTH, drawdown_chart, equity_chart, exposure_chart, recent_chart
+from research.reports.charts import drawdown_chart, equity_chart, exposure_chart, recent_chart
 from research.reports.drawing import (
     CROSS_ARM,
     DOT_RADIUS,
     STYLES,
+    WIDTH,
     Area,
     Cell,
     Drawing,

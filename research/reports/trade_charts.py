@@ -11,15 +11,13 @@ from numpy.typing import NDArray
 
 from atrader.clock import NS_PER_S
 from research.reports.axes import LEFT, framed, span
-from research.reports.charts import WIDTH
-from research.reports.drawing import Cell, Drawing, Rects, Shapes, Text
+from research.reports.drawing import HALF, WIDTH, Cell, Drawing, Rects, Shapes, Text
 from research.reports.trades import Places, Trades
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
 Row = Mapping[str, Any]
 
-HALF: Final = (WIDTH - 20) / 2
 MOST_DOTS: Final = 1_500
 """Dots in a chart at most; beyond that every n-th trade is shown, in the order of opening."""
 _HOUR_NS: Final = 3600 * NS_PER_S

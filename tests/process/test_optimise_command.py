@@ -67,6 +67,7 @@ def test_a_search_is_kept_told_of_and_its_recommended_set_is_a_strategy_file(yen
     assert again == found
     folder = Path(found["file"]).parent
     assert json.loads((folder / "analysis.json").read_text()) == found
+    assert "<svg" in Path(found["report_file"]).read_text()
     other = found_by(yen, "analyse", str(folder), "--split", "60%", "--top", "12", "--write", str(folder / "mine.toml"))
     assert len(other["analysis"]["top"]) == 12
     factors = [one["robustness_factor"] for one in other["analysis"]["top"]]

@@ -35,9 +35,9 @@ def trials_of(returns: NDArray[np.float64], trades: int = 100) -> Trials:
     return Trials(np.arange(count), np.full(count, trades), SETS[:count], returns, [])
 
 
-def judged(trials: Trials, rule: Split | WalkForward = WINDOWS, **options: bool) -> Analysis:
+def judged(trials: Trials, rule: Split | WalkForward = WINDOWS, *, is_adaptive: bool = False) -> Analysis:
     days_ns = DAY_NS * np.arange(1, trials.returns.shape[1] + 1)
-    return analyse(trials, days_ns, AXES, rule.windows(days_ns), 365.0, **options)
+    return analyse(trials, days_ns, AXES, rule.windows(days_ns), 365.0, is_adaptive=is_adaptive)
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -18,13 +18,13 @@ from atrader.errors import ConfigError
 from research.reports import Saved, load
 from research.reports.axes import LEFT, RIGHT
 from research.reports.charts import MARKED_TRADES, price_chart, recent_chart
-from research.reports.drawing import STYLES, Drawing, Line, Rects, Segments, Shapes
+from research.reports.drawing import HALF, STYLES, Drawing, Line, Rects, Segments, Shapes
 from research.reports.page import LISTED_TRADES, page
 from research.reports.page_style import style_sheet
 from research.reports.picture import picture
 from research.reports.saved import DETAILS
 from research.reports.svg import svg
-from research.reports.trade_charts import HALF, distribution_chart, hours_chart, weekdays_chart
+from research.reports.trade_charts import distribution_chart, hours_chart, weekdays_chart
 from research.reports.trades import Places, Trades, columns_of
 from tests.support.event_runs import random_bars
 from tests.support.saved_results import save_cross

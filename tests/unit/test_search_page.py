@@ -1,0 +1,83 @@
+"""The page of a search: offline, small, and its charts show the figures they are made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from research.optimisation.analysis import analyse
+from research.optimisation.axes import Choices
+from research.optimisation.ranking import score
+from research.optimisation.trials import Trials
+from research.optimisation.windows import DAY_NS, WalkForward
+from research.reports.drawing import Line
+from research.reports.search_charts import MOST_GROUPS, heat_chart, walk_chart
+from research.reports.search_page import Searched, search_page
+
+FAST, SLOW = tuple(range(2, 42)), (50, 60, 70, 80, 90)
+SETS: list[dict[str, Any]] = [{"fast": fast, "slow": slow} for fast in FAST for slow in SLOW]
+STUDY: dict[str, Any] = {
+    "instance": {"strategy": "sma-cross", "instrument": "EUR/USD", "timeframe": "1h"},
+    "days_per_year": 365.0, "engine": "vector", "program": "1", "fixed": {}, "data_sha256": "ab", "made": "2024-01-01",
+    "account": {"name": "paper", "currency": "USD", "paper": {"seed": 1}, "limits": {}, "trade": {}},
+}  # fmt: skip
+
+
+def searched(days: int = 1200) -> Searched:
+    returns = np.random.default_rng(1).normal(2e-4, 0.01, (len(SETS), days))
+    trials = Trials(np.arange(len(SETS)), np.full(len(SETS), 90), SETS, returns, [])
+    days_ns = DAY_NS * np.arange(1, days + 1)
+    axes, windows = (
+        [Choices("fast", FAST), Choices("slow", SLOW)],
+        WalkForward(train_days=90, test_days=15).windows(days_ns),
+    )
+    scores = score(trials, axes, windows, 365.0)
+    analysis = analyse(trials, days_ns, axes, windows, 365.0, scores=scores)
+    return Searched(
+        name="a<b-search-0001",
+        study=STUDY,
+        trials=trials,
+        days_ns=days_ns,
+        windows=windows,
+        scores=scores,
+        analysis=analysis,
+    )
+
+
+def test_the_page_of_a_search_is_small_fetches_nothing_and_has_its_charts_and_sets() -> None:
+    found = searched()
+    text = search_page(found)
+    assert len(text.encode()) < 250_000
+    assert "://" not in text
+    assert "a&lt;b-search" in text
+    assert "a<b-search" not in text
+    assert text.count("<svg") == 4
+    assert all(reason.partition(":")[0] in text for reason in found.analysis.reasons)
+
+
+def test_the_curve_out_of_sample_is_the_return_of_the_walk_forward() -> None:
+    days_ns = DAY_NS * np.arange(1, 7)
+    chart = walk_chart(days_ns, [slice(2, 4), slice(4, 6)], np.array([0.5, 0.0, 0.0, -0.5]), None, int(days_ns[1]))
+    (line,) = (mark for mark in chart.marks if isinstance(mark, Line))
+    assert len(line.x) == 5
+    assert line.y[1] == line.y[3] < line.y[0] < line.y[4], "1.5 stands above 1, and 0.75 below it"
+
+
+def test_a_heat_map_shows_the_two_parameters_that_matter_and_means_over_the_others() -> None:
+    sets = [{"idle": i, "fast": f, "slow": s} for i in range(3) for f in range(4) for s in range(2)]
+    chart = heat_chart(sets, np.array([one["fast"] + 10.0 * one["slow"] + 0.01 * one["idle"] for one in sets]))
+    assert chart is not None
+    assert chart.note.endswith("right: fast; down: slow; over all idle")
+    assert sorted(cell.text for cell in chart.cells) == sorted(
+        f"{f + 10 * s + 0.01:.2f}" for f in range(4) for s in range(2)
+    )
+
+
+@pytest.mark.parametrize("values", [range(100), [f"word {at}" for at in range(100)]])
+def test_many_values_of_a_parameter_stand_together(values: Any) -> None:
+    chart = heat_chart([{"one": value} for value in values], np.arange(100.0))
+    assert chart is not None
+    assert len(chart.cells) == MOST_GROUPS
+    assert heat_chart([{"one": 1}, {"one": 1}], np.zeros(2)) is None
