@@ -79,7 +79,7 @@ class Vitals:
             self.behind_s.setdefault(series, now_s)
 
     def excuse(self, seconds: float) -> None:
-        """Move all times on: the manager itself was away, so nothing can be said about that stretch."""
+        """Move all times on: manager or process had no processor, so nothing can be said about that stretch."""
         self.started_s += seconds
         self.ready_s = None if self.ready_s is None else self.ready_s + seconds
         self.beat_s = None if self.beat_s is None else self.beat_s + seconds
@@ -114,6 +114,15 @@ def judge(vitals: Vitals, limits: ProcessLimits, now_s: float) -> Verdict | None
     return _overdue(
         "progress-timeout", behind_s, limits.progress_timeout, "progress_timeout", "bars arrive, it handled none for"
     )
+
+
+def is_doubtful(vitals: Vitals, limits: ProcessLimits, now_s: float) -> bool:
+    """Tell whether half of a time-out is over."""
+    if vitals.ready_s is None:
+        return 2 * (now_s - vitals.started_s) > limits.start_grace
+    silent_s = now_s - max(vitals.ready_s, vitals.beat_s or 0.0)
+    behind_s = now_s - min(vitals.behind_s.values(), default=now_s)
+    return 2 * silent_s > limits.beat_timeout or 2 * behind_s > limits.progress_timeout
 
 
 def wants_recycling(vitals: Vitals, limits: ProcessLimits) -> Verdict | None:

@@ -19,6 +19,7 @@ from manager.endings import described, last_words
 from manager.liveness import Verdict, Vitals, judge
 from manager.oom import OomWatch
 from manager.restart_policy import Action, Cause, Exposure, Phase, cause_of, decide, decide_spent
+from manager.starvation import Starvation
 from manager.states import ALIVE, RESTING, ProcessState, allowed
 from manager.surroundings import Launcher, Surroundings
 
@@ -81,6 +82,7 @@ class Supervised:
         self.restarts = 0
         self.handle: ChildHandle | None = None
         self.vitals: Vitals | None = None
+        self._starvation = Starvation()
         self.last_beat: BeatBody | None = None
         self.budget = Budget(limits.restart, rng)
         self.probationer = False
@@ -230,6 +232,7 @@ class Supervised:
         if self.vitals is None or self.handle is None:
             return
         if self.state in (ProcessState.STARTING, ProcessState.RUNNING):
+            self._starvation.look(self.handle.pid, self.vitals, self.limits, now_s)
             verdict = judge(self.vitals, self.limits, now_s)
             if verdict is not None:
                 self.kill_by(verdict)
@@ -239,6 +242,7 @@ class Supervised:
     def _start(self, reason: str) -> None:
         now_s = self._clock.monotonic_s()
         self.vitals = Vitals(started_s=now_s)
+        self._starvation = Starvation()
         self._early_beats.clear()
         self.last_beat = None
         self._verdict = None
