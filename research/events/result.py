@@ -17,7 +17,6 @@ from research.events.runner import Runner
 
 _HALTING: Final = frozenset(
     {
-        "trading-state",
         "drawdown",
         "account-daily-loss",
         "account-daily-loss-frac",
@@ -27,7 +26,7 @@ _HALTING: Final = frozenset(
         "prop-consistency",
     }
 )
-"""Rules that end trading for a day or for good, whatever is wanted; the others refuse an order for what it is."""
+"""Limits that end trading for a day or for good. A trading state is none: who sets one says so."""
 
 _CLOSED: Final = "everything was closed, and nothing wanted after it"
 
