@@ -47,7 +47,7 @@ class RatesFeed:
     """
 
     def __init__(self, plans: Sequence[IndexPlan | None], call: StrategyCall, context: Context) -> None:
-        self._plans = {index: plan for index, plan in enumerate(plans) if plan is not None}
+        self._plans = {index: (plan, plan.rates.bars_needed) for index, plan in enumerate(plans) if plan is not None}
         self._call = call
         self._context = context
         self._feeds = {
@@ -78,12 +78,13 @@ class RatesFeed:
             ):
                 return Filled(Readiness.HISTORY)
             seen[key] = bars
-        lacks = [text for index, plan in self._plans.items() if (text := _lacking(index, plan, seen))]
-        if lacks:
+        wanted = [
+            (index, plan, seen[plan.symbol, plan.timeframe], needed) for index, (plan, needed) in self._plans.items()
+        ]
+        if lacks := [_lacking(index, plan, bars) for index, plan, bars, needed in wanted if len(bars) < needed]:
             return Filled(Readiness.SHORT, "; ".join(lacks))
         follows = True
-        for index, plan in self._plans.items():
-            bars, needed = seen[plan.symbol, plan.timeframe], plan.rates.bars_needed
+        for index, _, bars, needed in wanted:
             follows &= self._call.set_bars(index, bars if len(bars) == needed else bars[-needed:])
         return Filled(Readiness.FOLLOWS if follows else Readiness.ANEW)
 
@@ -107,11 +108,8 @@ class RatesFeed:
         return Calendar.get(self._context.instrument_of(symbol).calendar)
 
 
-def _lacking(index: int, plan: IndexPlan, seen: dict[tuple[str, str], Bars]) -> str:
-    there, needed = len(seen[plan.symbol, plan.timeframe]), plan.rates.bars_needed
-    if there >= needed:
-        return ""
+def _lacking(index: int, plan: IndexPlan, bars: Bars) -> str:
     return (
-        f"rates[{index}] {plan.symbol}: {there} bars of {plan.timeframe} are stored, {needed} are needed"
-        f" ({plan.rates.required_bars} of {plan.rates.required_minutes} minutes and a fifth more)"
+        f"rates[{index}] {plan.symbol}: {len(bars)} bars of {plan.timeframe} are stored, {plan.rates.bars_needed} are"
+        f" needed ({plan.rates.required_bars} of {plan.rates.required_minutes} minutes and a fifth more)"
     )

@@ -21,18 +21,19 @@ IMPORTS = "import asyncio, msgpack, numpy, pydantic, sqlite3, structlog, zmq, wo
 """What a worker has imported when it begins to work."""
 
 
-def timed_s(work: Callable[[], object], rounds: int) -> list[float]:
-    """Return how long each round took, seconds."""
+def timed_s(work: Callable[[], object], rounds: int, pause_s: float = 0.0) -> list[float]:
+    """Return how long each round took, seconds, without the pause before it."""
     took = []
     for _ in range(rounds):
+        time.sleep(pause_s)
         began = time.perf_counter()
         work()
         took.append(time.perf_counter() - began)
     return took
 
 
-def fsync_append_s(directory: Path, rounds: int) -> list[float]:
-    """Append a row-sized record and have it on disk, on the file system of a directory."""
+def fsync_append_s(directory: Path, rounds: int, pause_s: float = 0.0) -> list[float]:
+    """Append a row-sized record and have it on disk, on the file system of a directory, so often or so seldom."""
     descriptor = os.open(directory / "floor.dat", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def append() -> None:
@@ -40,7 +41,7 @@ def fsync_append_s(directory: Path, rounds: int) -> list[float]:
         os.fdatasync(descriptor)
 
     try:
-        return timed_s(append, rounds)
+        return timed_s(append, rounds, pause_s)
     finally:
         os.close(descriptor)
 
