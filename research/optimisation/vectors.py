@@ -23,6 +23,7 @@ from worker.strategies.sharing import Shared
 
 Floats = NDArray[np.float64]
 
+_ALIKE_BYTES: Final = 24_000_000  # of decisions that sets share: those of neighbours, which come one after the other
 _AT_ONCE: Final = 32
 """Sets that are played side by side; what each of them wants is in memory meanwhile."""
 
@@ -46,6 +47,7 @@ class VectorTrials:
         ends = np.searchsorted(self._stage.prices.end_ns, days_ns, side="right") - 1
         self._day_bars = np.maximum(ends, 0).astype(np.int32)
         self._shared = Shared()
+        self._alike = Shared(_ALIKE_BYTES)
 
     def __call__(self, combinations: Sequence[Combination]) -> list[Outcome]:
         """Try sets; a set that the strategy fails with has its error as outcome."""
@@ -77,7 +79,7 @@ class VectorTrials:
         if isinstance(strategy, EntryStrategy):
             rows, signals, key = strategy.sparse_signals(bars, stage.instrument, self._shared)
             first = int(np.searchsorted(rows, first_row))
-            alike = self._shared.get(("decisions", key, first), lambda: self._decisions_of(signals, at[rows], first))
+            alike = self._alike.get((key, first), lambda: self._decisions_of(signals, at[rows], first))
             decisions = alike.protected(signals, stage.instrument)
         else:
             decisions = self._decisions_of(strategy.signals(bars, stage.instrument), at, first_row)
