@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 from functools import cache
 from typing import Literal
@@ -143,8 +143,20 @@ def known_instrument(symbol: str, defined: Mapping[str, Instrument] | None = Non
     """
     found = (defined or {}).get(symbol) or KNOWN.get(symbol)
     if found is None:
+        near = _near(symbol, {**KNOWN, **(defined or {})})
+        hint = f"did you mean {near!r}?" if near else f'define it under [instruments."{symbol}"] in etc/atrader.toml'
         raise ConfigError(
-            f'unknown instrument {symbol!r}: define it under [instruments."{symbol}"] in etc/atrader.toml',
+            f"unknown instrument {symbol!r}: {hint}",
             details={"instrument": symbol},
         )
     return found
+
+
+def _near(symbol: str, known: Collection[str]) -> str | None:
+    """Return the known symbol that has the same letters and digits, as venues and people write them."""
+    letters = _letters(symbol)
+    return next((one for one in known if letters and letters in (_letters(one), _letters(one.partition(":")[0]))), None)
+
+
+def _letters(symbol: str) -> str:
+    return "".join(character for character in symbol.upper() if character.isalnum())

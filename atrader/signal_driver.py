@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from atrader.market import Bar, Bars, decimal_price
 from atrader.orders.model import Order, Side
@@ -128,7 +129,7 @@ class SignalDriver(EventStrategy):
         try:
             _order_last_row(self.context, side, signals)
         except ValueError as error:  # an entry that cannot be one must not take the exits of its bar with it
-            self.context.alert("entry-refused", f"the signals ask for what is no order: {error}")
+            self.context.alert("entry-refused", f"the signals ask for what is no order: {_said(error)}")
 
     def _opening(self, side: Side) -> list[str]:
         """Trades that orders without an outcome would open on a side."""
@@ -159,3 +160,12 @@ def _last(column: NDArray[np.float64] | None) -> float | None:
     if column is None or math.isnan(column[-1]):
         return None
     return float(column[-1])
+
+
+def _said(error: ValueError) -> str:
+    """Say what is wrong with an intent in one line."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    return "; ".join(
+        ": ".join((*map(str, one["loc"]), one["msg"].removeprefix("Value error, "))) for one in error.errors()
+    )

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Final
 
 from atrader.clock import NS_PER_S
+from atrader.errors import ConfigError
 
 _TEXT: Final = re.compile(r"([1-9][0-9]{0,4})([smhdwM])", re.ASCII)
 _FIXED_UNITS_S: Final = {"s": 1, "m": 60, "h": 3_600}
@@ -43,6 +44,20 @@ class Timeframe:
             such a bar begins); if seconds, minutes or hours reach a day (`24h`: write `1d`).
         """
         return _parse(text)
+
+    @classmethod
+    def given(cls, text: str) -> "Timeframe":
+        """Return the timeframe that a person wrote on a command line.
+
+        Raises
+        ------
+        ConfigError
+            Where `parse` raises ValueError, in the same words.
+        """
+        try:
+            return _parse(text)
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
 
     @classmethod
     def of_ns(cls, length_ns: int) -> "Timeframe":

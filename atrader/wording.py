@@ -16,8 +16,8 @@ def money_text(value: float | None) -> str:
 
 
 def share_text(value: float | None, digits: int = 1) -> str:
-    """Write a share as percent."""
-    return "-" if value is None else f"{value:.{digits}%}"
+    """Write a share as percent; what rounds to nothing has no sign."""
+    return "-" if value is None else f"{value:z.{digits}%}"
 
 
 def ratio_text(value: float | None) -> str:

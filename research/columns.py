@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from atrader.errors import StrategyError
 from atrader.instruments import Instrument
 from atrader.market import Bars
+from atrader.signal_checks import check_signals
 from atrader.strategy import Signals, SignalStrategy
 
 Floats = NDArray[np.float64]
@@ -29,12 +30,14 @@ _PRICES: Final = frozenset({"stop_loss", "take_profit"})
 def compute_with(strategy: SignalStrategy, instrument: Instrument) -> Compute:
     """Return what gives the columns of a strategy over bars.
 
-    It raises `StrategyError` when the strategy fails, or a column has another length than the bars.
+    It raises `StrategyError` when the strategy fails, or its answer is not what `Signals` says.
     """
 
     def compute(bars: Bars) -> Columns:
         try:
-            return columns_of(strategy.signals(bars, instrument), len(bars))
+            signals = strategy.signals(bars, instrument)
+            check_signals(signals, len(bars), last_only=True)
+            return columns_of(signals, len(bars))
         except StrategyError:
             raise
         except Exception as error:  # user code may fail in any way
@@ -45,21 +48,12 @@ def compute_with(strategy: SignalStrategy, instrument: Instrument) -> Compute:
 
 
 def columns_of(signals: Signals, count: int) -> Columns:
-    """Return everything a strategy answered as float64; columns that are not given are NaN.
-
-    Raises
-    ------
-    StrategyError
-        When a column has another length than the bars.
-    """
+    """Return everything a strategy answered, and `check_signals` did not refuse, as float64; NaN: not given."""
     given = {name: getattr(signals, name) for name in _WISHES}
     given |= {f"indicators.{name}": column for name, column in (signals.indicators or {}).items()}
     found: Columns = {}
     for name, column in given.items():
-        values = np.full(count, np.nan) if column is None else np.asarray(column, np.float64)
-        if values.shape != (count,):
-            raise StrategyError(f"signals.{name} has shape {values.shape}, expected ({count},)")
-        found[name] = values
+        found[name] = np.full(count, np.nan) if column is None else np.asarray(column, np.float64)
     return found
 
 

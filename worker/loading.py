@@ -11,6 +11,7 @@ from types import ModuleType
 
 from pydantic import ValidationError
 
+from atrader.configuration.problems import problems_of
 from atrader.errors import ConfigError
 from atrader.strategy import EventStrategy, SignalStrategy, Strategy
 from worker.strategies import BUILT_IN
@@ -74,5 +75,5 @@ def make_strategy(kind: type[Strategy], parameters: Mapping[str, object], source
     try:
         return kind(kind.Parameters.model_validate(dict(parameters)))
     except ValidationError as error:
-        lines = [f"{source}: parameters.{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        raise ConfigError("\n".join(lines)) from error
+        problems = problems_of(error, kind.Parameters, parameters, table="parameters")
+        raise ConfigError("\n".join(f"{source}: {problem}" for problem in problems)) from error

@@ -13,7 +13,9 @@ from pydantic import BaseModel, ValidationError
 _LONGEST_VALUE = 60
 
 
-def problems_of(error: ValidationError, model: type[BaseModel], data: Mapping[str, object]) -> list[str]:
+def problems_of(
+    error: ValidationError, model: type[BaseModel], data: Mapping[str, object], *, table: str | None = None
+) -> list[str]:
     """List the problems of one file, one text ``dotted.key: what is wrong`` each.
 
     Parameters
@@ -24,12 +26,14 @@ def problems_of(error: ValidationError, model: type[BaseModel], data: Mapping[st
         The model of the whole file.
     data : Mapping
         What was read from the file.
+    table : str, optional
+        Where in the file that is, if it is not the whole of it.
     """
     found: dict[str, list[str]] = {}
     for item in error.errors(include_url=False, include_context=False):
         location = _in_data(item["loc"], data, str(item["type"]))
         text = _text(str(item["type"]), str(item["msg"]), item["input"], location, model)
-        texts = found.setdefault(dotted(location), [])
+        texts = found.setdefault(dotted(location if table is None else [table, *location]), [])
         if text not in texts:
             texts.append(text)
     return [f"{key}: {' or '.join(texts)}" if key else " or ".join(texts) for key, texts in found.items()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -48,6 +49,7 @@ def save(folder: Path, request: Request, plan: Plan, ran: Ran, took_s: float) ->
                 "errors": {name: count for name, count in result.errors.items() if count},
                 "refused": result.refused,
                 "halted": result.halted,
+                "alerts": Counter(alert.kind for alert in result.alerts),
                 "missing_bars": {
                     " ".join(key): missing for key, gaps in plan.missing.items() if (missing := sum(g[2] for g in gaps))
                 },

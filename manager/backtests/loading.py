@@ -122,7 +122,7 @@ def _converting(symbols: Collection[str], home: str, fleet: FleetConfig, stored:
         if pair is None:
             raise ConfigError(
                 f"{symbol} is paid in {instrument.quote}, the account is in {home}: neither {pairs[0]} nor {pairs[1]}"
-                f" is stored; {_LISTED}"
+                f" is stored; {_LISTED}; or take an account in {instrument.quote} (--account)"
             )
         found.add(pair)
     return found

@@ -15,7 +15,7 @@ from atrader.configuration.account import AccountConfig
 from atrader.configuration.files import FileProblem, read_toml
 from atrader.configuration.fleet import Installation
 from atrader.configuration.instance import InstanceConfig
-from atrader.configuration.problems import problems_of
+from atrader.configuration.problems import did_you_mean, problems_of
 from atrader.errors import ConfigError
 from atrader.timeframes import Timeframe
 from research.events.plan import SignalsOver
@@ -125,13 +125,9 @@ def overrides_of(
     ConfigError
         When a timeframe is none, or a parameter is no ``NAME=VALUE``.
     """
-    try:
-        frame = None if timeframe is None else Timeframe.parse(timeframe).name
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
     return Overrides(
         instrument=instrument,
-        timeframe=frame,
+        timeframe=None if timeframe is None else Timeframe.given(timeframe).name,
         account=account,
         balance=balance,
         slippage=slippage,
@@ -208,10 +204,10 @@ def _instance_of(what: str, number: int, installation: Installation, overrides: 
             raise ConfigError(f"{what}: {problem}") from problem
         return _checked({"name": Path(what).stem, **values}, overrides, what)
     if overrides.instrument is None or overrides.timeframe is None:
-        known = ", ".join(installation.instances) or "none"
+        known = f"; there are: {', '.join(installation.instances)}" if installation.instances else ""
         raise ConfigError(
-            f"{what} is no configured instance ({known}) and no .toml file; to run it as a strategy, say on what:"
-            " --instrument EUR/USD --timeframe 1h"
+            f"{what!r} is no .toml file and no configured instance{did_you_mean(what, installation.instances)}{known}."
+            " To run it as a strategy, say on what: --instrument EUR/USD --timeframe 1h"
         )
     name = what.rpartition(":")[2].lower().replace("_", "-")
     account = next(iter(installation.accounts), "paper")

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from atrader.configuration.home import Home
 from atrader.configuration.loader import load_installation
-from atrader.errors import AtraderError, ConfigError
+from atrader.errors import AtraderError
 from atrader.timeframes import Timeframe
 from manager.backtests.comparing import check_comparable
 from manager.backtests.loading import TICKS
@@ -97,10 +97,7 @@ def _requests(home: Home, wish: Wish) -> list[Request]:
         balance=wish.balance,
         slippage=wish.slippage,
     )
-    try:
-        quotes = wish.quotes if wish.quotes in (None, TICKS) else Timeframe.parse(wish.quotes).name
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
+    quotes = wish.quotes if wish.quotes in (None, TICKS) else Timeframe.given(wish.quotes).name
     installation = load_installation(home.root)
     return requests_of(
         wish.what,

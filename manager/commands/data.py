@@ -8,7 +8,9 @@ import click
 
 from atrader.clock import iso_from_ns
 from atrader.configuration.loader import load_installation
+from atrader.errors import Rejected
 from atrader.instruments import known_instrument
+from atrader.messages.prices import TICKS
 from atrader.timeframes import Timeframe
 from data_layer.offline import open_market
 from manager.commands.data_backfill import job_text
@@ -66,10 +68,12 @@ def gaps(directory: Path, instrument: str, timeframe: str, start: str | None, en
     """
     home = home_of(directory)
     fleet = load_installation(home.root).fleet
-    known = known_instrument(instrument, fleet.instruments)
+    known, frame = known_instrument(instrument, fleet.instruments), Timeframe.given(timeframe)
     start_ns, end_ns = period_ns(start, end)
     with open_market(home, fleet) as market:
-        found = market.gaps(known.symbol, Timeframe.parse(timeframe).name, start_ns, end_ns)
+        if all(series.instrument != known.symbol or series.timeframe == TICKS for series in market.series()):
+            raise Rejected(f"no bars of {known.symbol} are stored; 'atrader data list' shows what is")
+        found = market.gaps(known.symbol, frame.name, start_ns, end_ns)
     rows = [
         {
             "timeframe": gap.timeframe,
@@ -88,7 +92,7 @@ def gaps(directory: Path, instrument: str, timeframe: str, start: str | None, en
         Column("last_missing", "last missing", cell=time_cell),
         Column("bars", "bars", right=True),
     ]
-    print_rows(columns, rows, empty=f"no gap in {instrument} {timeframe}")
+    print_rows(columns, rows, empty=f"no gap in {known.symbol} {frame}")
     shown = sum(gap.count for gap in found.gaps)
     if shown < found.missing:
         click.echo(f"... and {found.missing - shown} bars more; --start shows later ones")

@@ -76,7 +76,7 @@ def backfill(
             raise click.UsageError("say from when on: --start, e.g. --start 2024-01-01")
         request = RequestBars(
             instrument=known_instrument(instrument, fleet.instruments).symbol,
-            timeframe=None if timeframe is None else Timeframe.parse(timeframe).name,
+            timeframe=None if timeframe is None else Timeframe.given(timeframe).name,
             start_ns=start_ns,
             end_ns=SystemClock().now_ns() if end_ns is None else end_ns,
             replace=replace,

@@ -119,10 +119,7 @@ def _format_of(out: Path | None) -> FileFormat:
 def _timeframe_of(what: str, text: str | None) -> str:
     if text is None:
         raise ConfigError(f"which bars of {what}? Say a timeframe, e.g. 'export {what} 1m', or 'ticks'")
-    try:
-        return QUOTES if text == QUOTES else Timeframe.parse(text).name
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
+    return QUOTES if text == QUOTES else Timeframe.given(text).name
 
 
 @contextmanager

@@ -221,8 +221,11 @@ def show_imports(rows: list[dict[str, Any]], *, dry_run: bool) -> None:
             click.secho(f"not taken: {one['file']}:{one['line']}: {one['reason']}", fg="yellow", err=True)
         if len(bad) > _SHOWN_BAD_ROWS:
             click.secho(f"not taken: {len(bad) - _SHOWN_BAD_ROWS} more rows (--json lists all)", fg="yellow", err=True)
+        if not row["rows"] and not bad:
+            click.secho(f"{name}: holds no rows", fg="yellow", err=True)
         if row["jumps_back"]:
-            click.secho(f"{name}: {row['jumps_back']} times the rows jump back in time", fg="yellow", err=True)
+            count = "once" if row["jumps_back"] == 1 else f"{row['jumps_back']:,} times"
+            click.secho(f"{name}: the rows jump back in time {count}; they are sorted", fg="yellow", err=True)
         if row["off_grid"]:
             text = (
                 f"{name}: {row['off_grid']} bars do not begin where the calendar of {row['instrument']} begins bars of"
@@ -231,9 +234,9 @@ def show_imports(rows: list[dict[str, Any]], *, dry_run: bool) -> None:
             click.secho(text, fg="yellow", err=True)
     shown = [{**row, "file": ", ".join(Path(file).name for file in row["files"])} for row in rows]
     columns = [
-        *(Column("file", "file", 1), Column("format", "format", 3), Column("instrument", "instrument")),
+        *(Column("file", "file", prose=True), Column("format", "format", 3), Column("instrument", "instrument")),
         *(Column("timeframe", "timeframe"), Column("rows", "would be stored" if dry_run else "stored", right=True)),
-        *(Column("new", "new", right=True), Column("unchanged", "already there", 2, right=True)),
+        *(Column("new", "new", 1, right=True), Column("unchanged", "already there", 2, right=True)),
         *(Column("revised", "revised", right=True), Column("dropped", "dropped", right=True)),
         *(Column("reasons", "because", 4, cell=pairs_cell), Column("gaps", "missing", 2, right=True)),
         *(Column("first", "first", 5, cell=time_cell), Column("last", "last", 5, cell=time_cell)),

@@ -137,20 +137,20 @@ def _day(value: Any, _row: Mapping[str, Any]) -> str:
 
 _TOP_COLUMNS = (
     Column("rank", "", right=True),
-    Column("parameters", "parameters", cell=_parameters),
+    Column("parameters", "parameters", cell=_parameters, prose=True),
     Column("sharpe_is", "Sharpe IS", right=True, cell=_ratio),
     Column("sharpe_oos", "Sharpe OOS", right=True, cell=_ratio),
-    Column("degradation_frac", "degradation", right=True, cell=_percent),
+    Column("degradation_frac", "degradation", 1, right=True, cell=_percent),
     Column("robustness_factor", "FR", right=True, cell=_ratio),
-    Column("neighbours_frac", "neighbours", 2, right=True, cell=_percent),
-    Column("return_oos_frac", "return OOS", 3, right=True, cell=_percent),
-    Column("drawdown_oos_frac", "drawdown OOS (days)", 4, right=True, cell=_percent),
-    Column("trades", "trades", 1, right=True),
+    Column("neighbours_frac", "neighbours", 3, right=True, cell=_percent),
+    Column("return_oos_frac", "return OOS", 4, right=True, cell=_percent),
+    Column("drawdown_oos_frac", "drawdown OOS (days)", 5, right=True, cell=_percent),
+    Column("trades", "trades", 2, right=True),
 )
 _STEP_COLUMNS = (
     Column("test_start", "judged from", cell=_day),
     Column("test_end", "to", 1, cell=_day),
-    Column("parameters", "parameters", cell=_parameters),
+    Column("parameters", "parameters", cell=_parameters, prose=True),
     Column("sharpe_is", "Sharpe IS", right=True, cell=_ratio),
     Column("sharpe_oos", "Sharpe OOS", right=True, cell=_ratio),
     Column("robustness_factor", "FR", right=True, cell=_ratio),

@@ -24,7 +24,8 @@ Template = Literal["demo", "replay", "empty"]
     type=click.Choice(["demo", "replay", "empty"]),
     default="demo",
     show_default=True,
-    help="demo: synthetic market, paper account, three instances; replay: stored bars through a paper account.",
+    help="demo: synthetic market, paper account, three instances; replay: stored bars through a paper account; empty:"
+    " a paper account and no instance.",
 )
 @click.pass_obj
 def init(directory: Path, target: Path | None, template: Template) -> None:

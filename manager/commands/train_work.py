@@ -68,7 +68,7 @@ def run_training(home: Home, wish: TrainWish) -> None:
     if wish.model.exists() and not wish.replace:
         raise ConfigError(f"{wish.model} is there already: give another name, or --replace")
     imported("sklearn", EXTRA, "training needs scikit-learn")
-    training, timeframe = _training(wish), _timeframe(wish.timeframe)
+    training, timeframe = _training(wish), Timeframe.given(wish.timeframe).name
     bars = _bars(home, wish, timeframe)
     trained = _train(bars, training, wish)
     header = ModelHeader(
@@ -116,13 +116,6 @@ def _days(option: str, text: str) -> float:
         return TypeAdapter(DurationS).validate_python(text) / _DAY_S
     except ValidationError as error:
         raise ConfigError(f"{option} {text}: {error.errors()[0]['msg']}") from error
-
-
-def _timeframe(text: str) -> str:
-    try:
-        return Timeframe.parse(text).name
-    except ValueError as error:
-        raise ConfigError(f"--timeframe: {error}") from error
 
 
 def _bars(home: Home, wish: TrainWish, timeframe: str) -> Bars:

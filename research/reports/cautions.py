@@ -32,7 +32,8 @@ def cautions_of(summary: Mapping[str, Any], trades: Sequence[Row], tapes: Sequen
     Parameters
     ----------
     summary : mapping
-        ``returns``, ``lowest_equity``, ``gaps``, ``errors``, ``refused``, ``halted`` (if any) and ``missing_bars``.
+        ``returns``, ``lowest_equity``, ``gaps``, ``errors``, ``refused``, ``halted`` (if any), ``missing_bars`` and
+        ``alerts``.
     trades : sequence of mappings
         Rows with ``in_one_bar``.
     tapes : sequence of Tape
@@ -101,6 +102,16 @@ def _of_run(summary: Mapping[str, Any]) -> list[Caution]:
             share = gaps["missing"] / gaps["expected"]
             text = f"{symbol}: {share:.1%} of the {gaps['timeframe']} bars are missing, in {gaps['gaps']:,} gaps"
             found.append(Caution("gaps", text))
+    alerts = summary["alerts"]
+    if alerts.get("signals-by-window"):
+        text = (
+            "signals over all bars are others than those over the warm-up of each bar, which were taken, as live: the"
+            " strategy looks ahead, or its warm-up is too short; 'atrader backtest check' says which"
+        )
+        found.append(Caution("signals-by-window", text))
+    if alerts.get("entry-refused"):
+        text = f"{alerts['entry-refused']:,} entries were no orders and opened nothing: alerts.parquet says why"
+        found.append(Caution("entry-refused", text))
     if summary["lowest_equity"] <= 0:
         found.append(Caution("ruin", "the account was worth nothing or less on the way"))
     return found

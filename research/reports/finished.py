@@ -41,7 +41,8 @@ class Finished:
     setup : mapping
         All keys of `IDENTITY` but ``start`` and ``end``, and whatever else is to be kept of the configuration.
     events : mapping
-        ``errors``, ``refused``, ``missing_bars``: counts by name; ``halted``: since when and why, by rule.
+        ``errors``, ``refused``, ``missing_bars``, ``alerts`` (by kind): counts by name; ``halted``: since when and
+        why, by rule.
     trades : sequence of Row
         Rows of `trade_row`, in the order they were opened.
     curve : EquityCurve

@@ -314,6 +314,14 @@ def test_bars_go_in_and_out_with_their_gap_known(home: Path, tmp_path: Path) -> 
     missing = {"first_missing": "2023-02-01T10:07:00Z", "last_missing": "2023-02-01T10:08:00Z"}
     assert gap == {"timeframe": "1m", **missing, "bars": 2}
 
+    for wrong, code, text in (
+        ("EURUSD 1m", ExitCode.CONFIG, "did you mean 'EUR/USD'?"),
+        ("EUR/USD 1x", ExitCode.CONFIG, "expected a count and one of s, m, h"),
+        ("USD/JPY 1m", ExitCode.FAILURE, "no bars of USD/JPY are stored"),
+    ):
+        refused = type_command(f"atrader data gaps {wrong}", cwd=home)
+        assert (refused.code, text in refused.err) == (code, True)
+
     whole = type_command("atrader data export EUR/USD 1m", cwd=home).out.splitlines()
     assert whole[0] == HEADER
     assert len(whole) == 19

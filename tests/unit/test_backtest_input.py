@@ -218,7 +218,12 @@ def test_a_wrong_answer_at_one_bar_drops_that_bar_and_is_counted_and_told() -> N
 
 
 @pytest.mark.parametrize(
-    ("parameters", "said"), [({"fast": 0}, "fast: .*greater than or equal to 1"), ({"speed": 1}, "speed: Extra")]
+    ("parameters", "said"),
+    [
+        ({"fast": 0}, "fast: .*greater than or equal to 1, was 0"),
+        ({"fsat": 1}, "fsat: unknown key - did you mean 'fast'"),
+        ({"speed": 1}, "speed: unknown key - known here: .*fast"),
+    ],
 )
 def test_a_parameter_outside_its_range_is_refused_by_file_and_key(parameters: dict[str, object], said: str) -> None:
     with pytest.raises(ConfigError, match=f"etc/strategies/x.toml: parameters.{said}"):

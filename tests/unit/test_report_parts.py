@@ -205,6 +205,7 @@ SUMMARY: dict[str, Any] = {
     "refused": {},
     "missing_bars": {},
     "gaps": {},
+    "alerts": {},
 }
 
 
@@ -229,6 +230,8 @@ def closed_trades(*profits: float) -> list[dict[str, Any]]:
             {"gaps": {"EUR/USD": {"timeframe": "1m", "expected": 90, "missing": 9, "gaps": 2}}},
             closed_trades(*[1] * 40),
         ),
+        ("signals-by-window", {"alerts": {"signals-by-window": 1}}, closed_trades(*[1] * 40)),
+        ("entry-refused", {"alerts": {"entry-refused": 7}}, closed_trades(*[1] * 40)),
         ("ruin", {"lowest_equity": -1.0}, closed_trades(*[1] * 40)),
         (
             "short-record",

@@ -111,7 +111,8 @@ def test_an_entry_that_is_no_order_does_not_take_the_exit_with_it(scene: Scene) 
     assert [(i.action, i.trade_id) for i in scene.bar(entry=1)] == [("close", "t1")]
     ((kind, text),) = scene.told.alerts
     assert kind == "entry-refused"
-    assert "stop_loss" in text
+    assert "stop_loss: " in text
+    assert "\n" not in text
 
 
 def test_no_second_trade_on_a_side_that_is_held_or_being_opened(scene: Scene) -> None:

@@ -143,6 +143,17 @@ def test_the_warm_up_that_an_average_needs_is_the_one_after_which_its_seed_count
     assert checked(level, needed + 40).passed
 
 
+def test_an_answer_that_is_no_signals_is_refused() -> None:
+    class Nothing(Level):
+        def signals(self, bars: Bars, instrument: Instrument) -> Signals:
+            return None  # type: ignore[return-value]  # as a forgotten return
+
+    with pytest.raises(StrategyError, match="signals returned NoneType, expected Signals"):
+        check_signals(
+            Nothing(lambda bars: bars.close, 60), BARS, known_instrument("EUR/USD"), FRAME, Calendar.get("fx"), sample=1
+        )
+
+
 def test_a_column_of_another_length_is_refused_by_name() -> None:
     class Short(Level):
         def signals(self, bars: Bars, instrument: Instrument) -> Signals:
