@@ -70,7 +70,10 @@ def plan_again(
     """
     if config.strategy == ONE_PROCESS_EACH:
         raise ConfigError(
-            f"{config.name}: a C library keeps what it remembers to itself: a day of it cannot be run again from here"
+            f"{config.name}: the C library keeps what it remembers to itself, and in a file that goes on with each bar:"
+            " how it stood when that session began is not recorded, so the day cannot be run again. What it did then:"
+            f" 'atrader history signals --instance {config.name}'; what it does over the same bars from a fresh start:"
+            f" 'atrader backtest {config.name} --start DAY'"
         )
     fleet, account = installation.fleet, installation.accounts[config.account]
     others = _puppets(config, recorded, installation)

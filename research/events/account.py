@@ -6,6 +6,7 @@ What a gateway does against crashes and silence has no place here: everything is
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from itertools import groupby
 from operator import attrgetter
@@ -105,7 +106,13 @@ class Account:
         self.booking = Booking(self)
 
     def carry(self, begin: Begin) -> None:
-        """Go on with the balance and the open trades of another time."""
+        """Go on with the balance and the open trades of another time, as far as they are in what is played."""
+        held = begin.positions
+        begin = replace(
+            begin,
+            trades=[trade for trade in begin.trades if trade.instrument in self.instruments],
+            positions=held and {symbol: one for symbol, one in held.items() if symbol in self.instruments},
+        )
         self.engine.restore(book_of(begin))
         self.valuation.balance, self.valuation.carried = begin.balance, begin.carried
         self.initial_balance = begin.balance + begin.carried

@@ -6,17 +6,19 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import pytest
 
 from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S, iso_from_ns
+from atrader.errors import ConfigError
 from atrader.messages.history import GetStatistics, QueryHistory
 from atrader.orders.model import Intent
 from atrader.runtime.session_file import Life, SeenBar
 from manager.rerun.carried import begin_of
 from manager.rerun.causes import Kind, causes_of
+from manager.rerun.running import plan_again
 from manager.rerun.sessions import Recorded, pending_of
 from research.rerun import BarNews, Difference, Record
 from tests.support.event_runs import account_of, instance_of
@@ -225,3 +227,10 @@ def test_what_the_gateway_got_in_the_moment_in_which_a_session_began_is_handed_o
     ]
     pending = pending_of(life(pending=[intent.model_dump(mode="json") for intent in left]), orders)
     assert pending == left[1:]
+
+
+def test_a_day_of_the_c_library_is_refused_and_what_can_be_done_instead_is_named() -> None:
+    nothing = cast(Any, None)
+    config = instance_of(strategy="asirikuy")
+    with pytest.raises(ConfigError, match="atrader backtest one --start DAY"):
+        plan_again(config, recorded(), nothing, nothing, nothing, None)

@@ -10,6 +10,7 @@ import pytest
 
 from atrader.clock import NS_PER_S
 from atrader.market import Bar
+from atrader.netting import NetPosition
 from atrader.strategy import BaseParameters, EventStrategy
 from research.events import EventEngine, Plan
 from research.events.plan import Begin, Memory
@@ -73,6 +74,19 @@ def test_a_run_that_goes_on_from_the_middle_is_the_rest_of_the_whole_run(whole: 
     assert rest.wishes == [wish for wish in whole.wishes if wish.n > memory.n]
     assert {name: whole.trades[name] for name in rest.trades} == rest.trades
     assert bool(early.open_trades) == (row % 5 in (0, 1, 2))
+
+
+@pytest.mark.parametrize("positions", [None, {"USD/JPY": NetPosition("buy", D(1000), D(150))}])
+def test_what_was_open_in_an_instrument_that_is_not_played_is_left_out(
+    positions: dict[str, NetPosition] | None,
+) -> None:
+    early = EventEngine(plan(tapes=[BarTape("EUR/USD", BARS[:301], 5 * MINUTE)])).run()
+    (held,) = early.open_trades
+    other = held.model_copy(update={"trade_id": "other", "instrument": "USD/JPY", "instance": "two", "magic": 2})
+    begin = Begin(time_ns=int(BARS.open_time_ns[301]), balance=D(10_000), trades=[other], positions=positions)
+    result = EventEngine(plan(begin=begin, tapes=[BarTape("EUR/USD", BARS[301:], 5 * MINUTE)])).run()
+    assert result.closed
+    assert {trade.instrument for trade in result.trades} == {"EUR/USD"}
 
 
 @pytest.mark.parametrize("row", [300, 308])
