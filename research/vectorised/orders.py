@@ -86,10 +86,12 @@ class Wishes:
         trade, stage = self._outcome.trades[number], self._stage
         ended = int(trade["exit_bar"]) if trade["left"] == 0 else len(stage.prices)
         is_wished = trade["left"] == 0 and trade["reason"] in _WISHED
-        last = int(np.searchsorted(stage.rows, ended, side="right" if is_wished else "left")) - 1
+        at_close = is_wished and trade["exit_phase"] == AFTER_CLOSE  # else it was wished a bar before, or never
+        last = int(np.searchsorted(stage.rows, ended, side="right" if at_close else "left")) - 1
         if is_wished:
             yield Wish(last, False, number)
-        if len(stage.schedule.halted):
+        between = np.searchsorted(stage.schedule.halted, (int(trade["entry_bar"]), ended))
+        if between[0] < between[1]:
             first = self._first_leave(number)
             for row in range(first, last + (not is_wished)):
                 if stage.rows[row] in stage.halted:
