@@ -39,6 +39,20 @@ class Seen(NamedTuple):
     lacks_stop: bool
 
 
+class _Open(NamedTuple):
+    """What of an open trade or waiting order does not change from call to call; amounts are 0 of what waits."""
+
+    holding: Holding
+    leaving: Holding  # the same while its close or cancel is under way
+    is_trade: bool
+    is_long: bool
+    units: float  # short ones below zero
+    open_price: float
+    booked: float  # account currency
+    to_stop: float | None  # price distance, None without a stop
+    lacks_stop: bool
+
+
 class OrderView:
     """Fills the order array of each call; what does not change is not converted again.
 
@@ -59,6 +73,7 @@ class OrderView:
         self._packed: dict[int, bytes] = {}  # by identity: values never change
         self._identities: list[int] = []  # of what is in the array
         self._shown: list[Trade | Order] = []  # held, so that no other value gets an identity of these
+        self._open: list[_Open] = []  # of the first of them
 
     def fill(
         self,
@@ -84,46 +99,39 @@ class OrderView:
             raise InvariantBroken(
                 f"{len(opened)} trades and orders are open, and the preset's ORDERINFO_ARRAY_SIZE is {len(array)}"
             )
-        self._write(array, [*opened, *closed[: len(array) - len(opened)]])
-        return self._mark(array, opened, orders, prices, home_rate, balance)
+        self._write(array, opened, [*opened, *closed[: len(array) - len(opened)]])
+        return self._mark(array, orders, prices, home_rate, balance)
 
-    def _write(self, array: OrderArray, shown: list[Trade | Order]) -> None:
+    def _write(self, array: OrderArray, opened: list[Trade | Order], shown: list[Trade | Order]) -> None:
         identities = list(map(id, shown))
-        if identities == self._identities:
+        if identities == self._identities and len(opened) == len(self._open):
             return  # they are there; what open ones are worth is marked again anyway
         packed = self._packed
         self._packed = {id(one): packed.get(id(one)) or self._pack(one) for one in shown}
         self._shown, self._identities = shown, identities
+        self._open = [_open_of(one, self._holding(one)) for one in opened]
         array.fill(self._packed.values())
 
     def _mark(
-        self,
-        array: OrderArray,
-        opened: Sequence[Trade | Order],
-        orders: Sequence[Order],
-        prices: Prices,
-        home_rate: float,
-        balance: float,
+        self, array: OrderArray, orders: Sequence[Order], prices: Prices, home_rate: float, balance: float
     ) -> Seen:
         leaving = {one.intent.trade_id or one.intent.order_id for one in orders if one.intent.action in _LEAVES}
         holdings, floating, risk, lacks_stop = [], 0.0, 0.0, False
-        for index, one in enumerate(opened):
-            holding = self._holding(one, leaving)
-            holdings.append(holding)
-            if not isinstance(one, Trade):
+        for index, one in enumerate(self._open):
+            holdings.append(one.leaving if one.holding.client_id in leaving else one.holding)
+            if not one.is_trade:
                 continue
-            at = prices.bid if one.side == "buy" else prices.ask
-            value = SIGN[one.side] * float(one.units) * home_rate
-            profit = (at - float(one.open_price)) * value
+            at, value = prices.bid if one.is_long else prices.ask, one.units * home_rate
+            profit = (at - one.open_price) * value
             array.mark(index, at, profit)
-            floating += profit + float(one.profit + one.commission + one.swap)
-            lacks_stop |= one.initial_stop is not None and one.stop_loss is None
-            if one.stop_loss is not None:
-                risk += (float(one.stop_loss) - float(one.open_price)) * value
+            floating += profit + one.booked
+            lacks_stop |= one.lacks_stop
+            if one.to_stop is not None:
+                risk += one.to_stop * value
         percent = risk / balance * _PERCENT if balance > 0 else 0.0
         return Seen(tuple(holdings), floating, percent, lacks_stop)
 
-    def _holding(self, one: Trade | Order, leaving: set[str | None]) -> Holding:
+    def _holding(self, one: Trade | Order) -> Holding:
         if isinstance(one, Trade):
             kind = OrderKind.of(one.side, "market")
             values = (one.trade_id, one.open_price, one.stop_loss, one.take_profit)
@@ -134,9 +142,7 @@ class OrderView:
             kind = OrderKind.of(intent.side, intent.order_type)
             values = (one.client_id, intent.price, intent.stop_loss, intent.take_profit)
         client_id, price, stop, target = values
-        return Holding(
-            self._tickets.of(client_id), kind, client_id, price, stop or None, target or None, client_id in leaving
-        )
+        return Holding(self._tickets.of(client_id), kind, client_id, price, stop or None, target or None)
 
     def _pack(self, one: Trade | Order) -> bytes:
         if isinstance(one, Trade):
@@ -145,6 +151,24 @@ class OrderView:
 
 
 _LEAVES: Final = ("close", "cancel")
+
+
+def _open_of(one: Trade | Order, holding: Holding) -> _Open:
+    leaving = holding._replace(is_leaving=True)
+    if not isinstance(one, Trade):
+        return _Open(holding, leaving, False, False, 0.0, 0.0, 0.0, None, False)
+    open_price, stop = float(one.open_price), one.stop_loss
+    return _Open(
+        holding=holding,
+        leaving=leaving,
+        is_trade=True,
+        is_long=one.side == "buy",
+        units=SIGN[one.side] * float(one.units),
+        open_price=open_price,
+        booked=float(one.profit + one.commission + one.swap),
+        to_stop=None if stop is None else float(stop) - open_price,
+        lacks_stop=one.initial_stop is not None and stop is None,
+    )
 
 
 def is_waiting(order: Order) -> bool:

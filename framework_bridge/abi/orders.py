@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,8 @@ class OrderEntry(NamedTuple):
 
 
 _PACK: Final = struct.Struct("<15d").pack
-_MONEY: Final = slice(OrderEntry._fields.index("close_price"), OrderEntry._fields.index("profit") + 1)
+_CLOSE_PRICE: Final = OrderEntry._fields.index("close_price")
+_PROFIT: Final = OrderEntry._fields.index("profit")
 
 
 def trade_entry(trade: Trade, ticket: int, clock: WallClock, contract_size: float) -> OrderEntry:
@@ -128,7 +129,9 @@ class OrderArray:
         self.rows: NDArray[np.void] = np.zeros(size, ORDER_INFO)
         self.address = int(self.rows.ctypes.data) if size else None
         self._bytes = self.rows.view(np.uint8)
-        self._table = self.rows.view(np.float64).reshape(size, len(OrderEntry._fields))
+        self._values = cast(
+            "memoryview[float]", self.rows.view(np.float64).data
+        )  # one number is written three times as fast as by numpy
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -166,8 +169,9 @@ class OrderArray:
         profit : float
             Account currency.
         """
-        self._table[index, _MONEY.start] = close_price
-        self._table[index, _MONEY.stop - 1] = profit
+        at = index * len(OrderEntry._fields)
+        self._values[at + _CLOSE_PRICE] = close_price
+        self._values[at + _PROFIT] = profit
 
 
 def pack(entry: OrderEntry) -> bytes:

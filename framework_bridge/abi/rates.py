@@ -176,11 +176,13 @@ class RatesArray:
             start = 0
         self._place(start, size)
         end = (start + size) * RATES.itemsize
-        prices = self._written[1:]
-        before, last = [column[-2 * _VALUE : -_VALUE] for column in prices], [column[-_VALUE:] for column in prices]
+        _, *prices = self._written
         at = end - 2 * RATES.itemsize
-        self._bytes[at : at + _PRICES_BYTES] = b"".join(before)  # its time stays what it was
-        self._bytes[end - RATES.itemsize : end] = b"".join((*last, _TIME.pack(last_s)))
+        # The time of the bar before stays what it was.
+        self._bytes[at : at + _PRICES_BYTES] = b"".join([column[-2 * _VALUE : -_VALUE] for column in prices])
+        last = [column[-_VALUE:] for column in prices]
+        last.append(_TIME.pack(last_s))
+        self._bytes[end - RATES.itemsize : end] = b"".join(last)
 
     def _allocate(self, room: int) -> None:
         self._memory: NDArray[np.void] = np.zeros(room, RATES)
