@@ -21,8 +21,17 @@ _NOT_THE_WORKERS: Final = frozenset({"trade", "limits", "on_down", "on_down_afte
 """Keys of a strategy file that its worker never reads: gateway and manager do."""
 
 _NOT_THE_GATEWAYS: Final = frozenset(
-    {"strategy", "timeframe", "enabled", "warmup_bars", "parameters", "time_budget", "on_error", "max_errors"}
-    | {"process", "selection"}
+    {
+        "strategy",
+        "timeframe",
+        "enabled",
+        "warmup_bars",
+        "parameters",
+        "time_budget",
+        "on_error",
+        "max_errors",
+        "process",
+    }
 )
 """Keys of a strategy file that the gateway of its account never reads."""
 

@@ -189,7 +189,7 @@ def test_the_size_is_a_share_at_risk_or_a_number_of_units() -> None:
         ("trend", {"trend_period": 1}, "parameters.trend_period"),
         ("atr-cross", {"atr_multiplier": -1}, "parameters.atr_multiplier"),
         ("rsi", {"filters": [{"kind": "regine"}]}, "'regime'"),
-        ("rsi", {"filters": [{"kind": "regime", "adx": 20}]}, r"parameters\.filters\.0\.regime\.adx"),
+        ("rsi", {"filters": [{"kind": "regime", "adx": 20}]}, r"parameters\.filters\[0\]\.adx"),
     ],
 )
 def test_parameters_out_of_range_name_file_and_key(name: str, parameters: dict[str, object], says: str) -> None:
