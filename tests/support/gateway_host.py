@@ -14,6 +14,7 @@ from atrader.bus import StreamServer, close_context
 from atrader.clock import SystemClock
 from atrader.configuration.home import Home
 from atrader.errors import Retryable
+from atrader.exit_codes import ExitCode
 from atrader.market import TICK, tick_topic
 from atrader.messages.gateway import OrderAnswer
 from atrader.orders.model import Intent
@@ -115,7 +116,9 @@ class GatewayProcess:
         wait_for(self._answers, "the gateway to be up")
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        return self.wait_for_end()
+        code = self.wait_for_end()
+        assert code == ExitCode.OK, (self.home.log / f"gateway-{self.account}.log").read_text()[-4000:]
+        return code
 
     def _answers(self) -> bool:
         try:
