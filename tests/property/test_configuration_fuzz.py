@@ -71,7 +71,7 @@ STRATEGY: dict[str, object] = {
 }
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(
     fleet=FILES | TREES.map(lambda tree: merged(FLEET, tree)),
     account=FILES | TREES.map(lambda tree: merged({"broker": "paper"}, tree)),

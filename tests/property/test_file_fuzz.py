@@ -40,7 +40,7 @@ def read_bytes(content: bytes, name: str, options: ReadOptions) -> None:
                 assert all(row.line >= 1 and row.reason for row in found.bad_rows)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     content=st.one_of(
         st.binary(max_size=300),
@@ -53,7 +53,7 @@ def test_random_bytes_are_read_or_refused(content: bytes, zone: str | None) -> N
     read_bytes(content, "EURUSD.csv", ReadOptions(zone=zone))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(example=st.sampled_from(EXAMPLES), junk=JUNK, at=st.floats(0, 1), cut=st.integers(0, 30), twice=st.booleans())
 def test_mutated_files_are_read_or_refused(example, junk: bytes, at: float, cut: int, twice: bool) -> None:
     text = example.text.encode() * (2 if twice else 1)
@@ -66,7 +66,7 @@ def good_line(minute: int) -> bytes:
     return f"{(T0 + 60 * minute) * 1000},1.5,1.75,1.25,{1.25 + (minute % 50) / 100},{minute}\n".encode()
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(junk=st.lists(st.tuples(st.integers(0, 199), JUNK), max_size=8))
 def test_junk_between_good_lines_costs_none_of_them(junk: list[tuple[int, bytes]]) -> None:
     lines = [good_line(minute) for minute in range(200)]
@@ -87,7 +87,7 @@ def test_junk_between_good_lines_costs_none_of_them(junk: list[tuple[int, bytes]
         assert one.bars.close.tolist() == found[0].bars.close.tolist()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(text=st.text(max_size=30))
 def test_what_a_person_says_is_taken_or_refused(text: str) -> None:
     for read in (columns_of, delimiter_of, time_form, LocalClock.parse):
@@ -95,7 +95,7 @@ def test_what_a_person_says_is_taken_or_refused(text: str) -> None:
             read(text)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     numbers=st.lists(st.from_regex(r"[0-9]{1,12}(\.[0-9]{0,9})?|\.[0-9]{1,9}", fullmatch=True), min_size=1, max_size=30)
 )

@@ -68,7 +68,7 @@ def test_nothing_is_put_there_while_the_market_is_closed() -> None:
     assert series.see(bars, saturday_ns).open_time_ns[-1] == bars.open_time_ns[-1]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.integers(0, 12), st.integers(-1, 7), st.sampled_from(["close", "volume"]))
 def test_the_library_follows_the_same_bar_and_one_more_and_nothing_else(steps: int, revised: int, column: str) -> None:
     before = bars_until(NOON_NS, 8)
