@@ -104,9 +104,11 @@ def test_a_subscriber_that_hangs_or_dies_costs_publisher_and_neighbours_nothing(
         assert slowest_s < 10.0, "publishing never waits for anybody"
         assert psutil.Process().memory_info().rss - before < 100_000_000
     finally:
+        # First of all: libzmq 4.3.5 aborts (session_base.cpp:233) when a peer that was in the middle of a message dies
+        # after the socket was closed. A fleet stops its data layer last.
+        end(bad)
         good.close()
         server.close()
-        end(bad)
         close_context()
 
 
