@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from atrader.clock import Clock
 from atrader.orders.model import Action, Intent, OrderType, Trade
+from atrader.orders.own import own_intent
 from atrader.orders.patience import Patience
 from broker_api.gateway.book import Book
 from broker_api.gateway.submit import Submitter
@@ -75,16 +76,6 @@ class OwnIntents:
         self._patience.keep(live)
 
     def _begin(self, owner: Trade | Intent, reason: str, action: Action, **wanted: object) -> Begun:
-        intent = Intent.model_validate(
-            {
-                "magic": owner.magic,
-                "n": self._book.take_own_id(owner.magic).n,
-                "instance": owner.instance,
-                "instrument": owner.instrument,
-                "action": action,
-                "time_ns": self._clock.now_ns(),
-                "reason": reason,
-                **wanted,
-            }
-        )
+        n, time_ns = self._book.take_own_id(owner.magic).n, self._clock.now_ns()
+        intent = own_intent(owner, action, reason, n=n, time_ns=time_ns, **wanted)
         return Begun(intent.client_id, self._submitter.begin(intent))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from atrader.clock import NS_PER_S
 from atrader.orders.model import Action, Intent, Order, Trade
+from atrader.orders.own import own_intent
 from atrader.orders.patience import Patience
 
 if TYPE_CHECKING:
@@ -50,13 +51,4 @@ class OwnIntents:
     def _submit(self, owner: Intent | Trade, reason: str, action: Action, **wanted: str) -> None:
         account, magic = self._account, owner.magic
         self._ids[magic] = self._ids.get(magic, 0) - 1
-        values = {
-            "magic": magic,
-            "n": self._ids[magic],
-            "instance": owner.instance,
-            "instrument": owner.instrument,
-            "action": action,
-            "time_ns": account.now_ns,
-            "reason": reason,
-        }
-        account.submit(Intent.model_validate({**values, **wanted}))
+        account.submit(own_intent(owner, action, reason, n=self._ids[magic], time_ns=account.now_ns, **wanted))
