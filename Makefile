@@ -8,8 +8,8 @@ MAKEFLAGS += --no-print-directory
 PY := .venv/bin/python -P
 # The tests start hundreds of interpreters: where bytecode is forbidden, each would compile all it imports; with a path
 # of somebody's own, each would begin from nothing (tests/support/warm_commands.py).
-PYTEST := env -u PYTHONDONTWRITEBYTECODE -u PYTHONPATH TZ=Pacific/Chatham $(PY) -m pytest
-# One more than there are cores: many tests wait for processes of theirs.
+PYTEST = env -u PYTHONDONTWRITEBYTECODE -u PYTHONPATH $(PYTEST_ENV) TZ=Pacific/Chatham $(PY) -m pytest
+# Twice as many as there are cores: many tests wait for processes of theirs.
 TEST_PROCESSES := $(shell echo $$((2 * $$(nproc))))
 # Thousands of tests with real processes share a few cores: what failed is run once more, alone and to the first that
 # fails again. What passes then is told above, with its failure, and is a defect to be found, though not of this change.
@@ -70,8 +70,9 @@ fault: setup ## only the named ways to die
 	@$(PYTEST) -v tests/fault $(TEST_ARGS)
 
 # Hours of CPU: what has passed is noted in .soak-passed, and a run that was ended goes on from there.
+soak: PYTEST_ENV = PYTHONPATH="$(CURDIR)"
 soak: setup ## the long tests (SOAK_FIRST=5000: other seeds than 1000 and up; TEST_ARGS=...)
-	@PYTHONPATH="$(CURDIR)" $(PYTEST) -v -m soak --timeout=3600 -p tests.support.resuming --resume .soak-passed \
+	@$(PYTEST) -v -m soak --timeout=3600 -p tests.support.resuming --resume .soak-passed \
 		-n $$(nproc) $(TEST_ARGS)
 	@rm -f .soak-passed
 
