@@ -251,12 +251,17 @@ class OandaStory(RuleBasedStateMachine):
         await world.until(gateway.online.is_set, "a connection")
         await world.until(lambda: all(intent.client_id in world.answers for intent in world.wanted), "answers")
         await world.until(self._nothing_in_flight, "outcomes")
+        await world.until(self._knows_the_newest_fill, "the newest fill")  # of two that add up to nothing no proof tells
         await world.until(self._proved, "a proof that holds")
         await world.journal.settle()
         await world.until(lambda: world.outbox.lag == 0, "an empty outbox")
 
     def _nothing_in_flight(self) -> bool:
         return not [order for order in self.world.gateway.book.open_orders() if order.state in IN_FLIGHT]
+
+    def _knows_the_newest_fill(self) -> bool:
+        newest = max((int(fill) for fill in self._fills_at_the_broker()), default=0)
+        return self.world.gateway.bookkeeper.newest >= newest
 
     def _proved(self) -> bool:
         gateway = self.world.gateway
@@ -299,9 +304,13 @@ class OandaStory(RuleBasedStateMachine):
                     taken[identity].append(int(entry["time"]))
         return taken
 
-    def _check_history(self) -> None:
+    def _fills_at_the_broker(self) -> dict[str, Decimal]:
+        """Return signed units by the number of the transaction."""
         log = self.world.sim.account(self.world.account_id).log
-        told = {str(entry["id"]): Decimal(entry["units"]) for entry in log.since(0) if entry["type"] == "ORDER_FILL"}
+        return {str(entry["id"]): Decimal(entry["units"]) for entry in log.since(0) if entry["type"] == "ORDER_FILL"}
+
+    def _check_history(self) -> None:
+        told = self._fills_at_the_broker()
         rows = self.world.history.rows("fills")
         kept: defaultdict[str, Decimal] = defaultdict(Decimal)
         for row in rows:
