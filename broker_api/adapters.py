@@ -61,7 +61,7 @@ def _paper(account: AccountConfig, around: Surroundings) -> Adapter:
 
 
 def _oanda(account: AccountConfig, around: Surroundings) -> Adapter:
-    # httpx costs 50 ms at each start of a gateway: only where it is used.
+    # Only where it is used: TLS and the parser of HTTP take time and memory at each start of a gateway.
     from broker_api.oanda.adapter import OandaAdapter
 
     instruments = around.installation.fleet.instruments

@@ -44,7 +44,7 @@ async def _paper(account: AccountConfig, symbols: Collection[str], clock: Clock)
 
 
 async def _oanda(account: AccountConfig, symbols: Collection[str], clock: Clock) -> AccountFacts:
-    from broker_api.oanda.examination import examine  # only now: who has no such account needs no httpx
+    from broker_api.oanda.examination import examine  # only now: who has no such account needs no TLS
 
     if account.oanda is None:
         raise ConfigError(f"etc/accounts/{account.name}.toml: [oanda] is missing")

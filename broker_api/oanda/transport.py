@@ -7,6 +7,7 @@ Where the request certainly did not reach the broker the error is `Retryable`; w
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
@@ -16,7 +17,7 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 from urllib.parse import urlencode, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-import httpx
+import certifi
 
 from atrader.clock import Clock
 from atrader.configuration.oanda import OandaSettings
@@ -263,7 +264,8 @@ def _said(error: Exception) -> str:
 @cache
 def _certificates() -> ssl.SSLContext:
     """Return what tells a true broker from a false one; reading the list takes 40 ms, so all clients share it."""
-    certificates = httpx.create_ssl_context()
+    is_named = os.environ.keys() & {"SSL_CERT_FILE", "SSL_CERT_DIR"}  # the host's own list, which OpenSSL finds by them
+    certificates = ssl.create_default_context(cafile=None if is_named else certifi.where())
     certificates.set_alpn_protocols(["http/1.1"])
     return certificates
 
