@@ -251,7 +251,7 @@ class OandaStory(RuleBasedStateMachine):
         await world.until(gateway.online.is_set, "a connection")
         await world.until(lambda: all(intent.client_id in world.answers for intent in world.wanted), "answers")
         await world.until(self._nothing_in_flight, "outcomes")
-        await world.until(self._knows_the_newest_fill, "the newest fill")  # of two that add up to nothing no proof tells
+        await world.until(self._knows_the_newest_fill, "the newest fill")  # no proof tells of two that cancel out
         await world.until(self._proved, "a proof that holds")
         await world.journal.settle()
         await world.until(lambda: world.outbox.lag == 0, "an empty outbox")
