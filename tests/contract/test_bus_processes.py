@@ -193,7 +193,7 @@ def test_a_process_with_queued_messages_to_absent_and_slow_peers_exits_at_once(t
         never_reads.setsockopt(zmq.SUBSCRIBE, b"t|")
         never_reads.connect(f"ipc://{tmp_path}/stream")
         line_of(process, "exiting")
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=90) == 0
 
 
 FORKING = """

@@ -58,7 +58,7 @@ def goes_on(fleet: AsirikuyFleet, more: int = 10) -> None:
 @pytest.mark.parametrize("how", ["crash", "exit"])
 def test_a_library_that_ends_its_process_is_started_again_and_trades_on(fleet: AsirikuyFleet, how: str) -> None:
     start(fleet, f"{how}:10:once")
-    wait_for(lambda: fleet.process(WORKER).get("restarts") == 1, "one restart")
+    wait_for(lambda: fleet.process(WORKER).get("restarts", 0) >= 1, "a restart")
     goes_on(fleet)
     stop_and_check(fleet)
 
@@ -76,7 +76,7 @@ def test_a_worker_with_the_library_that_is_killed_again_and_again_loses_and_doub
 
 def test_a_library_that_hangs_is_ended_with_a_code_and_a_line_that_names_the_call(fleet: AsirikuyFleet) -> None:
     start(fleet, "hang:10:once", parameters="call_deadline = '500ms'")
-    wait_for(lambda: fleet.process(WORKER).get("restarts") == 1, "one restart")
+    wait_for(lambda: fleet.process(WORKER).get("restarts", 0) >= 1, "a restart")
     goes_on(fleet)
     log = (fleet.home.log / f"{WORKER}.log").read_text()
     assert "c_runStrategy of the C library did not return within call_deadline = 0.5 s" in log
@@ -88,7 +88,7 @@ def test_a_library_that_writes_behind_its_results_ends_its_process_before_anythi
     fleet: AsirikuyFleet,
 ) -> None:
     start(fleet, "overflow:10:once")
-    wait_for(lambda: fleet.process(WORKER).get("restarts") == 1, "one restart")
+    wait_for(lambda: fleet.process(WORKER).get("restarts", 0) >= 1, "a restart")
     assert "wrote behind the 20 rows of its results" in (fleet.home.log / f"{WORKER}.log").read_text()
     goes_on(fleet)
     stop_and_check(fleet)

@@ -18,7 +18,7 @@ from atrader.bus import CallClient, Gap, StreamClient, StreamServer, close_conte
 from atrader.errors import DeadlineExceeded, UnknownOutcome
 from atrader.market import TICK, tick_topic
 from atrader.wire import Answer, Request
-from tests.support.fleet import wait_for
+from tests.support.fleet import START_S, wait_for
 
 TOPIC = tick_topic("EUR/USD")
 FLOOD = 30_000
@@ -148,7 +148,7 @@ def test_a_call_to_a_dead_server_ends_at_its_deadline_and_the_next_life_answers(
         client = CallClient(endpoint)
         first = python(SERVER, endpoint, root)
         try:
-            assert (await client.call(Say(text="one"), 5)).text == "one"
+            assert (await client.call(Say(text="one"), START_S)).text == "one"
             os.kill(first.pid, signal.SIGSTOP)
             with pytest.raises((DeadlineExceeded, UnknownOutcome)):
                 await client.call(Say(text="two"), 0.2)
@@ -156,7 +156,7 @@ def test_a_call_to_a_dead_server_ends_at_its_deadline_and_the_next_life_answers(
             end(first)
         second = python(SERVER, endpoint, root)
         try:
-            assert (await client.call(Say(text="three"), 10)).text == "three"
+            assert (await client.call(Say(text="three"), START_S)).text == "three"
         finally:
             end(second)
             await client.close()

@@ -38,7 +38,7 @@ def test_a_hundred_kills_at_random_moments_lose_and_double_nothing(fleet: Fleet)
         threading.Event().wait(chance.uniform(0.0, 0.15))  # the random moment
         with contextlib.suppress(ProcessLookupError):  # it was between two lives
             os.kill(pid, signal.SIGKILL)
-    fleet.wait_running(60)
+    fleet.wait_running()
     before = orders_so_far(fleet)
     wait_for(lambda: orders_so_far(fleet) > before + 3, "orders to flow again")
     wait_until_decided(fleet)

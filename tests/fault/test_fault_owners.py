@@ -55,6 +55,10 @@ def held_by(fleet: Fleet, instance: str) -> list[Trade]:
     return [trade for trade in trades if trade.instance == instance]
 
 
+def assigned(fleet: Fleet) -> list[str]:
+    return [str(row["text"]) for row in fleet.history("alerts") if row["kind"] == "trade-assigned"]
+
+
 def remove(fleet: Fleet, shell: Shell, instance: str) -> None:
     (fleet.home.etc / "strategies" / f"{instance}.toml").unlink()
     assert shell.run("reload").exit_code == 0
@@ -89,8 +93,8 @@ def test_trades_of_a_removed_instance_are_adopted_handed_on_and_closed_by_comman
     assert "confirm with --yes" in shell.refused("orphans", "close", "paper", "second")
     assert shell.json("orphans", "close", "paper", "2", "--yes")["done"] == 1
     wait_for(lambda: shell.orphans() == [], "nobody left")
-    assert {row["instance"] for row in fleet.history("trades")} == {"second", "third"}
-    texts = [row["text"] for row in fleet.history("alerts") if row["kind"] == "trade-assigned"]
+    wait_for(lambda: {row["instance"] for row in fleet.history("trades")} == {"second", "third"}, "it in the history")
+    texts = wait_for(lambda: len(told := assigned(fleet)) == 2 and told, "both alerts")
     assert [text.partition("went ")[2] for text in texts] == [
         "from first (magic 1) to second (magic 2)",
         "from second (magic 2) to third (magic 3)",

@@ -110,7 +110,7 @@ class CountedQuotes(Quotes):
 def test_a_server_that_hangs_without_a_word_holds_no_price_up_and_no_bar_of_quotes_is_lost(
     server: PostgresServer, url: str, tmp_path: Path
 ) -> None:
-    with layer_on(url, tmp_path / "home") as layer, DataClient(layer.home, timeout_s=10) as client:
+    with layer_on(url, tmp_path / "home") as layer, DataClient(layer.home, timeout_s=60) as client:
         quotes = CountedQuotes(layer)
         quotes.until(lambda: client.bars("EUR/USD", "1s", count=1)[0], "a bar")
         server.freeze()
@@ -213,10 +213,10 @@ def test_an_import_over_which_the_server_is_killed_goes_on_when_it_is_back(
             layer.start()
         with ThreadPoolExecutor(1) as pool:
             loaded = pool.submit(load)
-            assert half.wait(60)
+            assert half.wait(180)
             server.kill()
             server.start()
-            found = loaded.result(60)
+            found = loaded.result(180)
         assert np.array_equal(found.open_time_ns, bars.open_time_ns)
         assert np.array_equal(found.close, bars.close)
         if running:

@@ -62,7 +62,7 @@ def test_a_corrupt_chunk_is_fetched_again_from_the_source_and_the_rest_is_served
             [job] = client.backfill()
             first_ns, end_ns = (int(bars.open_time_ns[at]) for at in (CHUNK, 2 * CHUNK))
             assert (job.start_ns, job.end_ns, job.replace) == (first_ns, end_ns, True)
-            wait_until(lambda: same(client.bars(PAIR, "1m", mapped=False)[0], bars), "the bars to be whole again", 30.0)
+            wait_until(lambda: same(client.bars(PAIR, "1m", mapped=False)[0], bars), "the bars to be whole again")
             assert len(client.history(QueryHistory(table="alerts"))) == 1
             assert layer.stop() == 0
     reader = SqliteMarketReader(layer.home.market_store)
@@ -86,5 +86,5 @@ def test_a_refetch_that_is_killed_half_way_goes_on_and_leaves_no_hole_that_looks
             layer.kill()
             server.faults.clear()
             layer.start()
-            wait_until(lambda: same(client.bars(PAIR, "1m", mapped=False)[0], bars), "the bars to be whole again", 30.0)
+            wait_until(lambda: same(client.bars(PAIR, "1m", mapped=False)[0], bars), "the bars to be whole again")
             assert client.coverage(PAIR, "1m", end_ns=end_ns).missing == 0

@@ -43,7 +43,7 @@ def test_kills_at_random_moments_of_the_worker_that_holds_the_session_lose_and_d
         threading.Event().wait(chance.uniform(0.0, 0.15))  # the random moment
         with contextlib.suppress(ProcessLookupError):  # it was between two lives
             os.kill(pid, signal.SIGKILL)
-    fleet.wait_running(60)
+    fleet.wait_running()
     trades_on(fleet)
     wait_until_decided(fleet)
     assert fleet.stop() == 0
@@ -77,8 +77,8 @@ def test_a_session_that_hangs_counts_as_a_worker_that_hangs(fleet: Fleet, tmp_pa
     (fleet.home.root / "strategies" / "hanging.py").write_text(BUSY + HANGS.format(marker=f"{tmp_path}/hung"))
     fleet.write_instance("busy1", 1, strategy="strategies/hanging.py:Hanging", text=limits)
     fleet.launch()
-    pid = fleet.pid("worker-busy1")
-    fleet.wait_replaced("worker-busy1", pid)
+    wait_for(lambda: (fleet.process("worker-busy1").get("restarts") or 0) >= 1, "the hanging worker's end")
+    fleet.wait_running()
     assert "process.beat_timeout" in fleet.output()
     assert "_hang" in (fleet.home.log / "worker-busy1.stacks").read_text()
     trades_on(fleet)
@@ -107,11 +107,11 @@ def test_everything_that_is_asked_of_a_gateway_is_asked_of_a_session_in_the_work
     fleet.start()
     trades_on(fleet)
     pid = fleet.pid("worker-busy1")
-    assert account_row(fleet)["proof"] == "holds"
+    wait_for(lambda: account_row(fleet).get("proof") == "holds", "the proof in the status")
     row = fleet.json("account", "paper")
     assert (row["source"], row["session"], row["online"]) == ("gateway", "worker", True)
     assert fleet.command("flatten", "account:paper", "--yes").returncode == 0
-    wait_for(lambda: fleet.process("worker-busy1")["trading_state"] == "FLATTENING", "the state in the status")
+    wait_for(lambda: fleet.process("worker-busy1").get("trading_state") == "FLATTENING", "the state in the status")
     wait_for(lambda: not [row for row in fleet.history("trades") if row["state"] == "open"], "no open trade")
     assert fleet.command("resume", "paper").returncode == 0
     trades_on(fleet)
@@ -146,7 +146,7 @@ def test_a_reload_moves_the_session_there_and_back_while_orders_flow(fleet: Flee
         assert done.returncode == 0, done.stdout + done.stderr
         assert {row["name"] for row in (fleet.try_status() or {})["processes"]} == processes
         trades_on(fleet)
-        assert account_row(fleet)["proof"] == "holds"
+        wait_for(lambda: account_row(fleet).get("proof") == "holds", "the proof in the status")
         # A changed strategy is replaced by one that waits until the old one is gone, with its session where it has it.
         fleet.write_instance("busy1", 1, text=f"time_budget = '{len(processes)}s'\n{fleet.unlimited()}")
         done = fleet.command("reload")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 from atrader.messages.gateway import Attach
 from manager.commands.installed import ask_gateway
 from tests.support.books import check_books, orders_so_far
-from tests.support.fleet import Fleet, wait_for
+from tests.support.fleet import Fleet, gone, wait_for
 
 HEAD = """
 from atrader.strategy import EventStrategy
@@ -73,8 +72,8 @@ def test_an_endless_loop_holding_the_gil_is_found_its_stacks_dumped_and_the_work
 ) -> None:
     write_bad(fleet, LOOP.format(marker=f"{tmp_path}/looped"))
     fleet.launch()
-    pid = fleet.pid("worker-bad")
-    fleet.wait_replaced("worker-bad", pid)
+    wait_for(lambda: (fleet.process("worker-bad").get("restarts") or 0) >= 1, "the looping worker's end")
+    fleet.wait_running()
     stacks = (fleet.home.log / "worker-bad.stacks").read_text()
     assert "on_bar" in stacks
     assert fleet.process("worker-good")["restarts"] == 0
@@ -180,7 +179,7 @@ def test_the_death_of_a_worker_with_a_trade_open_keeps_the_trade_and_its_stop(fl
     )[0]
     pid = fleet.kill("worker-bad", number)
     fleet.wait_replaced("worker-bad", pid)
-    assert not os.path.exists(f"/proc/{pid}")
+    assert gone(pid)
     rows = [row for row in fleet.history("trades") if row["instance"] == "bad"]
     assert [(row["trade_id"], row["state"]) for row in rows] == [(trade["trade_id"], "open")]
     assert fleet.stop() == 0

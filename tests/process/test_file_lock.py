@@ -60,26 +60,26 @@ def test_a_lock_in_a_directory_that_is_missing_names_the_path(tmp_path: Path) ->
 
 def test_a_killed_owner_loses_the_lock_and_its_name_is_not_shown_again(tmp_path: Path) -> None:
     path = tmp_path / "x.lock"
-    with owner(path, "time.sleep(60)") as process:
+    with owner(path, "time.sleep(600)") as process:
         found = owner_of(path)
         assert found is not None
         assert found.pid == process.pid
         process.kill()
-        lock = FileLock(path, "the next", wait_s=10)
+        lock = FileLock(path, "the next", wait_s=60)
     assert str(owner_of(path)).startswith("the next (pid ")
     lock.release()
 
 
 def test_a_forked_child_does_not_keep_the_lock_of_its_dead_parent(tmp_path: Path) -> None:
     path = tmp_path / "x.lock"
-    then = "child = os.fork()\nif child: print(child, flush=True)\ntime.sleep(60)"
+    then = "child = os.fork()\nif child: print(child, flush=True)\ntime.sleep(600)"
     with owner(path, then) as process:
         assert process.stdout is not None
         child = int(process.stdout.readline())
         try:
             assert owner_of(path) is not None
             process.kill()
-            FileLock(path, "the next", wait_s=10).release()
+            FileLock(path, "the next", wait_s=60).release()
             os.kill(child, 0)  # it lives
         finally:
             os.kill(child, signal.SIGKILL)
@@ -90,7 +90,7 @@ def test_a_forked_child_that_releases_leaves_the_lock_with_its_parent(tmp_path: 
     then = (
         "child = os.fork()\nif not child: lock.release(); os._exit(0)\nos.waitpid(child, 0); print('done', flush=True)"
     )
-    with owner(path, f"{then}\ntime.sleep(60)") as process:
+    with owner(path, f"{then}\ntime.sleep(600)") as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "done\n"
         found = owner_of(path)

@@ -18,7 +18,7 @@ from atrader.errors import ConfigError
 from atrader.exit_codes import ExitCode
 from atrader.messages.manager import Activate, Control, Reload
 from manager.lock import owner_of
-from tests.support.fleet import START_S, wait_for
+from tests.support.fleet import START_S, gone, wait_for
 from tests.support.toy_fleet import ToyFleet
 
 MakeFleet = Callable[..., ToyFleet]
@@ -56,7 +56,7 @@ def test_a_reload_replaces_only_the_changed_worker_and_never_runs_two(make_fleet
     lines = [line for line in fleet.diary() if "worker-toy2" in line]
     assert lines[1:] == [f"start worker-toy2 {after['worker-toy2']}", f"end worker-toy2 {before['worker-toy2']}"]
     assert fleet.states("worker-toy2") == ["STARTING", "RUNNING", "STARTING", "STOPPING", "STOPPED", "RUNNING"]
-    assert not psutil.pid_exists(before["worker-toy2"])
+    assert gone(before["worker-toy2"])
     os.kill(after["worker-toy2"], signal.SIGKILL)  # and it is supervised like any other
     fleet.wait_replaced("worker-toy2", after["worker-toy2"])
 

@@ -101,8 +101,8 @@ def test_events_and_snapshot_of_an_instance_agree(gateway: GatewayProcess) -> No
 
     wait_for(has_come, "both events")
     snapshot = gateway.client.attach("alpha", 7, 0)
-    last = {item.topic: item.seq for item in items}
-    assert (snapshot.order_seq, snapshot.trade_seq) == (last["order|alpha"], last["trade|alpha"])
+    seqs = {"order|alpha": snapshot.order_seq, "trade|alpha": snapshot.trade_seq}
+    wait_for(lambda: has_come() and {item.topic: item.seq for item in items} == seqs, f"the last events, {seqs}")
     assert order in snapshot.orders
     assert order.client_id in {trade.trade_id for trade in snapshot.trades}
     assert snapshot.last_n == order.intent.n

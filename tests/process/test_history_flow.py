@@ -72,7 +72,7 @@ def test_what_an_instance_had_no_time_to_tell_is_told_when_it_is_gone_and_again_
         layer.start()
         worker = Worker(layer)  # it comes back
         worker.signal(701)
-        worker.sender.flush(20)
+        worker.sender.flush(90)
         assert worker.outbox.rows == []
         assert signals(layer) == [float(bar) for bar in range(1, 702)]
         worker.die()
@@ -105,7 +105,7 @@ def test_signals_survive_kills_of_data_layer_and_worker_and_are_there_once(tmp_p
                 worker = Worker(layer)
                 worker.signal(bar)  # the bar is decided again
         layer.start()
-        worker.sender.flush(20)
+        worker.sender.flush(90)
         assert worker.outbox.rows == []
         assert signals(layer) == [float(bar) for bar in range(1, 301)]
         worker.die()
@@ -130,7 +130,7 @@ def test_a_row_that_the_history_cannot_take_holds_nothing_up(tmp_path: Path) -> 
         worker.outbox.append("signals", 1, {"bar": "1m|0"})  # no name
         worker.signal(1)
         worker.signal(2)
-        worker.sender.flush(20)
+        worker.sender.flush(90)
         assert worker.outbox.rows == []
         assert signals(layer) == [1.0, 2.0]
         worker.die()
@@ -147,7 +147,7 @@ def test_process_events_survive_kills_of_data_layer_and_manager_and_are_there_on
             history.event({"process": "manager", "kind": "state", "text": str(number)})
             await asyncio.sleep(0)
         if hand_over:
-            await history.flush(20)
+            await history.flush(90)
         await history.close()
         await calls.close()
 

@@ -108,7 +108,7 @@ def test_prices_move_by_the_seed_and_crosses_follow():
         query = {"instruments": "EUR_USD,GBP_USD,EUR_GBP", "snapshot": "false"}
         url = f"{remote.stream_url}/v3/accounts/{ACCOUNT}/pricing/stream"
         seen: dict[str, list[float]] = {}
-        with httpx.stream("GET", url, params=query, headers=headers, timeout=10, trust_env=False) as answer:
+        with httpx.stream("GET", url, params=query, headers=headers, timeout=60, trust_env=False) as answer:
             for line in answer.iter_lines():
                 price = httpx.Response(200, text=line).json()
                 seen.setdefault(price["instrument"], []).append(float(price["bids"][0]["price"]))

@@ -47,7 +47,7 @@ def test_a_replay_of_quotes_that_is_killed_goes_on_with_every_bar_and_stores_non
         layer.kill()
         layer.start()
         assert STEPS // 4 <= client.replay().done < client.replay().total == STEPS - 3_600
-        wait_until(lambda: client.replay().state == "finished", "the end of the replay", 60.0)
+        wait_until(lambda: client.replay().state == "finished", "the end of the replay")
         bars = client.bars(PAIR, "1m", mapped=False)[0]
         assert layer.stop() == 0
     assert len(bars) == STEPS // 60, "those before the start are there too"

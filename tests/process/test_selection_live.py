@@ -50,7 +50,7 @@ def test_an_instance_made_for_the_market_opens_another_does_not_and_halt_wins(tm
         return str(fleet.process(f"worker-{name}").get("trading_state"))
 
     wait_for(lambda: state("climber") == "ACTIVE", "climber is judged")
-    assert state("sitter") == "REDUCING"
+    wait_for(lambda: state("sitter") == "REDUCING", "sitter is judged")
     wait_for(lambda: any(row["instance"] == "climber" for row in fleet.history("trades")), "a trade of climber")
     refused = [row for row in fleet.history("orders") if row["instance"] == "sitter" and row["action"] == "open"]
     assert {row["reason"].partition(":")[0] for row in refused} <= {"trading-state"}
@@ -64,7 +64,7 @@ def test_an_instance_made_for_the_market_opens_another_does_not_and_halt_wins(tm
     resumed = fleet.command("resume", "climber").stdout
     assert "instance:sitter stays REDUCING by selection" in resumed
     wait_for(lambda: state("climber") == "ACTIVE", "the next beat of the gateway")
-    switches = [row["text"] for row in fleet.history("events") if row["kind"] == "selection"]
+    switches = wait_for(lambda: [r["text"] for r in fleet.history("events") if r["kind"] == "selection"], "the switch")
     assert len(switches) == 1
     assert switches[0].startswith("climber is ACTIVE by selection: market is trend-up")
 

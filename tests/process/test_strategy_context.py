@@ -93,7 +93,9 @@ def test_a_strategy_sees_other_bars_and_prices_its_account_and_what_it_closed(fl
     wait_for(lambda: len(found := lines()) and len(found[-1]["closed"]) == 2, "two closed trades")
     assert fleet.stop() == 0
     last = lines()[-1]
-    assert last["own"] == [last["bar_ns"]], "the bar that is handled is the last complete one"
+    # A worker that had to wait for a processor handles a bar when there are later ones.
+    assert all(line["own"][0] >= line["bar_ns"] for line in lines())
+    assert any(line["own"] == [line["bar_ns"]] for line in lines()), "the bar that is handled is the last complete one"
     assert {b - a for a, b in zip(last["whole"], last["whole"][1:], strict=False)} <= {2_000_000_000}
     between = range(last["whole"][-1], last["later"][-1] + 2_000_000_001, 2_000_000_000)
     assert last["forming"][-1] in between, "the forming one, if any"

@@ -19,7 +19,7 @@ from atrader.exit_codes import ExitCode
 from atrader.messages.manager import Control, GetStatus, SetTradingState
 from atrader.trading_state import TradingState
 from atrader.trading_state_file import TradingStates
-from tests.support.fleet import START_S, wait_for
+from tests.support.fleet import START_S, gone, wait_for
 from tests.support.toy_fleet import ToyFleet
 
 MakeFleet = Callable[..., ToyFleet]
@@ -41,10 +41,6 @@ def make_fleet(tmp_path: Path) -> Iterator[MakeFleet]:
     for fleet in fleets:
         fleet.end()
     close_context()
-
-
-def gone(pid: int) -> bool:
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
 def test_everything_starts_in_order_and_stops_in_reverse(make_fleet: MakeFleet) -> None:
@@ -309,4 +305,4 @@ def test_control_answers_while_a_worker_crashes_in_a_loop(make_fleet: MakeFleet)
     fleet.tell("worker-toy1", "crash")
     fleet.launch()
     wait_for(lambda: (fleet.process("worker-toy1").get("restarts") or 0) > 3, "some restarts")
-    assert fleet.ask(GetStatus(), timeout_s=10.0).status["processes"]
+    assert fleet.ask(GetStatus()).status["processes"]

@@ -202,7 +202,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault == "for ever":
             self._answer(429, {"error": "slow down"}, {"Retry-After": "inf"})
         elif fault == "slow":
-            self.owner.released.wait(30)
+            self.owner.released.wait(120)
             self.close_connection = True
         elif fault == "away":
             self._answer(302, {}, {"Location": "http://localhost:1/steal"})

@@ -134,7 +134,7 @@ class Quotes:
 
     def until(self, condition, what: str) -> None:
         """Quote every 20 ms until something is true."""
-        end_s = time.monotonic() + 20
+        end_s = time.monotonic() + _START_S
         price = 1.1
         while not condition():
             assert time.monotonic() < end_s, f"waited in vain for {what}"

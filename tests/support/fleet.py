@@ -29,6 +29,10 @@ START_S = 90.0
 """Longest a fleet may take to be RUNNING on a busy machine before a test fails."""
 
 _COMMAND_S = 120.0
+_ANSWER_S = 20.0
+
+PATIENT = "[process]\nbeat_timeout = '15s'\nstart_grace = '60s'\nstop_grace = '15s'\n"
+"""Settings under which a busy machine is no fault of the processes."""
 
 BUSY = '''
 """A strategy that trades all the time: open at one quote, close at the next."""
@@ -68,6 +72,14 @@ def wait_for(condition: Callable[[], Any], what: str, deadline_s: float = START_
         time.sleep(interval_s)
 
 
+def gone(pid: int) -> bool:
+    """Tell whether a process has ended; who started it may not have collected it yet."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 class Fleet:
     """One installation under test.
 
@@ -93,9 +105,9 @@ class Fleet:
             folder.mkdir(parents=True, exist_ok=True)
         (self.home.root / "strategies" / "busy.py").write_text(BUSY)
         (self.home.etc / "atrader.toml").write_text(
-            f"[data]\nbase_timeframe = '1s'\n{self._store_line()}\n"
+            f"stop_grace = '60s'\n[data]\nbase_timeframe = '1s'\n{self._store_line()}\n"
             f"[market]\nfeed = 'synthetic'\ninstruments = {json.dumps(instruments)}\n\n"
-            f"[market.synthetic]\nticks_per_second = {ticks}\nvolatility_frac = 0.5\n\n{text}"
+            f"[market.synthetic]\nticks_per_second = {ticks}\nvolatility_frac = 0.5\n\n{PATIENT}{text}"
         )
 
     def _store_line(self) -> str:
@@ -117,10 +129,10 @@ class Fleet:
         instrument: str = "EUR/USD",
         text: str = "",
     ) -> None:
-        """Write one strategy instance on 1-second bars; ``text`` goes to the end of the file."""
+        """Write one strategy instance on 1-second bars; ``text`` follows, and patience when it says nothing of that."""
         (self.home.etc / "strategies" / f"{name}.toml").write_text(
             f"strategy = '{strategy}'\naccount = '{account}'\nmagic = {magic}\ninstrument = '{instrument}'\n"
-            f"timeframe = '1s'\n{text}\n"
+            f"timeframe = '1s'\n{text}\n{'' if '[process]' in text else PATIENT}"
         )
 
     @staticmethod
@@ -185,7 +197,7 @@ class Fleet:
         """Ask the manager; None while nobody answers."""
         client = SyncCallClient(self.home.endpoint("manager.call"))
         try:
-            return dict(client.call(GetStatus(), timeout_s=5.0).status)
+            return dict(client.call(GetStatus(), timeout_s=_ANSWER_S).status)
         except AtraderError:
             return None
         finally:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.oanda_simulator import HEDGING_ACCOUNT
 from tests.oanda_simulator.hosting import RemoteSimulator
-from tests.support.fleet import Fleet
+from tests.support.fleet import PATIENT, Fleet
 
 ALWAYS_OPEN = """
 [instruments."EUR/USD"]
@@ -24,7 +24,8 @@ margin_rate_frac = "0.02"
 """The venue of the tests never closes, and tests run at weekends."""
 
 RESTARTS = (
-    "[process.restart]\ncount = 1000\nwindow = '1s'\nfirst_backoff = '0s'\nmin_backoff = '10ms'\nmax_backoff = '50ms'\n"
+    f"{PATIENT}[process.restart]\ncount = 1000\nwindow = '1s'\nfirst_backoff = '0s'\nmin_backoff = '10ms'\n"
+    "max_backoff = '50ms'\n"
 )
 """A process that is killed is there again at once."""
 
@@ -73,7 +74,7 @@ class OandaFleet(Fleet):
     def write_market(self, text: str = "", base: str = "1m") -> None:
         """Write etc/atrader.toml: prices of brokers, gaps looked for at once."""
         (self.home.etc / "atrader.toml").write_text(
-            f"{RESTARTS}[data]\nbase_timeframe = '{base}'\n"
+            f"stop_grace = '60s'\n{RESTARTS}[data]\nbase_timeframe = '{base}'\n"
             f"late_quotes = '100ms'\n[data.backfill]\ncheck = '200ms'\nlive_window = '10m'\n{text}\n{ALWAYS_OPEN}"
         )
 

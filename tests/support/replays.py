@@ -12,7 +12,7 @@ import numpy as np
 
 from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S, parse_time
-from tests.support.fleet import Fleet, wait_for
+from tests.support.fleet import PATIENT, Fleet, wait_for
 
 TOOLS = "manager.commands.tools"
 FIRST, END = "2013-02-01", "2013-02-09"
@@ -85,10 +85,10 @@ def write_replay(
         folder.mkdir(parents=True, exist_ok=True)
     speed = "" if "speed" in settings else "speed = 'max'\n"
     (fleet.home.etc / "atrader.toml").write_text(
-        "[market]\nfeed = 'replay'\ninstruments = ['USD/JPY']\n"
+        "stop_grace = '60s'\n[market]\nfeed = 'replay'\ninstruments = ['USD/JPY']\n"
         f"[market.replay]\ntimeframe = '{timeframe}'\nstop_at_end = true\n{speed}{settings}\n"
         f"[data]\nbase_timeframe = '{timeframe}'\n"
-        "[process.restart]\ncount = 1000\nwindow = '1s'\nmin_backoff = '10ms'\nmax_backoff = '50ms'\n"
+        f"{PATIENT}[process.restart]\ncount = 1000\nwindow = '1s'\nmin_backoff = '10ms'\nmax_backoff = '50ms'\n"
     )
     kind = f"session = '{session}'\npositions = '{positions}'\n"
     fleet.write_account("paper", f"{kind}equity_interval = '1h'\n[trade]\nmax_price_age = '1h'")
