@@ -143,61 +143,32 @@ def cold_ms(bars: Bars, rounds: int) -> float:
     return min(times) * 1000
 
 
-VECTORBT = """
-import json, sys, time, numpy as np, pandas as pd, vectorbt as vbt
-columns = [np.load(f"{sys.argv[1]}/{name}.npy") for name in ("open", "close")]
-opens, close = (pd.Series(column) for column in columns)
-def once():
-    fast, slow = (close.rolling(n).mean() for n in (10, 100))
-    above = (fast > slow) & slow.shift(1).notna()
-    entries = (above & (fast.shift(1) <= slow.shift(1))).shift(1, fill_value=False)
-    exits = ((fast < slow) & (fast.shift(1) >= slow.shift(1))).shift(1, fill_value=False)
-    folio = vbt.Portfolio.from_signals(
-        close, entries, exits, price=opens, size=1.0, fees=0.001, init_cash=1e6, freq="1min")
-    return len(folio.trades.records), float(folio.final_value())
-once()
-best = 1e9
-for _ in range(3):
-    began = time.process_time(); found = once(); best = min(best, time.process_time() - began)
-print(json.dumps([found[0], found[1], best * 1000]))
-"""
-
-BACKTESTING = """
-import json, sys, time, warnings, numpy as np, pandas as pd
-warnings.simplefilter("ignore")
-from backtesting import Backtest, Strategy
-names = ("open", "high", "low", "close")
-frame = pd.DataFrame({name.title(): np.load(f"{sys.argv[1]}/{name}.npy") for name in names})
-class Cross(Strategy):
-    def init(self):
-        self.fast, self.slow = (self.I(lambda n=n: self.data.Close.s.rolling(n).mean().values) for n in (10, 100))
-    def next(self):
-        f, s = self.fast, self.slow
-        if f[-1] > s[-1] and f[-2] <= s[-2]: self.buy(size=1)
-        elif f[-1] < s[-1] and f[-2] >= s[-2]: self.position.close()
-began = time.process_time()
-stats = Backtest(frame, Cross, cash=1e6, commission=0.001, finalize_trades=False).run()
-took = time.process_time() - began
-open_now = len(stats["_strategy"].trades)
-print(json.dumps([len(stats["_trades"]) + open_now, float(stats["Equity Final [$]"]), took * 1000]))
-"""
+PEER_BARS = 100_000  # enough to agree or not; a million take freqtrade two minutes
+CROSSES = Path(__file__).parent / "_support" / "crosses"
 
 
-PEER_BARS = 100_000  # enough to agree or not; a million take backtesting.py seconds
+def closed_at_the_end(prices: Prices) -> Decisions:
+    """Return the cross that enters nothing in the last bar and leaves at its open: so freqtrade ends every run."""
+    bars, sides = average_crossings(prices.bid_close, 10, 100)
+    last = len(prices) - 2  # decided there, filled in the last bar
+    before = bars < last
+    return long_while(np.append(bars[before], last), np.append(sides[before], -1))
 
 
 def add_peers(report: Report, bars: Bars, directory: Path) -> None:
     """Put the same cross through other engines in an environment made for them, if a package index answers."""
-    bars = bars[: min(len(bars), PEER_BARS)]
     prices = Prices.of(bars, TERMS, MINUTE)
     execution, workspace = Execution(prices, NEXT_OPEN, TERMS), Workspace()
-    ours_ms, outcome = best_ms(lambda: execution.run(crossing(prices, 10, 100), workspace), 5)
-    equity = float(equity_curve(outcome, prices, TERMS).equity[-1])
-    for name in ("open", "high", "low", "close"):
+    for name in ("open_time_ns", "open", "high", "low", "close"):
         np.save(directory / f"{name}.npy", getattr(bars, name))
-    for package, script in (("vectorbt", VECTORBT), ("backtesting", BACKTESTING)):
+    for package in ("vectorbt", "backtesting", "freqtrade"):
+        decide = closed_at_the_end if package == "freqtrade" else lambda prices: crossing(prices, 10, 100)
+        ours_ms, outcome = best_ms(lambda decide=decide: execution.run(decide(prices), workspace), 5)
+        equity = float(equity_curve(outcome, prices, TERMS).equity[-1])
+        script = (CROSSES / f"{package}.py").read_text()
+        longest_s = 300.0 * max(1.0, len(bars) / PEER_BARS)
         try:
-            trades, found, took_ms = Peers(directory / package, package).run(script, directory)
+            trades, found, took_ms = Peers(directory / package, package).run(script, directory, longest_s=longest_s)
         except NoPeers as error:
             report.notes.append(f"{package}: left out, it could not be installed or run here ({error})")
             continue
@@ -210,7 +181,12 @@ def add_peers(report: Report, bars: Bars, directory: Path) -> None:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--peers", action="store_true", help="vectorbt and backtesting.py, too; needs a package index")
+    parser.add_argument(
+        "--peers", action="store_true", help="vectorbt, backtesting.py and freqtrade, too; needs a package index"
+    )
+    parser.add_argument(
+        "--peer-bars", type=int, default=PEER_BARS, metavar="N", help="bars that go to them (default: %(default)s)"
+    )
 
 
 def measure(options: Options) -> Report:
@@ -258,7 +234,7 @@ def measure(options: Options) -> Report:
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     report.add("memory of all that", peak_mb, "MB", mark="<= 600 MB", holds=peak_mb <= 600)
     if options.given.peers:
-        add_peers(report, bars, options.directory)
+        add_peers(report, bars[: options.given.peer_bars], options.directory)
     return report
 
 

@@ -43,16 +43,16 @@ class Peers:
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
             raise NoPeers(f"{', '.join(packages)} cannot be installed: {error}") from error
 
-    def run(self, script: str, *arguments: object) -> Any:
+    def run(self, script: str, *arguments: object, longest_s: float = _SCRIPT_S) -> Any:
         """Run a script that prints JSON; return it.
 
         Raises
         ------
         NoPeers
-            When it fails, or takes more than five minutes.
+            When it fails, or takes longer.
         """
         try:
-            return run_script(self._python, script, *arguments)
+            return run_script(self._python, script, *arguments, longest_s=longest_s)
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
             raise NoPeers(f"a peer does not run here: {error}") from error
 
@@ -65,8 +65,10 @@ def _installer(python: Path) -> list[str]:
     return [*pip, "--disable-pip-version-check", "--timeout", "15", "--retries", "2"]
 
 
-def run_script(python: Path | str, script: str, *arguments: object, **options: Any) -> Any:
+def run_script(
+    python: Path | str, script: str, *arguments: object, longest_s: float = _SCRIPT_S, **options: Any
+) -> Any:
     """Run a script whose last line is JSON with some interpreter; return that (DuckDB may show a progress bar)."""
     command = [str(python), "-c", script, *map(str, arguments)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=_SCRIPT_S, **options)
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=longest_s, **options)
     return json.loads(done.stdout.splitlines()[-1])
