@@ -1,5 +1,7 @@
 """What every test gets: a far time zone, hypothesis profiles, a marker by folder, and a leak check."""
 
+import functools
+import gc
 import os
 import signal
 import sys
@@ -41,10 +43,22 @@ TURNS = ("process", "fault", "contract", "property", "unit", "docs")
 LEAK_CHECKED = {"contract", "process", "fault"}
 
 
+@functools.cache
 def kind_of(path: Path) -> str | None:
     """Return the folder of tests/ that a test lies in, or None for one that lies elsewhere."""
     parts = path.relative_to(ROOT / "tests").parts if path.is_relative_to(ROOT / "tests") else ()
     return parts[0] if parts and parts[0] in KINDS else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Iterator[None]:
+    """Collect no garbage while hundreds of thousands of objects are made that stay, nor look at these ever again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -55,6 +69,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: _turn(item.path))  # stable: the order within a file stays
 
 
+@functools.cache
 def _turn(path: Path) -> tuple[int, int]:
     longest = LONGEST.index(path.stem) if path.stem in LONGEST else len(LONGEST)
     kind = kind_of(path)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import os
+import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,33 +15,70 @@ from atrader.configuration.templates import write_template
 
 HEAVY = ("numpy", "pandas", "pyarrow", "zmq", "sqlalchemy")
 MODULES = {"atrader-manager": "manager.commands.fleet", "atrader": "manager.commands.tools"}
+_SERVE = f"""
+import json, os, sys
+from importlib import import_module
+
+main = import_module(sys.argv[1]).main
+for line in sys.stdin:
+    request = json.loads(line)
+    pid = os.fork()
+    if pid == 0:
+        os.dup2(os.open(request["out"], os.O_WRONLY | os.O_CREAT), 1)
+        os.environ.update(request["environment"])
+        sys.argv = request["argv"]
+        code = None
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+        sys.stdout.flush()
+        with open(request["out"] + ".heavy", "w") as file:
+            print(*[name for name in {HEAVY!r} if name in sys.modules], file=file)
+        os._exit(1 if code else 0)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+"""
 
 
-def run(program: str, *arguments: str, **environment: str) -> tuple[str, list[str]]:
-    """Run a command in a process of its own; return its output and the heavy modules it imported."""
-    script = (
-        f"import sys; sys.argv = {[program, *arguments]!r}\n"
-        f"from {MODULES[program]} import main\n"
-        "try:\n    main()\n"
-        "except SystemExit as end:\n    assert not end.code, end.code\n"
-        f"print(*[name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
-    )
-    ran = subprocess.run(
-        [sys.executable, "-P", "-c", script],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, **environment},
-    )
-    return ran.stdout, ran.stderr.split()
+class Programs:
+    """Each program imported once, in an interpreter that imported nothing else; it forks a process for each command."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._processes = {
+            program: stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-P", "-c", _SERVE, module],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            for program, module in MODULES.items()
+        }
+
+    def run(self, out: Path, program: str, *arguments: str, **environment: str) -> tuple[str, list[str]]:
+        """Run a command; return its output and the heavy modules that were imported then."""
+        process = self._processes[program]
+        assert process.stdin is not None
+        assert process.stdout is not None
+        request = {"argv": [program, *arguments], "environment": environment, "out": str(out)}
+        process.stdin.write(json.dumps(request) + "\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "0\n", "the command failed"
+        return out.read_text(), out.with_name(out.name + ".heavy").read_text().split()
+
+    def complete(self, out: Path, program: str, *words: str) -> tuple[list[str], list[str]]:
+        """Complete the last word; return the proposals and the heavy modules."""
+        variable = f"_{program.upper().replace('-', '_')}_COMPLETE"
+        typed = {"COMP_WORDS": " ".join([program, *words]), "COMP_CWORD": str(len(words))}
+        text, heavy = self.run(out, program, **{variable: "bash_complete"}, **typed)
+        return [line.partition(",")[2] for line in text.splitlines()], heavy
 
 
-def complete(program: str, *words: str) -> tuple[list[str], list[str]]:
-    """Complete the last word; return the proposals and the heavy modules."""
-    variable = f"_{program.upper().replace('-', '_')}_COMPLETE"
-    words_typed = " ".join([program, *words])
-    typed, heavy = run(program, **{variable: "bash_complete", "COMP_WORDS": words_typed, "COMP_CWORD": str(len(words))})
-    return [line.partition(",")[2] for line in typed.splitlines()], heavy
+@pytest.fixture(scope="module")
+def programs() -> Iterator[Programs]:
+    with ExitStack() as stack:
+        yield Programs(stack)
 
 
 @pytest.mark.parametrize(
@@ -59,8 +98,10 @@ def complete(program: str, *words: str) -> tuple[list[str], list[str]]:
         ("atrader", ["history", "trades", "--help"], "--magic"),
     ],
 )
-def test_help_imports_nothing_heavy(program: str, arguments: list[str], shown: str) -> None:
-    output, heavy = run(program, *arguments)
+def test_help_imports_nothing_heavy(
+    programs: Programs, tmp_path: Path, program: str, arguments: list[str], shown: str
+) -> None:
+    output, heavy = programs.run(tmp_path / "out", program, *arguments)
     assert shown in output
     assert heavy == []
 
@@ -76,8 +117,10 @@ def test_help_imports_nothing_heavy(program: str, arguments: list[str], shown: s
         ("atrader", ["backtest", "--para"], {"--param"}),
     ],
 )
-def test_completion_imports_nothing_heavy(program: str, words: list[str], proposals: set[str]) -> None:
-    found, heavy = complete(program, *words)
+def test_completion_imports_nothing_heavy(
+    programs: Programs, tmp_path: Path, program: str, words: list[str], proposals: set[str]
+) -> None:
+    found, heavy = programs.complete(tmp_path / "out", program, *words)
     assert proposals <= set(found)
     assert heavy == []
 
@@ -99,14 +142,15 @@ def test_completion_imports_nothing_heavy(program: str, words: list[str], propos
     ],
 )
 def test_names_of_the_installation_are_completed(
-    tmp_path: Path, program: str, words: list[str], proposals: list[str]
+    programs: Programs, tmp_path: Path, program: str, words: list[str], proposals: list[str]
 ) -> None:
-    write_template(tmp_path, "demo")
-    found, heavy = complete(program, "-C", str(tmp_path), *words)
+    home = tmp_path / "home"
+    write_template(home, "demo")
+    found, heavy = programs.complete(tmp_path / "out", program, "-C", str(home), *words)
     assert sorted(found) == proposals
     assert heavy == []
 
 
-def test_nothing_is_proposed_where_there_is_no_installation(tmp_path: Path) -> None:
-    found, _ = complete("atrader", "-C", str(tmp_path), "history", "trades", "--account", "")
+def test_nothing_is_proposed_where_there_is_no_installation(programs: Programs, tmp_path: Path) -> None:
+    found, _ = programs.complete(tmp_path / "out", "atrader", "-C", str(tmp_path), "history", "trades", "--account", "")
     assert not any(found)

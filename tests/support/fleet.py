@@ -181,7 +181,10 @@ class Fleet:
 
     def wait_running(self, deadline_s: float = START_S) -> None:
         """Wait until every process is RUNNING."""
-        wait_for(self._all_running, f"all RUNNING; last status {self.try_status()}", deadline_s)
+        try:
+            wait_for(self._all_running, "all RUNNING", deadline_s)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; status {self.try_status()}\n{self.output()[-3000:]}") from None
 
     def _all_running(self) -> bool:
         if self._manager is not None and self._manager.poll() is not None:
