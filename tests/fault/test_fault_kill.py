@@ -19,6 +19,7 @@ import pytest
 from atrader.clock import SystemClock
 from atrader.orders.model import Intent, Order
 from broker_api.client import BrokerClient
+from broker_api.gateway.crash_points import CRASH_POINTS, VARIABLE
 from tests.support.books import check_books, orders_so_far, wait_until_decided
 from tests.support.fleet import Fleet, wait_for
 
@@ -47,18 +48,19 @@ def test_a_hundred_kills_at_random_moments_lose_and_double_nothing(fleet: Fleet)
 
 
 @pytest.mark.parametrize(("session", "holder"), [("gateway", "gateway-paper"), ("worker", "worker-busy1")])
-@pytest.mark.parametrize(
-    "point", ["before-journal", "after-journal-before-send", "after-send-before-answer", "after-answer-before-publish"]
-)
 def test_who_holds_the_session_killed_at_each_step_of_the_order_protocol_comes_back_with_one_order_per_intent(
-    fleet: Fleet, tmp_path: Path, point: str, session: str, holder: str
+    fleet: Fleet, tmp_path: Path, session: str, holder: str
 ) -> None:
-    marker = tmp_path / "crashed"
-    fleet.environment["ATRADER_CRASH_POINT"] = f"{point}@{marker}"
+    markers = [tmp_path / point for point in CRASH_POINTS]
+    assert [marker.name for marker in markers] == [
+        *("before-journal", "after-journal-before-send", "after-send-before-answer", "after-answer-before-publish")
+    ]
+    fleet.environment[VARIABLE] = ",".join(f"{marker.name}@{marker}" for marker in markers)
     fleet.write_busy(instances=1, text=fleet.unlimited(), session=session)
     fleet.launch()
-    wait_for(marker.exists, f"the crash at {point}")
-    wait_for(lambda: fleet.process(holder).get("restarts") == 1, "the manager to start it again")
+    for marker in markers:
+        wait_for(marker.exists, f"the crash at {marker.name}")
+    wait_for(lambda: (fleet.process(holder).get("restarts") or 0) >= len(markers), "the manager to start it each time")
     fleet.wait_running()
     before = orders_so_far(fleet)
     wait_for(lambda: orders_so_far(fleet) > before + 5, "orders to flow again")

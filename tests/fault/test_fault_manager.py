@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,15 +14,31 @@ from tests.support.books import check_books, orders_so_far
 from tests.support.fleet import Fleet, wait_for
 
 
-def test_a_second_manager_on_one_directory_is_refused_and_names_the_first(fleet: Fleet) -> None:
-    fleet.write_busy(instances=1)
-    fleet.start()
-    second = fleet.command("start")
+@pytest.fixture(scope="module")
+def trading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """Give a fleet that trades, whatever tests try; all of it goes on, and all is in its books."""
+    fleet = Fleet(tmp_path_factory.mktemp("trading") / "home")
+    try:
+        fleet.write_busy(instances=1)
+        fleet.start()
+        yield fleet
+        assert fleet.stop() == 0
+        check_books(fleet)
+    finally:
+        fleet.end()
+
+
+def pids_of(fleet: Fleet) -> dict[str, int]:
+    return {row["name"]: row["pid"] for row in fleet.json("status")["processes"]}
+
+
+def test_a_second_manager_on_one_directory_is_refused_and_names_the_first(trading: Fleet) -> None:
+    pids = pids_of(trading)
+    second = trading.command("start")
     assert second.returncode == ExitCode.LOCKED
-    assert str(fleet.manager_pid) in second.stderr
-    assert fleet.process("worker-busy1")["state"] == "RUNNING"
-    assert fleet.stop() == 0
-    check_books(fleet)
+    assert str(trading.manager_pid) in second.stderr
+    assert trading.process("worker-busy1")["state"] == "RUNNING"
+    assert pids_of(trading) == pids
 
 
 @pytest.mark.parametrize(
@@ -34,41 +51,43 @@ def test_a_second_manager_on_one_directory_is_refused_and_names_the_first(fleet:
     ],
 )
 def test_a_corrupt_configuration_on_reload_is_refused_and_the_old_one_keeps_running(
-    fleet: Fleet, name: str, text: str, says: str
+    trading: Fleet, name: str, text: str, says: str
 ) -> None:
-    fleet.write_busy(instances=1)
-    fleet.start()
-    pids = {row["name"]: row["pid"] for row in fleet.json("status")["processes"]}
-    (fleet.home.etc / name).write_bytes(text.encode("latin-1"))
-    answer = fleet.command("reload")
+    pids, path = pids_of(trading), trading.home.etc / name
+    good = path.read_bytes() if path.exists() else None
+    path.write_bytes(text.encode("latin-1"))
+    try:
+        answer = trading.command("reload")
+    finally:
+        path.unlink()
+        if good is not None:
+            path.write_bytes(good)
     assert answer.returncode == ExitCode.CONFIG
     assert says in answer.stderr
-    before = orders_so_far(fleet)
-    wait_for(lambda: orders_so_far(fleet) > before, "orders to flow on")
-    assert {row["name"]: row["pid"] for row in fleet.json("status")["processes"]} == pids
-    assert fleet.stop() == 0
-    check_books(fleet)
+    before = orders_so_far(trading)
+    wait_for(lambda: orders_so_far(trading) > before, "orders to flow on")
+    assert pids_of(trading) == pids
 
 
 def test_a_reload_touches_only_what_changed_and_hands_the_state_over(fleet: Fleet) -> None:
     fleet.write_busy(instances=2)
     fleet.start()
-    pids = {row["name"]: row["pid"] for row in fleet.json("status")["processes"]}
+    pids = pids_of(fleet)
     fleet.write_instance("busy2", 2, text="time_budget = '1s'\n" + fleet.unlimited())
     assert fleet.command("reload").returncode == 0
     fleet.wait_running()
-    after = {row["name"]: row["pid"] for row in fleet.json("status")["processes"]}
+    after = pids_of(fleet)
     assert {name for name in pids if after[name] != pids[name]} == {"worker-busy2"}
     fleet.write_instance("busy3", 3, text=fleet.unlimited())
     assert fleet.command("reload").returncode == 0
     fleet.wait_running()
-    third = {row["name"]: row["pid"] for row in fleet.json("status")["processes"]}
+    third = pids_of(fleet)
     # The gateway takes the new instance while it runs: a broker would not see a reconnect.
     assert third == {**after, "worker-busy3": third["worker-busy3"]}
     wait_for(lambda: orders_of(fleet, "busy3"), "orders of the new instance")
     (fleet.home.etc / "strategies" / "busy3.toml").unlink()
     assert fleet.command("reload").returncode == 0
-    assert {row["name"]: row["pid"] for row in fleet.json("status")["processes"]} == after
+    assert pids_of(fleet) == after
     assert fleet.stop() == 0
     check_books(fleet)
 
@@ -80,7 +99,7 @@ def orders_of(fleet: Fleet, instance: str) -> int:
 def test_a_changed_limit_holds_while_orders_flow_and_nothing_is_restarted(fleet: Fleet) -> None:
     fleet.write_busy(instances=2)
     fleet.start()
-    pids = {row["name"]: row["pid"] for row in fleet.json("status")["processes"]}
+    pids = pids_of(fleet)
     wait_for(lambda: orders_of(fleet, "busy1") and orders_of(fleet, "busy2"), "orders of both")
     fleet.write_instance("busy2", 2, text="[trade]\nmax_units = 10\n" + fleet.unlimited())
     done = fleet.command("reload")
@@ -93,7 +112,7 @@ def test_a_changed_limit_holds_while_orders_flow_and_nothing_is_restarted(fleet:
         lambda: len([r for r in fleet.history("orders") if r["reason"].startswith("max-units")]) > before,
         "a refused open in the next life of the gateway",
     )
-    now = {row["name"]: row["pid"] for row in fleet.json("status")["processes"]}
+    now = pids_of(fleet)
     assert {name for name in pids if now[name] != pids[name]} == {"gateway-paper", "worker-busy2"}
     assert fleet.stop() == 0
     check_books(fleet)
@@ -140,17 +159,17 @@ def test_a_changed_strategy_file_replaces_its_workers_only_and_a_broken_one_none
     (fleet.home.root / "strategies" / "hold.py").write_text(HOLD)
     fleet.write_instance("holder", 7, strategy="strategies/hold.py:Hold")
     fleet.start()
-    pids = {row["name"]: row["pid"] for row in fleet.json("status")["processes"]}
+    pids = pids_of(fleet)
     (fleet.home.root / "strategies" / "hold.py").write_text(HOLD + "\nthis is no Python")
     done = fleet.command("reload")
     assert done.returncode == ExitCode.FAILURE
     assert "the old one keeps running" in done.stdout
     assert "invalid syntax (hold.py" in done.stdout
-    assert {row["name"]: row["pid"] for row in fleet.json("status")["processes"]} == pids
+    assert pids_of(fleet) == pids
     (fleet.home.root / "strategies" / "hold.py").write_text(HOLD + "\n# better\n")
     assert fleet.command("reload").stdout == "worker-holder: replaced, its strategy file changed\n"
     fleet.wait_running()
-    after = {row["name"]: row["pid"] for row in fleet.json("status")["processes"]}
+    after = pids_of(fleet)
     assert {name for name in pids if after[name] != pids[name]} == {"worker-holder"}
     assert fleet.command("reload").stdout == "nothing changed\n"
     assert fleet.stop() == 0
@@ -181,11 +200,11 @@ def test_a_clock_that_jumps_by_a_day_kills_nobody_and_loses_nothing(
     fleet.environment.update(LD_PRELOAD=str(wall_clock_shim), WALL_CLOCK_SHIFT_FILE=str(rule))
     fleet.write_busy(instances=2)
     fleet.start()
-    pids = {row["name"]: row["pid"] for row in fleet.json("status")["processes"]}
+    pids = pids_of(fleet)
     rule.write_text(str(jump_s))
     before = orders_so_far(fleet)
     wait_for(lambda: orders_so_far(fleet) > before + 5, "orders to flow after the jump")
-    assert {row["name"]: row["pid"] for row in fleet.json("status")["processes"]} == pids
+    assert pids_of(fleet) == pids
     way = "forward" if jump_s > 0 else "back"
     wait_for(lambda: any(f"went {way} by" in row["text"] for row in fleet.history("alerts")), "an alert of the jump")
     assert fleet.stop() == 0
