@@ -251,7 +251,7 @@ class OandaStory(RuleBasedStateMachine):
         await world.until(gateway.online.is_set, "a connection")
         await world.until(lambda: all(intent.client_id in world.answers for intent in world.wanted), "answers")
         await world.until(self._nothing_in_flight, "outcomes")
-        await world.until(self._knows_the_newest_fill, "the newest fill")  # no proof tells of two that cancel out
+        await world.until(self._knows_every_fill, "every fill")  # no proof tells of two that cancel out
         await world.until(self._proved, "a proof that holds")
         await world.journal.settle()
         await world.until(lambda: world.outbox.lag == 0, "an empty outbox")
@@ -259,9 +259,9 @@ class OandaStory(RuleBasedStateMachine):
     def _nothing_in_flight(self) -> bool:
         return not [order for order in self.world.gateway.book.open_orders() if order.state in IN_FLIGHT]
 
-    def _knows_the_newest_fill(self) -> bool:
+    def _knows_every_fill(self) -> bool:
         newest = max((int(fill) for fill in self._fills_at_the_broker()), default=0)
-        return self.world.gateway.bookkeeper.newest >= newest
+        return self.world.gateway.bookkeeper.watermark >= newest
 
     def _proved(self) -> bool:
         gateway = self.world.gateway
