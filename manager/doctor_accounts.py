@@ -11,7 +11,7 @@ from atrader.configuration.account import AccountConfig
 from atrader.configuration.cross_checks import account_file, instance_file
 from atrader.configuration.fleet import Installation
 from atrader.configuration.instance import InstanceConfig
-from atrader.errors import AtraderError
+from atrader.errors import AtraderError, ConfigError
 from broker_api.examination import EXAMINERS, AccountFacts
 from manager.finding import Finding
 
@@ -37,12 +37,16 @@ async def _examined(account: AccountConfig, installation: Installation, clock: C
         async with asyncio.timeout(_ANSWER_S):
             facts = await EXAMINERS[account.broker](account, symbols, clock)
     except AtraderError as error:
-        refused = error.details.get("exit_code") == "AUTH"
-        remedy = f"make a new token, or correct {account_file(account.name)}" if refused else "try again later"
-        return [Finding("error", what, error.message, remedy)]
+        return [Finding("error", what, error.message, _remedy(error, account_file(account.name)))]
     except TimeoutError:
         return [Finding("error", what, f"the broker did not answer within {_ANSWER_S:g} s", "try again later")]
     return list(judge(account, installation, instances, facts, clock.now_ns()))
+
+
+def _remedy(error: AtraderError, file: str) -> str:
+    if error.details.get("exit_code") == "AUTH":
+        return f"make a new token, or correct {file}"
+    return f"correct {file}, or what it refers to" if isinstance(error, ConfigError) else "try again later"
 
 
 def judge(

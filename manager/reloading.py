@@ -201,7 +201,7 @@ class Reloader:
             except AtraderError as error:  # it may be repeated
                 refusal = error.message
             else:
-                orphans = [Outcome(name, _left_behind(orphan)) for orphan in answer.orphans]
+                orphans = [Outcome(name, _left_behind(account, orphan)) for orphan in answer.orphans]
                 return [Outcome(name, "took the new configuration while running"), *orphans]
         fleet.note(f"{name} did not take its configuration while running ({refusal}): it is restarted")
         return [await self._restart(name)]
@@ -300,9 +300,10 @@ def lives_on(process: Supervised) -> str:
     )
 
 
-def _left_behind(orphan: Orphan) -> str:
+def _left_behind(account: str, orphan: Orphan) -> str:
     return (
         f"{orphan.instance} (magic {orphan.magic}) is in no strategy file of the account any more;"
         f" it leaves open trades: {orphan.open_trades}, working orders: {orphan.live_orders}. The gateway goes on with"
-        f" their stops; 'flatten instance:{orphan.instance}' closes them"
+        f" their stops; 'orphans close {account} {orphan.instance}' closes them,"
+        f" 'orphans assign {account} {orphan.instance} INSTANCE' gives them to another"
     )

@@ -30,13 +30,20 @@ def problems_of(
         Where in the file that is, if it is not the whole of it.
     """
     found: dict[str, list[str]] = {}
-    for item in error.errors(include_url=False, include_context=False):
+    items = error.errors(include_url=False, include_context=False)
+    for item in items:
+        if item["type"] == "too_short" and any(_is_inside(other["loc"], item["loc"]) for other in items):
+            continue  # only what is wrong in it makes it too short
         location = _in_data(item["loc"], data, str(item["type"]))
         text = _text(str(item["type"]), str(item["msg"]), item["input"], location, model)
         texts = found.setdefault(dotted(location if table is None else [table, *location]), [])
         if text not in texts:
             texts.append(text)
     return [f"{key}: {' or '.join(texts)}" if key else " or ".join(texts) for key, texts in found.items()]
+
+
+def _is_inside(location: tuple[str | int, ...], outer: tuple[str | int, ...]) -> bool:
+    return len(location) > len(outer) and location[: len(outer)] == outer
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:

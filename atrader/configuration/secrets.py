@@ -95,7 +95,10 @@ class SecretRef:
 def _from_environment(name: str) -> str:
     value = os.environ.get(name)
     if value is None:
-        raise ConfigError(f"the environment has no variable {name} (a secret refers to it)")
+        raise ConfigError(
+            f"the environment has no variable {name}, which a secret refers to: set it, and start the fleet again from"
+            " there (a running manager keeps the environment it was started in)"
+        )
     return value
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Protocol
 
 from atrader.clock import Clock
+from atrader.orders.model import Trade
 from atrader.runtime.spec import gateway_name
 from broker_api.journal import Batch, Journal
 
@@ -58,6 +59,14 @@ class Alerts:
         }
         batch.history("alerts", now_ns, json.dumps(body))
         self._journal.stage(batch)
+
+    def foreign_trade(self, trade: Trade) -> None:
+        """Tell of a trade that nobody of us opened; once, when it is first seen."""
+        text = (
+            f"nobody of us opened {trade.trade_id} ({trade.side} {trade.units:f} {trade.instrument}): it is shown and"
+            f" never touched; 'atrader-manager adopt {trade.account} {trade.trade_id} INSTANCE' gives it to an instance"
+        )
+        self.alert("foreign-trade", text, instrument=trade.instrument)
 
     def now_ns(self) -> int:
         """Market time."""

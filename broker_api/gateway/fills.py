@@ -189,6 +189,8 @@ class FillBooking:
         if trade.magic != FOREIGN_MAGIC:
             self._day.fill(fill, batch)
             self._day.closed(trade, batch)
+        elif trade.version == 1:  # it began with this execution
+            self._alerts.foreign_trade(trade)
         self._publisher.note_trade(trade, body)
 
     def _count(self, entry: Entry, report: FillReport, batch: Batch) -> None:

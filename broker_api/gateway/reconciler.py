@@ -256,8 +256,7 @@ class Reconciler:
         others = (other for other in self._book.ledger.open_trades() if other is not known)
         self._book.ledger.restore([*others, trade])
         if known is None:
-            text = f"ticket {held.broker_trade_id} is nobody's"
-            self._alerts.alert("foreign-trade", text, instrument=held.instrument)
+            self._alerts.foreign_trade(trade)
         self._keep(trade)
 
     def _drop_foreign(self, trade_id: str) -> None:

@@ -36,6 +36,9 @@ class OldRates(NamedTuple):
     bars: int
 
 
+_NO_RATES: Final = OldRates(None, 0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class OldStrategy:
     """One section of a strategy."""
@@ -48,6 +51,7 @@ class OldStrategy:
     strategy_id: int | None
     passed_minutes: int | None
     rates: tuple[OldRates, ...]
+    rates_hold: bool  # False: the three lists do not say which bars the library is to get
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,18 +160,20 @@ def _strategy(ini: Ini, section: IniSection) -> OldStrategy:
         keys.text("pair"),
         keys.whole("strategyID", 0, 2**31 - 1),
         keys.whole("passedTimeFrame", 1, _MINUTES),
-        _rates(keys),
+        *_rates(keys),
     )
     keys.tell_unknown()
     return strategy
 
 
-def _rates(keys: Keys) -> tuple[OldRates, ...]:
+def _rates(keys: Keys) -> tuple[tuple[OldRates, ...], bool]:
+    """Return what is asked for as far as it can be read, and whether that is all of it."""
     bars, symbols, minutes = (
         keys.items(key) for key in ("rateRequirements", "symbolRequirements", "timeframeRequirements")
     )
     longest = max(len(bars), len(symbols), len(minutes))
-    if not len(bars) == len(symbols) == len(minutes):
+    belongs = len(bars) == len(symbols) == len(minutes)
+    if not belongs:
         keys.problem(
             "rateRequirements",
             f"has {len(bars)} entries, symbolRequirements {len(symbols)}, timeframeRequirements {len(minutes)}; they"
@@ -175,18 +181,19 @@ def _rates(keys: Keys) -> tuple[OldRates, ...]:
         )
     if longest > MAX_RATES:
         keys.problem("rateRequirements", f"has {longest} entries, the library takes {MAX_RATES}")
-    return tuple(
-        _one_rates(keys, number, *entry)
-        for number, entry in enumerate(zip_longest(bars, symbols, minutes, fillvalue="0"))
-    )[:MAX_RATES]
+    entries = zip_longest(bars, symbols, minutes, fillvalue="0")
+    rates = [_one_rates(keys, number, *entry) for number, entry in enumerate(entries)]
+    held = tuple(_NO_RATES if one is None else one for one in rates[:MAX_RATES])
+    return held, belongs and longest <= MAX_RATES and None not in rates
 
 
-def _one_rates(keys: Keys, number: int, bars: str, symbol: str, minutes: str) -> OldRates:
+def _one_rates(keys: Keys, number: int, bars: str, symbol: str, minutes: str) -> OldRates | None:
     nothing = symbol.upper() in ("N", "0")
     wanted, length = _whole(bars, _MAX_BARS), _whole(minutes, _MINUTES)
     if not nothing and (wanted is None or length is None):
         keys.problem("rateRequirements", f"entry {number}: {bars!r} bars of {minutes!r} minutes of {symbol!r}")
-    return OldRates(None if nothing or not wanted else symbol, length or 0, wanted or 0)
+        return None
+    return _NO_RATES if nothing or not wanted else OldRates(symbol, length or 0, wanted)
 
 
 def _whole(text: str, high: int) -> int | None:

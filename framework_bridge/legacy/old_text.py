@@ -27,3 +27,8 @@ def decode(data: bytes) -> str:
 def lines_of(text: str) -> list[str]:
     """Cut at line ends of Windows, Unix and old Macs only: `str.splitlines` would cut at a form feed in a value too."""
     return re.split(r"\r\n|\r|\n", text)
+
+
+def printable(text: str) -> str:
+    """Replace what no terminal and no TOML file takes, and nobody typed on purpose."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)

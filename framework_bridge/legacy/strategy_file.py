@@ -85,10 +85,12 @@ def new_strategy(old: OldInstance, new: NewAccount, name: str, files: StrategyFi
     strategy, preset = old.strategy, old.preset
     notes = Notes(old.trader.file, strategy.line, strategy.section)
     lacks = _lacks(strategy, preset, notes)
+    symbol = canonical(strategy.pair or "")
+    rates, left_out = _rates(strategy, symbol or "", preset, notes)
+    if (left_out or not strategy.rates_hold) and not lacks:
+        lacks.append("its lists of requirements have problems")
     if files.library is None:
         lacks.append(NO_LIBRARY)
-    symbol = canonical(strategy.pair or "")
-    rates = _rates(strategy, symbol or "", preset, notes)
     magic, is_first = _magic(strategy, name, preset, magics, notes)
     _clock_rows(old.account, old.clocks, notes)
     parameters = _parameters(old, new, f"{files.preset_folder}{name}.set", files, rates)
@@ -162,22 +164,26 @@ def _lacks(strategy: OldStrategy, preset: Preset | None, notes: Notes) -> list[s
     return lacks
 
 
-def _rates(strategy: OldStrategy, pair: str, preset: Preset | None, notes: Notes) -> list[object]:
-    own = int(preset.values.get("STRATEGY_TIMEFRAME", 0.0)) if preset is not None else 0
+def _rates(strategy: OldStrategy, pair: str, preset: Preset | None, notes: Notes) -> tuple[list[object], bool]:
+    """Return the parameter ``rates``, and whether something that is asked for was left out of it."""
+    own = int(preset.values.get("STRATEGY_TIMEFRAME", 0.0)) if preset is not None else None
     made = [_one_rates(number, one, pair, own, notes) for number, one in enumerate(strategy.rates)]
+    left_out = any(new == "" and old.symbol is not None for old, new in zip(strategy.rates, made, strict=True))
     while made and made[-1] == "":
         made.pop()
     if strategy.passed_minutes is not None and strategy.passed_minutes > _HOUR:
         text = f"bars of {strategy.passed_minutes} minutes are handed over as hours, which the library puts together"
         notes.add(Kind.CHANGED, "passedTimeFrame", text)
-    return made
+    return made, left_out
 
 
-def _one_rates(number: int, one: OldRates, pair: str, own: int, notes: Notes) -> object:
+def _one_rates(number: int, one: OldRates, pair: str, own: int | None, notes: Notes) -> object:
     if one.symbol is None:
         return ""
     symbol = pair if one.symbol.upper() == "D" else canonical(one.symbol)
     minutes = one.minutes or own
+    if minutes is None:
+        return ""  # its preset is missing, which is told
     if not symbol:
         if one.symbol.upper() != "D":  # else the pair itself is reported
             notes.add(Kind.PROBLEM, "symbolRequirements", f"entry {number}: {one.symbol!r} is no pair: left out")

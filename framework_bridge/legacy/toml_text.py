@@ -8,12 +8,14 @@ from decimal import Decimal
 import tomlkit
 from tomlkit.items import InlineTable, Item
 
+from framework_bridge.legacy.old_text import printable
+
 
 def toml_text(comments: Sequence[str], values: Mapping[str, object]) -> str:
     """Return a TOML file; None is left out, maps become tables, maps in lists inline tables a line each."""
     document = tomlkit.document()
     for comment in comments:
-        document.add(tomlkit.comment(_printable(comment)))
+        document.add(tomlkit.comment(printable(comment)))
     for key, value in values.items():
         if isinstance(value, Mapping):
             if value:
@@ -36,7 +38,7 @@ def _item(value: object) -> Item:
     if isinstance(value, Decimal):  # as it is: no exponent, no digits of a float
         return tomlkit.value(format(value, "f"))
     if isinstance(value, str):
-        return tomlkit.item(_printable(value))
+        return tomlkit.item(printable(value))
     if not isinstance(value, (list, tuple)):
         return tomlkit.item(value)
     array = tomlkit.array()
@@ -49,8 +51,3 @@ def _inline(values: Mapping[str, object]) -> InlineTable:
     table = tomlkit.inline_table()
     table.update(values)
     return table
-
-
-def _printable(text: str) -> str:
-    """Replace what TOML does not take and nobody typed on purpose."""
-    return "".join(character if character.isprintable() else "\ufffd" for character in text)

@@ -75,6 +75,8 @@ def start(directory: Path, names: tuple[str, ...], daemon: bool, as_json: bool) 
         code = start_daemon(home.root)
         if code == ExitCode.OK:
             click.echo(f"{_what_runs(installation)}, in {home.root}\n{_how_to_look(home)}")
+        elif owner_of(home) is not None:
+            click.echo(f"the rest goes on, in {home.root}\n{_how_to_look(home)}", err=True)
         sys.exit(code)
     from manager.service import run_manager
 

@@ -57,6 +57,7 @@ _CHECKED = (
 def check(directory: Path, as_json: bool) -> None:
     """Read the whole configuration and load every strategy, without starting anything."""
     from manager.checking import check_installation  # here: ZeroMQ and strategies are not for --help and completion
+    from manager.legacy.writing import incomplete_lines
 
     home = home_of(directory)
     installation = load_installation(home.root)
@@ -68,4 +69,6 @@ def check(directory: Path, as_json: bool) -> None:
         print_json({"accounts": sorted(installation.accounts), "instances": rows})
         return
     print_rows(_CHECKED, rows, empty="no strategy instance is configured")
+    for line in incomplete_lines(home.root):
+        click.secho(line, fg="yellow")
     click.echo(f"configuration of {home.root} is fine; accounts: {len(installation.accounts)}, instances: {len(rows)}")

@@ -11,8 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from framework_bridge.legacy.findings import Kind
+from framework_bridge.legacy.old_text import printable
 from manager.commands.data_import_work import show_imports
 from manager.commands.tables import Column, print_rows
+from manager.legacy.writing import incomplete_lines
 
 _TITLES: Final[Mapping[Kind, str]] = {
     Kind.CONVERTED: "Converted",
@@ -60,12 +62,13 @@ def _show_findings(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
     if not rows:
         return
     table = Table(title=f"{title} ({len(rows)})", title_justify="left", title_style="bold", show_lines=False)
-    for name in ("where", "what", "then"):
+    names = ("where", "what", "then") if any(row["remedy"] for row in rows) else ("where", "what")
+    for name in names:
         table.add_column(name, overflow="fold")
     for row in rows:
         place = f"{Path(row['file']).name}:{row['line']}" if row["line"] else Path(row["file"]).name
         key = f"{row['key']}: " if row["key"] else ""
-        table.add_row(place, f"{key}{row['text']}", row["remedy"])
+        table.add_row(*(place, printable(f"{key}{row['text']}"), row["remedy"])[: len(names)])
     Console().print(table, markup=False)
 
 
@@ -75,4 +78,5 @@ def _ending(report: Mapping[str, Any]) -> str:
     changed = sum(one["state"] in ("new", "updated", "removed") for one in report["files"])
     here = f"atrader-manager -C {report['out']}"
     steps = [f"{here} check", f"{here} start   # or reload, when it runs"]
-    return f"{changed} files written; next: " + "\n      ".join(steps)
+    waiting = "".join(f"{line}\n" for line in incomplete_lines(Path(report["out"])))
+    return f"{waiting}files written: {changed}; next: " + "\n      ".join(steps)

@@ -25,6 +25,13 @@ INCOMPLETE: Final = ".incomplete"
 State = Literal["new", "unchanged", "updated", "removed", "kept"]
 
 
+def incomplete_lines(root: Path) -> list[str]:
+    """Say which strategies of an installation wait to be completed by a person; they are read by nothing."""
+    found = sorted((root / "etc" / "strategies").glob(f"*.toml{INCOMPLETE}"))
+    text = "is not run: mend what it says, and rename it to"
+    return [f"etc/strategies/{path.name} {text} {path.name.removesuffix(INCOMPLETE)}" for path in found]
+
+
 class Written(NamedTuple):
     """One file, and what becomes of it: ``kept`` is one that somebody changed."""
 

@@ -132,6 +132,10 @@ async def test_wrong_credentials_another_account_and_a_broker_that_is_away_are_t
         token.write_text("live-0123456789abcdef-fedcba9876543210")
         wrong = await examined(sim, token)
         assert wrong["login"].remedy.startswith("make a new token")
+        token.chmod(0o644)
+        open_to_all = await examined(sim, token)
+        assert open_to_all["login"].remedy == "correct etc/accounts/demo.toml, or what it refers to"
+        token.chmod(0o600)
         assert "0123456789abcdef" not in str(wrong)
     gone = await examined(sim, token)
     assert (gone["login"].level, gone["login"].remedy) == ("error", "try again later")

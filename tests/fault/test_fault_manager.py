@@ -140,6 +140,7 @@ def test_a_removed_instance_with_a_trade_is_shown_and_can_be_flattened(fleet: Fl
     (fleet.home.etc / "strategies" / "holder.toml").unlink()
     done = fleet.command("reload")
     assert "holder (magic 7) is in no strategy file" in done.stdout
+    assert "'orphans close paper holder' closes them" in done.stdout
     assert "open trades: 1" in wait_for(
         lambda: (text := fleet.command("status").stdout) and "holder" in text and text, "the orphan in the status"
     )

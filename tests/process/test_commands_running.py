@@ -400,9 +400,26 @@ def test_a_second_start_is_refused_with_who_runs_the_directory(own: Fleet) -> No
     assert own.stop() == 0
 
 
-def test_start_daemon_returns_when_the_fleet_runs_and_stop_ends_it(tmp_path: Path) -> None:
+AWAY = """
+broker = "oanda"
+[oanda]
+environment = "practice"
+account_id = "101-004-1234567-001"
+token = "env:ATRADER_TEST_NOBODY_SETS_THIS"
+"""
+
+
+def test_start_daemon_returns_when_the_fleet_runs_and_says_what_does_not(tmp_path: Path) -> None:
     fleet = write_talkers(Fleet(tmp_path / "home"))
     try:
+        (fleet.home.etc / "accounts" / "away.toml").write_text(AWAY)
+        told = typed(fleet, "atrader-manager start --daemon")
+        assert told.code == ExitCode.FAILURE
+        assert "no variable ATRADER_TEST_NOBODY_SETS_THIS, which a secret refers to" in told.err
+        assert f"the rest goes on, in {fleet.home.root}" in told.err
+        assert typed(fleet, "atrader-manager stop").code == ExitCode.OK
+        wait_for(lambda: not fleet.survivors(), "the end of the daemon")
+        (fleet.home.etc / "accounts" / "away.toml").unlink()
         assert typed(fleet, "atrader-manager start --daemon").code == ExitCode.OK
         status = typed(fleet, "atrader-manager status --json").json
         assert {row["state"] for row in status["processes"]} == {"RUNNING"}

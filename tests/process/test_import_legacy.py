@@ -239,7 +239,9 @@ def test_a_strategy_that_would_be_refused_is_incomplete_and_says_why(old: Path, 
     assert "lib.so" in text
     assert "STRATEGY_TIMEFRAME: 60 minutes, but rates[0] has 15m" in text
     assert any(one["kind"] == "problem" and "rates[0] has 15m" in one["text"] for one in report["findings"])
-    assert "is fine" in run("-C", out, "check", command=manager_cli)
+    checked = run("-C", out, "check", command=manager_cli)
+    assert "is fine" in checked
+    assert "morning.toml.incomplete is not run: mend what it says, and rename it to morning.toml" in checked
     assert {one["state"] for one in report_of(old, "--out", out, "--library", library)["files"]} == {"unchanged"}
 
 

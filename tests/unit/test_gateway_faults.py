@@ -304,11 +304,13 @@ def test_a_trade_of_somebody_else_is_shown_and_never_touched(stage: Stage) -> No
         await stage.bench.gateway.turn()
         (foreign,) = stage.bench.gateway.book.ledger.open_trades()
         assert (foreign.magic, foreign.side, foreign.units) == (0, "sell", D(300))
+        assert stage.bench.gateway.alerts.counters["foreign-trade"] == 1
         assert stage.bench.gateway.reconciler.breaks == {}
         assert await stage.bench.gateway.flattener.close_all(None, "everything") == 0
         await stage.bench.stop()
         await stage.connect()
         assert [trade.magic for trade in stage.bench.gateway.book.ledger.open_trades()] == [0]
+        assert stage.bench.gateway.alerts.counters["foreign-trade"] == 0  # told once, not at every start
         await stage.bench.stop()
 
     run(story())

@@ -255,6 +255,10 @@ def test_a_second_strategy_with_an_instance_id_is_not_enabled_and_gets_another()
         (CONFIG, {**PRESETS, "morning.set": "ACCOUNT_RISK_PERCENT=x"}, "its preset has problems"),
         (CONFIG.replace("pair=EURUSD", "pair=US500"), PRESETS, "its pair US500 is not known"),
         (CONFIG.replace("strategyID=29", "strategyID=", 1), PRESETS, "it has no strategyID"),
+        (CONFIG.replace("300,200,0,100", "300,200,0,100,5"), PRESETS, "its lists of requirements have problems"),
+        (CONFIG.replace("300,200,0,100", "300,many,0,100"), PRESETS, "its lists of requirements have problems"),
+        (CONFIG.replace("D,D,N,GBPUSD", "D,D,N,US500"), PRESETS, "its lists of requirements have problems"),
+        (CONFIG.replace("0,1440,0,60", "0,1441,0,60"), PRESETS, "its lists of requirements have problems"),
     ],
 )
 def test_a_strategy_that_lacks_something_is_written_as_far_as_it_goes(
@@ -265,6 +269,12 @@ def test_a_strategy_that_lacks_something_is_written_as_far_as_it_goes(
     assert "etc/strategies/morning.toml" not in plan.files
     assert f"Incomplete: {lack}" in plan.files["etc/strategies/morning.toml.incomplete"]
     assert "etc/strategies/evening.toml" in plan.files
+
+
+def test_an_entry_that_asks_for_too_much_is_told_once_and_not_as_a_list_without_entries() -> None:
+    plan = plan_of(old_files(CONFIG.replace("rateRequirements=300\n", "rateRequirements=3000000\n")))
+    told_of_bars = [one.text for one in plan.findings if one.kind is Kind.PROBLEM]
+    assert told_of_bars == ["cannot run: rates[0].bars: input should be less than or equal to 200000, was 3000000"]
 
 
 def test_a_strategy_that_the_library_no_longer_has_is_not_enabled() -> None:
