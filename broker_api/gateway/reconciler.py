@@ -40,6 +40,7 @@ from broker_api.reconcile import (
 from broker_api.reconcile.reconcile import ANY_INSTRUMENT
 
 _ROUNDS: Final = 10  # each round works something in; more means that broker and journal chase each other
+_LONG_BEHIND: Final = 5 * _ROUNDS  # snapshots in a row: a broker may be behind what it said for a moment
 _EARLIER_LIFE: Final = "the gateway restarted or reconnected before the answer came"
 
 
@@ -88,6 +89,7 @@ class Reconciler:
         self.breaks: dict[str, str] = {}
         self.told: Snapshot | None = None
         self.told_ns = 0
+        self._behind = 0
 
     async def run(self) -> bool:
         """Compare and carry out until only what cannot be settled now is left.
@@ -106,7 +108,12 @@ class Reconciler:
         """
         for _ in range(_ROUNDS):
             await self._budget.take(Priority.QUERY)
+            known = self._bookkeeper.newest
             snapshot = await self._adapter.snapshot()
+            if snapshot.watermark < known:
+                self._note_behind(snapshot.watermark, known)
+                continue
+            self._behind = 0
             reports = await self._reports(snapshot)
             self._bookkeeper.note(reports)
             if self._bookkeeper.newest > snapshot.watermark:
@@ -119,6 +126,17 @@ class Reconciler:
             self._conclude(snapshot, actions)
             return True
         return False
+
+    def _note_behind(self, newest: int, known: int) -> None:
+        """Tell once of a broker that knows less than it has said: nothing in the journal can be held against it."""
+        self._behind += 1
+        if self._behind == _LONG_BEHIND:
+            text = (
+                f"the broker's newest transaction is {newest}, and ours is {known}: its account has begun"
+                " anew, or what it told is lost. Nothing opens; if it stays so, give the account a new file with"
+                " another name"
+            )
+            self._alerts.alert("broker-behind", text)
 
     async def _reports(self, snapshot: Snapshot) -> Sequence[AnyReport]:
         if self._is_new_account(snapshot):

@@ -413,6 +413,8 @@ def test_start_daemon_returns_when_the_fleet_runs_and_says_what_does_not(tmp_pat
     fleet = write_talkers(Fleet(tmp_path / "home"))
     try:
         (fleet.home.etc / "accounts" / "away.toml").write_text(AWAY)
+        configured = (fleet.home.etc / "atrader.toml").read_text()
+        (fleet.home.etc / "atrader.toml").write_text(configured.replace("'synthetic'", "'none'"))
         told = typed(fleet, "atrader-manager start --daemon")
         assert told.code == ExitCode.FAILURE
         assert "no variable ATRADER_TEST_NOBODY_SETS_THIS, which a secret refers to" in told.err
@@ -420,6 +422,7 @@ def test_start_daemon_returns_when_the_fleet_runs_and_says_what_does_not(tmp_pat
         assert typed(fleet, "atrader-manager stop").code == ExitCode.OK
         wait_for(lambda: not fleet.survivors(), "the end of the daemon")
         (fleet.home.etc / "accounts" / "away.toml").unlink()
+        (fleet.home.etc / "atrader.toml").write_text(configured)
         assert typed(fleet, "atrader-manager start --daemon").code == ExitCode.OK
         status = typed(fleet, "atrader-manager status --json").json
         assert {row["state"] for row in status["processes"]} == {"RUNNING"}

@@ -181,6 +181,22 @@ def test_a_persons_ticket_is_shown_as_it_is_whatever_becomes_of_it(tmp_path: Pat
     play(stage, story())
 
 
+def test_a_broker_that_forgot_what_it_said_is_one_alert_and_nothing_is_concluded_from_it(stage: Stage) -> None:
+    async def story() -> None:
+        await stage.bench.submit()
+        venue, reconciler = stage.venue, stage.bench.gateway.reconciler
+        known = venue.reports, venue.tickets, venue.net
+        venue.reports, venue.tickets, venue.net = [], type(venue.tickets)(), type(venue.net)()
+        for _ in range(8):
+            assert not await reconciler.run()
+        assert stage.alerts["broker-behind"] == 1
+        assert stage.alerts["reports-missing"] == 0
+        assert len(stage.bench.gateway.book.own_trades()) == 1
+        venue.reports, venue.tickets, venue.net = known
+
+    play(stage, story())
+
+
 def test_exits_go_through_a_break_and_nothing_opens(stage: Stage) -> None:
     async def story() -> None:
         bench = stage.bench
