@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from atrader.clock import Clock
+from atrader.clock import NS_PER_S, Clock
 from atrader.errors import AtraderError, ConfigError, StoreError
 from atrader.ledger import FOREIGN_MAGIC
 from atrader.orders.ids import intent_id_of
@@ -40,7 +40,7 @@ from broker_api.reconcile import (
 from broker_api.reconcile.reconcile import ANY_INSTRUMENT
 
 _ROUNDS: Final = 10  # each round works something in; more means that broker and journal chase each other
-_LONG_BEHIND: Final = 5 * _ROUNDS  # snapshots in a row: a broker may be behind what it said for a moment
+_LONG_BEHIND_NS: Final = 10 * NS_PER_S  # for a moment a broker may be behind what it said
 _EARLIER_LIFE: Final = "the gateway restarted or reconnected before the answer came"
 
 
@@ -89,7 +89,8 @@ class Reconciler:
         self.breaks: dict[str, str] = {}
         self.told: Snapshot | None = None
         self.told_ns = 0
-        self._behind = 0
+        self._behind_since_ns: int | None = None
+        self._told_behind = 0
 
     async def run(self) -> bool:
         """Compare and carry out until only what cannot be settled now is left.
@@ -113,7 +114,7 @@ class Reconciler:
             if snapshot.watermark < known:
                 self._note_behind(snapshot.watermark, known)
                 continue
-            self._behind = 0
+            self._behind_since_ns = None
             reports = await self._reports(snapshot)
             self._bookkeeper.note(reports)
             if self._bookkeeper.newest > snapshot.watermark:
@@ -129,8 +130,11 @@ class Reconciler:
 
     def _note_behind(self, newest: int, known: int) -> None:
         """Tell once of a broker that knows less than it has said: nothing in the journal can be held against it."""
-        self._behind += 1
-        if self._behind == _LONG_BEHIND:
+        now_ns = self._clock.now_ns()
+        if self._behind_since_ns is None:
+            self._behind_since_ns = now_ns
+        if now_ns - self._behind_since_ns >= _LONG_BEHIND_NS and self._told_behind != known:
+            self._told_behind = known
             text = (
                 f"the broker's newest transaction is {newest}, and ours is {known}: its account has begun"
                 " anew, or what it told is lost. Nothing opens; if it stays so, give the account a new file with"
