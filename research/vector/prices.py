@@ -71,7 +71,7 @@ class Prices:
         Parameters
         ----------
         bars : Bars
-            Of one fixed timeframe. Where bid and ask columns are the same arrays they are converted once.
+            Of one fixed timeframe. Bid and ask columns that are equal become one.
         terms : Terms
             Instrument and extra spread.
         duration_ns : int
@@ -95,15 +95,17 @@ class Prices:
         tick = float(terms.instrument.price_tick)
         below, above = terms.extra_ticks
         bids = [_ticks(getattr(bars, name), tick, bars, symbol) for name in _NAMES]
-        asks = []
-        for name, bid in zip(_NAMES, bids, strict=True):
-            own = getattr(bars, f"ask_{name}")
-            asks.append(bid if own is getattr(bars, name) else np.maximum(_ticks(own, tick, bars, symbol), bid))
+        own = [getattr(bars, f"ask_{name}") for name in _NAMES]
+        is_spread = [not _equal(ask, getattr(bars, name)) for ask, name in zip(own, _NAMES, strict=True)]
+        asks = [
+            np.maximum(_ticks(ask, tick, bars, symbol), bid) if is_apart else bid
+            for ask, bid, is_apart in zip(own, bids, is_spread, strict=True)
+        ]
         if above or below:
             asks = [ask + np.int32(above) for ask in asks]
             bids = [np.maximum(bid - np.int32(below), np.int32(1)) for bid in bids]
         least, most = asks[2], asks[1]
-        if any(getattr(bars, f"ask_{name}") is not getattr(bars, name) for name in _NAMES):
+        if any(is_spread):
             # Bids lie inside of low and high, or we would not be here; nobody promised that of asks.
             least, most = reduce(np.minimum, asks), reduce(np.maximum, asks)
         return cls(
@@ -114,6 +116,10 @@ class Prices:
             ask_least=asks[2] if np.array_equal(least, asks[2]) else least,
             ask_most=asks[1] if np.array_equal(most, asks[1]) else most,
         )
+
+
+def _equal(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    return one is other or (one[0] == other[0] and np.array_equal(one, other))
 
 
 def _whole(column: NDArray[np.float64]) -> NDArray[np.float64]:

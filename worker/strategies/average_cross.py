@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,12 @@ from atrader.indicators import sma
 from atrader.instruments import Instrument
 from atrader.market import Bars
 from atrader.strategy import Parameters
-from worker.strategies.arrays import FloatArray, crossed_above, crossed_below, whole_units
+from worker.strategies.arrays import FloatArray, Mask, crossed_above, crossed_below, whole_units
 from worker.strategies.entries import Wanted
 from worker.strategies.sharing import Shared
+
+_STRETCH: Final = 8192  # rows that are worked on in one go
+_NOTHING: Final = np.empty(0, np.intp), np.empty(0, np.bool_), np.empty(0, np.bool_)
 
 
 class CrossParameters(Parameters):
@@ -46,21 +49,38 @@ def wanted_at_crossings(fast: FloatArray, slow: FloatArray) -> Wanted:
 def sma_crossing_rows(
     bars: Bars, instrument: Instrument, averages: CrossParameters, shared: Shared
 ) -> tuple[NDArray[np.intp], Wanted]:
-    """Return the rows at which `wanted_at_sma_crossings` wants anything, and what; each average is made once."""
+    """Return the rows at which `wanted_at_sma_crossings` wants anything, and what; no average is whole in memory."""
+    totals = shared.get("totals of closes", lambda: _totals(bars, instrument))
+    firsts = range(averages.slow, len(bars), _STRETCH)  # the first row whose row before has both averages
+    parts = [_crossed(totals, first, min(first + _STRETCH, len(bars)), averages) for first in firsts]
+    rows, up, down = (np.concatenate([part[at] for part in parts]) for at in range(3)) if parts else _NOTHING
+    return rows, Wanted(up, down, close_long=down, close_short=up, indicators={})
 
-    def closes() -> FloatArray:
-        return shared.get("whole closes", lambda: whole_units(bars.close, instrument)[0])
 
-    def line(period: int) -> FloatArray:
-        return shared.get(("sma", period), lambda: sma(closes(), period))
+def _totals(bars: Bars, instrument: Instrument) -> NDArray[np.int64]:
+    """Return the sums of the first 0, 1, 2 ... closes in whole units: every window's sum is a difference of two."""
+    closes, _ = whole_units(bars.close, instrument)
+    if not np.isfinite(closes).all():
+        raise ValueError("bars.close holds NaN or an infinity")
+    totals = np.zeros(len(closes) + 1, np.int64)
+    np.cumsum(closes.astype(np.int64), out=totals[1:])
+    return totals
 
-    fast, slow = line(averages.fast), line(averages.slow)
-    above, below = fast > slow, fast < slow
-    changed = above[1:] != above[:-1]
-    changed |= below[1:] != below[:-1]
-    rows = np.flatnonzero(changed) + 1
-    before, now = (fast[rows - 1], slow[rows - 1]), (fast[rows], slow[rows])
-    up, down = (before[0] <= before[1]) & (now[0] > now[1]), (before[0] >= before[1]) & (now[0] < now[1])
-    crossed = up | down  # not where the averages only begin, or meet
-    up, down = up[crossed], down[crossed]
-    return rows[crossed], Wanted(up, down, close_long=down, close_short=up, indicators={})
+
+def _crossed(
+    totals: NDArray[np.int64], first: int, end: int, averages: CrossParameters
+) -> tuple[NDArray[np.intp], Mask, Mask]:
+    """Return the rows from `first` to `end` at which the averages cross, and whether upwards or downwards.
+
+    Sums of so few closes are exact as float64, too, so the averages are those of `sma` to the last bit; they stay in
+    the cache of the processor.
+    """
+    begin = first - averages.slow
+    near = (totals[begin : end + 1] - totals[begin]).astype(np.float64)
+    lines = [
+        (near[averages.slow :] - near[averages.slow - n : len(near) - n]) / n for n in (averages.fast, averages.slow)
+    ]
+    above, below = lines[0] > lines[1], lines[0] < lines[1]
+    up, down = above[1:] & ~above[:-1], below[1:] & ~below[:-1]
+    rows = np.flatnonzero(up | down)
+    return rows + first, up[rows], down[rows]

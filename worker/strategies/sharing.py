@@ -19,7 +19,7 @@ class Sized(Protocol):
 
 Arrays = TypeVar("Arrays", bound="Sized | tuple[Sized, ...]")
 
-_ROOM_BYTES = 176_000_000
+_ROOM_BYTES = 96_000_000
 
 
 class Shared:
