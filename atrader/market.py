@@ -141,6 +141,11 @@ class Bars:
         bid = (self.open_time_ns, self.open, self.high, self.low, self.close)
         return (*bid, self.ask_open, self.ask_high, self.ask_low, self.ask_close, self.volume)
 
+    def has_one_price(self) -> bool:
+        """Tell whether every ask is its bid: data that carry one price only."""
+        pairs = zip(self.columns[1:5], self.columns[5:9], strict=True)
+        return all(bid is ask or np.array_equal(bid, ask) for bid, ask in pairs)
+
     def __len__(self) -> int:
         return len(self.open_time_ns)
 

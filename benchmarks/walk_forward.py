@@ -80,7 +80,8 @@ def whole(plan: Plan, sets: list[Combination], workers: int, folder: Path) -> An
     with TrialFile(folder / f"{time.perf_counter_ns()}.sqlite", {}, days_ns) as file:
         run_study(ListedSearch(sets, set()), threads(VectorTrials(plan, strategy_of, days_ns), workers), file)
         trials = file.trials()
-    return analyse(trials, days_ns, AXES, WalkForward(train_days=180, test_days=30).windows(days_ns), DAYS_A_YEAR)
+    windows = WalkForward(train_days=180, test_days=30).windows(days_ns)
+    return analyse(trials, days_ns, AXES, windows, DAYS_A_YEAR, threads=workers)
 
 
 def timed_s(work: Callable[[], Any], rounds: int) -> tuple[float, float, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -98,7 +99,10 @@ def judge(path: Path, judging: Judging | None, top: int, write: Path | None = No
     rule = (judging or wish.judging).rule()
     axes, windows, per_year = [axis_of(axis) for axis in study["axes"]], rule.windows(days_ns), study["days_per_year"]
     scores = score(trials, axes, windows, per_year) if len(trials.returns) else None
-    analysis = analyse(trials, days_ns, axes, windows, per_year, is_adaptive=learned, top=top, scores=scores)
+    analysis = analyse(
+        trials, days_ns, axes, windows, per_year,
+        is_adaptive=learned, top=top, scores=scores, threads=os.cpu_count() or 1,
+    )  # fmt: skip
     assert scores is not None  # or nothing was judged
     report = path.with_name(REPORT)
     target = None if analysis.recommended is None else write or path.with_name(RECOMMENDED)

@@ -48,7 +48,8 @@ class History:
         rows = int(ends.searchsorted(market.ends[-1], side="right"))  # later ones are never complete
         self.bars, self.ends = bars[:rows], ends[:rows]
         self.first = int(self.ends.searchsorted(market.first_ns, side="right"))
-        self.steps: NDArray[np.int64] = market.ends.searchsorted(self.ends)
+        is_market = np.array_equal(market.ends[:rows], self.ends)  # told in a twentieth of the time a search takes
+        self.steps: NDArray[np.int64] = np.arange(rows) if is_market else market.ends.searchsorted(self.ends)
         self.steps[: self.first] = -1
         self._gaps = np.array(gaps, np.int64).reshape(-1, 3)
 

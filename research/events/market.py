@@ -29,8 +29,8 @@ class Reel:
 
     def __init__(self, tape: Tape, ends: NDArray[np.int64]) -> None:
         self.tape = tape
-        self.steps = ends.searchsorted(tape.end_ns)
         self._is_dense = len(tape) == len(ends)
+        self.steps = np.arange(len(ends)) if self._is_dense else ends.searchsorted(tape.end_ns)
         self.played = 0
 
     def rows_until(self, step: int) -> int:

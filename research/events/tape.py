@@ -86,7 +86,10 @@ class BarTape(Tape):
         self.duration_ns = duration_ns
         self.end_ns = bars.open_time_ns + duration_ns
         self.bid_low, self.bid_high = bars.low, bars.high
-        # An ask below its bid is taken for the bid, quote by quote; and bars may carry one price only.
+        self._ask_close, self.ask_low, self.ask_high = bars.close, bars.low, bars.high
+        if bars.has_one_price():
+            return
+        # An ask below its bid is taken for the bid, quote by quote.
         asks = [
             np.maximum(getattr(bars, name), getattr(bars, f"ask_{name}")) for name in ("open", "high", "low", "close")
         ]

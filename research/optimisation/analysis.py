@@ -109,6 +109,7 @@ def analyse(
     is_adaptive: bool = False,
     top: int = 5,
     scores: Scores | None = None,
+    threads: int = 1,
 ) -> Analysis:
     """Judge a run.
 
@@ -131,6 +132,8 @@ def analyse(
         Sets of the ranking to tell of.
     scores : Scores, optional
         Of these trials, where they were worked out before.
+    threads : int
+        How many work at it at once.
 
     Raises
     ------
@@ -146,7 +149,7 @@ def analyse(
     chosen = scores.train.argmax(axis=0)
     steps = [_step(at, window, int(chosen[at]), trials, scores, days_ns) for at, window in enumerate(windows)]
     walked = _walk_forward(trials, chosen, steps, windows, days_per_year)
-    overfitting = _overfitting(trials, int(scores.order[0]), days_ns, is_adaptive=is_adaptive)
+    overfitting = _overfitting(trials, int(scores.order[0]), days_ns, threads, is_adaptive=is_adaptive)
     reasons = _reasons(recommended, walked, overfitting)
     return Analysis(
         tried=trials.tried,
@@ -196,7 +199,7 @@ def _walk_forward(
     }
 
 
-def _overfitting(trials: Trials, best: int, days_ns: Times, *, is_adaptive: bool) -> dict[str, Any]:
+def _overfitting(trials: Trials, best: int, days_ns: Times, threads: int, *, is_adaptive: bool) -> dict[str, Any]:
     """Hold the best set against the luck of as many tries; None where a figure cannot be had.
 
     ``luck_sharpe`` is the largest ratio, of days and not annualised, that as many tries without skill are expected to
@@ -228,7 +231,7 @@ def _overfitting(trials: Trials, best: int, days_ns: Times, *, is_adaptive: bool
         found["beyond_luck"] = deflated_sharpe(ratio, chosen.periods, tried, luck, chosen.shape).probability
         found["effective_trials"] = effective_trials(returns).rank
     if not is_adaptive and len(trials.returns) > 1 and len(days_ns) >= 2 * _BLOCKS:
-        crossed = probability_of_overfitting(returns, _BLOCKS)
+        crossed = probability_of_overfitting(returns, _BLOCKS, threads=threads)
         found["pbo"], found["pbo_loss_probability"] = crossed.probability, crossed.loss_probability
     return found
 

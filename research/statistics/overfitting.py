@@ -8,6 +8,7 @@ the lower half as often as not, choosing the best was worth nothing.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 from typing import Final, NamedTuple
 
@@ -54,7 +55,9 @@ class Overfitting(NamedTuple):
     out_of_sample: Floats
 
 
-def probability_of_overfitting(returns: ArrayLike, blocks: int = 16, threshold: float = 0.0) -> Overfitting:
+def probability_of_overfitting(
+    returns: ArrayLike, blocks: int = 16, threshold: float = 0.0, *, threads: int = 1
+) -> Overfitting:
     """Cross-validate the choice of the combination with the highest Sharpe ratio.
 
     Takes ``comb(blocks, blocks / 2)`` splits (12,870 for 16 blocks) times the number of combinations; memory stays
@@ -68,6 +71,8 @@ def probability_of_overfitting(returns: ArrayLike, blocks: int = 16, threshold: 
         Even, 2 to 20. Blocks differ by one period when they do not divide the periods; none is left out.
     threshold : float
         Sharpe ratio per period below which the choice is a loss.
+    threads : int
+        How many look at splits at once; the answer is the same to the last bit.
 
     Raises
     ------
@@ -84,7 +89,7 @@ def probability_of_overfitting(returns: ArrayLike, blocks: int = 16, threshold: 
     lengths = np.diff(starts, append=len(values)).astype(np.float64)
     sums, squares = (np.add.reduceat(moment, starts, axis=0) for moment in (values, values**2))
     first = _halves(blocks)
-    in_half, ranks, best = _crossed(first, sums, squares, lengths)
+    in_half, ranks, best = _crossed(first, sums, squares, lengths, threads)
     return _summed_up(in_half, ranks, best, values.shape[1], threshold)
 
 
@@ -97,7 +102,9 @@ def _halves(blocks: int) -> Floats:
     return rows
 
 
-def _crossed(first: Floats, sums: Floats, squares: Floats, lengths: Floats) -> tuple[Floats, Floats, NDArray[np.intp]]:
+def _crossed(
+    first: Floats, sums: Floats, squares: Floats, lengths: Floats, threads: int
+) -> tuple[Floats, Floats, NDArray[np.intp]]:
     """Choose in each half, look up in the other, and the other way round.
 
     Returns
@@ -113,7 +120,8 @@ def _crossed(first: Floats, sums: Floats, squares: Floats, lengths: Floats) -> t
     ratios, ranks = np.empty((2, 2, halves)), np.empty((2, halves))
     best = np.empty((2, halves), np.intp)
     step = max(_AT_ONCE // trials, 1)
-    for at in range(0, halves, step):
+
+    def cross(at: int) -> None:
         rows = slice(at, at + step)
         masks = (first[rows], 1.0 - first[rows])
         both = [ratios_of(mask @ sums, mask @ squares, (mask @ lengths)[:, None]) for mask in masks]
@@ -125,6 +133,10 @@ def _crossed(first: Floats, sums: Floats, squares: Floats, lengths: Floats) -> t
             ratios[1, side, rows] = found[:, 0]
             below, upto = np.count_nonzero(without < found, axis=1), np.count_nonzero(without <= found, axis=1)
             ranks[side, rows] = (below + upto + 1) / 2
+
+    with ThreadPoolExecutor(threads, "cross") as pool:
+        for _ in pool.map(cross, range(0, halves, step)):
+            pass  # what it raises is raised here
     return ratios.reshape(2, -1), ranks.ravel(), best.ravel()
 
 

@@ -239,6 +239,8 @@ def rows_of(prices: Prices, ends_ns: NDArray[np.int64]) -> NDArray[np.int64]:
     ndarray of int64, shape (n,)
         -1 for what was over before the first price; ``len(prices)`` and more is never decided.
     """
+    if np.array_equal(prices.end_ns, ends_ns):
+        return np.arange(len(prices))  # told in a twentieth of the time a search takes
     at: NDArray[np.int64] = np.searchsorted(prices.end_ns, ends_ns)
     at[ends_ns <= prices.open_time_ns[0]] = -1
     return at

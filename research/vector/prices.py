@@ -71,7 +71,7 @@ class Prices:
         Parameters
         ----------
         bars : Bars
-            Of one fixed timeframe. Bid and ask columns that are equal become one.
+            Of one fixed timeframe. Where every ask is its bid, both are the same arrays.
         terms : Terms
             Instrument and extra spread.
         duration_ns : int
@@ -95,17 +95,16 @@ class Prices:
         tick = float(terms.instrument.price_tick)
         below, above = terms.extra_ticks
         bids = [_ticks(getattr(bars, name), tick, bars, symbol) for name in _NAMES]
-        own = [getattr(bars, f"ask_{name}") for name in _NAMES]
-        is_spread = [not _equal(ask, getattr(bars, name)) for ask, name in zip(own, _NAMES, strict=True)]
-        asks = [
-            np.maximum(_ticks(ask, tick, bars, symbol), bid) if is_apart else bid
-            for ask, bid, is_apart in zip(own, bids, is_spread, strict=True)
-        ]
+        has_one_price = bars.has_one_price()
+        asks = bids
+        if not has_one_price:
+            own = (_ticks(getattr(bars, f"ask_{name}"), tick, bars, symbol) for name in _NAMES)
+            asks = [np.maximum(ask, bid) for ask, bid in zip(own, bids, strict=True)]
         if above or below:
             asks = [ask + np.int32(above) for ask in asks]
             bids = [np.maximum(bid - np.int32(below), np.int32(1)) for bid in bids]
         least, most = asks[2], asks[1]
-        if any(is_spread):
+        if not has_one_price:
             # Bids lie inside of low and high, or we would not be here; nobody promised that of asks.
             least, most = reduce(np.minimum, asks), reduce(np.maximum, asks)
         return cls(
@@ -116,10 +115,6 @@ class Prices:
             ask_least=asks[2] if np.array_equal(least, asks[2]) else least,
             ask_most=asks[1] if np.array_equal(most, asks[1]) else most,
         )
-
-
-def _equal(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
-    return one is other or (one[0] == other[0] and np.array_equal(one, other))
 
 
 def _whole(column: NDArray[np.float64]) -> NDArray[np.float64]:
