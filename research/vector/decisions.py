@@ -87,7 +87,7 @@ class Decisions:
         """
         tick = float(instrument.price_tick)
         stop = _in_ticks(signals.stop_loss, self.row, tick, "stop_loss", self.entry)
-        if (self.risk[stop == 0] > 0).any():
+        if ((self.risk > 0) & (stop == 0)).any():
             raise StrategyError(_NO_RISK)
         target = _in_ticks(signals.take_profit, self.row, tick, "take_profit", self.entry)
         return replace(self, stop=stop, target=target)

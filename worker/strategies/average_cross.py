@@ -16,7 +16,7 @@ from worker.strategies.arrays import FloatArray, Mask, crossed_above, crossed_be
 from worker.strategies.entries import Wanted
 from worker.strategies.sharing import Shared
 
-_STRETCH: Final = 8192  # rows that are worked on in one go
+_STRETCH: Final = 32_768  # rows that are worked on in one go
 _NOTHING: Final = np.empty(0, np.intp), np.empty(0, np.bool_), np.empty(0, np.bool_)
 
 
@@ -57,30 +57,26 @@ def sma_crossing_rows(
     return rows, Wanted(up, down, close_long=down, close_short=up, indicators={})
 
 
-def _totals(bars: Bars, instrument: Instrument) -> NDArray[np.int64]:
+def _totals(bars: Bars, instrument: Instrument) -> NDArray[np.int64] | FloatArray:
     """Return the sums of the first 0, 1, 2 ... closes in whole units: every window's sum is a difference of two."""
     closes, _ = whole_units(bars.close, instrument)
     if not np.isfinite(closes).all():
         raise ValueError("bars.close holds NaN or an infinity")
     totals = np.zeros(len(closes) + 1, np.int64)
     np.cumsum(closes.astype(np.int64), out=totals[1:])
-    return totals
+    return totals.astype(np.float64) if totals[-1] < 2**53 else totals  # as exact, and faster to work with
 
 
 def _crossed(
-    totals: NDArray[np.int64], first: int, end: int, averages: CrossParameters
+    totals: NDArray[np.int64] | FloatArray, first: int, end: int, averages: CrossParameters
 ) -> tuple[NDArray[np.intp], Mask, Mask]:
     """Return the rows from `first` to `end` at which the averages cross, and whether upwards or downwards.
 
-    Sums of so few closes are exact as float64, too, so the averages are those of `sma` to the last bit; they stay in
-    the cache of the processor.
+    The sums are exact, so the averages are those of `sma` to the last bit; they stay in the cache of the processor.
     """
-    begin = first - averages.slow
-    near = (totals[begin : end + 1] - totals[begin]).astype(np.float64)
-    lines = [
-        (near[averages.slow :] - near[averages.slow - n : len(near) - n]) / n for n in (averages.fast, averages.slow)
-    ]
-    above, below = lines[0] > lines[1], lines[0] < lines[1]
-    up, down = above[1:] & ~above[:-1], below[1:] & ~below[:-1]
+    ends = totals[first : end + 1]
+    fast, slow = ((ends - totals[first - n : end + 1 - n]) / n for n in (averages.fast, averages.slow))
+    above, below = fast > slow, fast < slow
+    up, down = above[1:] > above[:-1], below[1:] > below[:-1]
     rows = np.flatnonzero(up | down)
     return rows + first, up[rows], down[rows]

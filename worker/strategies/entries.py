@@ -159,12 +159,12 @@ class EntryStrategy(SignalStrategy):
         wanted_key = (type(self), *(repr(getattr(self.parameters, name)) for name in self.wanted_reads()))
         own, period = self.parameters, self.distances.atr_period
         key = (wanted_key, period, self.filters, own.direction, own.units, own.risk_frac)
-        rows, long, short, close_long, close_short = shared.get(
+        rows, long, short, close_long, close_short, *quotes = shared.get(
             ("wanted", wanted_key), lambda: self._wanted_rows(bars, instrument, shared)
         )
         wanted = Wanted(long, short, close_long, close_short, {})
         entry, leave, size, paid, away = shared.get(
-            ("entries", key), lambda: self._entry_rows(rows, wanted, bars, instrument, shared)
+            ("entries", key), lambda: self._entry_rows(rows, wanted, quotes, bars, instrument, shared)
         )
         stop_loss, take_profit = self._protection(paid, away)
         signals = Signals(
@@ -193,17 +193,26 @@ class EntryStrategy(SignalStrategy):
 
     def _wanted_rows(self, bars: Bars, instrument: Instrument, shared: Shared) -> tuple[NDArray[Any], ...]:
         rows, wanted = self.wanted_rows(bars, instrument, shared)
-        return rows, *wanted[:4]
+        return rows, *wanted[:4], bars.ask_close[rows], bars.close[rows]
 
     def _entry_rows(
-        self, rows: NDArray[np.intp], wanted: Wanted, bars: Bars, instrument: Instrument, shared: Shared
+        self,
+        rows: NDArray[np.intp],
+        wanted: Wanted,
+        quotes: list[FloatArray],
+        bars: Bars,
+        instrument: Instrument,
+        shared: Shared,
     ) -> tuple[NDArray[Any], ...]:
-        """Return what sets share that differ in stop and target only: entries, exits, sizes, and what both are from."""
-        period, ask_close, close = self.distances.atr_period, bars.ask_close[rows], bars.close[rows]
+        """Return what sets share that differ in stop and target only: entries, exits, sizes, and what both are from.
+
+        The quotes are asks and bids at the close of the rows.
+        """
+        period = self.distances.atr_period
         whole = shared.get(("atr", period), lambda: atr(bars.high, bars.low, bars.close, period))
         mean_range = whole[rows]
-        signals = self._at_rows(wanted, mean_range, ask_close, close)
-        paid, away = _reference(signals.entry, mean_range, ask_close, close)
+        signals = self._at_rows(wanted, mean_range, *quotes)
+        paid, away = _reference(signals.entry, mean_range, *quotes)
         if self.filters:
             may_long, may_short = shared.get(
                 ("allowed", self.filters), lambda: allowed_by(self.filters, bars, instrument)[:2]
