@@ -16,9 +16,7 @@ from research.optimisation.trials import Trial, TrialFile
 Progress = Callable[[int], None]
 """Takes how many sets were tried since the last call."""
 
-_BATCH_S: Final = (
-    0.1  # what a batch should take: far above what handing it over costs, and little to wait for at the end
-)
+_BATCH_S: Final = 0.1  # what a batch should take: far above what handing it over costs, short to wait for at the end
 _MOST_IN_BATCH: Final = 1024
 
 
