@@ -19,7 +19,9 @@ _set: Final = object.__setattr__  # the models are frozen, and check what is set
 
 def made(kind: type[M], **values: Any) -> M:
     """Build a model; fields that are not given have their defaults. Nothing is checked, not even that all are there."""
-    return _filled(kind, _defaults(kind) | values, set(values))
+    fields = _defaults(kind)
+    given = _all_of(kind) if len(values) == len(fields) else set(values)
+    return _filled(kind, fields | values, given)
 
 
 def changed(model: M, **update: Any) -> M:
@@ -37,6 +39,12 @@ def _filled(kind: type[M], fields: dict[str, Any], given: set[str]) -> M:
     _set(model, "__pydantic_extra__", None)
     _set(model, "__pydantic_private__", None)
     return model
+
+
+@cache
+def _all_of(kind: type[BaseModel]) -> set[str]:
+    """Return the names of all fields; one set for all models that were given every field."""
+    return set(kind.model_fields)
 
 
 @cache

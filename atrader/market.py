@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -166,8 +167,13 @@ def decimal_price(price: float, tick: Decimal) -> Decimal:
 
     This is the named boundary between market data (float64) and orders (Decimal).
     """
-    steps = round(price / float(tick))
-    return tick * steps
+    return tick * round(price / _float_of(tick))
+
+
+@cache
+def _float_of(tick: Decimal) -> float:
+    """Return a tick as float64: the way there is over its text, and a tick is asked for with every price."""
+    return float(tick)
 
 
 TICK = stream_schema(

@@ -82,8 +82,8 @@ class Valuation:
             if instrument is None:
                 return None
             known = self._quotes[symbol] = tick, self.instruments, Quote.from_tick(tick, instrument, tick.time_ns)
-        bid, ask, _ = known[2]
-        return Quote(bid, ask, max(0, now_ns - tick.time_ns) / NS_PER_S)
+        quote, age_ns = known[2], now_ns - tick.time_ns
+        return quote if age_ns <= 0 else Quote(quote.bid, quote.ask, age_ns / NS_PER_S)
 
     def quotes(self, symbols: Iterable[str], now_ns: int) -> dict[str, Quote]:
         """Return the last quotes of some instruments; those without one are missing."""

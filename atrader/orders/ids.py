@@ -6,7 +6,7 @@ at most 18 characters of ``[a-z0-9]`` starting with a letter - the only form val
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 MAX_MAGIC = 2**31 - 1
@@ -51,7 +51,12 @@ def client_id(magic: int, n: int) -> str:
     """Derive the client order id of magic number and counter; see `client_id_of`."""
     if not 0 < magic <= MAX_MAGIC or n == 0:
         raise ValueError(f"no valid intent id: {magic}:{n}")
-    return f"a{_base36(magic).rjust(_MAGIC_WIDTH, '0')}{'w' if n > 0 else 'g'}{_base36(abs(n))}"
+    return f"a{_owner(magic)}{'w' if n > 0 else 'g'}{_base36(abs(n))}"
+
+
+@cache
+def _owner(magic: int) -> str:
+    return _base36(magic).rjust(_MAGIC_WIDTH, "0")
 
 
 @lru_cache(maxsize=4096)

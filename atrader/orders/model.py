@@ -94,22 +94,24 @@ class Intent(Value):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
+        action, is_market, risk_frac = self.action, self.order_type == "market", self.risk_frac
         if self.n == 0:
             raise ValueError("n must not be 0")
-        if self.action == "close" and self.order_type != "market" and (self.n > 0 or self.price is None):
-            raise ValueError("a close is a market order; a stop waits with its trade: modify that")
-        if self.action == "open":
-            if self.side is None or (self.units is None) == (self.risk_frac is None):
+        if action == "open":
+            if self.side is None or (self.units is None) == (risk_frac is None):
                 raise ValueError("an open intent needs side and exactly one of units, risk_frac")
-            if (self.order_type == "market") != (self.price is None):
+            if is_market != (self.price is None):
                 raise ValueError("limit and stop orders need a price, market orders have none")
-            if self.risk_frac is not None and not self.stop_loss:
+            if risk_frac is not None and not self.stop_loss:
                 raise ValueError("risk_frac needs stop_loss: the risk is the distance to it")
-        elif self.action == "close" and self.trade_id is None:
-            raise ValueError("a close intent needs trade_id")
-        elif self.action == "modify" and (self.trade_id is None) == (self.order_id is None):
+        elif action == "close":
+            if not is_market and (self.n > 0 or self.price is None):
+                raise ValueError("a close is a market order; a stop waits with its trade: modify that")
+            if self.trade_id is None:
+                raise ValueError("a close intent needs trade_id")
+        elif action == "modify" and (self.trade_id is None) == (self.order_id is None):
             raise ValueError("a modify intent needs one of trade_id, order_id")
-        elif self.action == "cancel" and self.order_id is None:
+        elif action == "cancel" and self.order_id is None:
             raise ValueError("a cancel intent needs order_id")
         return self
 

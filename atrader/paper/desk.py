@@ -66,7 +66,7 @@ class Desk:
         self.bid = self.ask = math.nan
         self.fresh = False  # a quote came since the account was connected
         self.dirty = False  # the quote is newer than the one in the book
-        self._prices: tuple[int, float, float, Decimal, Decimal] | None = None
+        self._prices: tuple[float, float, tuple[Decimal, Decimal]] | None = None  # of which bid and ask
         self.orders: dict[str, WorkingOrder] = {}
         self.tickets: dict[str, Ticket] = {}
         self.set_levels()
@@ -89,12 +89,12 @@ class Desk:
     def prices(self) -> tuple[Decimal, Decimal]:
         """Return bid and ask as money, the spread widened."""
         known = self._prices
-        if known is None or known[:3] != (self.time_ns, self.bid, self.ask):
+        if known is None or known[0] != self.bid or known[1] != self.ask:
             tick = self.instrument.price_tick
             bid = max(decimal_price(self.bid, tick) - self._bid_extra, tick)
-            known = (self.time_ns, self.bid, self.ask, bid, decimal_price(self.ask, tick) + self._ask_extra)
-            self._prices = known
-        return known[3], known[4]
+            money = bid, decimal_price(self.ask, tick) + self._ask_extra
+            known = self._prices = self.bid, self.ask, money
+        return known[2]
 
     def is_halted(self, now_ns: int) -> bool:
         """Tell whether market orders find no market.

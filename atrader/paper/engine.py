@@ -48,6 +48,13 @@ class Engine:
         What it trades, by symbol.
     state : BookState
         What it held when it was last written.
+
+    Attributes
+    ----------
+    next_ns : float
+        From when on time alone makes something happen (expiry, financing), UTC ns; infinity: never.
+    margin_watch : MarginWatch
+        Estimate of equity and margin.
     """
 
     __slots__ = (
@@ -55,10 +62,10 @@ class Engine:
         "_execution",
         "_funds",
         "_latency_ns",
-        "_margin_watch",
-        "_next_ns",
         "desks",
+        "margin_watch",
         "money",
+        "next_ns",
         "state",
     )
 
@@ -76,8 +83,8 @@ class Engine:
             for symbol, item in instruments.items()
         }
         self.money = Money(config, self.desks)
-        self._margin_watch = MarginWatch(self.money, config.paper.margin_closeout_frac)
-        self._funds = Funds(self.money, self._margin_watch)
+        self.margin_watch = MarginWatch(self.money, config.paper.margin_closeout_frac)
+        self._funds = Funds(self.money, self.margin_watch)
         self.restore(state)
 
     def restore(self, state: BookState) -> None:
@@ -95,23 +102,13 @@ class Engine:
             self.desks[ticket.instrument].tickets[ticket.ticket_id] = ticket
         for desk in self.desks.values():
             desk.set_levels()
-            self._margin_watch.refresh(desk, state.balance)
+            self.margin_watch.refresh(desk, state.balance)
         self._plan()
 
     def take_changes(self) -> Changes:
         """Hand over what changed since the last call."""
         changes, self._execution.changes = self._execution.changes, Changes()
         return changes
-
-    @property
-    def next_ns(self) -> float:
-        """From when on time alone makes something happen (expiry, financing), UTC ns; infinity: never."""
-        return self._next_ns
-
-    @property
-    def margin_watch(self) -> MarginWatch:
-        """Estimate of equity and margin."""
-        return self._margin_watch
 
     @property
     def changes(self) -> Changes:
@@ -181,7 +178,7 @@ class Engine:
 
     def on_ticks(self, ticks: Sequence[Tick]) -> None:
         """Work quotes in, oldest first; crossed or empty quotes and unknown instruments are passed over."""
-        desks, watch = self.desks, self._margin_watch
+        desks, watch = self.desks, self.margin_watch
         for symbol, time_ns, _, bid, ask in ticks:
             desk = desks.get(symbol)
             if desk is None or not 0.0 < bid <= ask < math.inf:
@@ -193,14 +190,14 @@ class Engine:
                 or bid >= desk.bid_high
                 or ask <= desk.ask_low
                 or ask >= desk.ask_high
-                or time_ns >= self._next_ns
+                or time_ns >= self.next_ns
             ):
                 self._work(desk, time_ns)
             if watch.concerns(symbol) and watch.is_near(symbol):
                 self._close_out(time_ns)
 
     def _work(self, desk: Desk, now_ns: int) -> None:
-        if now_ns >= self._next_ns:
+        if now_ns >= self.next_ns:
             self._pass_time(now_ns)
         self._work_quote(desk, now_ns)
         self._settle(desk)
@@ -260,7 +257,7 @@ class Engine:
         refusal = None
         if not is_funded:
             # Something else may have filled or closed with this very quote.
-            self._margin_watch.refresh(desk, self.state.balance)
+            self.margin_watch.refresh(desk, self.state.balance)
             refusal = funds_refusal(order, units, self.state, desk, self._funds)
         if refusal:
             self._execution.end_order(working, OrderState.CANCELLED, now_ns, refusal)
@@ -359,7 +356,7 @@ class Engine:
 
     def _settle(self, desk: Desk) -> None:
         desk.set_levels()
-        self._margin_watch.refresh(desk, self.state.balance)
+        self.margin_watch.refresh(desk, self.state.balance)
         self._plan()
 
     def _plan(self) -> None:
@@ -373,4 +370,4 @@ class Engine:
             for desk in self.desks.values():
                 if desk.tickets:
                     next_ns = min(next_ns, next_boundary(desk.calendar, after_ns))
-        self._next_ns = next_ns
+        self.next_ns = next_ns

@@ -174,8 +174,9 @@ class Booking:
         rest: Fill | None = self._fill_of(report, None if order is None else order.intent, None)
         for before in self._closed_by(order, report):
             if rest is not None:
-                owner = {"magic": before.magic, "instance": before.instance}
-                part, rest = split_fill(changed(rest, **owner), before.units)
+                if (rest.magic, rest.instance) != (before.magic, before.instance):
+                    rest = changed(rest, magic=before.magic, instance=before.instance)
+                part, rest = split_fill(rest, before.units)
                 booked, trade = self._account.ledger.apply_close(before.trade_id, part, reason=reason)
                 self._note_closed(trade)
                 self._settle(booked, trade, -part.units, before.open_price)

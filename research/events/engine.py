@@ -243,7 +243,7 @@ class EventEngine:
         quotes on the way.
         """
         account, before = self.account, self.account.submitted
-        if any(runner.listens_now for _, runner in self._in_trades):
+        if self._in_trades and any(runner.listens_now for _, runner in self._in_trades):
             while step < work and account.submitted == before:
                 turn = self._turns_until(step, turn)
                 step += 1

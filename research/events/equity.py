@@ -86,7 +86,7 @@ def _stepped(at: NDArray[np.int64], values: Floats, count: int, before: float) -
 def closes_of(market: Market, symbol: str) -> tuple[Floats, Floats]:
     """Return the last bid and ask of an instrument at the end of every step; before its first quote that one."""
     reel = market.reels[symbol]
-    rows = np.maximum(np.searchsorted(reel.steps, np.arange(len(market)), side="right") - 1, 0)
+    rows = reel.last_rows(len(market))
     bid, ask = reel.tape.closes()
     return bid[rows], ask[rows]
 

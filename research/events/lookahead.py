@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from math import isinf
+from math import inf
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from atrader.paper.desk import Desk, Touch
 from atrader.paper.engine import Engine
@@ -14,7 +13,7 @@ from atrader.paper.margin_watch import Reach
 from research.events.market import Market, Reel
 from research.events.net_watch import NetWatch
 
-_SHORTEST: Final = 64
+_SHORTEST: Final = 256
 _LONGEST: Final = 8192  # steps looked over at once: 0.1 ms
 
 
@@ -58,15 +57,16 @@ class LookAhead:
         tuple of int and bool
             A step, and whether something may happen in it; if not nothing happens before it, and one has to look again.
         """
-        end = min(step + self._stretch, len(self._market))
-        if self._engine.next_ns <= self._market.ends[-1]:
-            end = min(end, max(step, int(self._market.ends.searchsorted(self._engine.next_ns, side="right"))))
+        ends, engine = self._market.ends, self._engine
+        end = min(step + self._stretch, len(ends))
+        if engine.next_ns < ends[end - 1]:
+            end = max(step, int(ends.searchsorted(engine.next_ns, side="right")))
             if end == step:
                 return step, True
-        found, state = end, self._engine.state
+        found, state = end, engine.state
         if state.tickets or state.orders:
             for symbol, reel in self._market.reels.items():
-                desk = self._engine.desks[symbol]
+                desk = engine.desks[symbol]
                 if desk.tickets or desk.orders:
                     found = min(found, _first_touch(reel, desk, step, found))
         for symbol, touch in self._net_watch.touches() if self._net_watch is not None else ():
@@ -103,20 +103,19 @@ def _first_touch(reel: Reel, at: Desk | Touch, step: int, end: int) -> int:
     if first >= last:
         return end
     tape, found = reel.tape, last
-    for is_low, column, level in (
-        (True, tape.bid_low, at.bid_low),
-        (False, tape.bid_high, at.bid_high),
-        (True, tape.ask_low, at.ask_low),
-        (False, tape.ask_high, at.ask_high),
+    for reaches, column, level in (
+        (np.less_equal, tape.bid_low, at.bid_low),
+        (np.greater_equal, tape.bid_high, at.bid_high),
+        (np.less_equal, tape.ask_low, at.ask_low),
+        (np.greater_equal, tape.ask_high, at.ask_high),
     ):
-        if not isinf(level):
-            rows = column[first:found]
-            found = first + _first(rows <= level if is_low else rows >= level, found - first)
-        elif level < 0 and not is_low:
+        if -inf < level < inf:
+            reached = reaches(column[first:found], level)
+            row = int(reached.argmax())
+            if reached[row]:
+                found = first + row
+        elif level < 0 and reaches is np.greater_equal:
             found = first  # at any price
+        if found == first:
+            break
     return end if found == last else int(reel.steps[found])
-
-
-def _first(where: NDArray[np.bool_], missing: int) -> int:
-    row = int(where.argmax()) if len(where) else 0
-    return row if len(where) and where[row] else missing

@@ -37,6 +37,11 @@ class Reel:
         """Return how many rows are played when a step is over."""
         return step + 1 if self._is_dense else int(self.steps.searchsorted(step, side="right"))
 
+    def last_rows(self, steps: int) -> NDArray[np.int64]:
+        """Return the last row of each of so many steps, the first row where there was none yet."""
+        every = np.arange(steps)
+        return every if self._is_dense else np.maximum(self.steps.searchsorted(every, side="right") - 1, 0)
+
 
 class Market:
     """The tapes of a backtest, merged.
