@@ -86,7 +86,7 @@ def orphan_names(supervisor: Supervisor) -> set[str]:
     """Name the instances that are gone from the configuration and still have trades or orders."""
     beats = (process.last_beat for process in supervisor.processes.values())
     rows = (row for beat in beats if beat is not None for row in (beat.account or {}).get("orphans", ()))
-    return {str(row["instance"]) for row in rows}
+    return {str(row["instance"]) for row in rows if str(row["instance"]) != str(row["magic"])}  # else it has no name
 
 
 def manager_state(supervisor: Supervisor) -> str:

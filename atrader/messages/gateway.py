@@ -177,7 +177,7 @@ LIVE_ACCOUNT_KEYS: Final = frozenset(AccountSettings.model_fields)
 class Orphan(Answer):
     """An instance that is not configured on the account any more and still has trades or orders there."""
 
-    instance: str  # as its orders and trades have it
+    instance: str  # as its orders and trades have it; the magic number where they were found without a name
     magic: int
     open_trades: int
     live_orders: int

@@ -18,7 +18,7 @@ def orphans_among(trades: Sequence[Trade], orders: Sequence[Order], configured: 
     names.update((order.intent.magic, order.intent.instance) for order in orders)
     return tuple(
         Orphan(
-            instance=names[magic],
+            instance=names[magic] or str(magic),
             magic=magic,
             open_trades=sum(trade.magic == magic for trade in trades),
             live_orders=sum(order.intent.magic == magic and order.state in LIVE for order in orders),

@@ -23,6 +23,7 @@ from manager.commands.installed import home_of
 from manager.commands.output import json_option, print_json
 from manager.commands.periods import end_option, period_ns, start_option
 from manager.commands.tables import Column, print_rows, time_cell
+from manager.lock import owner_of
 
 _LOOK_S: Final = 0.2
 _COLUMNS: Final = (
@@ -139,7 +140,8 @@ def watched(directory: Path, as_json: bool) -> None:
         print_json(rows)
         return
     columns = (Column("instrument", "instrument"), Column("reason", "why"), Column("market", "market"))
-    print_rows([*columns, Column("until", "until", cell=time_cell)], rows, empty="none")
+    nobody = "nothing runs, so nothing is kept up to date" if owner_of(home) is None else "none"
+    print_rows([*columns, Column("until", "until", cell=time_cell)], rows, empty=nobody)
 
 
 def watched_row(watched: Watched, calendar: Calendar, now_ns: int) -> dict[str, object]:

@@ -45,7 +45,7 @@ def migrate(directory: Path, source: str, target: str, password: str | None, as_
     manager = owner_of(home)
     if manager is not None:
         raise ConfigError(f"{home.root} is in use by {manager}: stop the fleet first, with 'atrader-manager stop'")
-    places = [_place(home, where, password) for where in (source, target)]
+    places = [_place(home, *named, password) for named in (("--from", source), ("--to", target))]
     if str(places[0]) == str(places[1]):
         raise ConfigError(f"--from and --to are both {places[0]}")
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
@@ -66,7 +66,7 @@ def migrate(directory: Path, source: str, target: str, password: str | None, as_
     click.echo(f"the same in both places; to use it, set store = '{name}' in [data] of etc/atrader.toml")
 
 
-def _place(home: Home, where: str, password: str | None) -> EmbeddedPlace | PostgresPlace:
+def _place(home: Home, option: str, where: str, password: str | None) -> EmbeddedPlace | PostgresPlace:
     if where in _FILES:
         return place_at(home, EMBEDDED)
     config = load_fleet(home.root).data
@@ -76,4 +76,5 @@ def _place(home: Home, where: str, password: str | None) -> EmbeddedPlace | Post
         secret = None if password is None else SecretRef(password)
         return place_at(home, check_store(where), None if secret is None else secret.resolve, _PATIENCE_S)
     except ValueError as error:
-        raise ConfigError(str(error).replace("store_password =", "--password")) from None
+        text = str(error).replace("store_password =", "--password").replace(f"'{EMBEDDED}'", "'sqlite'")
+        raise ConfigError(f"{option}: {text}") from None

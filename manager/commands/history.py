@@ -15,6 +15,7 @@ from atrader.errors import ConfigError
 from atrader.instruments import Instrument
 from atrader.messages.history import GetStatistics, HistoryTable, QueryHistory, TradeGroup
 from manager.commands.completing import accounts, instances
+from manager.commands.history_hints import unknown_names
 from manager.commands.history_statistics import print_statistics
 from manager.commands.history_tables import KEYS, STATES, columns_of
 from manager.commands.installed import home_of
@@ -89,6 +90,7 @@ def _command(table: HistoryTable) -> click.Command:
             print_csv(KEYS[table], rows)
         else:
             nothing = f"no {table} that fit the options" if _is_narrowed(chosen, start, end) else f"no {table}"
+            nothing = "\n".join((nothing, *(unknown_names(home.root, chosen) if not found else ())))
             print_rows(columns_of(table, _defined_instruments(home)), found, empty=nothing)
 
     return command

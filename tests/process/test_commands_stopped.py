@@ -199,6 +199,21 @@ def test_a_state_is_found_however_it_is_written(made: Path) -> None:
     assert type_command("atrader history orders --state filled", cwd=made).out == "no orders that fit the options\n"
 
 
+def test_a_history_without_what_was_asked_for_says_which_names_nobody_has_here(made: Path) -> None:
+    asked = "--instance eurusd-cros --account paper --instrument EURUSD"
+    told = type_command(f"atrader history trades {asked}", cwd=made).out.splitlines()
+    assert told == [
+        "no trades that fit the options",
+        "--instance: 'eurusd-cros' is not configured - did you mean 'eurusd-cross'?",
+        "--instrument: 'EURUSD' is not configured - did you mean 'EUR/USD'?",
+    ]
+    assert type_command(f"atrader history trades --json {asked}", cwd=made).json == []
+
+
+def test_nothing_is_kept_up_to_date_where_nothing_runs(made: Path) -> None:
+    assert type_command("atrader data watched", cwd=made).out == "nothing runs, so nothing is kept up to date\n"
+
+
 def test_init_of_a_replay_says_that_bars_come_first(tmp_path: Path) -> None:
     told = type_command("atrader-manager init --template replay", tmp_path / "jpy").out
     assert told.index("data import FILE") < told.index(" check") < told.index(" start")

@@ -50,7 +50,7 @@ def test_a_migration_killed_in_the_middle_is_run_again_and_is_whole(fleet: Fleet
 def test_a_password_in_an_address_a_wrong_place_and_one_place_twice_are_refused(fleet: Fleet) -> None:
     for source, target, text in (
         ("sqlite", "postgresql://me:hunter2@host/db", "write no password into the address"),
-        ("sqlite", "mysql://host/db", "expected 'embedded' or"),
+        ("sqlite", "mysql://host/db", "--to: expected 'sqlite' or"),
         ("sqlite", "embedded", "are both"),
     ):
         done = fleet.command("data", "migrate", "--from", source, "--to", target, program=TOOLS)

@@ -20,6 +20,7 @@ from atrader.messages.gateway import AccountSettings
 from broker_api.adapter import BrokerTrade
 from broker_api.gateway.account_view import AccountViews
 from broker_api.gateway.budget import Budget, Priority
+from broker_api.gateway.holdings import orphans_among
 from broker_api.journal.looking import looking_into
 from manager.account_journal import account_from_journal
 from manager.commands.account import shaped
@@ -27,6 +28,7 @@ from manager.commands.account_tables import print_account
 from manager.commands.status_view import print_status
 from tests.support.fault_broker import PRICE, FaultAdapter, Venue
 from tests.support.gateways import GatewayBench, account_config, instance_config
+from tests.support.orders import make_trade
 
 D = Decimal
 FOREIGN = BrokerTrade(
@@ -145,6 +147,11 @@ def test_what_nobody_answers_for_is_what_the_journal_had_and_says_so(
     assert row["age_s"] > 0
     assert "nothing runs for this account: this is what its journal had" in text
     assert "online" not in text
+
+
+def test_an_orphan_whose_name_nobody_knows_is_called_by_its_magic_number() -> None:
+    trades = [make_trade("one", magic=5, instance=""), make_trade("two", magic=6, instance="beta")]
+    assert [(one.instance, one.open_trades) for one in orphans_among(trades, [], {7})] == [("5", 1), ("beta", 1)]
 
 
 def test_looking_into_a_journal_changes_nothing_and_sees_one_moment(tmp_path: Path) -> None:
