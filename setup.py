@@ -3,7 +3,9 @@
 They are optional: where nothing compiles, the wheel is built without them, and the same is done in Python.
 """
 
+import hashlib
 from glob import glob
+from pathlib import Path
 
 from setuptools import Extension, setup
 
@@ -12,10 +14,22 @@ FLAGS = ["-O3", "-std=c11", "-ffp-contract=off", "-fno-fast-math"]
 
 
 def compiled(name: str) -> Extension:
-    """Return a module made of the source of its name, and of the headers beside it."""
+    """Return a module made of the source of its name, and of the headers beside it.
+
+    Their digest stands in the module: `atrader.compiled_parts` knows by it what was compiled from other sources.
+    """
     path = name.replace(".", "/")
     headers = sorted(glob(f"{path.rpartition('/')[0]}/_*.h"))
-    return Extension(name, sources=[f"{path}.c"], depends=headers, extra_compile_args=FLAGS, optional=True)
+    sources = [f"{path}.c", *headers]
+    digest = hashlib.sha256(b"".join(Path(one).read_bytes() for one in sources)).hexdigest()
+    return Extension(
+        name,
+        sources=sources[:1],
+        depends=headers,
+        define_macros=[("SOURCES", f'"{digest}"')],
+        extra_compile_args=FLAGS,
+        optional=True,
+    )
 
 
 setup(

@@ -298,6 +298,14 @@ class Strategy:
         """
         return ()
 
+    @property
+    def own_files(self) -> tuple[Path, ...]:
+        """Files besides its source that decide what it does, such as a model; asked after `prepare`.
+
+        Runs with other contents of them are other runs, whatever the parameters say.
+        """
+        return ()
+
 
 class SignalStrategy(Strategy):
     """A strategy as an array expression."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import partial
+from pathlib import Path
 from typing import ClassVar, Final
 
 from atrader.broker_clock import WallClock
@@ -65,6 +66,12 @@ class AsirikuyStrategy(EventStrategy):
         self._placement = placement
         self._setup = read_setup(self.parameters, placement)
         self._conversion = conversion_of(placement.instrument, placement.currency, placement.instruments)
+
+    @property
+    def own_files(self) -> tuple[Path, ...]:
+        """The library, and what it is told by: each may change under its name."""
+        given = self.parameters
+        return tuple(self._placement.root / one for one in (given.library, given.framework_config, given.preset))
 
     @property
     def warmup_bars(self) -> int:

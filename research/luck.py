@@ -57,9 +57,9 @@ class Luck:
     order_drawdown_frac : Range or None
         Deepest fall of the balance in other orders of the trades; None without trades.
     order_draws : int
-        How many orders and series of days were drawn.
+        How many orders and series of days were drawn; 0 when the run opened nothing, which says nothing of luck.
     drawn_return_frac, drawn_sharpe, drawn_drawdown_frac : Range or None
-        Of series of days drawn in blocks; None below two days.
+        Of series of days drawn in blocks; None below two days, and when nothing was drawn.
     drawn_loss_frac : float or None
         Share of these series that lost.
     permutations : int
@@ -125,6 +125,8 @@ def luck_of(
     key = SeriesKey(config.instrument, config.timeframe)
     played = _played_from(plan, key) if permutations else 0
     result, days = _run(plan, make)
+    if not result.trades:  # nothing came of it that could be luck
+        draws = permutations = 0
     per_year = periods_per_year("1d", plan.calendar_of(config.instrument).name)
     found, tick = np.empty((2, permutations)), float(plan.instruments[config.instrument].price_tick)
     for number in range(permutations):
@@ -196,7 +198,7 @@ def _orders(result: Result, initial: float, draws: int, seed: int) -> dict[str, 
 
 def _drawn(days: Floats, draws: int, seed: int, root: float) -> dict[str, Any]:
     names = ("drawn_return_frac", "drawn_sharpe", "drawn_drawdown_frac")
-    if len(days) < _FEWEST_DAYS:
+    if len(days) < _FEWEST_DAYS or not draws:
         return dict.fromkeys((*names, "drawn_loss_frac"))
     paths = bootstrap_returns(days, draws, seed)
     columns = (paths.growth - 1, paths.sharpe * root, paths.drawdown_frac)

@@ -114,7 +114,7 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_recurrences", "Recurrences of the indicators.", 0, methods,
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_recurrences", "Recurrences of the indicators. " SOURCES, 0, methods,
                                     NULL, NULL, NULL, NULL};
 
 PyMODINIT_FUNC PyInit__recurrences(void) { return PyModuleDef_Init(&module); }

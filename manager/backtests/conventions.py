@@ -35,4 +35,8 @@ def _of_rules(rules: Rules) -> str:
     parts += ["stops come before orders at the open of the same bar"] if how.stop_before_open else []
     parts += [f"trades end after {rules.hold_bars} decisions"] if rules.hold_bars else []
     parts += [f"up to {rules.most_trades} trades on a side"] if rules.most_trades > 1 else []
+    shares = [f"{one.fraction:.4g} of a trade at {one.r:g} R" for one in rules.targets]
+    parts += [f"targets close {', '.join(shares)}"] if shares else []
+    after = "the first target" if rules.break_even_after == 1 else f"{rules.break_even_after} targets"
+    parts += [f"after {after} the stop is at the entry"] if rules.break_even_after else []
     return "; ".join(parts)

@@ -43,7 +43,7 @@ def run_plan(plan: Plan, request: Request, progress: Progress | None = None) -> 
         raise ConfigError("--engine event fills as the paper account does: other conventions need --engine vector")
     if request.engine == "events":
         return Ran(EventEngine(plan).run(progress), "events", None)
-    must = "--engine vector" if is_ours else "a convention that is not the paper account's"
+    must = "--engine vector" if is_ours else "what is not the paper account's way (--convention, --targets and so on)"
     is_wanted = request.engine == "vector" or not is_ours
     reason = why_not_plan(plan) or (None if is_wanted else why_not_same(plan))
     if reason is None:
@@ -56,7 +56,6 @@ def run_plan(plan: Plan, request: Request, progress: Progress | None = None) -> 
                 progress(len(findings.curve.time_ns), len(findings.curve.time_ns))
             return Ran(findings, "vector", None)
     if is_wanted:
-        raise ConfigError(
-            f"{must} takes the vector engine, which cannot run {request.name}: {reason}; or --engine event"
-        )
+        instead = "; or --engine event" if is_ours else ""
+        raise ConfigError(f"{must} takes the vector engine, which cannot run {request.name}: {reason}{instead}")
     return Ran(EventEngine(plan).run(progress), "events", reason)

@@ -105,9 +105,14 @@ def _instance(config: InstanceConfig, strategy: Strategy) -> dict[str, Any]:
 
 
 def source_hash(strategy: Strategy) -> str | None:
-    """Return a fingerprint of the file that a strategy's class is in; None when it is in none."""
+    """Return a fingerprint of the file that a strategy's class is in, and of files of its own; None: it is in none."""
     source = inspect.getsourcefile(type(strategy))
-    return None if source is None else hashlib.sha256(Path(source).read_bytes()).hexdigest()
+    if source is None:
+        return None
+    digest = hashlib.sha256(Path(source).read_bytes())
+    for file in strategy.own_files:
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def data_hash(plan: Plan) -> str:

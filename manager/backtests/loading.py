@@ -143,7 +143,7 @@ class _Loader:
         """Return the complete bars of a series up to the end of the period, warm-up included."""
         bars = self._market.bars(key.instrument, key.timeframe, end_ns=self._request.end_ns)
         if not len(bars):
-            raise ConfigError(f"no {key.timeframe} bars of {key.instrument} are stored for the period; {_LISTED}")
+            raise self._nothing(key.instrument, key.timeframe)
         return bars
 
     def gaps(self, key: SeriesKey) -> list[tuple[int, int, int]]:
@@ -158,10 +158,17 @@ class _Loader:
         frame = self._frame_of(symbol, coarsest)
         bars = self._market.bars(symbol, frame.name, start_ns=self._request.start_ns, end_ns=self._request.end_ns)
         if not len(bars):
-            raise ConfigError(f"no {frame.name} bars of {symbol} are stored for the period; {_LISTED}")
+            raise self._nothing(symbol, frame.name)
         tape = BarTape(symbol, bars, frame.ns)
         self._check_whole(symbol, frame, bars.open_time_ns)
         return tape
+
+    def _nothing(self, symbol: str, timeframe: str) -> ConfigError:
+        """Say that nothing is stored for the period, and what there is instead."""
+        what = "quotes" if timeframe == TICKS else f"{timeframe} bars"
+        kept = next((one for one in self._series if (one.instrument, one.timeframe) == (symbol, timeframe)), None)
+        there = "" if kept is None else f": they go from {iso_from_ns(kept.first_ns)} to {iso_from_ns(kept.last_ns)}"
+        return ConfigError(f"no {what} of {symbol} are stored for the period{there}; {_LISTED}")
 
     def _long_gaps(self, symbol: str, frame: Timeframe, times_ns: NDArray[np.int64]) -> list[Period]:
         """Return where more of the period is missing than may be."""
@@ -185,7 +192,7 @@ class _Loader:
     def _quote_tape(self, symbol: str) -> Tape:
         parts = list(self._market.tick_parts(symbol, self._request.start_ns, self._request.end_ns))
         if not parts:
-            raise ConfigError(f"no quotes of {symbol} are stored for the period; {_LISTED}")
+            raise self._nothing(symbol, TICKS)
         quotes = Quotes(
             np.concatenate([part.time_ns for part in parts]),
             np.concatenate([part.received_ns for part in parts]),
@@ -217,8 +224,8 @@ class _Loader:
             frame = min(usable, key=lambda one: one.seconds)
         if coarsest is not None and frame != coarsest and not divides(frame, coarsest):
             raise ConfigError(
-                f"{symbol}: the quotes are made of {frame} bars, and {coarsest} bars are no multiple of them:"
-                " name other ones with --quotes"
+                f"{symbol}: the quotes are made of {frame} bars, and {coarsest} bars are no multiple of them: give"
+                " another --timeframe, or shorter bars with --quotes"
             )
         return frame
 

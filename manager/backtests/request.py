@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import chain, count
 from pathlib import Path
 from typing import Final, Literal
 
@@ -163,7 +164,9 @@ def requests_of(
     ConfigError
         When a word means nothing, or its configuration is wrong.
     """
-    chosen = [_instance_of(what, number, installation, overrides) for number, what in enumerate(whats, start=1)]
+    chosen: list[InstanceConfig] = []
+    for what in whats:
+        chosen.append(_instance_of(what, [one.name for one in chosen], installation, overrides))
     if not apart:
         _check_together(chosen)
     groups: dict[str, list[InstanceConfig]] = {}
@@ -192,7 +195,8 @@ def requests_of(
     return found
 
 
-def _instance_of(what: str, number: int, installation: Installation, overrides: Overrides) -> InstanceConfig:
+def _instance_of(what: str, before: Sequence[str], installation: Installation, overrides: Overrides) -> InstanceConfig:
+    """Return what a word means; a strategy that is no instance gets a name that those before it do not have."""
     configured = installation.instances.get(what)
     if configured is not None:
         values = configured.model_dump(exclude_unset=True)
@@ -212,9 +216,9 @@ def _instance_of(what: str, number: int, installation: Installation, overrides: 
     name = what.rpartition(":")[2].lower().replace("_", "-")
     account = next(iter(installation.accounts), "paper")
     values = {
-        "name": f"{name}-{number}" if number > 1 else name,
+        "name": next(one for one in chain([name], (f"{name}-{n}" for n in count(2))) if one not in before),
         "strategy": what,
-        "magic": number,
+        "magic": len(before) + 1,
         "account": account,
     }
     return _checked(values, overrides, what)

@@ -75,6 +75,9 @@ def _as_json(request: Request, luck: Luck, seed: int) -> dict[str, object]:
 def _show(request: Request, luck: Luck) -> None:
     (config,) = request.instances
     click.secho(f"{config.name}: {config.instrument} {config.timeframe}", bold=True)
+    if not luck.order_draws:
+        click.secho(f"  it opened nothing in {luck.days} days: whether that is luck cannot be told", fg="yellow")
+        return
     of_days, ratio = f"{luck.return_frac:+.2%} in {luck.days} days", ratio_text(luck.sharpe)
     lines = [("result", f"{of_days}, Sharpe ratio {ratio}, {luck.trades} trades")]
     for heading, values, text in (

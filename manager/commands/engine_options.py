@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from atrader.errors import ConfigError
+
 if TYPE_CHECKING:
     from manager.backtests.request import Engine
-    from research.vector import Rules
+    from research.vector import Rules, Target
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -17,7 +19,9 @@ ENGINES: Final[dict[str, Engine | None]] = {"auto": None, "event": "events", "ve
 """As they are called here, and inside; the last is what results call it, and what searches were told once."""
 
 CONVENTION_NAMES: Final = ("paper", "next-open", "backtesting.py", "vectorbt", "nautilus")  # of research.vector: numpy
-_RULES: Final = ("convention", "fill", "inside", "stops_from", "hold_bars", "most_trades")
+_RULES: Final = (
+    "convention", "fill", "inside", "stops_from", "hold_bars", "most_trades", "targets", "break_even_after"
+)  # fmt: skip
 
 
 def _engine_of(_context: click.Context, _option: click.Parameter, name: str) -> Engine | None:
@@ -61,6 +65,17 @@ _OPTIONS: Final = (
     click.option(
         "--most-trades", type=click.IntRange(1, 64), help="On one side at once (pyramiding); default 1; vector engine."
     ),
+    click.option(
+        "--targets",
+        metavar="R:SHARE,...",
+        help="Shares of a trade to close at multiples of its risk, such as 1:0.5,2:0.25; vector engine.",
+    ),
+    click.option(
+        "--break-even-after",
+        type=click.IntRange(1),
+        metavar="N",
+        help="With --targets: when so many are reached, the stop moves to the entry; vector engine.",
+    ),
 )
 
 
@@ -86,4 +101,30 @@ def rules_of(values: dict[str, Any]) -> Rules:
     said = {name: values.pop(name) for name in _RULES}
     own = {"fill": said["fill"], "inside": said["inside"], "protected_from": said["stops_from"]}
     convention = replace(CONVENTIONS[said["convention"]], **{key: value for key, value in own.items() if value})
-    return Rules(convention=convention, hold_bars=said["hold_bars"], most_trades=said["most_trades"] or 1)
+    targets = _targets(said["targets"] or "")
+    if said["break_even_after"] and not targets:
+        raise ConfigError("--break-even-after counts --targets: give them, such as --targets 1:0.5")
+    return Rules(
+        convention=convention,
+        hold_bars=said["hold_bars"],
+        most_trades=said["most_trades"] or 1,
+        targets=targets,
+        break_even_after=said["break_even_after"] or 0,
+    )
+
+
+def _targets(text: str) -> tuple[Target, ...]:
+    """Read ``R:SHARE`` pairs with commas between.
+
+    Raises
+    ------
+    ConfigError
+        When one is no such pair.
+    """
+    from research.vector import Target  # numpy, as above
+
+    try:
+        pairs = [one.split(":") for one in text.split(",") if text]
+        return tuple(Target(float(r), float(fraction)) for r, fraction in pairs)
+    except ValueError as error:
+        raise ConfigError(f"--targets {text!r}: expected R:SHARE with commas between, such as 1:0.5,2:0.25") from error

@@ -51,12 +51,12 @@ def _run(prepared: Prepared, path: Path, processes: int | None, *, as_json: bool
         click.echo(
             f"tried with the event engine, not the vector engine, which is faster: {prepared.not_vector}", err=True
         )
-    with _progress(prepared, silent=as_json) as advance:
-        try:
+    try:
+        with _progress(prepared, silent=as_json) as advance:
             search(prepared, path, processes, advance)
-        except KeyboardInterrupt:
-            click.echo(f"stopped; go on with: atrader optimise --resume {path}", err=True)
-            raise
+    except KeyboardInterrupt:  # the bar is gone by now, and the line stands for itself
+        click.echo(f"\nstopped; go on with: atrader optimise --resume {path}", err=True)
+        raise
     show_search(path, None, _TOP, None, as_json=as_json)
 
 
@@ -84,6 +84,9 @@ def _show(found: Judged) -> None:
         + (f", {analysis.failed:,} failed" if analysis.failed else ""),
         bold=True,
     )
+    if left_out := found.study.get("left_out"):  # not known of searches by chance, and of files before it was kept
+        many = "" if left_out == 1 else "s"
+        click.echo(f"  {left_out:,} combination{many} of the grid left out: refused by the strategy or a constraint")
     if analysis.tried < found.study["total"]:
         left = found.study["total"] - analysis.tried
         click.secho(
@@ -109,14 +112,19 @@ def _show_luck(analysis: Analysis) -> None:
     click.echo(
         f"  chosen without a look ahead: Sharpe {_ratio(walked['sharpe_is'])} in sample, {_ratio(walked['sharpe_oos'])}"
         f" out of it, return {_percent(walked['return_oos_frac'])}, drawdown {_percent(walked['drawdown_oos_frac'])}"
-        f" (day by day); robustness factor above zero in {_percent(robust['positive_frac'])} of {robust['windows']}"
-        " windows"
+        f" (day by day); robustness factor above zero in {round(robust['positive_frac'] * robust['windows'])} of"
+        f" {robust['windows']} window{'' if robust['windows'] == 1 else 's'}"
     )
     click.echo(
         f"  luck: deflated Sharpe {_ratio(luck['deflated_sharpe'])} of {analysis.tried:,} tries (worth"
-        f" {_ratio(luck['effective_trials'])}), probability of overfitting {_ratio(luck['pbo'])};"
+        f" {_ratio(luck['effective_trials'])}), probability of overfitting {_ratio(luck['pbo'])}{_missing(luck)};"
         f" {luck['years']:.1f} years, {luck['needed_years']:.1f} wanted for so many tries"
     )
+
+
+def _missing(luck: Mapping[str, Any]) -> str:
+    """Return why there is no probability of overfitting, in brackets."""
+    return f" ({luck['pbo_missing']})" if luck["pbo_missing"] else ""
 
 
 def _ratio(value: Any, _row: Mapping[str, Any] | None = None) -> str:

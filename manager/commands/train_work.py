@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from atrader.clock import iso_from_ns
 from atrader.configuration.base import DurationS
 from atrader.configuration.home import Home
 from atrader.configuration.loader import load_fleet
-from atrader.errors import ConfigError
+from atrader.errors import ConfigError, StoreError
 from atrader.extras import imported
 from atrader.instruments import known_instrument
 from atrader.market import Bars
@@ -63,10 +64,9 @@ def run_training(home: Home, wish: TrainWish) -> None:
     ConfigError
         When an option is wrong, bars are missing, or there is too little to learn from.
     StoreError
-        When the store cannot be read.
+        When the store cannot be read, or the model not written.
     """
-    if wish.model.exists() and not wish.replace:
-        raise ConfigError(f"{wish.model} is there already: give another name, or --replace")
+    _check_place(wish)
     imported("sklearn", EXTRA, "training needs scikit-learn")
     training, timeframe = _training(wish), Timeframe.given(wish.timeframe).name
     bars = _bars(home, wish, timeframe)
@@ -80,7 +80,10 @@ def run_training(home: Home, wish: TrainWish) -> None:
         library_version=version(LIBRARY),
         windows=trained.windows,
     )
-    write_model(wish.model, header, trained.estimators)
+    try:
+        write_model(wish.model, header, trained.estimators)
+    except OSError as error:
+        raise StoreError(f"{wish.model}: the model cannot be written: {error}") from error
     if wish.as_json:
         mean = mean_scores(trained.windows)
         print_json(
@@ -93,6 +96,15 @@ def run_training(home: Home, wish: TrainWish) -> None:
         )
     else:
         _show(wish, len(bars), trained)
+
+
+def _check_place(wish: TrainWish) -> None:
+    """Refuse a file that could not be written after hours of training."""
+    if wish.model.exists() and not wish.replace:
+        raise ConfigError(f"{wish.model} is there already: give another name, or --replace")
+    folder = next(one for one in wish.model.parents if one.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise ConfigError(f"{wish.model}: nothing can be written in {folder}: give another place")
 
 
 def _training(wish: TrainWish) -> Training:

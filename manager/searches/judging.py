@@ -25,6 +25,7 @@ from research.reports.search_page import Searched, search_page
 ANALYSIS: Final = "analysis.json"
 RECOMMENDED: Final = "recommended.toml"
 REPORT: Final = "report.html"
+_FOUND: Final = "Found by 'atrader optimise'"  # a strategy file that begins with it was written here
 
 
 class Judged(NamedTuple):
@@ -78,16 +79,18 @@ def judge(path: Path, judging: Judging | None, top: int, write: Path | None = No
     top : int
         Sets of the ranking to tell of.
     write : Path, optional
-        Where the recommended set goes instead.
+        Where the recommended set goes instead; a file there is replaced if it is one of a search.
 
     Raises
     ------
     ConfigError
-        When the file holds nothing to judge, or other windows are asked for of a search that learned from days they
-        would judge on.
+        When the file holds nothing to judge, other windows are asked for of a search that learned from days they
+        would judge on, or something else is where the recommended set is to go.
     StoreError
         When a file cannot be read or written.
     """
+    if write is not None:
+        _check_free(write)
     with TrialFile(path) as file:
         study, days_ns, trials = file.study, file.days_ns, file.trials()
     wish = SearchWish.from_json(study["wish"])
@@ -135,12 +138,21 @@ def judge(path: Path, judging: Judging | None, top: int, write: Path | None = No
     return Judged(path, study, analysis, summary, target, report)
 
 
+def _check_free(write: Path) -> None:
+    try:
+        begin = write.read_text("utf-8", errors="replace") if write.exists() else f"# {_FOUND}"
+    except OSError as error:
+        raise ConfigError(f"--write {write}: {error.strerror}") from error
+    if not begin.startswith(f"# {_FOUND}"):
+        raise ConfigError(f"--write {write}: it is no file that a search wrote, and is not replaced: give another name")
+
+
 def strategy_file(study: Mapping[str, Any], analysis: Analysis, chosen: Ranked) -> str:
     """Return a set as a strategy file; it is not enabled, and says what it was found by."""
     document = tomlkit.document()
     factor = chosen.robustness_factor or 0.0
     for line in (
-        f"Found by 'atrader optimise': {chosen.number + 1} of {analysis.tried} sets, verdict: {analysis.verdict}.",
+        f"{_FOUND}: set {chosen.number + 1} of {analysis.tried} tried, verdict: {analysis.verdict}.",
         f"Sharpe ratio {chosen.sharpe_is:.2f} in sample, {chosen.sharpe_oos:.2f} out of it; robustness {factor:.2f}.",
         *(f"But {reason}." for reason in analysis.reasons),
     ):

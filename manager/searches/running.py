@@ -96,6 +96,7 @@ def prepare(home: Home, wish: SearchWish) -> Prepared:
         load_strategy(config.strategy, Path(request.root)).Parameters, config.parameters, wish.vary, wish.constraints
     )
     listed = _listed(space, wish)
+    left_out = space.size - len(listed) if wish.method == "grid" and space.size is not None else None
     plans = Plans(request)
     plan = plans.of(listed[0])
     engine, not_vector = _engine(wish, plan)
@@ -113,7 +114,9 @@ def prepare(home: Home, wish: SearchWish) -> Prepared:
         request=request,
         space=space,
         plans=plans,
-        study=_study(wish, request, space, plans.calendar.name, _fingerprints(plan, total, engine)),
+        study=_study(
+            wish, request, space, plans.calendar.name, {"left_out": left_out, **_fingerprints(plan, total, engine)}
+        ),
         listed=listed,
         days_ns=days_ns,
         windows=windows,

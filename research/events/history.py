@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atrader.calendars import Calendar
+from atrader.clock import iso_from_ns
 from atrader.configuration.instance import InstanceConfig
 from atrader.errors import ConfigError
 from atrader.market import Bar, Bars
@@ -32,6 +33,8 @@ class History:
         The step in which each is complete; -1: before the first.
     first : int
         First row that is complete in a step.
+    until_ns : int
+        End of what is played.
     """
 
     def __init__(
@@ -43,7 +46,8 @@ class History:
         gaps: Sequence[tuple[int, int, int]] = (),
     ) -> None:
         ends = _ends(bars.open_time_ns, timeframe, calendar)
-        rows = int(ends.searchsorted(market.ends[-1], side="right"))  # later ones are never complete
+        self.until_ns = int(market.ends[-1])
+        rows = int(ends.searchsorted(self.until_ns, side="right"))  # later ones are never complete
         self.bars, self.ends = bars[:rows], ends[:rows]
         self.first = int(self.ends.searchsorted(market.first_ns, side="right"))
         is_market = np.array_equal(market.ends[:rows], self.ends)  # told in a twentieth of the time a search takes
@@ -90,7 +94,7 @@ def check_decides(config: InstanceConfig, history: History, warmup_bars: int) ->
     if len(history.bars) < warmup_bars:
         raise ConfigError(
             f"{config.name} needs {warmup_bars} {which} before it decides anything: {len(history.bars)} are there up to"
-            " the end of the period"
+            f" {iso_from_ns(history.until_ns)}, the end of what is played"
         )
     if history.first >= len(history.bars):
         raise ConfigError(

@@ -213,6 +213,7 @@ def _overfitting(trials: Trials, best: int, days_ns: Times, threads: int, *, is_
     years = float(days_ns[-1] - days_ns[0]) / DAY_NS / _DAYS_PER_YEAR
     found: dict[str, Any] = {
         "pbo": None,
+        "pbo_missing": _why_no_pbo(trials, len(days_ns), is_adaptive=is_adaptive),
         "pbo_loss_probability": None,
         "deflated_sharpe": None,
         "beyond_luck": None,
@@ -230,10 +231,19 @@ def _overfitting(trials: Trials, best: int, days_ns: Times, threads: int, *, is_
         luck = min(spread, 1 / chosen.periods)
         found["beyond_luck"] = deflated_sharpe(ratio, chosen.periods, tried, luck, chosen.shape).probability
         found["effective_trials"] = effective_trials(returns).rank
-    if not is_adaptive and len(trials.returns) > 1 and len(days_ns) >= 2 * _BLOCKS:
+    if found["pbo_missing"] is None:
         crossed = probability_of_overfitting(returns, _BLOCKS, threads=threads)
         found["pbo"], found["pbo_loss_probability"] = crossed.probability, crossed.loss_probability
     return found
+
+
+def _why_no_pbo(trials: Trials, days: int, *, is_adaptive: bool) -> str | None:
+    """Return why there is no probability of overfitting; None where there is one."""
+    if is_adaptive:
+        return "the search chose its sets by what came of those before: they are no fair sample"
+    if len(trials.returns) < 2:
+        return "only one set was tried"
+    return f"{days} days are too few: {2 * _BLOCKS} at least" if days < 2 * _BLOCKS else None
 
 
 def _reasons(recommended: Ranked | None, walked: dict[str, Any], overfitting: dict[str, Any]) -> list[str]:

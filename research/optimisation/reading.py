@@ -50,6 +50,8 @@ def read_space(
         Naming the parameter, the value and what it may be.
     """
     if not texts:
+        if not model.model_fields:
+            raise ConfigError("nothing to be varied: the strategy has no parameters")
         varied = ", ".join(f"--{name.replace('_', '-')}" for name in model.model_fields)
         raise ConfigError(
             f"nothing to be varied: give values for a parameter, such as --NAME 5,10,15; there are {varied}"

@@ -43,7 +43,8 @@ def cautions_of(summary: Mapping[str, Any], trades: Sequence[Row], tapes: Sequen
     found = [*_of_trades(closed), *_of_returns(summary["returns"]), *_of_prices(trades, tapes), *_of_run(summary)]
     if len(trades) > len(closed):
         count = len(trades) - len(closed)
-        text = f"{count} of {len(trades)} trades are open at the end: counted in equity, in no figure of trades"
+        be = "is" if count == 1 else "are"
+        text = f"{count} of {len(trades)} trades {be} open at the end: counted in equity, in no figure of trades"
         found.append(Caution("open-trades", text))
     return found
 

@@ -70,7 +70,7 @@ def _head(found: Searched) -> Iterable[str]:
         ("return out of it", share_text(walked["return_oos_frac"])),
         ("drawdown, day by day", share_text(walked["drawdown_oos_frac"])),
         ("deflated Sharpe", ratio_text(luck["deflated_sharpe"])),
-        ("overfitting (PBO)", ratio_text(luck["pbo"])),
+        (f"overfitting (PBO){f': {missing}' if (missing := luck['pbo_missing']) else ''}", ratio_text(luck["pbo"])),
     ]
     yield from head(found.name, below, tiles, "What speaks against an edge", analysis.reasons)
 
@@ -152,6 +152,7 @@ def _facts(found: Searched) -> Iterable[str]:
         ("costs", settings_text(account["paper"])),
         ("limits", settings_text({**account["limits"], **account["trade"]})),
         ("failed sets", f"{found.analysis.failed:,}"),
+        ("left out", "-" if study.get("left_out") is None else f"{study['left_out']:,} combinations"),
         ("independent tries", ratio_text(luck["effective_trials"])),
         ("years", f"{luck['years']:.1f}, {luck['needed_years']:.1f} wanted for so many tries"),
         ("data", f"sha256 {study['data_sha256']}"),

@@ -221,7 +221,7 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_columns", "Loops over columns.", 0, methods, NULL, NULL,
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_columns", "Loops over columns. " SOURCES, 0, methods, NULL, NULL,
                                     NULL, NULL};
 
 PyMODINIT_FUNC PyInit__columns(void) { return PyModuleDef_Init(&module); }

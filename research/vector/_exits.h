@@ -31,7 +31,11 @@ static bool take(Machine *m, int place, int32_t price) {
         changed = true;
         int64_t part = (int64_t)((wide)t->opened * m->s->target_parts[t->stage] / PARTS_PER_UNIT);
         t->stage++;
-        if (m->s->least_steps <= part && part < t->steps) close_trade(m, place, part, (int32_t)level, TARGET);
+        if (part >= t->steps) { /* the shares come to the whole trade */
+            close_trade(m, place, t->steps, (int32_t)level, TARGET);
+            return true;
+        }
+        if (m->s->least_steps <= part) close_trade(m, place, part, (int32_t)level, TARGET);
         if (t->stage == m->s->break_even_after && (t->price - t->stop) * m->side > 0) t->stop = t->price;
     }
     if (t->target && (price - t->target) * m->side >= 0) {

@@ -164,7 +164,7 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_kernel", "The compiled execution of the vector engine.", 0,
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_kernel", "The compiled execution of the vector engine. " SOURCES, 0,
                                     methods, NULL, NULL, NULL, NULL};
 
 PyMODINIT_FUNC PyInit__kernel(void) { return PyModuleDef_Init(&module); }

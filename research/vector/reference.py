@@ -229,7 +229,10 @@ class Machine(Book):
             changed = True
             part = trade.opened * self.s.target_parts[trade.stage] // PARTS_PER_UNIT
             trade.stage += 1
-            if self.s.least_steps <= part < trade.steps:
+            if part >= trade.steps:  # the shares come to the whole trade
+                self.close(trade, trade.steps, level, Reason.TARGET)
+                return True
+            if self.s.least_steps <= part:
                 self.close(trade, part, level, Reason.TARGET)
             if trade.stage == self.s.break_even_after and (trade.price - trade.stop) * self.side > 0:
                 trade.stop = trade.price

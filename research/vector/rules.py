@@ -15,6 +15,8 @@ if TYPE_CHECKING:  # half the time that importing this package takes
     from atrader.orders.model import OrderType
 
 MOST_TARGETS: Final = 4
+WHOLE_AT: Final = 1 - 1e-9
+"""Fractions from here on come to the whole trade: ten times 0.1 is a little less than 1."""
 
 Fill = Literal["close", "next-open"]
 Inside = Literal["quotes", "range"]
@@ -70,7 +72,7 @@ class Target:
     r : float
         Multiple of the distance between entry and first stop.
     fraction : float
-        Of the units opened, rounded down to the unit step.
+        Of the units opened, rounded down to the unit step; the last target takes what is left, when all come to 1.
     """
 
     r: float
@@ -95,7 +97,7 @@ class Rules:
     distances : bool
         Stop and target of the decisions are distances from the fill instead of prices.
     targets : tuple of Target
-        At most four, rising; they need a stop.
+        At most four, rising, of 1 at most together; they need a stop.
     break_even_after : int
         After so many targets the stop moves to the entry price; 0: never.
     most_trades : int
@@ -118,6 +120,8 @@ class Rules:
             raise ConfigError("targets: their multiples of the risk must rise")
         if any(one.r <= 0 or not 0 < one.fraction <= 1 for one in self.targets):
             raise ConfigError("targets: each needs r above 0 and a fraction above 0, at most 1")
+        if sum(one.fraction for one in self.targets) > 2 - WHOLE_AT:
+            raise ConfigError("targets: their fractions come to more than 1, the whole trade")
         if not 1 <= self.most_trades <= 64:
             raise ConfigError(f"most_trades: expected 1 to 64, was {self.most_trades}")
         if not 0 <= self.break_even_after <= len(self.targets):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Final, NamedTuple, get_type_hints
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atrader.errors import ConfigError
-from research.vector.rules import MOST_TARGETS, Rules, Terms
+from research.vector.rules import MOST_TARGETS, WHOLE_AT, Rules, Target, Terms
 
 PARTS_PER_UNIT: Final = 10**9
 """Fractions of a trade are kept in these."""
@@ -105,7 +106,7 @@ class Settings(NamedTuple):
             spread_ask=spread_ask,
             least_steps=int(item.min_units / item.unit_step),
             most_steps=int(item.max_units / item.unit_step),
-            target_parts=(*(round(one.fraction * PARTS_PER_UNIT) for one in rules.targets), *[0] * missing),
+            target_parts=(*_parts(rules.targets), *[0] * missing),
             target_r=(*(float(one.r) for one in rules.targets), *[0.0] * missing),
             tick=float(item.price_tick),
             value_scale=float(value),
@@ -132,3 +133,10 @@ _KINDS: Final = {
 }
 RECORD: Final = np.dtype([(name, *_KINDS[kind]) for name, kind in get_type_hints(Settings).items()])
 """Layout of `Settings` in memory."""
+
+
+def _parts(targets: Sequence[Target]) -> Iterator[int]:
+    """Yield the share of each target; the last one takes all, where together they are the whole trade."""
+    is_whole = sum(one.fraction for one in targets) >= WHOLE_AT
+    for number, one in enumerate(targets, start=1):
+        yield PARTS_PER_UNIT if is_whole and number == len(targets) else round(one.fraction * PARTS_PER_UNIT)

@@ -14,7 +14,7 @@ from atrader.errors import ConfigError
 from atrader.strategy import SignalStrategy, Strategy
 from research.events import Plan
 from research.events.tape import BarTape
-from research.vector import Decisions, Prices, Terms
+from research.vector import Decisions, Prices, Rules, Terms
 from research.vector.decisions import RISK_PARTS
 
 _CHANCE: Final = ("partial_fill_share", "reject_share", "latency")
@@ -134,6 +134,18 @@ def check_risk(decisions: Decisions, limits: TradeLimits) -> None:
         raise NotVector(
             f"trade.max_risk_frac = {most} refuses entries that risk more, and the vector engine asks no risk rules"
         )
+
+
+def check_targets(decisions: Decisions, rules: Rules) -> None:
+    """Refuse entries whose targets would not be there: they are multiples of the distance to the stop.
+
+    Raises
+    ------
+    NotVector
+        When there are any.
+    """
+    if rules.targets and (decisions.stop[decisions.entry != 0] == 0).any():
+        raise NotVector("targets are multiples of the risk, and there are entries without a stop")
 
 
 def check_band(decisions: Decisions, prices: Prices, limits: TradeLimits) -> None:

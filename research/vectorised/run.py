@@ -26,7 +26,7 @@ from research.events.whole import signals_once
 from research.vector import Decisions, Outcome, Reason, Refusal, Rules
 from research.vector.outcome import AFTER_CLOSE
 from research.vector.rows import times_of, trades_of
-from research.vectorised.fit import NotVector, check_band, check_risk
+from research.vectorised.fit import NotVector, check_band, check_risk, check_targets
 from research.vectorised.orders import Wishes
 from research.vectorised.refusals import BY_KIND
 from research.vectorised.stage import Stage
@@ -67,6 +67,7 @@ def run_vector(plan: Plan, rules: Rules | None = None) -> Findings:
     except StrategyError as error:  # an alert or an exception at that bar, and the bars after it go on
         raise NotVector(error.message) from error
     check_risk(decisions, stage.limits)
+    check_targets(decisions, stage.rules)
     check_band(decisions, stage.prices, stage.limits)
     outcome = stage.execution.run(decisions)
     if stage.is_paper:

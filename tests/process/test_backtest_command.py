@@ -112,7 +112,7 @@ def test_several_run_apart_in_processes_of_their_own_as_each_does_alone(yen: Fle
         (("cross", "--param", "fast=9000"), "fast"),
         (("cross", "--param", "speed=1"), "speed"),
         (("cross", "--param", "fast"), "NAME=VALUE"),
-        (("cross", "--start", "2030-01-01"), "'atrader data list'"),
+        (("cross", "--start", "2030-01-01"), "for the period: they go from 2013-0"),
         (("cross", "--start", "2013-01-28"), "from 2013-01-28T00:00:00Z to 2013-02-0"),
         (("cross", "--max-gap", "5"), "expected a duration with a unit"),
         (("cross", "--quotes", "ticks"), "no quotes of USD/JPY"),

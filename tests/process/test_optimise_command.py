@@ -80,6 +80,9 @@ def test_a_search_is_kept_told_of_and_its_recommended_set_is_a_strategy_file(yen
         (run,) = found_by_list(yen, "backtest", "run", str(folder / "mine.toml"))
         ran = {name: float(value) for name, value in run["instances"][0]["parameters"].items() if name in best}
         assert ran == best
+    mine = yen.home.etc / "strategies" / "cross.toml"
+    assert "is not replaced" in refusal(yen, "analyse", str(folder), "--write", str(mine))
+    assert mine.read_text() == CROSS
 
 
 def found_by_list(fleet: Fleet, *words: str) -> list[dict[str, Any]]:
@@ -147,7 +150,11 @@ def test_a_search_says_what_of_its_account_keeps_it_from_the_vector_engine(yen: 
 
 
 def test_a_search_does_not_go_on_with_another_configuration(yen: Fleet, tmp_path: Path) -> None:
-    found = found_by(yen, "optimise", "cross", "--fast", "2,3", "--out", str(tmp_path))
+    found = found_by(yen, "optimise", "cross", "--fast", "2,3", "--slow", "3,8", "--out", str(tmp_path))
+    assert (found["study"]["left_out"], found["analysis"]["tried"]) == (1, 3)  # 3 is not below 3
+    told = yen.command("analyse", found["file"], program=TOOLS).stdout
+    assert "1 combination of the grid left out" in told
+    assert "days are too few: 32 at least)" in told
     path = yen.home.etc / "strategies" / "cross.toml"
     path.write_text(CROSS.replace("stop_atr = 1.0", "stop_atr = 2.0"))
     try:

@@ -64,12 +64,20 @@ def test_a_backtest_trades_the_model_on_bars_it_did_not_learn_from(home: Home) -
     assert summary["errors"] == {}
     (figures,) = summary["statistics"]
     assert figures["trades"] > 3
+    model = home.root / "models/a.model"
+    before = model.read_bytes()
+    run(home, tools.cli, "train", "models/a.model", *WORDS, *WINDOWS, "--anchored", "--replace")
+    (again,) = json.loads(run(home, tools.cli, "backtest", *words, "--start", start, "--json"))
+    model.write_bytes(before)
+    assert again["identity_sha256"] != summary["identity_sha256"]
 
 
 @pytest.mark.parametrize(
     ("words", "says"),
     [
         (("models/a.model", *WORDS, *WINDOWS), "is there already"),
+        (("models/a.model/b.model", *WORDS, *WINDOWS), "nothing can be written in"),
+        (("/proc/b.model", *WORDS, *WINDOWS), "can"),  # root may write there, and yet cannot
         (("models/b.model", *WORDS, "--train", "300"), "--train 300: "),
         (("models/b.model", *WORDS, "--train", "90d"), "no window"),
         (("models/b.model", *WORDS[:4], "--features", "rsi-5,rsi-5"), "named twice"),

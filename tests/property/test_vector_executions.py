@@ -36,7 +36,12 @@ from tests.support.event_runs import MINUTE, random_bars
 from tests.support.vector_runs import random_signals
 
 D = Decimal
-TARGETS = ((), (Target(1.0, 0.4),), (Target(0.5, 0.3), Target(1.0, 0.3), Target(2.5, 0.2)))
+TARGETS = (
+    (),
+    (Target(1.0, 0.4),),
+    (Target(0.5, 0.3), Target(1.0, 0.3), Target(2.5, 0.2)),
+    (Target(0.4, 0.5), Target(0.8, 0.5)),
+)
 needs_compiler = pytest.mark.skipif(not built.is_there, reason="the compiled execution was not built")
 
 rules_drawn = st.builds(

@@ -7,14 +7,19 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import click
+import numpy as np
 import pytest
 
 from atrader.configuration.account import AccountConfig
 from atrader.errors import ConfigError
+from atrader.instruments import Instrument
+from atrader.market import Bars
+from atrader.strategy import Signals
 from manager.backtests.engines import Ran, run_plan
 from manager.backtests.files import save
 from manager.backtests.request import Request
-from manager.commands.engine_options import CONVENTION_NAMES
+from manager.commands.engine_options import CONVENTION_NAMES, engine_options, rules_of
 from research.events import Plan
 from research.reports import Saved
 from research.vector import CONVENTIONS, Rules
@@ -78,7 +83,7 @@ def test_an_engine_that_is_asked_for_and_cannot_do_it_is_an_error_with_key_and_r
     plan, request = setup({**EQUAL, "limits": {"max_open_trades": 3}})
     with pytest.raises(ConfigError, match=r"limits.max_open_trades \(--without-limits leaves them out\)"):
         run_plan(plan, replace(request, engine="vector"))
-    with pytest.raises(ConfigError, match=r"convention .* limits.max_open_trades"):
+    with pytest.raises(ConfigError, match=r"--convention, .* limits.max_open_trades"):
         run_plan(plan, replace(request, rules=Rules(convention=CONVENTIONS["vectorbt"])))
     with pytest.raises(ConfigError, match="need --engine vector"):
         run_plan(plan, replace(request, engine="events", rules=Rules(hold_bars=3)))
@@ -102,6 +107,71 @@ def test_other_conventions_fill_otherwise_and_say_so(tmp_path: Path) -> None:
     convention = saved_of(tmp_path, plan, there).summary["convention"]
     assert "next open" in convention
     assert "after 2 decisions" in convention
+
+
+def rules_said(*words: str) -> Rules:
+    """Return what a command line says of how orders fill."""
+    said: list[Rules] = []
+
+    @click.command
+    @engine_options
+    def command(**options: Any) -> None:
+        said.append(rules_of(options))
+
+    command.main([*words], standalone_mode=False)
+    return said[0]
+
+
+def test_targets_close_shares_of_trades_at_multiples_of_their_risk(tmp_path: Path) -> None:
+    plan, request = setup()
+    whole = replace(request, rules=rules_said("--targets", "1.5:1"))
+    reached = [one for one in run_plan(plan, whole).findings.trades if one.close_reason == "take-profit"]
+    assert len(reached) > 3
+    for one in reached:
+        assert one.close_price is not None
+        assert one.initial_stop is not None
+        assert abs(one.close_price - one.open_price) == round(abs(one.open_price - one.initial_stop) * 3 / 2, 5)
+    parts = replace(request, rules=rules_said("--targets", "1.5:0.5,2:0.25", "--break-even-after", "1"))
+    saved = saved_of(tmp_path, plan, parts)
+    assert saved.summary["engine"] == "vector"
+    said = (
+        "targets close 0.5 of a trade at 1.5 R, 0.25 of a trade at 2 R; after the first target the stop is at the entry"
+    )
+    assert said in saved.summary["convention"]
+    assert len(saved.trades()) > len(reached)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--targets", "1"), "expected R:SHARE with commas between"),
+        (("--targets", "1:0.5,2"), "expected R:SHARE with commas between"),
+        (("--targets", "1:0.5,2:0.6"), "more than 1, the whole trade"),
+        (("--targets", "2:0.1,1:0.1"), "must rise"),
+        (("--break-even-after", "1"), "counts --targets"),
+        (("--targets", "1:0.5", "--break-even-after", "2"), "expected 0 to 1"),
+    ],
+)
+def test_targets_that_mean_nothing_are_refused(words: tuple[str, ...], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        rules_said(*words)
+
+
+class NoStops(SmaCross):
+    """Enters as a cross does, and names no stop."""
+
+    def signals(self, bars: Bars, instrument: Instrument) -> Signals:
+        found = super().signals(bars, instrument)
+        return replace(found, stop_loss=None, risk_frac=None, units=np.full(len(bars), 1000.0))
+
+
+def test_targets_of_trades_without_a_stop_are_refused_as_there_is_no_risk_to_multiply() -> None:
+    plan, request = setup({**EQUAL, "trade": {"stop_required": False, "max_risk_frac": None}})
+    ((config, strategy),) = plan.instances
+    plan = replace(plan, instances=[(config, NoStops(strategy.parameters))])
+    assert run_plan(plan, replace(request, rules=Rules(hold_bars=3))).findings.trades
+    with pytest.raises(ConfigError, match="targets are multiples of the risk, and there are entries without a stop"):
+        run_plan(plan, replace(request, rules=rules_said("--targets", "1:0.5")))
 
 
 def test_the_names_of_conventions_on_the_command_line_are_those_there_are() -> None:

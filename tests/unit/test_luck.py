@@ -106,7 +106,8 @@ def test_bars_before_the_period_stay_as_they_are_and_the_same_seed_gives_the_sam
 def test_a_strategy_that_does_not_trade_has_nothing_to_draw() -> None:
     found = luck_of(plan(bars_of(0, 1)), Idle, draws=5, permutations=4)
     assert (found.trades, found.return_frac, found.sharpe, found.order_drawdown_frac) == (0, 0, 0, None)
-    assert (found.p_return, found.p_sharpe, found.drawn_loss_frac) == (1, 1, 0)
+    assert (found.p_return, found.p_sharpe, found.drawn_loss_frac) == (None, None, None)
+    assert (found.order_draws, found.permutations, found.drawn_sharpe) == (0, 0, None)
     short = luck_of(plan(bars_of(0, 1)[:20]), Follow, draws=5, permutations=0)
     assert (short.days, short.drawn_sharpe, short.drawn_loss_frac, short.p_sharpe) == (1, None, None, None)
 

@@ -138,7 +138,18 @@ def test_sets_that_never_trade_come_last_and_break_nothing() -> None:
 
 
 def test_a_search_that_learned_has_no_probability_of_overfitting() -> None:
-    assert judged(trials_of(returns_of(0, edge=0.003)), Split(share=0.7), is_adaptive=True).overfitting["pbo"] is None
+    found = judged(trials_of(returns_of(0, edge=0.003)), Split(share=0.7), is_adaptive=True).overfitting
+    assert found["pbo"] is None
+    assert "no fair sample" in found["pbo_missing"]
+
+
+def test_why_there_is_no_probability_of_overfitting_is_said() -> None:
+    returns = returns_of(0, edge=0.003)
+    assert judged(trials_of(returns)).overfitting["pbo_missing"] is None
+    alone = judged(trials_of(returns[:1]))
+    assert alone.overfitting["pbo_missing"] == "only one set was tried"
+    short = judged(trials_of(returns[:, :31]), Split(share=0.7))
+    assert (short.overfitting["pbo"], short.overfitting["pbo_missing"]) == (None, "31 days are too few: 32 at least")
 
 
 def test_failed_sets_count_as_tried_and_deflate() -> None:

@@ -146,6 +146,7 @@ def test_rates_are_given_where_they_are_needed_and_nowhere_else() -> None:
     [
         ({"targets": (Target(2, 0.5), Target(1, 0.5))}, "must rise"),
         ({"targets": (Target(1, 1.5),)}, "fraction above 0, at most 1"),
+        ({"targets": (Target(1, 0.5), Target(2, 0.6))}, "more than 1, the whole trade"),
         ({"targets": tuple(Target(r, 0.1) for r in range(1, 6))}, "at most 4"),
         ({"most_trades": 0}, "most_trades: expected 1 to 64, was 0"),
         ({"hold_bars": 0}, "hold_bars: expected at least 1, was 0"),

@@ -149,6 +149,16 @@ def test_targets_take_parts_at_multiples_of_the_risk_and_move_the_stop_to_the_en
     assert outcome.trades["profit"].tolist() == [4_00]
 
 
+def test_targets_that_come_to_the_whole_trade_leave_nothing_of_it(engine: Kind) -> None:
+    rules = Rules(convention=NEXT_OPEN, targets=(Target(1, 0.5), Target(2, 0.5)))
+    bars = bars_of(FLAT, (100, 101, 99, 101), (101, 102.5, 101, 102), (102, 104, 101, 103), (103, 103, 97, 99))
+    outcome = go(engine, bars, {0: {"entry": 1, "stop_loss": 98.0, "units": 2.0001}}, rules)
+    assert [(bar, kind, price) for bar, kind, price, _ in story(outcome)] == [
+        (1, "OPEN", 100.0), (2, "TARGET", 102.0), (3, "TARGET", 104.0),
+    ]  # fmt: skip
+    assert outcome.trades["left"].tolist() == [0]
+
+
 def test_a_stop_trails_the_best_price_and_fills_in_the_bar_whose_close_falls_back_behind_it(engine: Kind) -> None:
     wants = {0: {"entry": 1.0, "trailing_distance": 2.0}}
     bars = bars_of(FLAT, (100, 103, 100, 102), (102, 106, 102, 103), (103, 103, 103, 103))

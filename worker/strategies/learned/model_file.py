@@ -102,7 +102,13 @@ class ModelHeader(Section):
 
 
 def write_model(path: Path, header: ModelHeader, estimators: Sequence[Estimator]) -> None:
-    """Write a model; the file is whole on disk when this returns, and nothing is left of an attempt that failed."""
+    """Write a model; the file is whole on disk when this returns, and nothing is left of an attempt that failed.
+
+    Raises
+    ------
+    OSError
+        When it cannot be written.
+    """
     if len(estimators) != len(header.windows):
         raise ValueError(f"expected an estimator for each of {len(header.windows)} windows, was {len(estimators)}")
     path.parent.mkdir(parents=True, exist_ok=True)

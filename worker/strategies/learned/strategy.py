@@ -84,6 +84,11 @@ class Learned(EntryStrategy):
         self._estimators = read_estimators(self._path, header)
 
     @property
+    def own_files(self) -> tuple[Path, ...]:
+        """The model: trained again under the same name it is another one."""
+        return (self._path,)
+
+    @property
     def own_bars(self) -> int:
         """Until the features one bar ago have forgotten where their data began."""
         return memory_of(self._known_header.features) + 1
