@@ -253,10 +253,11 @@ def test_data_is_imported_through_the_running_data_layer(shared: Fleet, tmp_path
     assert "2023-02-01T10:00:00Z,1.2,1.3,1.1,1.25" in typed(shared, "atrader data export GBP/USD 1m").out
 
 
-def test_a_second_manager_on_the_directory_is_refused_with_the_first_ones_pid(shared: Fleet) -> None:
-    second = typed(shared, "atrader-manager start")
-    assert second.code == ExitCode.LOCKED
-    assert str(shared.manager_pid) in second.err
+def test_a_second_start_is_refused_with_who_runs_the_directory(shared: Fleet) -> None:
+    for line in ("atrader-manager start", "atrader-manager start --daemon"):
+        refused = typed(shared, line)
+        assert refused.code == ExitCode.LOCKED
+        assert str(shared.manager_pid) in refused.err
 
 
 def test_a_name_that_is_no_process_is_refused_with_those_there_are(shared: Fleet) -> None:
@@ -336,6 +337,32 @@ def test_flatten_of_an_account_closes_every_trade_of_it(resumed: Fleet) -> None:
     assert row_of(resumed, "gateway-paper")["trading_state"] == "FLATTENING"
 
 
+def test_halt_holds_even_when_the_manager_does_not_answer(resumed: Fleet) -> None:
+    pid = resumed.manager_pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        told = typed(resumed, "atrader-manager halt")
+        assert told.code == ExitCode.OK
+        assert "did not answer" in told.out
+        assert file_of(resumed)["fleet"] == "HALTED"
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    wait_for(lambda: row_of(resumed, "gateway-paper")["trading_state"] == "HALTED", "the manager to show it")
+
+
+def test_following_the_logs_shows_new_lines_until_ctrl_c(resumed: Fleet) -> None:
+    command = [str(SCRIPTS / "atrader-manager"), "-C", str(resumed.home.root), "logs", "-f", "-n", "1", "manager"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as logs:
+        try:
+            assert logs.stdout is not None
+            assert logs.stdout.readline()  # the newest line there is: from here on it follows
+            assert typed(resumed, "atrader-manager halt paper").code == ExitCode.OK
+            assert any("HALTED" in line for line in iter(logs.stdout.readline, ""))
+        finally:
+            logs.send_signal(signal.SIGINT)
+        assert logs.wait(60) == 0
+
+
 # -- stopping and starting --------------------------------------------------------------------------------------------
 
 
@@ -378,28 +405,6 @@ def test_reload_tells_by_its_exit_code_whether_the_new_configuration_runs(own: F
     assert own.stop() == 0
 
 
-def test_halt_holds_even_when_the_manager_does_not_answer(own: Fleet) -> None:
-    pid = own.manager_pid
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        told = typed(own, "atrader-manager halt")
-        assert told.code == ExitCode.OK
-        assert "did not answer" in told.out
-        assert file_of(own)["fleet"] == "HALTED"
-    finally:
-        os.kill(pid, signal.SIGCONT)
-    wait_for(lambda: row_of(own, "gateway-paper")["trading_state"] == "HALTED", "the manager to show it")
-    assert own.stop() == 0
-
-
-def test_a_second_start_is_refused_with_who_runs_the_directory(own: Fleet) -> None:
-    for line in ("atrader-manager start", "atrader-manager start --daemon"):
-        refused = typed(own, line)
-        assert refused.code == ExitCode.LOCKED
-        assert str(own.manager_pid) in refused.err
-    assert own.stop() == 0
-
-
 AWAY = """
 broker = "oanda"
 [oanda]
@@ -431,17 +436,3 @@ def test_start_daemon_returns_when_the_fleet_runs_and_says_what_does_not(tmp_pat
     finally:
         fleet.end()
         close_context()
-
-
-def test_following_the_logs_shows_new_lines_until_ctrl_c(own: Fleet) -> None:
-    command = [str(SCRIPTS / "atrader-manager"), "-C", str(own.home.root), "logs", "-f", "-n", "1", "manager"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as logs:
-        try:
-            assert logs.stdout is not None
-            assert logs.stdout.readline()  # the newest line there is: from here on it follows
-            assert typed(own, "atrader-manager halt paper").code == ExitCode.OK
-            assert any("HALTED" in line for line in iter(logs.stdout.readline, ""))
-        finally:
-            logs.send_signal(signal.SIGINT)
-        assert logs.wait(60) == 0
-    assert own.stop() == 0
