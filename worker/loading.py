@@ -52,6 +52,8 @@ def load_strategy(reference: str, home: Path) -> type[Strategy]:
             f"strategy {reference!r} is neither built in ({known}) nor of the form 'package.module:Class' "
             "or 'strategies/file.py:Class'"
         )
+    if place.endswith(".py") and not (home / place).is_file():
+        raise ConfigError(f"strategy {reference!r}: there is no file {home / place}")
     try:
         module = _module_of_file(home / place) if place.endswith(".py") else importlib.import_module(place)
     except ConfigError:

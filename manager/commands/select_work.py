@@ -24,6 +24,7 @@ from manager.commands.output import print_json
 from manager.commands.tables import Column, print_rows, time_cell
 
 _DIGITS = 6
+_SHOWN = 30  # switches: as many as fit on a screen
 
 
 def show(home: Home, names: tuple[str, ...], start_ns: int | None, end_ns: int | None, *, as_json: bool) -> None:
@@ -122,4 +123,6 @@ def _print(row: dict[str, Any]) -> None:
         Column("reason", "reason", prose=True),
     )
     if row["switches"]:
-        print_rows(columns, row["switches"], empty="")
+        print_rows(columns, row["switches"][-_SHOWN:], empty="")
+    if len(row["switches"]) > _SHOWN:
+        click.echo(f"the latest {_SHOWN} switches; --json has all, --start and --end choose others")

@@ -20,7 +20,7 @@ p{margin:0 0 6px}.soft,h2+p{color:var(--soft);font-size:12.5px}
 .tiles b{display:block;font-size:18px;font-variant-numeric:tabular-nums}.tiles span{color:var(--soft);font-size:12px}
 .warn{background:var(--warn);border-left:3px solid var(--edge);padding:8px 14px;border-radius:4px;margin:14px 0}
 .warn ul{margin:2px 0;padding-left:18px}
-.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(380px,1fr));gap:0 20px}
+.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(380px,100%),1fr));gap:0 20px}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:12.5px}
 th{text-align:left;font-weight:600;color:var(--soft)}
 td,th{padding:3px 10px 3px 0;border-bottom:1px solid var(--line);vertical-align:top}td{overflow-wrap:anywhere}

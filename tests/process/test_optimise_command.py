@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from atrader.errors import ConfigError, StoreError
+from manager.commands import optimise_work, tools
 from research.optimisation.trials import TrialFile, Trials
 from tests.support.fleet import Fleet, wait_for
 from tests.support.replays import CROSS, TOOLS, write_bars, write_replay
@@ -147,6 +149,22 @@ def test_a_search_says_what_of_its_account_keeps_it_from_the_vector_engine(yen: 
     assert done.returncode == 0, done.stderr
     assert "tried with the event engine" in done.stderr
     assert "it knows nothing of paper.partial_fill_share" in done.stderr
+
+
+def test_a_search_that_is_interrupted_says_on_a_line_of_its_own_how_it_goes_on(
+    yen: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(optimise_work, "search", interrupted)
+    words = ["-C", str(yen.home.root), "optimise", "cross", "--fast", "2,3", "--out", str(tmp_path)]
+    done = CliRunner().invoke(tools.cli, words)
+    assert done.exit_code != 0
+    path = tmp_path / "cross-search-0001" / "trials.sqlite"
+    assert f"\nstopped; go on with: atrader optimise --resume {path}\n" in done.output
+    monkeypatch.undo()
+    assert found_by(yen, "optimise", "--resume", str(path))["analysis"]["tried"] == 2
 
 
 def test_a_search_does_not_go_on_with_another_configuration(yen: Fleet, tmp_path: Path) -> None:

@@ -199,6 +199,11 @@ def test_every_style_is_told_apart_on_both_papers() -> None:
         assert len(re.findall(rf"svg \.{name}\{{", text)) == 2
 
 
+def test_charts_beside_each_other_are_never_wider_than_a_narrow_window() -> None:
+    """Columns of a grid with a width of their own would make the whole page scroll sideways."""
+    assert re.findall(r"minmax\((.*?),1fr\)", style_sheet()) == ["min(380px,100%)"]
+
+
 def test_a_picture_shows_the_drawings(saved: Saved) -> None:
     image = Image.open(BytesIO(picture(saved)))
     assert image.format == "PNG"

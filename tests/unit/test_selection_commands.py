@@ -183,6 +183,20 @@ def test_select_shows_what_the_rule_makes_of_stored_bars(tmp_path: Path) -> None
     assert "over 60 stored bars 100% ACTIVE, 0 switches" in shown
 
 
+def test_select_prints_no_more_switches_than_fit_on_a_screen(tmp_path: Path) -> None:
+    home = made(tmp_path, count=1)
+    with (home.etc / "strategies" / "calm.toml").open("a") as file:
+        file.write("[selection]\nphases = ['trend']\nmin_dwell_bars = 1\nconfirm_bars = 1\n")
+    with open_market(home) as market:
+        market.import_bars("EUR/USD", "1m", "test", random_bars(3, 3000, 1.09, 1e-5))
+    [row] = tool(home, "select --json").json
+    assert len(row["switches"]) > 40
+    shown = tool(home, "select").out.splitlines()
+    assert shown[-1] == "the latest 30 switches; --json has all, --start and --end choose others"
+    assert len(shown) == 4 + 1 + 1 + 30 + 1
+    assert shown[-2].split()[0] == row["switches"][-1]["time"]
+
+
 def test_select_refuses_who_selects_nothing(tmp_path: Path) -> None:
     home = made(tmp_path, count=1)
     assert tool(home, "select").out == "no instance has a table [selection]\n"

@@ -31,7 +31,7 @@ def test_a_file_in_the_installation_directory_loads(tmp_path: Path) -> None:
     [
         ("sma-croos", "neither built in"),
         ("no.such.module:Thing", "cannot be imported"),
-        ("strategies/none.py:Thing", "cannot be imported"),
+        ("strategies/none.py:Thing", "there is no file /.*/strategies/none.py"),
         ("worker.strategies.sma_cross:Nothing", "is no SignalStrategy"),
         ("json:JSONDecoder", "is no SignalStrategy"),
     ],
