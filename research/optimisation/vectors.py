@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -48,6 +50,9 @@ class VectorTrials:
         self._day_bars = np.maximum(ends, 0).astype(np.int32)
         self._shared = Shared()
         self._alike = Shared(_ALIKE_BYTES)
+        # What sets want is many short steps of numpy, and threads that do such hand the interpreter to and fro. So half
+        # of the processors do that, while the others play, which takes as long and needs no interpreter.
+        self._preparing = threading.Semaphore(max(1, (os.cpu_count() or 1) // 2))
 
     def __call__(self, combinations: Sequence[Combination]) -> list[Outcome]:
         """Try sets; a set that the strategy fails with has its error as outcome."""
@@ -55,7 +60,8 @@ class VectorTrials:
         return [outcome for part in parts for outcome in self._outcomes(part)]
 
     def _outcomes(self, combinations: Sequence[Combination]) -> list[Outcome]:
-        wanted = [self._wanted(one) for one in combinations]
+        with self._preparing:
+            wanted = [self._wanted(one) for one in combinations]
         days = self._stage.execution.days([one for one in wanted if isinstance(one, Decisions)], self._day_bars)
         returns = iter(_returns(days.equity, float(self._stage.terms.initial_balance)))
         closed = iter(days.closed.tolist())

@@ -87,7 +87,7 @@ class Decisions:
         """
         tick = float(instrument.price_tick)
         stop = _in_ticks(signals.stop_loss, self.row, tick, "stop_loss", self.entry)
-        if ((self.risk > 0) & (stop == 0)).any():
+        if self.risk.any() and (self.risk[stop == 0] > 0).any():
             raise StrategyError(_NO_RISK)
         target = _in_ticks(signals.take_profit, self.row, tick, "take_profit", self.entry)
         return replace(self, stop=stop, target=target)
@@ -265,12 +265,16 @@ def _sizes(
 
 def _exact(values: NDArray[np.float64], opens: NDArray[np.bool_], step: Decimal, name: str) -> NDArray[np.int64]:
     """Return the values of rows that open something in whole steps, rounded down as decimals are; 0 elsewhere."""
-    good = np.isfinite(values) & (values > 0)
-    if not good[opens].all():
-        raise StrategyError(f"signals.{name} is {values[opens & ~good][0]} at an entry, expected more than 0")
-    distinct, which = np.unique(np.where(opens, values, 0.0), return_inverse=True)
-    whole = [int((Decimal(repr(value)) / step).to_integral_value(ROUND_DOWN)) for value in distinct.tolist()]
-    return np.array(whole, np.int64)[which.reshape(values.shape)]
+    chosen = values[opens]
+    good = np.isfinite(chosen) & (chosen > 0)
+    if not good.all():
+        raise StrategyError(f"signals.{name} is {chosen[~good][0]} at an entry, expected more than 0")
+    is_one = len(chosen) > 0 and bool((chosen == chosen[0]).all())  # nearly always, and sorting is slow
+    distinct, which = (chosen[:1], 0) if is_one else np.unique(chosen, return_inverse=True)
+    steps = [int((Decimal(repr(value)) / step).to_integral_value(ROUND_DOWN)) for value in distinct.tolist()]
+    whole = np.zeros(len(values), np.int64)
+    whole[opens] = np.array(steps, np.int64)[which]
+    return whole
 
 
 def _in_ticks(

@@ -58,9 +58,10 @@ class Shared:
             return found
 
     def _look(self, key: Hashable) -> Any:
-        if key in self._kept:
+        found = self._kept.get(key)
+        if found is not None:
             self._kept.move_to_end(key)
-        return self._kept.get(key)
+        return found
 
     def _keep(self, key: Hashable, arrays: Any) -> None:
         self._making.pop(key, None)
