@@ -24,13 +24,13 @@ OFFLINE = re.compile(
 )
 
 
-def run(*command: object, cwd: Path, timeout_s: float = 240.0) -> str:
+def run(*command: object, cwd: Path, timeout_s: float = 240.0, **environment: str) -> str:
     """Run a command and return all it printed; a failure fails the test with it."""
     inherited = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}
     done = subprocess.run(
         [str(part) for part in command],
         cwd=cwd,
-        env=inherited,
+        env=inherited | environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -45,7 +45,10 @@ def run(*command: object, cwd: Path, timeout_s: float = 240.0) -> str:
 
 
 def build_wheel(folder: Path) -> Path:
-    """Build the wheel from a copy of the sources: setuptools leaves its work in the folder it builds."""
+    """Build the wheel from a copy of the sources: setuptools leaves its work in the folder it builds.
+
+    A warning of the compiler is an error, and what does not compile is not in the wheel.
+    """
     sources = folder / "sources"
     sources.mkdir()
     for name in ("setup.cfg", "setup.py", "pyproject.toml", "README.md", "LICENSE"):
@@ -53,8 +56,11 @@ def build_wheel(folder: Path) -> Path:
     for package in ROOT.glob("*/__init__.py"):
         ignored = shutil.ignore_patterns("__pycache__", "*.so")
         shutil.copytree(package.parent, sources / package.parent.name, ignore=ignored)
-    run(sys.executable, "-P", "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, sources, cwd=folder)
+    options = ("--wheel", "--no-isolation", "--outdir", folder)
+    said = run(sys.executable, "-P", "-m", "build", *options, sources, cwd=folder, CC="cc -Wall -Wextra -Werror")
     [wheel] = folder.glob("atrader_platform-*.whl")
+    built = {Path(name).name.partition(".")[0] for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".so")}
+    assert built == {path.stem for path in ROOT.glob("*/*/_*.c")}, said
     return wheel
 
 
@@ -89,7 +95,6 @@ def test_the_wheel_in_an_empty_environment_runs_the_demonstration_and_stops_clea
     wheel = build_wheel(tmp_path)
     names = zipfile.ZipFile(wheel).namelist()
     assert not [name for name in names if name.startswith(("tests/", "benchmarks/", "docs/", "build/"))]
-    assert [name for name in names if name.startswith("research/vector/_kernel.") and name.endswith(".so")]
     scripts = install(wheel, tmp_path / "empty")
     place = tmp_path / "user"
     place.mkdir()

@@ -59,7 +59,7 @@ class Baseline:
         return found
 
     def wait_for_leaks_to_go(
-        self, *, within_s: float = 15.0, descriptors: int = 0, threads: int = 0, reason: str = ""
+        self, *, within_s: float = 60.0, descriptors: int = 0, threads: int = 0, reason: str = ""
     ) -> list[Leak]:
         """Return what is still left behind after ``within_s`` seconds; at once when nothing is."""
         deadline = time.monotonic() + within_s
