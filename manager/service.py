@@ -266,6 +266,11 @@ class Service:
     async def _tell_when_up(self, on_up: OnUp) -> None:
         bad = (ProcessState.FAILED, ProcessState.PROBATION)
         fleet = self._fleet
-        while not fleet.came_up.is_set() and not any(process.state in bad for process in fleet.all()):
-            await fleet.until(lambda: fleet.came_up.is_set() or any(p.state in bad for p in fleet.all()), 1.0)
+
+        def is_decided() -> bool:
+            states = {process.state for process in fleet.all()}
+            return fleet.came_up.is_set() or (not states.isdisjoint(bad) and ProcessState.STARTING not in states)
+
+        while not is_decided():
+            await fleet.until(is_decided, 1.0)
         on_up("\n".join(f"{p.name} {p.state}: {p.reason}" for p in fleet.all() if p.state in bad))

@@ -417,16 +417,22 @@ token = "env:ATRADER_TEST_NOBODY_SETS_THIS"
 def test_start_daemon_returns_when_the_fleet_runs_and_says_what_does_not(tmp_path: Path) -> None:
     fleet = write_talkers(Fleet(tmp_path / "home"))
     try:
-        (fleet.home.etc / "accounts" / "away.toml").write_text(AWAY)
+        for number, name in enumerate(("away", "gone"), start=1):
+            text = AWAY.replace("001", f"00{number}")
+            (fleet.home.etc / "accounts" / f"{name}.toml").write_text(text)
         configured = (fleet.home.etc / "atrader.toml").read_text()
-        (fleet.home.etc / "atrader.toml").write_text(configured.replace("'synthetic'", "'none'"))
+        feed = "feed = 'none'\nprice_accounts = {'EUR/USD' = 'away'}"
+        (fleet.home.etc / "atrader.toml").write_text(configured.replace("feed = 'synthetic'", feed))
         told = typed(fleet, "atrader-manager start --daemon")
         assert told.code == ExitCode.FAILURE
         assert "no variable ATRADER_TEST_NOBODY_SETS_THIS, which a secret refers to" in told.err
+        assert "gateway-away FAILED" in told.err
+        assert "gateway-gone FAILED" in told.err
         assert f"the rest goes on, in {fleet.home.root}" in told.err
         assert typed(fleet, "atrader-manager stop").code == ExitCode.OK
         wait_for(lambda: not fleet.survivors(), "the end of the daemon")
-        (fleet.home.etc / "accounts" / "away.toml").unlink()
+        for name in ("away", "gone"):
+            (fleet.home.etc / "accounts" / f"{name}.toml").unlink()
         (fleet.home.etc / "atrader.toml").write_text(configured)
         assert typed(fleet, "atrader-manager start --daemon").code == ExitCode.OK
         status = typed(fleet, "atrader-manager status --json").json
