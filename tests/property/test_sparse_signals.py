@@ -11,10 +11,11 @@ import pytest
 from numpy.typing import NDArray
 
 from atrader.instruments import KNOWN
+from atrader.market import Bars
 from atrader.strategy import Signals
 from tests.support.event_runs import random_bars
 from worker.loading import load_strategy
-from worker.strategies import BUILT_IN
+from worker.strategies import BUILT_IN, average_cross
 from worker.strategies.entries import EntryStrategy
 from worker.strategies.sharing import Shared
 
@@ -98,6 +99,31 @@ def test_what_is_shared_is_made_once_and_forgotten_when_there_is_no_room() -> No
     for number in (1, 2, 1, 3, 1, 2):
         assert shared.get(number, partial(make, number))[0] == number
     assert made == [1, 2, 3, 2]
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e7])  # sums of so large prices are no exact float64 any more
+@pytest.mark.parametrize(("fast", "slow"), [(1, 2), (3, 8), (20, 50)])
+def test_crossings_found_stretch_by_stretch_are_those_of_whole_columns(
+    fast: int, slow: int, scale: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bars = Bars(BARS.open_time_ns, *(column * scale for column in BARS.columns[1:9]), BARS.volume)
+    averages = average_cross.CrossParameters(fast=fast, slow=slow)
+    whole = average_cross.wanted_at_sma_crossings(bars, ITEM, averages)
+    expected = np.flatnonzero(whole.long | whole.short)
+    assert len(expected) > 50
+    for stretch in (7, 64, 1000):
+        monkeypatch.setattr(average_cross, "_STRETCH", stretch)
+        rows, wanted = average_cross.sma_crossing_rows(bars, ITEM, averages, Shared())
+        np.testing.assert_array_equal(rows, expected)
+        np.testing.assert_array_equal(wanted.long, whole.long[rows])
+        np.testing.assert_array_equal(wanted.short, whole.short[rows])
+
+
+def test_closes_that_are_no_numbers_are_refused() -> None:
+    bars = Bars(*(column.copy() for column in BARS.columns))
+    bars.close[100] = np.nan
+    with pytest.raises(ValueError, match=r"bars\.close holds NaN or an infinity"):
+        average_cross.sma_crossing_rows(bars, ITEM, average_cross.CrossParameters(), Shared())
 
 
 def test_signals_of_no_rows_are_signals() -> None:

@@ -194,6 +194,13 @@ def test_overfitting_from_sums_over_blocks_is_that_from_the_returns(periods: int
         assert found.adjusted_r2 == pytest.approx(1 - (1 - fit) * (splits - 1) / (splits - 2))
 
 
+def test_overfitting_is_the_same_to_the_last_bit_on_any_number_of_threads() -> None:
+    values = np.random.default_rng(3).normal(0.05, 1, (90, 6000))  # too many for one go
+    alone, together = (probability_of_overfitting(values, 8, threads=threads) for threads in (1, 3))
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_sixteen_blocks_are_the_rule_and_a_ratio_of_zero_is_no_loss() -> None:
     found = probability_of_overfitting(np.zeros((32, 2)))
     assert len(found.logits) == 12_870

@@ -95,6 +95,15 @@ def test_arrays_that_are_no_signals_are_refused(signals: Signals, error: str) ->
         Decisions.of(signals, PRICES, EURO, Rules())
 
 
+def test_bars_whose_asks_are_their_bids_are_kept_once() -> None:
+    bars = random_bars(2, 50, 1.09, 1e-5)
+    one_price = Bars(*bars.columns[:5], *(column.copy() for column in bars.columns[1:5]), bars.volume)
+    prices = Prices.of(one_price, TERMS, MINUTE)
+    assert all(bid is ask for bid, ask in zip(prices.columns[:4], prices.columns[4:8], strict=True))
+    assert not bars.has_one_price()
+    assert (Prices.of(bars, TERMS, MINUTE).ask_close > prices.bid_close).any()
+
+
 def test_limit_orders_need_prices_and_market_orders_have_none() -> None:
     with pytest.raises(StrategyError, match="price: limit orders need one"):
         Decisions.of(signals_with(), PRICES, EURO, Rules(order_type="limit"))
