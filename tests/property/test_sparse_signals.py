@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from atrader.instruments import KNOWN
-from atrader.market import Bars
+from atrader.market import BAR_COLUMNS, Bars
 from atrader.strategy import Signals
 from tests.support.event_runs import random_bars
 from worker.loading import load_strategy
@@ -106,7 +106,8 @@ def test_what_is_shared_is_made_once_and_forgotten_when_there_is_no_room() -> No
 def test_crossings_found_stretch_by_stretch_are_those_of_whole_columns(
     fast: int, slow: int, scale: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bars = Bars(BARS.open_time_ns, *(column * scale for column in BARS.columns[1:9]), BARS.volume)
+    prices = (np.multiply(getattr(BARS, name), scale) for name in BAR_COLUMNS[1:9])
+    bars = Bars(BARS.open_time_ns, *prices, BARS.volume)
     averages = average_cross.CrossParameters(fast=fast, slow=slow)
     whole = average_cross.wanted_at_sma_crossings(bars, ITEM, averages)
     expected = np.flatnonzero(whole.long | whole.short)
