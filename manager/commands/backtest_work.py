@@ -23,6 +23,7 @@ from manager.backtests.request import Engine, Request, overrides_of, requests_of
 from manager.backtests.running import Outcome, run_all, summary_of
 from manager.commands.output import print_json
 from manager.commands.result_view import show_comparison, show_result
+from manager.places import require_writable
 from research.events.plan import SignalsOver
 from research.vector import Rules
 
@@ -61,6 +62,7 @@ def run_backtest(home: Home, wish: Wish) -> None:
         The first error, after everything else was run and shown.
     """
     requests = _requests(home, wish)
+    require_writable(wish.out)
     tester = None if wish.ctester is None else wish.ctester.resolve()
     if tester is not None:
         check_comparable(requests)

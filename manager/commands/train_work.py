@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from atrader.timeframes import Timeframe
 from data_layer.offline import open_market
 from manager.commands.output import print_json
 from manager.commands.tables import Column, print_rows
+from manager.places import require_writable
 from research.learning import ESTIMATORS, Trained, Training, mean_scores, train
 from research.optimisation.windows import WalkForward
 from worker.strategies.learned.features import parse_feature
@@ -102,9 +102,7 @@ def _check_place(wish: TrainWish) -> None:
     """Refuse a file that could not be written after hours of training."""
     if wish.model.exists() and not wish.replace:
         raise ConfigError(f"{wish.model} is there already: give another name, or --replace")
-    folder = next(one for one in wish.model.parents if one.exists())
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise ConfigError(f"{wish.model}: nothing can be written in {folder}: give another place")
+    require_writable(wish.model.parent)
 
 
 def _training(wish: TrainWish) -> Training:

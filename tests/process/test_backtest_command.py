@@ -121,6 +121,7 @@ def test_several_run_apart_in_processes_of_their_own_as_each_does_alone(yen: Fle
         (("cross", "cross"), "--apart"),
         (("cross", "--balance", "-3"), "--balance"),
         (("cross", "--slippage", "-1"), "--slippage"),
+        (("cross", "--out", "/dev/null/results"), "nothing can be written in /dev/null"),
     ],
 )
 def test_what_cannot_be_run_is_refused_with_its_remedy(yen: Fleet, words: tuple[str, ...], said: str) -> None:
