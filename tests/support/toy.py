@@ -10,14 +10,24 @@ import select
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
-from atrader.bus import Caller, CallServer, SyncCallClient
+from atrader.bus import Caller, CallServer, Handler, SyncCallClient
 from atrader.errors import ConfigError, DeadlineExceeded, Rejected, Retryable
 from atrader.exit_codes import ExitCode
-from atrader.messages.gateway import Acknowledged, InstanceDown, Reconfigure, Reconfigured, RefreshTradingState
+from atrader.messages.gateway import (
+    Acknowledged,
+    InstanceDown,
+    OutboxRow,
+    Reconfigure,
+    Reconfigured,
+    RefreshTradingState,
+)
+from atrader.messages.history import Appended, AppendHistory, LastSeq
 from atrader.messages.manager import Activate
 from atrader.runtime.child import Child
+from atrader.wire import Request
 
 ENTRIES = dict.fromkeys(("data-layer", "gateway", "worker"), "tests.support.toy:main")
 
@@ -32,6 +42,8 @@ def main(child: Child) -> None:
         _await_turn(child)
     if child.spec.kind == "gateway":
         child.run(lambda: _gateway(child, folder))
+    elif child.spec.kind == "data-layer":
+        child.run(lambda: _data_layer(child, folder))
     else:
         _after_ready(child, mode, folder)
     _say(folder, f"end {child.spec.name}")
@@ -86,10 +98,31 @@ async def _gateway(child: Child, folder: Path) -> None:
         _say(folder, f"instances {','.join(item.name for item in request.instances)}")
         return Reconfigured(orphans=())
 
-    server = CallServer(
-        child.home.endpoint(f"gateway.{child.spec.subject}.call"),
-        {InstanceDown: instance_down, RefreshTradingState: refresh, Reconfigure: reconfigure},
-    )
+    calls: dict[type[Request], Handler] = {
+        InstanceDown: instance_down,
+        RefreshTradingState: refresh,
+        Reconfigure: reconfigure,
+    }
+    await _serve(child, folder, f"gateway.{child.spec.subject}.call", calls)
+
+
+async def _data_layer(child: Child, folder: Path) -> None:
+    """Beat as told, and take the manager's history as if it were stored: at its end the manager waits for that."""
+    last_seq = 0
+
+    def append(request: AppendHistory, caller: Caller) -> Appended:
+        nonlocal last_seq
+        last_seq = max((last_seq, *(OutboxRow.model_validate(row).seq for row in request.rows)))
+        return Appended(last_seq=last_seq)
+
+    def last(request: LastSeq, caller: Caller) -> Appended:
+        return Appended(last_seq=last_seq)
+
+    await _serve(child, folder, "data.call", {AppendHistory: append, LastSeq: last})
+
+
+async def _serve(child: Child, folder: Path, endpoint: str, calls: Mapping[type[Request], Handler]) -> None:
+    server = CallServer(child.home.endpoint(endpoint), calls)
     await server.start()
     turns = 0
     while not child.stopping:
