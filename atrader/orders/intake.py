@@ -1,12 +1,13 @@
-"""What is refused of an intent before any rule is asked, and how large a close is: pure."""
+"""What is refused of an intent before any rule is asked, how large a close is, and the order it becomes: pure."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
+from atrader.fast_models import made
 from atrader.instruments import Instrument
 from atrader.orders.model import Intent, Order, Trade
-from atrader.orders.states import LIVE
+from atrader.orders.states import LIVE, OrderState
 
 
 def missing(intent: Intent, trade: Trade | None, order: Order | None) -> str | None:
@@ -74,6 +75,48 @@ def stays_here(intent: Intent, *, native_protection: bool) -> bool:
     if intent.action != "modify" or native_protection:
         return False
     return intent.trade_id is not None or intent.price is None
+
+
+def first_order(
+    intent: Intent,
+    units: Decimal | None,
+    denial: str | None,
+    time_ns: int,
+    *,
+    native_protection: bool,
+    waits: bool = False,
+) -> Order:
+    """Return the order that an intent becomes: SENT (to be written down, then sent), DENIED or DONE.
+
+    Parameters
+    ----------
+    denial : str or None
+        Why it is refused.
+    native_protection : bool
+        Whether the broker holds stops and targets of trades and orders.
+    waits : bool
+        Whether something comes before it is sent; it is NEW until then.
+    """
+    if denial is not None:
+        state = OrderState.DENIED
+    elif stays_here(intent, native_protection=native_protection):
+        state = OrderState.DONE
+    else:
+        state = OrderState.NEW if waits else OrderState.SENT
+    return made(
+        Order,
+        client_id=intent.client_id,
+        intent=intent,
+        state=state,
+        broker_id=None,
+        units=units,
+        filled_units=Decimal(0),
+        average_price=None,
+        reason=denial or "",
+        created_ns=time_ns,
+        updated_ns=time_ns,
+        version=1,
+    )
 
 
 def _is_others(order: Order, intent: Intent) -> bool:

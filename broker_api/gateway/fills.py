@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final, get_args
 
+from atrader.booking import fill_of, protection_of
 from atrader.ledger import FOREIGN_MAGIC, average_price
 from atrader.netting import split_fill
 from atrader.orders.ids import IntentId, intent_id_of
@@ -75,7 +75,7 @@ class FillBooking:
             self._book_ownerless(report, batch)
             return
         order = entry.order
-        fill = self._fill_of(report, order)
+        fill = fill_of(report, self._book.account, order.intent)
         if order.intent.action == "close":
             self._book_close(order, fill, batch)
         else:
@@ -144,7 +144,7 @@ class FillBooking:
             self._book_foreign(rest, batch)
 
     def _book_ownerless(self, report: FillReport, batch: Batch) -> None:
-        fill = self._fill_of(report, None)
+        fill = fill_of(report, self._book.account, None)
         rest: Fill | None = fill
         if report.broker_trade_id is not None:
             held = self._book.trade_of_ticket(report.broker_trade_id)
@@ -215,31 +215,4 @@ class FillBooking:
 
     def protection_of(self, intent: Intent) -> dict[str, Decimal]:
         """Return an intent's protective prices, rounded as the broker gets them."""
-        instrument = self._valuation.instruments.get(intent.instrument)
-        given = {
-            "stop_loss": intent.stop_loss,
-            "take_profit": intent.take_profit,
-            "trailing_distance": intent.trailing_distance,
-        }
-        rounded: Callable[[Decimal], Decimal] = (lambda value: value) if instrument is None else instrument.round_price
-        return {name: rounded(value) for name, value in given.items() if value is not None}
-
-    def _fill_of(self, report: FillReport, order: Order | None) -> Fill:
-        intent = None if order is None else order.intent
-        return Fill.model_construct(
-            fill_id=report.fill_id,
-            account=self._book.account,
-            magic=FOREIGN_MAGIC if intent is None else intent.magic,
-            instance="" if intent is None else intent.instance,
-            instrument=report.instrument,
-            side=report.side,
-            units=report.units,
-            price=report.price,
-            time_ns=report.time_ns,
-            reason=report.reason,
-            client_id=report.client_id,
-            trade_id=None,
-            commission=report.commission,
-            profit=_ZERO,
-            home_rate=report.home_rate,
-        )
+        return protection_of(intent, self._valuation.instruments.get(intent.instrument))

@@ -7,9 +7,8 @@ from typing import Final
 
 from atrader.clock import Clock
 from atrader.errors import Rejected
-from atrader.orders.intake import closable, missing, stays_here
+from atrader.orders.intake import closable, first_order, missing
 from atrader.orders.model import Intent, Order
-from atrader.orders.states import OrderState
 from atrader.risk import Deny
 from broker_api.adapter import Capabilities
 from broker_api.gateway.alerts import Alerts
@@ -73,24 +72,8 @@ class Intake:
         units, denial = self._decide(intent)
         if intent.n > 0:
             self._gate.count_intent(intent.magic, now_ns)
-        state = OrderState.SENT if denial is None else OrderState.DENIED
-        if denial is None and stays_here(intent, native_protection=self._capabilities.native_protection):
-            state = OrderState.DONE
-        elif denial is None and self._is_covered(intent):
-            state = OrderState.NEW
-        order = Order.model_construct(
-            client_id=intent.client_id,
-            intent=intent,
-            state=state,
-            broker_id=None,
-            units=units,
-            filled_units=_ZERO,
-            average_price=None,
-            reason=denial or "",
-            created_ns=now_ns,
-            updated_ns=now_ns,
-            version=1,
-        )
+        native_protection, waits = self._capabilities.native_protection, self._is_covered(intent)
+        order = first_order(intent, units, denial, now_ns, native_protection=native_protection, waits=waits)
         return Entry(order, watermark, digest)
 
     def objection(self, order: Order) -> str | None:

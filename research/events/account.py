@@ -15,13 +15,12 @@ from typing import Final
 from atrader.calendars import Calendar
 from atrader.configuration.account import AccountConfig
 from atrader.configuration.instance import InstanceConfig
-from atrader.fast_models import made
 from atrader.instruments import Instrument
 from atrader.ledger import Ledger
 from atrader.market import Tick
 from atrader.orders import translate
 from atrader.orders.broker import Capabilities
-from atrader.orders.intake import closable, missing, stays_here
+from atrader.orders.intake import closable, first_order, missing
 from atrader.orders.model import Intent, Order
 from atrader.orders.states import TERMINAL, OrderState
 from atrader.paper.engine import Engine
@@ -160,26 +159,10 @@ class Account:
         units, denial = self._decide(intent)
         if intent.n > 0:
             self._pace.count(intent.magic, self.now_ns)
-        state = OrderState.SENT if denial is None else OrderState.DENIED
-        if denial is None and stays_here(intent, native_protection=not self.nets):
-            state = OrderState.DONE
-        order = made(
-            Order,
-            client_id=intent.client_id,
-            intent=intent,
-            state=state,
-            broker_id=None,
-            units=units,
-            filled_units=_ZERO,
-            average_price=None,
-            reason=denial or "",
-            created_ns=self.now_ns,
-            updated_ns=self.now_ns,
-            version=1,
-        )
+        order = first_order(intent, units, denial, self.now_ns, native_protection=not self.nets)
         self.keep(order)
-        if state in TERMINAL:
-            if state is OrderState.DONE:
+        if order.state in TERMINAL:
+            if order.state is OrderState.DONE:
                 self.booking.carry_out(intent)
             self.news_of(intent.instance).orders.append(order)
             return order

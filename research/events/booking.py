@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 
-from atrader.fast_models import changed, made
+from atrader.booking import fill_of, protection_of
+from atrader.fast_models import changed
 from atrader.ledger import FOREIGN_MAGIC, average_price
 from atrader.netting import shares_of, split_fill
 from atrader.orders.broker import AnyReport, FillReport, OrderReport, SwapReport
@@ -266,35 +267,9 @@ class Booking:
         self._account.news_of(trade.instance).trades.append(trade)
 
     def _protection_of(self, intent: Intent) -> dict[str, Decimal]:
-        """Return an intent's protective prices, rounded as the broker gets them."""
-        rounded, found = self._account.instruments[intent.instrument].round_price, {}
-        if intent.stop_loss is not None:
-            found["stop_loss"] = rounded(intent.stop_loss)
-        if intent.take_profit is not None:
-            found["take_profit"] = rounded(intent.take_profit)
-        if intent.trailing_distance is not None:
-            found["trailing_distance"] = rounded(intent.trailing_distance)
-        return found
+        return protection_of(intent, self._account.instruments[intent.instrument])
 
     def _fill_of(self, report: FillReport, owner: Intent | None, trade_id: str | None) -> Fill:
-        reason = report.reason
-        if owner is not None and owner.n < 0:  # it may be a stop or target that we watched
-            reason = _WATCHED.get(owner.reason, reason)
-        return made(
-            Fill,
-            fill_id=report.fill_id,
-            account=self._account.config.name,
-            magic=FOREIGN_MAGIC if owner is None else owner.magic,
-            instance="" if owner is None else owner.instance,
-            instrument=report.instrument,
-            side=report.side,
-            units=report.units,
-            price=report.price,
-            time_ns=report.time_ns,
-            reason=reason,
-            client_id=report.client_id,
-            trade_id=trade_id,
-            commission=report.commission,
-            profit=_ZERO,
-            home_rate=report.home_rate,
-        )
+        # What has a number below zero may be a stop or target that we watched.
+        reason = _WATCHED.get(owner.reason) if owner is not None and owner.n < 0 else None
+        return fill_of(report, self._account.config.name, owner, reason=reason, trade_id=trade_id)
