@@ -87,6 +87,8 @@ class FileRows:
         How often a row was older than the one before.
     symbol, timeframe : str, optional
         What content or name say about the instrument (the venue's word) and the bars.
+    spread_left : bool
+        Whether a column of spreads was not taken, as nobody said what a point is.
     """
 
     file: str
@@ -98,6 +100,7 @@ class FileRows:
     jumps_back: int = 0
     symbol: str | None = None
     timeframe: str | None = None
+    spread_left: bool = False
 
     @property
     def rows(self) -> int:
@@ -198,10 +201,11 @@ def _of_text(
         layout = layout_of(begin, options.columns, options.delimiter, options.time_format)
     else:
         layout = layout_for(begin, file, options.format)
-    layout = _as_said(layout, options, file)
+    known, layout = layout, _as_said(layout, options, file)
     clock = _clock(file, layout, options, needed=_is_local(begin, layout))
     rows, bad, symbol = read_text(content, layout, file, columns)
-    return replace(_judged(rows, layout, bad, file, clock, options.point), symbol=symbol)
+    left = "spread" in known.values.keys() - layout.values.keys()
+    return replace(_judged(rows, layout, bad, file, clock, options.point), symbol=symbol, spread_left=left)
 
 
 def _as_said(layout: Layout, options: ReadOptions, file: str) -> Layout:

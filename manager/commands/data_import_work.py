@@ -209,6 +209,7 @@ def _row(series: Series, stored: Stored, gaps: int | None) -> dict[str, Any]:
         "last": iso_from_ns(int(times[-1])) if len(times) else None,
         "jumps_back": series.rows.jumps_back,
         "off_grid": series.off_grid,
+        "spread_left": series.rows.spread_left,
         "bad_rows": [{"file": row.file, "line": row.line, "reason": row.reason} for row in series.bad_rows],
     }
 
@@ -226,6 +227,11 @@ def show_imports(rows: list[dict[str, Any]], *, dry_run: bool) -> None:
         if row["jumps_back"]:
             count = "once" if row["jumps_back"] == 1 else f"{row['jumps_back']:,} times"
             click.secho(f"{name}: the rows jump back in time {count}; they are sorted", fg="yellow", err=True)
+        if row["spread_left"]:
+            text = (
+                "its column of spreads is not taken, bid stands for ask: say what a point is with --point, e.g. 0.00001"
+            )
+            click.secho(f"{name}: {text}", fg="yellow", err=True)
         if row["off_grid"]:
             text = (
                 f"{name}: {row['off_grid']} bars do not begin where the calendar of {row['instrument']} begins bars of"

@@ -87,6 +87,7 @@ def test_the_spread_of_a_bar_makes_its_ask_prices(tmp_path: Path) -> None:
     assert found.bars.close.tolist() == [91.66] * 3
     [without] = read_file(tmp_path / "USDJPY_M1.csv", ReadOptions(zone="UTC"))
     assert without.bars.ask_open.tolist() == without.bars.open.tolist()
+    assert (found.spread_left, without.spread_left) == (False, True)
 
 
 def test_a_spread_that_is_none_spoils_its_own_row(tmp_path: Path) -> None:
