@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # half the time that importing this package takes
     from atrader.orders.model import OrderType
 
 MOST_TARGETS: Final = 4
+MOST_R: Final = 1000  # farther away than any price gets; NaN is not in the range either
 WHOLE_AT: Final = 1 - 1e-9
 """Fractions from here on come to the whole trade: ten times 0.1 is a little less than 1."""
 
@@ -118,8 +119,8 @@ class Rules:
             raise ConfigError(f"targets: at most {MOST_TARGETS} are possible, were {len(self.targets)}")
         if [one.r for one in self.targets] != sorted(one.r for one in self.targets):
             raise ConfigError("targets: their multiples of the risk must rise")
-        if any(one.r <= 0 or not 0 < one.fraction <= 1 for one in self.targets):
-            raise ConfigError("targets: each needs r above 0 and a fraction above 0, at most 1")
+        if any(not 0 < one.r <= MOST_R or not 0 < one.fraction <= 1 for one in self.targets):
+            raise ConfigError(f"targets: each needs r above 0, at most {MOST_R}, and a fraction above 0, at most 1")
         if sum(one.fraction for one in self.targets) > 2 - WHOLE_AT:
             raise ConfigError("targets: their fractions come to more than 1, the whole trade")
         if not 1 <= self.most_trades <= 64:

@@ -148,6 +148,7 @@ def test_targets_close_shares_of_trades_at_multiples_of_their_risk(tmp_path: Pat
         (("--targets", "1:0.5,2"), "expected R:SHARE with commas between"),
         (("--targets", "1:0.5,2:0.6"), "more than 1, the whole trade"),
         (("--targets", "2:0.1,1:0.1"), "must rise"),
+        (("--targets", "nan:0.5"), "each needs r above 0"),
         (("--break-even-after", "1"), "counts --targets"),
         (("--targets", "1:0.5", "--break-even-after", "2"), "expected 0 to 1"),
     ],
