@@ -14,59 +14,8 @@ from tests.support.books import check_books, orders_so_far
 from tests.support.fleet import Fleet, wait_for
 
 
-@pytest.fixture(scope="module")
-def trading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """Give a fleet that trades, whatever tests try; all of it goes on, and all is in its books."""
-    fleet = Fleet(tmp_path_factory.mktemp("trading") / "home")
-    try:
-        fleet.write_busy(instances=1)
-        fleet.start()
-        yield fleet
-        assert fleet.stop() == 0
-        check_books(fleet)
-    finally:
-        fleet.end()
-
-
 def pids_of(fleet: Fleet) -> dict[str, int]:
     return {row["name"]: row["pid"] for row in fleet.json("status")["processes"]}
-
-
-def test_a_second_manager_on_one_directory_is_refused_and_names_the_first(trading: Fleet) -> None:
-    pids = pids_of(trading)
-    second = trading.command("start")
-    assert second.returncode == ExitCode.LOCKED
-    assert str(trading.manager_pid) in second.stderr
-    assert trading.process("worker-busy1")["state"] == "RUNNING"
-    assert pids_of(trading) == pids
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "says"),
-    [
-        ("strategies/busy1.toml", "strategy = ", "busy1.toml"),
-        ("strategies/busy2.toml", "\x00\xff not toml at all", "busy2.toml"),
-        ("accounts/paper.toml", "broker = 'paper'\ncurrncy = 'USD'\n", "did you mean"),
-        ("atrader.toml", "max_workers = -1\n", "max_workers"),
-    ],
-)
-def test_a_corrupt_configuration_on_reload_is_refused_and_the_old_one_keeps_running(
-    trading: Fleet, name: str, text: str, says: str
-) -> None:
-    pids, path = pids_of(trading), trading.home.etc / name
-    good = path.read_bytes() if path.exists() else None
-    path.write_bytes(text.encode("latin-1"))
-    try:
-        answer = trading.command("reload")
-    finally:
-        path.unlink()
-        if good is not None:
-            path.write_bytes(good)
-    assert answer.returncode == ExitCode.CONFIG
-    assert says in answer.stderr
-    before = orders_so_far(trading)
-    wait_for(lambda: orders_so_far(trading) > before, "orders to flow on")
-    assert pids_of(trading) == pids
 
 
 def test_a_reload_touches_only_what_changed_and_hands_the_state_over(fleet: Fleet) -> None:
@@ -227,3 +176,57 @@ def test_a_directory_that_was_moved_while_stopped_starts_and_knows_its_history(f
         check_books(moved)
     finally:
         moved.end()
+
+
+# -- one fleet for the rest; last, as it works until the end of the file
+
+
+@pytest.fixture(scope="module")
+def trading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """Give a fleet that trades, whatever tests try; all of it goes on, and all is in its books."""
+    fleet = Fleet(tmp_path_factory.mktemp("trading") / "home")
+    try:
+        fleet.write_busy(instances=1)
+        fleet.start()
+        yield fleet
+        assert fleet.stop() == 0
+        check_books(fleet)
+    finally:
+        fleet.end()
+
+
+def test_a_second_manager_on_one_directory_is_refused_and_names_the_first(trading: Fleet) -> None:
+    pids = pids_of(trading)
+    second = trading.command("start")
+    assert second.returncode == ExitCode.LOCKED
+    assert str(trading.manager_pid) in second.stderr
+    assert trading.process("worker-busy1")["state"] == "RUNNING"
+    assert pids_of(trading) == pids
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("strategies/busy1.toml", "strategy = ", "busy1.toml"),
+        ("strategies/busy2.toml", "\x00\xff not toml at all", "busy2.toml"),
+        ("accounts/paper.toml", "broker = 'paper'\ncurrncy = 'USD'\n", "did you mean"),
+        ("atrader.toml", "max_workers = -1\n", "max_workers"),
+    ],
+)
+def test_a_corrupt_configuration_on_reload_is_refused_and_the_old_one_keeps_running(
+    trading: Fleet, name: str, text: str, says: str
+) -> None:
+    pids, path = pids_of(trading), trading.home.etc / name
+    good = path.read_bytes() if path.exists() else None
+    path.write_bytes(text.encode("latin-1"))
+    try:
+        answer = trading.command("reload")
+    finally:
+        path.unlink()
+        if good is not None:
+            path.write_bytes(good)
+    assert answer.returncode == ExitCode.CONFIG
+    assert says in answer.stderr
+    before = orders_so_far(trading)
+    wait_for(lambda: orders_so_far(trading) > before, "orders to flow on")
+    assert pids_of(trading) == pids
