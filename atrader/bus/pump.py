@@ -14,7 +14,9 @@ import zmq
 
 from atrader.bus.sockets import Socket, is_readable
 
-_BATCH: Final = 64  # messages per turn of the loop, so that a flood does not starve everything else in it
+# What is read in one turn of the loop, so that a flood does not starve everything else in it, such as beats.
+_BATCH: Final = 64
+_TURN_S: Final = 0.01  # one message may be many ticks
 
 
 class Pump:
@@ -67,11 +69,14 @@ class Pump:
         self._drain()
 
     def _drain(self) -> None:
+        until_s = self._loop.time() + _TURN_S
         try:
             for _ in range(_BATCH):
                 if not self._running or not is_readable(self._socket):
                     return
                 self._on_message(self._socket.recv_multipart(zmq.DONTWAIT, copy=False))
+                if self._loop.time() > until_s:
+                    break
         except zmq.Again:
             return  # a message whose peer went away meanwhile
         except zmq.ZMQError:

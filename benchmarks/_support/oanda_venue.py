@@ -30,6 +30,7 @@ _LINE = (
 )
 _HEARTBEAT_S = 1.0
 _AT_ONCE = 20  # lines of a write at full speed
+_WRITES_PER_S = 500.0  # at the most, at any other
 
 
 def stamp(time_ns: int) -> bytes:
@@ -84,17 +85,18 @@ class Streams:
 
     async def _send(self, writer: asyncio.StreamWriter, names: list[bytes]) -> None:
         due_s = time.monotonic()
+        at_once = max(1, round(self._per_second / _WRITES_PER_S)) if self._per_second else _AT_ONCE
         number = told = 0
         while number < self._lines:
             while told < 9 and number >= self._lines * (told + 1) // 10:
                 told += 1
                 print("a tenth is sent", flush=True)
-            for _ in range(1 if self._per_second else _AT_ONCE):
+            for _ in range(at_once):
                 number += 1
                 writer.write(chunk(price_line(names[number % len(names)], number) + b"\n"))
             await writer.drain()
             if self._per_second:
-                due_s += 1 / self._per_second
+                due_s += at_once / self._per_second
                 await asyncio.sleep(max(0.0, due_s - time.monotonic()))
         print("a tenth is sent\n" * (9 - told) + "all is sent", flush=True)
 

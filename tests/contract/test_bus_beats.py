@@ -48,6 +48,32 @@ def test_a_beat_arrives_with_its_sender_kind_body_and_frames(curve: CurveKeys | 
     asyncio.run(scene())
 
 
+def test_messages_that_take_long_leave_turns_of_the_loop_to_others(tmp_path: Path):
+    async def scene() -> None:
+        turns, handled_in_turn = 0, []
+
+        def work(_: Beat) -> None:
+            handled_in_turn.append(turns)
+            began_s = time.monotonic()
+            while time.monotonic() - began_s < 0.011:  # more than a turn has
+                pass
+
+        server = BeatServer(f"ipc://{tmp_path}/b", work)
+        await server.start()
+        sender = BeatSender(server.endpoint, "worker-1")
+        await auntil(lambda: sender.send("beat", {}), "the connection")
+        for _ in range(30):
+            sender.send("beat", {})
+        while len(handled_in_turn) < 31:
+            turns += 1
+            await asyncio.sleep(0)
+        assert max(map(handled_in_turn.count, handled_in_turn)) <= 2  # the socket's signal, the pump's own
+        sender.close()
+        await server.close()
+
+    asyncio.run(scene())
+
+
 def test_sending_to_nobody_drops_at_once(tmp_path: Path):
     sender = BeatSender(f"ipc://{tmp_path}/nobody", "worker-1")
     began_s = time.monotonic()
