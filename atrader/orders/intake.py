@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Final
 
 from atrader.fast_models import made
 from atrader.instruments import Instrument
 from atrader.orders.model import Intent, Order, Trade
 from atrader.orders.states import LIVE, OrderState
+
+_ZERO: Final = Decimal(0)
 
 
 def missing(intent: Intent, trade: Trade | None, order: Order | None) -> str | None:
@@ -64,7 +67,7 @@ def closable(
     return (units, None) if units > 0 else (None, "min-units: less than one step of units")
 
 
-def stays_here(intent: Intent, *, native_protection: bool) -> bool:
+def _stays_here(intent: Intent, *, native_protection: bool) -> bool:
     """Tell whether a modification concerns only what we watch ourselves: the broker is not asked.
 
     Parameters
@@ -99,7 +102,7 @@ def first_order(
     """
     if denial is not None:
         state = OrderState.DENIED
-    elif stays_here(intent, native_protection=native_protection):
+    elif _stays_here(intent, native_protection=native_protection):
         state = OrderState.DONE
     else:
         state = OrderState.NEW if waits else OrderState.SENT
@@ -110,7 +113,7 @@ def first_order(
         state=state,
         broker_id=None,
         units=units,
-        filled_units=Decimal(0),
+        filled_units=_ZERO,
         average_price=None,
         reason=denial or "",
         created_ns=time_ns,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final
 
 from atrader.clock import Clock
 from atrader.errors import Rejected
@@ -16,8 +15,6 @@ from broker_api.gateway.book import Book
 from broker_api.gateway.gate import Gate
 from broker_api.gateway.valuation import Valuation
 from broker_api.journal import Entry
-
-_ZERO: Final = Decimal(0)
 
 
 class Intake:
