@@ -17,11 +17,10 @@ from broker_api.oanda.backoff import Backoff
 from broker_api.oanda.codec import Fields
 from broker_api.oanda.log import TransactionLog
 from broker_api.oanda.rest import account_path
-from broker_api.oanda.status import body_of
-from broker_api.oanda.transport import Answer, Transport
+from broker_api.oanda.stream_watch import StreamWatch
+from broker_api.oanda.transport import Transport
 
 _POLL_S: Final = 1.0
-_UNAUTHORISED: Final = 401
 
 
 class TransactionFeed:
@@ -49,7 +48,7 @@ class TransactionFeed:
     told : int
         Every transaction up to this id was handed on, or is known from elsewhere.
     counters : Counter of str
-        ``lines heartbeats duplicates gaps unreadable streams``.
+        ``lines heartbeats duplicates gaps unreadable``.
     skew_s : float or None
         The broker's clock minus the host's, by the newest heartbeat.
     """
@@ -67,8 +66,7 @@ class TransactionFeed:
         self._path = account_path(settings.account_id) + "/transactions/stream"
         self._silence_s = silence_s
         self._clock = clock
-        self._connected = False
-        self._heard_s: float | None = None
+        self._watch = StreamWatch("transactions", BrokerUnavailable, clock)
         self._skew_at_s = 0.0
         self.told = 0
         self.skew_s: float | None = None
@@ -92,19 +90,13 @@ class TransactionFeed:
                 async for batch in self._stream(backoff):
                     yield batch
             except BrokerUnavailable:
-                self._connected = False
+                self._watch.connected = False
             async for batch in self._poll(backoff.pause_s()):
                 yield batch
 
     def health(self) -> StreamHealth:
         """Return how the stream does."""
-        heard_s = self._heard_s
-        return StreamHealth(
-            name="transactions",
-            connected=self._connected,
-            heard_age_s=None if heard_s is None else self._clock.monotonic_s() - heard_s,
-            reconnects=max(0, self.counters["streams"] - 1),
-        )
+        return self._watch.health()
 
     @property
     def skew_age_s(self) -> float | None:
@@ -113,17 +105,13 @@ class TransactionFeed:
 
     async def _stream(self, backoff: Backoff) -> AsyncIterator[list[Fields]]:
         async with self._transport.stream(self._path, silence_s=self._silence_s) as opened:
-            if isinstance(opened, Answer):
-                if opened.status == _UNAUTHORISED:
-                    body_of(opened, acting=False, what="stream of transactions")
-                raise BrokerUnavailable(f"OANDA refuses the stream of transactions: status {opened.status}")
-            self.counters["streams"] += 1
-            self._connected = True
-            self._heard_s = self._clock.monotonic_s()
+            stream = self._watch.admitted(opened)
+            self._watch.connected = True
+            self._watch.heard()
             async for batch in self._missing():
                 yield batch
-            async for lines in opened:
-                self._heard_s = self._clock.monotonic_s()
+            async for lines in stream:
+                self._watch.heard()
                 backoff.succeeded()
                 for line in lines:
                     async for batch in self._take(line):

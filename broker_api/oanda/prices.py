@@ -19,8 +19,8 @@ from broker_api.gateway.budget import Budget, Priority
 from broker_api.health import StreamHealth
 from broker_api.oanda.candles import page_of, query_of
 from broker_api.oanda.rest import OandaRest, account_path
-from broker_api.oanda.status import body_of
-from broker_api.oanda.transport import Answer, Transport
+from broker_api.oanda.stream_watch import StreamWatch
+from broker_api.oanda.transport import Transport
 from broker_api.oanda.values import name_of, symbol_of, time_ns
 from broker_api.prices import CandlePage, VenuePrice
 
@@ -28,7 +28,6 @@ _POLL_S: Final = 1.0
 _POLLS: Final = 60  # until the stream is tried again
 _FAILED_STREAMS: Final = 3  # in a row, before prices are asked for instead
 _SKEW_NS: Final = 300 * NS_PER_S
-_UNAUTHORISED: Final = 401
 
 
 class OandaPrices:
@@ -53,7 +52,7 @@ class OandaPrices:
     Attributes
     ----------
     counters : Counter of str
-        ``lines heartbeats unreadable streams refused polls``.
+        ``lines heartbeats unreadable refused polls``.
     newest : dict of str to Tick
         The last price of each instrument that was quoted.
     """
@@ -72,8 +71,7 @@ class OandaPrices:
         self._budget = budget
         self._silence_s = silence_s
         self._clock = clock
-        self._connected = False
-        self._heard_s: float | None = None
+        self._watch = StreamWatch("prices", Rejected, clock)
         self._failed = 0
         self._behind_ns = 0
         self.counters: Counter[str] = Counter()
@@ -91,7 +89,7 @@ class OandaPrices:
             if self._failed < _FAILED_STREAMS:
                 raise
         finally:
-            self._connected = False
+            self._watch.connected = False
         self.counters["refused"] += 1
         async with aclosing(self._poll(names)) as polled:
             async for prices in polled:
@@ -115,24 +113,14 @@ class OandaPrices:
 
     def health(self) -> StreamHealth:
         """Return how the stream does."""
-        heard_s = self._heard_s
-        return StreamHealth(
-            name="prices",
-            connected=self._connected,
-            heard_age_s=None if heard_s is None else self._clock.monotonic_s() - heard_s,
-            reconnects=max(0, self.counters["streams"] - 1),
-        )
+        return self._watch.health()
 
     async def _stream(self, names: str) -> AsyncGenerator[Sequence[VenuePrice], None]:
         async with self._transport.stream(self._path, {"instruments": names}, silence_s=self._silence_s) as opened:
-            if isinstance(opened, Answer):
-                if opened.status == _UNAUTHORISED:
-                    body_of(opened, acting=False, what="stream of prices")
-                raise Rejected(f"OANDA refuses the stream of prices: status {opened.status}")  # one too many, or busy
-            self.counters["streams"] += 1
-            async for lines in opened:
-                self._connected, self._failed = True, 0
-                self._heard_s, received_ns = self._clock.monotonic_s(), self._clock.now_ns()
+            async for lines in self._watch.admitted(opened):
+                self._watch.connected, self._failed = True, 0
+                self._watch.heard()
+                received_ns = self._clock.now_ns()
                 yield [price for line in lines if (price := self._read(line, received_ns)) is not None]
 
     async def _poll(self, names: str) -> AsyncGenerator[Sequence[VenuePrice], None]:
