@@ -15,7 +15,7 @@ from sqlalchemy.pool import StaticPool
 from data_layer.store.database import Insert
 from data_layer.store.history_schema import HISTORY
 from data_layer.store.history_store import SqlHistoryReader, SqlHistoryStore
-from data_layer.store.sqlite_file import checkpoint, compact, errors_of, open_reader, open_writer
+from data_layer.store.sqlite_file import SqliteFile, errors_of, open_reader, open_writer
 
 T = TypeVar("T")
 
@@ -60,22 +60,13 @@ class SqliteHistoryStore(SqlHistoryStore):
         self._file.compact()
 
 
-class SqliteEngine:
-    """One connection to a file, seen through SQLAlchemy.
-
-    Parameters
-    ----------
-    path : Path
-        The file, for people.
-    connection : sqlite3.Connection
-        From here on used by nobody else.
-    """
+class SqliteEngine(SqliteFile):
+    """One connection to a file, seen through SQLAlchemy; parameters as of `SqliteFile`."""
 
     insert: Insert = staticmethod(insert)
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        self._path = path
-        self._db = connection
+        super().__init__(path, connection)
         self._engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
         # Transactions begin when SQLAlchemy says so, not when sqlite3 guesses.
         event.listen(self._engine, "begin", lambda begun: begun.exec_driver_sql("BEGIN"))
@@ -93,20 +84,10 @@ class SqliteEngine:
             except DBAPIError as error:
                 raise _original(error) from error
 
-    def tidy(self) -> None:
-        """Move the write-ahead log into the file."""
-        with errors_of(self._path):
-            checkpoint(self._db, self._path)
-
-    def compact(self) -> None:
-        """Rewrite the file without holes; what reads is not disturbed."""
-        with errors_of(self._path):
-            compact(self._db)
-
     def close(self) -> None:
         """Close, and let go of the lock of a writer; may be called twice."""
         self._engine.dispose()
-        self._db.close()
+        super().close()
 
 
 def _original(error: DBAPIError) -> BaseException:

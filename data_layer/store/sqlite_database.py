@@ -10,28 +10,19 @@ from typing import Any, TypeVar
 
 from atrader.errors import StoreError
 from data_layer.store.database import DamagedPages
-from data_layer.store.sqlite_file import checkpoint, compact, damaged, errors_of, is_damage
+from data_layer.store.sqlite_file import SqliteFile, damaged, errors_of, is_damage
 
 T = TypeVar("T")
 
 
-class SqliteDatabase:
-    """One connection to a file, in autocommit mode.
-
-    Parameters
-    ----------
-    path : Path
-        The file, for people.
-    connection : sqlite3.Connection
-        From here on used by nobody else.
-    """
+class SqliteDatabase(SqliteFile):
+    """One connection to a file, in autocommit mode; parameters as of `SqliteFile`."""
 
     execute: Callable[..., Any]
     executemany: Callable[..., Any]
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        self._path = path
-        self._db = connection
+        super().__init__(path, connection)
         self.execute = connection.execute
         self.executemany = connection.executemany
 
@@ -64,20 +55,6 @@ class SqliteDatabase:
     def damaged(self, reason: str) -> StoreError:
         """Make the error of a file with contents that cannot be right."""
         return damaged(self._path, reason)
-
-    def tidy(self) -> None:
-        """Move the write-ahead log into the file."""
-        with errors_of(self._path):
-            checkpoint(self._db, self._path)
-
-    def compact(self) -> None:
-        """Rewrite the file without holes; what reads is not disturbed."""
-        with errors_of(self._path):
-            compact(self._db)
-
-    def close(self) -> None:
-        """Close, and let go of the lock of a writer; may be called twice."""
-        self._db.close()
 
     @contextmanager
     def _told_damage(self) -> Iterator[None]:

@@ -185,15 +185,35 @@ def _bring_to_version(connection: sqlite3.Connection, path: Path, schema: Schema
     )
 
 
-def compact(connection: sqlite3.Connection) -> None:
-    """Rewrite the file without holes, by the writing connection; the room for it was looked for before."""
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    connection.execute("VACUUM")
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+class SqliteFile:
+    """One connection to a file, and its housekeeping; by the writing connection only. Readers are not disturbed.
 
+    Parameters
+    ----------
+    path : Path
+        The file, for people.
+    connection : sqlite3.Connection
+        From here on used by nobody else.
+    """
 
-def checkpoint(connection: sqlite3.Connection, path: Path) -> None:
-    """Move the write-ahead log into the file; by the writing connection only, readers are not disturbed."""
-    log = path.with_name(f"{path.name}-wal")
-    large = log.exists() and log.stat().st_size > _TRUNCATE_BYTES
-    connection.execute(f"PRAGMA wal_checkpoint({'TRUNCATE' if large else 'PASSIVE'})")
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self._path = path
+        self._db = connection
+
+    def tidy(self) -> None:
+        """Move the write-ahead log into the file."""
+        log = self._path.with_name(f"{self._path.name}-wal")
+        with errors_of(self._path):
+            large = log.exists() and log.stat().st_size > _TRUNCATE_BYTES
+            self._db.execute(f"PRAGMA wal_checkpoint({'TRUNCATE' if large else 'PASSIVE'})")
+
+    def compact(self) -> None:
+        """Rewrite the file without holes; the room for it was looked for before."""
+        with errors_of(self._path):
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._db.execute("VACUUM")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def close(self) -> None:
+        """Close, and let go of the lock of a writer; may be called twice."""
+        self._db.close()
