@@ -76,7 +76,7 @@ class History:
         self._news.set()
 
     async def _work(self) -> None:
-        numbered = False
+        numbered = complained = False
         while True:
             await self._news.wait()
             self._news.clear()
@@ -90,8 +90,11 @@ class History:
                     numbered = True
                 while self._outbox.rows:
                     await self._hand_over()
+                    complained = False
             except AtraderError as error:
-                self._log.warning("history-not-taken", reason=str(error), waiting=len(self._outbox.rows))
+                if not complained:  # a disk that is full must not fill with lines that say so
+                    self._log.warning("history-not-taken", reason=str(error), waiting=len(self._outbox.rows))
+                complained = True
                 self._news.set()
                 await asyncio.sleep(_RETRY_S)
 

@@ -33,8 +33,8 @@ KILLED_S: Final = 5.0
 
 _STORE_TROUBLE: Final = {
     "away": "the store is away: prices, orders and exits go on, what is to be stored waits; see the data layer's log",
-    "read-only": "the store cannot be written: prices, orders and exits go on, what is to be stored waits; see the data"
-    " layer's log",
+    "read-only": "the store cannot be written, usually as less than data.min_free_disk is free: prices, orders and"
+    " exits go on, what is to be stored waits; see the data layer's log",
 }
 """What is told of a store that is not ok, by the word of the data layer's beats."""
 

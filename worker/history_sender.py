@@ -92,10 +92,10 @@ class HistorySender:
             self._outbox.taken(answer.last_seq)
             self._batch = _BATCH
             self._outbox.tell_dropped(self._log)
-        else:
+            self._complained = False
+        else:  # a history that answers this may still be unable to write
             self._outbox.reconcile(answer.last_seq)
             self._numbered = True
-        self._complained = False
 
     def _refused(self, error: WireError) -> None:
         """Find the row that the history cannot take, and leave it out: the others must not wait for it for ever."""

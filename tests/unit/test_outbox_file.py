@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import cast
 
 import pytest
 import structlog
 
-from atrader.bus import SyncCallClient
+import manager.history
+import worker.history_sender
+from atrader.bus import CallClient, SyncCallClient
 from atrader.clock import SystemClock
+from atrader.errors import StoreError
 from atrader.messages.gateway import OutboxRow
 from atrader.messages.history import Appended, AppendHistory, LastSeq
 from atrader.runtime import outbox_file
@@ -20,8 +24,9 @@ from worker.history_sender import HistorySender
 class FakeCalls:
     """Answers as a data layer that takes everything."""
 
-    def __init__(self) -> None:
+    def __init__(self, failures: int = 0) -> None:
         self._asked: LastSeq | AppendHistory | None = None
+        self._failures = failures  # so many times the disk is full: questions are answered, rows are not taken
         self.texts: list[object] = []
 
     @property
@@ -35,9 +40,16 @@ class FakeCalls:
         asked, self._asked = self._asked, None
         if not isinstance(asked, AppendHistory):
             return Appended(last_seq=0)
+        if self._failures:
+            self._failures -= 1
+            raise StoreError("the disk is full")
         rows = [OutboxRow.model_validate(row) for row in asked.rows]
         self.texts += [row.body["text"] for row in rows]
         return Appended(last_seq=rows[-1].seq)
+
+    async def call(self, request: LastSeq | AppendHistory, timeout_s: float) -> Appended:
+        self.begin(request, timeout_s)
+        return self.look()
 
 
 def _with_rows(path: Path, texts: str) -> OutboxFile:
@@ -86,6 +98,41 @@ def test_what_has_no_room_any_more_is_told_once_and_by_whoever_hands_the_rest_ov
     assert calls.texts == ["c", "d", "e"]
     assert [(one["event"], one["rows"]) for one in logs] == [("history-rows-dropped", 2)]
     outbox.close()
+
+
+def test_a_worker_says_once_that_the_disk_of_the_history_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker.history_sender, "_PAUSE_S", 0.0)
+    outbox = _with_rows(tmp_path / "outbox.jsonl", "ab")
+    calls = FakeCalls(failures=5)
+    with structlog.testing.capture_logs() as logs:
+        sender = HistorySender("test", outbox, cast(SyncCallClient, calls), SystemClock(), structlog.get_logger())
+        sender.flush(60)
+    assert calls.texts == ["a", "b"]
+    assert [one["event"] for one in logs] == ["history-away"]
+    outbox.close()
+
+
+def test_the_manager_says_once_that_the_disk_of_the_history_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manager.history, "_RETRY_S", 0.0)
+    outbox = _with_rows(tmp_path / "outbox.jsonl", "a")
+    calls = FakeCalls(failures=5)
+
+    async def hand_over() -> None:
+        history = manager.history.History(outbox, cast(CallClient, calls), SystemClock(), structlog.get_logger())
+        history.start()
+        history.data_layer_is(running=True)
+        history.event({"text": "b"})
+        await history.flush(60)
+        await history.close()
+
+    with structlog.testing.capture_logs() as logs:
+        asyncio.run(hand_over())
+    assert calls.texts == ["a", "b"]
+    assert [one["event"] for one in logs] == ["history-not-taken"]
 
 
 def test_rows_of_an_earlier_run_that_the_history_has_are_forgotten(tmp_path: Path) -> None:
