@@ -6,6 +6,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
 
 typedef struct {
     Py_buffer series, out;
@@ -107,10 +109,82 @@ static PyObject *window_sums(PyObject *self, PyObject *args) {
     return close_arrays(&a, is_fine);
 }
 
+/* Loops worth wider vectors where the processor has them; without contraction the results are the same. */
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
+#define VECTORISED __attribute__((target_clones("avx2", "default")))
+#else
+#define VECTORISED
+#endif
+
+enum { STRETCH = 512 };
+
+/* Put the side of the fast average (1 above the slow one, -1 below) at rows into sides. */
+VECTORISED static void sides_of(const double *totals, int64_t first, int64_t count, int64_t fast, int64_t slow,
+                                int8_t *sides) {
+    const double *end = totals + first + 1, *quick = end - fast, *calm = end - slow;
+    double quick_bars = (double)fast, calm_bars = (double)slow;
+    for (int64_t k = 0; k < count; k++) {
+        double one = (end[k] - quick[k]) / quick_bars, other = (end[k] - calm[k]) / calm_bars;
+        sides[k] = (int8_t)((one > other) - (one < other));
+    }
+}
+
+/* Find where the side changes to above or below; what does not fit into the room is counted only. */
+static int64_t find_crossings(const double *totals, int64_t count, int64_t fast, int64_t slow, int64_t *rows,
+                              int8_t *found, int64_t room) {
+    int8_t sides[STRETCH + 8 + 1];
+    int64_t crossings = 0;
+    for (int64_t first = slow; first < count; first += STRETCH) {
+        int64_t size = count - first < STRETCH ? count - first : STRETCH;
+        memset(sides, 0, sizeof sides);
+        sides_of(totals, first - 1, size + 1, fast, slow, sides);
+        for (int64_t k = 1; k <= size; k += 8) {
+            if (!memcmp(sides + k, sides + k - 1, 8)) continue;
+            for (int64_t at = k; at < k + 8 && at <= size; at++) {
+                if (sides[at] == sides[at - 1] || !sides[at]) continue;
+                if (crossings < room) {
+                    rows[crossings] = first + at - 1;
+                    found[crossings] = sides[at];
+                }
+                crossings++;
+            }
+        }
+    }
+    return crossings;
+}
+
+static PyObject *average_crossings(PyObject *self, PyObject *args) {
+    (void)self;
+    PyObject *of[3];
+    long long fast, slow;
+    if (!PyArg_ParseTuple(args, "OLLOO", &of[0], &fast, &slow, &of[1], &of[2])) return NULL;
+    Py_buffer views[3];
+    const Py_ssize_t sizes[3] = {sizeof(double), sizeof(int64_t), sizeof(int8_t)};
+    int taken = 0;
+    while (taken < 3 && !PyObject_GetBuffer(of[taken], &views[taken], PyBUF_C_CONTIGUOUS | (taken ? PyBUF_WRITABLE : 0)))
+        taken++;
+    bool is_fine = taken == 3 && 0 < fast && fast <= slow;
+    for (int i = 0; i < 3 && is_fine; i++) is_fine = views[i].itemsize == sizes[i];
+    int64_t found = 0, room = taken == 3 ? views[2].len : 0;
+    is_fine = is_fine && views[1].len == room * (Py_ssize_t)sizeof(int64_t);
+    if (is_fine) {
+        Py_BEGIN_ALLOW_THREADS
+        found = find_crossings(views[0].buf, views[0].len / sizes[0] - 1, fast, slow, views[1].buf, views[2].buf, room);
+        Py_END_ALLOW_THREADS
+    }
+    while (taken) PyBuffer_Release(&views[--taken]);
+    if (PyErr_Occurred()) return NULL;
+    if (is_fine) return PyLong_FromLongLong(found);
+    PyErr_SetString(PyExc_ValueError, "the arrays do not fit each other");
+    return NULL;
+}
+
 static PyMethodDef methods[] = {
     {"exponential", exponential, METH_VARARGS, "exponential(series, period, seed, k, out)"},
     {"wilder", wilder, METH_VARARGS, "wilder(series, period, seed, out)"},
     {"window_sums", window_sums, METH_VARARGS, "window_sums(series, period, out)"},
+    {"average_crossings", average_crossings, METH_VARARGS,
+     "average_crossings(totals, fast, slow, rows, sides): return how many there are"},
     {NULL, NULL, 0, NULL},
 };
 

@@ -81,19 +81,28 @@ class VectorTrials:
 
     def _decisions(self, strategy: SignalStrategy) -> Decisions:
         stage = self._stage
-        first_row, at, bars = max(strategy.warmup_bars, 1) - 1, stage.rows, stage.history.bars
+        first_row, bars = max(strategy.warmup_bars, 1) - 1, stage.history.bars
         if isinstance(strategy, EntryStrategy):
-            rows, signals, key = strategy.sparse_signals(bars, stage.instrument, self._shared)
-            first = int(np.searchsorted(rows, first_row))
-            alike = self._alike.get((key, first), lambda: self._decisions_of(signals, at[rows], first))
-            decisions = alike.protected(signals, stage.instrument)
+            decisions = self._shared_decisions(strategy, first_row)
         else:
-            decisions = self._decisions_of(strategy.signals(bars, stage.instrument), at, first_row)
+            decisions = self._decisions_of(strategy.signals(bars, stage.instrument), stage.rows, first_row)
         try:
             check_risk(decisions, stage.limits)
         except NotVector as error:
             raise ConfigError(f"{error.message}: use --engine event") from error
         return decisions
+
+    def _shared_decisions(self, strategy: EntryStrategy, first_row: int) -> Decisions:
+        """Return what a set wants, from what it has in common with others."""
+        stage = self._stage
+        found = strategy.sparse_signals(stage.history.bars, stage.instrument, self._shared)
+        whole = self._alike.get(
+            found.key, lambda: self._decisions_of(found.unprotected, stage.rows[found.rows], first_row=0)
+        )
+        first = int(np.searchsorted(found.rows, first_row))
+        alike = self._alike.get((found.key, first), lambda: whole.since(first))
+        _, stops, targets = found.distances
+        return alike.protected(found.paid, found.away, stops, targets, float(stage.instrument.price_tick))
 
     def _decisions_of(self, signals: Signals, at: NDArray[np.int64], first_row: int) -> Decisions:
         stage = self._stage

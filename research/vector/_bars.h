@@ -1,4 +1,4 @@
-/* Bars as whole ticks, and whether they are bars. */
+/* Prices as whole ticks, and whether bars are bars. */
 
 #ifndef ATRADER_VECTOR_BARS_H
 #define ATRADER_VECTOR_BARS_H
@@ -11,6 +11,21 @@ VECTORISED static bool to_ticks(const double *prices, int64_t count, double tick
     for (int64_t i = 0; i < count; i++) {
         double ticks = rint(prices[i] / tick);
         bool fits = ticks >= 1.0 && ticks < highest; /* false for NaN */
+        out[i] = (int32_t)(fits ? ticks : 0.0);
+        wrong += !fits;
+    }
+    return !wrong;
+}
+
+/* Put the prices so many distances away, as the nearest ticks, into out where something is entered, else and for NaN 0;
+   tell whether all of them are prices that fit. */
+VECTORISED static bool levels(const double *paid, const double *away, int64_t count, double multiple, double tick,
+                              int32_t highest, const int8_t *entry, int32_t *out) {
+    int64_t wrong = 0;
+    for (int64_t i = 0; i < count; i++) {
+        double ticks = rint((paid[i] + multiple * away[i]) / tick);
+        ticks = entry[i] && ticks == ticks ? ticks : 0.0;
+        bool fits = ticks >= 0.0 && ticks < highest;
         out[i] = (int32_t)(fits ? ticks : 0.0);
         wrong += !fits;
     }

@@ -27,6 +27,29 @@ static PyObject *py_to_ticks(PyObject *self, PyObject *args) {
     return out ? PyBool_FromLong(is_fine) : NULL;
 }
 
+static PyObject *py_levels(PyObject *self, PyObject *args) {
+    (void)self;
+    PyObject *paid_of, *away_of, *entry_of, *out_of;
+    double multiple, tick;
+    int highest;
+    if (!PyArg_ParseTuple(args, "OOddiOO", &paid_of, &away_of, &multiple, &tick, &highest, &entry_of, &out_of))
+        return NULL;
+    Views views = {.count = 0};
+    int64_t count = -1;
+    const double *paid = memory(&views, paid_of, 8, &count, PyBUF_SIMPLE);
+    const double *away = paid ? memory(&views, away_of, 8, &count, PyBUF_SIMPLE) : NULL;
+    const int8_t *entry = away ? memory(&views, entry_of, 1, &count, PyBUF_SIMPLE) : NULL;
+    int32_t *out = entry ? memory(&views, out_of, 4, &count, PyBUF_WRITABLE) : NULL;
+    bool is_fine = false;
+    if (out) {
+        Py_BEGIN_ALLOW_THREADS
+        is_fine = levels(paid, away, count, multiple, tick, highest, entry, out);
+        Py_END_ALLOW_THREADS
+    }
+    release(&views);
+    return out ? PyBool_FromLong(is_fine) : NULL;
+}
+
 static PyObject *py_is_sane(PyObject *self, PyObject *args) {
     (void)self;
     PyObject *columns[4];
@@ -209,6 +232,8 @@ static PyObject *py_equity(PyObject *self, PyObject *args) {
 
 static PyMethodDef methods[] = {
     {"to_ticks", py_to_ticks, METH_VARARGS, "to_ticks(prices, tick, highest, out): tell whether all fit"},
+    {"levels", py_levels, METH_VARARGS,
+     "levels(paid, away, multiple, tick, highest, entry, out): tell whether all fit"},
     {"is_sane", py_is_sane, METH_VARARGS, "is_sane(open, high, low, close): tell whether open and close lie inside"},
     {"moving_average", py_moving_average, METH_VARARGS, "moving_average(values, period, out)"},
     {"average_range", py_average_range, METH_VARARGS, "average_range(high, low, close, period, out)"},

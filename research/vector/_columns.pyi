@@ -3,6 +3,16 @@ from typing import Any
 from numpy.typing import NDArray
 
 def to_ticks(prices: NDArray[Any], tick: float, highest: int, out: NDArray[Any], /) -> bool: ...
+def levels(
+    paid: NDArray[Any],
+    away: NDArray[Any],
+    multiple: float,
+    tick: float,
+    highest: int,
+    entry: NDArray[Any],
+    out: NDArray[Any],
+    /,
+) -> bool: ...
 def is_sane(open: NDArray[Any], high: NDArray[Any], low: NDArray[Any], close: NDArray[Any], /) -> bool: ...
 def moving_average(values: NDArray[Any], period: int, out: NDArray[Any], /) -> None: ...
 def average_range(

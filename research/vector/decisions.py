@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from decimal import ROUND_DOWN, Decimal
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,12 @@ from atrader.instruments import Instrument
 from atrader.signal_checks import check_signals
 from atrader.strategy import Signals
 from research.vector.prices import Prices, Ticks
+from research.vector.protection import Floats, in_ticks, levels
 from research.vector.rules import Rules
 
 RISK_PARTS: Final = 10**12
 """Shares of equity are kept in these."""
 
-_HIGHEST: Final = 2**30
 _NEVER: Final = np.int32(2**31 - 1)
 _NO_RISK: Final = "signals.risk_frac needs stop_loss at every entry: the risk is the distance to it"
 
@@ -77,20 +77,43 @@ class Decisions:
                 raise ConfigError(f"{name}: expected int32 of shape {self.bar.shape}, was {value.dtype} {value.shape}")
         return replace(self, stop=self.stop if stop is None else stop, target=self.target if target is None else target)
 
-    def protected(self, signals: Signals, instrument: Instrument) -> Decisions:
-        """Return the same decisions with the stops and targets of other signals, which agree in all the rest.
+    def protected(self, paid: Floats, away: Floats, stops: float, targets: float | None, tick: float) -> Decisions:
+        """Return the same decisions with stops at ``paid - stops * away`` and targets at ``paid + targets * away``.
+
+        Parameters
+        ----------
+        paid, away : ndarray of float64
+            Prices and distances, by row of the signals.
+        stops, targets : float
+            How many; None: no targets.
+        tick : float
+            Of the prices.
 
         Raises
         ------
         StrategyError
             When a stop or target is no price, or one sized by risk has no stop.
         """
-        tick = float(instrument.price_tick)
-        stop = _in_ticks(signals.stop_loss, self.row, tick, "stop_loss", self.entry)
+        rows = self._rows
+        paid, away = paid[rows], away[rows]
+        stop = levels(paid, away, -stops, tick, self.entry, "stop_loss")
         if self.risk.any() and (self.risk[stop == 0] > 0).any():
             raise StrategyError(_NO_RISK)
-        target = _in_ticks(signals.take_profit, self.row, tick, "take_profit", self.entry)
-        return replace(self, stop=stop, target=target)
+        target = None if targets is None else levels(paid, away, targets, tick, self.entry, "take_profit")
+        return self.with_protection(stop=stop, target=target)
+
+    def since(self, first_row: int) -> Decisions:
+        """Return those of a row and later ones; nothing is copied."""
+        first = int(np.searchsorted(self.row, first_row))
+        return replace(self, **{one.name: getattr(self, one.name)[first:] for one in fields(self)})
+
+    @property
+    def _rows(self) -> slice | Ticks:
+        """The rows as a place in an array of all rows; as a slice where none is left out between."""
+        if not len(self.row):
+            return slice(0)
+        first, end = int(self.row[0]), int(self.row[-1]) + 1
+        return slice(first, end) if end - first == len(self.row) else self.row
 
     @property
     def nbytes(self) -> int:
@@ -149,7 +172,7 @@ class Decisions:
         entry = signals.entry[rows].astype(np.int8)
         steps, risk = _sizes(signals, rows, entry, instrument)
         tick = float(instrument.price_tick)
-        prices_wanted = _in_ticks(price, rows, tick, "price", entry)
+        prices_wanted = in_ticks(price, rows, tick, "price", entry)
         if price is not None and (prices_wanted[entry != 0] < 1).any():
             first = rows[entry != 0][np.argmin(prices_wanted[entry != 0])]
             raise StrategyError(f"signals.price is {price[first]} at an entry: {rules.order_type} orders need one")
@@ -159,9 +182,9 @@ class Decisions:
             entry=entry,
             leave=signals.exit[rows].astype(np.int8),
             price=prices_wanted,
-            stop=_in_ticks(signals.stop_loss, rows, tick, "stop_loss", entry),
-            target=_in_ticks(signals.take_profit, rows, tick, "take_profit", entry),
-            trail=_in_ticks(trailing_distance, rows, tick, "trailing_distance", entry),
+            stop=in_ticks(signals.stop_loss, rows, tick, "stop_loss", entry),
+            target=in_ticks(signals.take_profit, rows, tick, "take_profit", entry),
+            trail=in_ticks(trailing_distance, rows, tick, "trailing_distance", entry),
             steps=steps,
             risk=risk,
             until=_later(at, rows, rules.hold_bars),
@@ -275,21 +298,6 @@ def _exact(values: NDArray[np.float64], opens: NDArray[np.bool_], step: Decimal,
     whole = np.zeros(len(values), np.int64)
     whole[opens] = np.array(steps, np.int64)[which]
     return whole
-
-
-def _in_ticks(
-    column: NDArray[np.float64] | None, rows: NDArray[np.integer[Any]], tick: float, name: str, entry: NDArray[np.int8]
-) -> Ticks:
-    """Return prices or distances of rows that open something as the nearest ticks; 0 where there is none."""
-    if column is None:
-        return np.zeros(len(rows), np.int32)
-    ticks: NDArray[np.float64] = column[rows]
-    ticks /= tick
-    np.rint(ticks, out=ticks)
-    ticks[(ticks != ticks) | (entry == 0)] = 0
-    if len(ticks) and not (ticks.min() >= 0 and ticks.max() < _HIGHEST):
-        raise StrategyError(f"signals.{name} is {ticks[np.argmax(np.abs(ticks))] * tick}, which is no price")
-    return ticks.astype(np.int32)
 
 
 def _later(at: Ticks, rows: NDArray[np.int64], count: int | None) -> Ticks:

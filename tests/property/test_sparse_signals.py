@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from atrader.indicators import _compiled, crossings
 from atrader.instruments import KNOWN
 from atrader.market import BAR_COLUMNS, Bars
 from atrader.strategy import Signals
@@ -53,7 +54,8 @@ def test_the_rows_of_a_search_are_those_of_the_whole_arrays(name: str) -> None:
     for values in sets_of(kind):
         strategy = kind(kind.Parameters.model_validate(values))
         whole = strategy.signals(BARS, ITEM)
-        rows, sparse, _ = strategy.sparse_signals(BARS, ITEM, shared)
+        found_rows = strategy.sparse_signals(BARS, ITEM, shared)
+        rows, sparse = found_rows.rows, found_rows.signals
         for column in COLUMNS:
             expected, found = getattr(whole, column), getattr(sparse, column)
             assert (expected is None) == (found is None), (values, column)
@@ -112,8 +114,9 @@ def test_crossings_found_stretch_by_stretch_are_those_of_whole_columns(
     whole = average_cross.wanted_at_sma_crossings(bars, ITEM, averages)
     expected = np.flatnonzero(whole.long | whole.short)
     assert len(expected) > 50
-    for stretch in (7, 64, 1000):
-        monkeypatch.setattr(average_cross, "_STRETCH", stretch)
+    for is_compiled, stretch in ((_compiled.is_there, 1), (False, 7), (False, 64), (False, 1000)):
+        monkeypatch.setattr(crossings, "_STRETCH", stretch)
+        monkeypatch.setattr(_compiled, "is_there", is_compiled)
         rows, wanted = average_cross.sma_crossing_rows(bars, ITEM, averages, Shared())
         np.testing.assert_array_equal(rows, expected)
         np.testing.assert_array_equal(wanted.long, whole.long[rows])
@@ -129,7 +132,7 @@ def test_closes_that_are_no_numbers_are_refused() -> None:
 
 def test_signals_of_no_rows_are_signals() -> None:
     kind = KINDS["sma-cross"]
-    rows, sparse, _ = kind(kind.Parameters()).sparse_signals(BARS[:5], ITEM, Shared())
-    assert len(rows) == 0
-    assert isinstance(sparse, Signals)
-    assert len(sparse.entry) == 0
+    found = kind(kind.Parameters()).sparse_signals(BARS[:5], ITEM, Shared())
+    assert len(found.rows) == 0
+    assert isinstance(found.signals, Signals)
+    assert len(found.signals.entry) == 0

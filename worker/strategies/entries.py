@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, Self
 
@@ -62,6 +63,11 @@ class Distances(NamedTuple):
     stop_atr: float
     target_atr: float | None
 
+    def protection(self, paid: FloatArray, away: FloatArray) -> tuple[FloatArray, FloatArray | None]:
+        """Return stops and targets, from the prices paid and the average true ranges, negative for shorts."""
+        take_profit = None if self.target_atr is None else paid + self.target_atr * away
+        return paid - self.stop_atr * away, take_profit
+
 
 class Wanted(NamedTuple):
     """What a strategy wants at each bar's close, before sides, sizes and filters.
@@ -84,21 +90,35 @@ class Wanted(NamedTuple):
 
 
 class SparseSignals(NamedTuple):
-    """What is wanted at the rows only at which anything is.
+    """What is wanted at the rows only at which anything is; all arrays have shape (k,).
 
     Attributes
     ----------
-    rows : ndarray of intp, shape (k,)
+    rows : ndarray of intp
         Rising.
-    signals : Signals
-        Of these rows, shape (k,), without indicators.
+    unprotected : Signals
+        Of these rows, without indicators; for stop losses it has `paid`.
+    paid, away : ndarray of float64
+        What an entry would pay, and the average true range, negative where it is no long: stops and targets are
+        ``paid`` minus or plus so many ``away``.
+    distances : Distances
+        How many.
     key : hashable
-        Sets over the same bars with equal keys differ in stops and targets only.
+        Sets over the same bars with equal keys have the same rows and agree in `unprotected`.
     """
 
     rows: NDArray[np.intp]
-    signals: Signals
+    unprotected: Signals
+    paid: FloatArray
+    away: FloatArray
+    distances: Distances
     key: Hashable
+
+    @property
+    def signals(self) -> Signals:
+        """The same with stops and targets."""
+        stop_loss, take_profit = self.distances.protection(self.paid, self.away)
+        return replace(self.unprotected, stop_loss=stop_loss, take_profit=take_profit)
 
 
 class EntryStrategy(SignalStrategy):
@@ -156,26 +176,20 @@ class EntryStrategy(SignalStrategy):
         shared : Shared
             Of these bars; keeps what sets have in common.
         """
-        wanted_key = (type(self), *(repr(getattr(self.parameters, name)) for name in self.wanted_reads()))
-        own, period = self.parameters, self.distances.atr_period
-        key = (wanted_key, period, self.filters, own.direction, own.units, own.risk_frac)
-        rows, long, short, close_long, close_short, *quotes = shared.get(
-            ("wanted", wanted_key), lambda: self._wanted_rows(bars, instrument, shared)
+        period, own = self.distances.atr_period, self.parameters
+        wanted = (type(self), *(repr(getattr(own, name)) for name in self.wanted_reads()))
+        key = (wanted, repr(self.filters), own.direction, own.units, own.risk_frac)
+        unknown, away, rows, entry, leave, size, paid, _ = shared.get(
+            ("entries", key, period), lambda: self._entry_rows(wanted, key, bars, instrument, shared)
         )
-        wanted = Wanted(long, short, close_long, close_short, {})
-        entry, leave, size, paid, away = shared.get(
-            ("entries", key), lambda: self._entry_rows(rows, wanted, quotes, bars, instrument, shared)
-        )
-        stop_loss, take_profit = self._protection(paid, away)
         signals = Signals(
             entry=entry,
             exit=leave,
-            stop_loss=stop_loss,
-            take_profit=take_profit,
+            stop_loss=paid,
             risk_frac=size if own.units is None else None,
             units=None if own.units is None else size,
         )
-        return SparseSignals(rows, signals, key)
+        return SparseSignals(rows, signals, paid, away, self.distances, (key, unknown.tobytes()))
 
     @classmethod
     def wanted_reads(cls) -> tuple[str, ...]:
@@ -191,71 +205,83 @@ class EntryStrategy(SignalStrategy):
         rows = np.flatnonzero(long | short | close_long | close_short)
         return rows, Wanted(long[rows], short[rows], close_long[rows], close_short[rows], {})
 
+    def _entry_rows(
+        self, wanted: Hashable, key: Hashable, bars: Bars, instrument: Instrument, shared: Shared
+    ) -> tuple[NDArray[Any], ...]:
+        """Return what sets that differ in stop and target only have in common.
+
+        The places of rows before the average true range is known; that average, negative where no long is entered; and
+        what `_sided_rows` returns.
+        """
+        period = self.distances.atr_period
+        wanted_rows = shared.get(("wanted", wanted), lambda: self._wanted_rows(bars, instrument, shared))
+        whole = shared.get(("atr", period), lambda: atr(bars.high, bars.low, bars.close, period))
+        mean_range = whole[wanted_rows[0]]
+        unknown = np.flatnonzero(np.isnan(mean_range))
+        sided = shared.get(
+            ("sided", key, unknown.tobytes()), lambda: self._sided_rows(wanted_rows, unknown, bars, instrument, shared)
+        )
+        return unknown, np.where(sided[-1], mean_range, -mean_range), *sided
+
     def _wanted_rows(self, bars: Bars, instrument: Instrument, shared: Shared) -> tuple[NDArray[Any], ...]:
         rows, wanted = self.wanted_rows(bars, instrument, shared)
         return rows, *wanted[:4], bars.ask_close[rows], bars.close[rows]
 
-    def _entry_rows(
+    def _sided_rows(
         self,
-        rows: NDArray[np.intp],
-        wanted: Wanted,
-        quotes: list[FloatArray],
+        wanted_rows: tuple[NDArray[Any], ...],
+        unknown: NDArray[np.intp],
         bars: Bars,
         instrument: Instrument,
         shared: Shared,
     ) -> tuple[NDArray[Any], ...]:
-        """Return what sets share that differ in stop and target only: entries, exits, sizes, and what both are from.
-
-        The quotes are asks and bids at the close of the rows.
-        """
-        period = self.distances.atr_period
-        whole = shared.get(("atr", period), lambda: atr(bars.high, bars.low, bars.close, period))
-        mean_range = whole[rows]
-        signals = self._at_rows(wanted, mean_range, *quotes)
-        paid, away = _reference(signals.entry, mean_range, *quotes)
+        """Return rows, entries, exits, sizes, what an entry would pay, and whether it would be a long."""
+        rows, long, short, close_long, close_short, ask_close, close = wanted_rows
+        entry = self._entered(Wanted(long, short, close_long, close_short, {}), unknown)
+        is_long, signals = entry > 0, self._sized(entry, exit_codes(close_long, close_short))
         if self.filters:
             may_long, may_short = shared.get(
-                ("allowed", self.filters), lambda: allowed_by(self.filters, bars, instrument)[:2]
+                ("allowed", repr(self.filters)), lambda: allowed_by(self.filters, bars, instrument)[:2]
             )
             signals = without_forbidden(signals, Allowed(may_long[rows], may_short[rows], {}))
         size = signals.risk_frac if signals.units is None else signals.units
         assert size is not None
-        return signals.entry, signals.exit, size, paid, away
+        return rows, signals.entry, signals.exit, size, np.where(is_long, ask_close, close), is_long
 
     def _at_rows(self, wanted: Wanted, mean_range: FloatArray, ask_close: FloatArray, close: FloatArray) -> Signals:
         """Put the signals of some rows together, each from its own values alone."""
-        count = len(close)
-        entry = wanted.long.astype(np.int8) - wanted.short.astype(np.int8)
-        entry[np.isnan(mean_range) | (entry == self._never_entered)] = 0
-        risk_frac, units = self.parameters.risk_frac, self.parameters.units
-        if units is None and risk_frac is None:
-            risk_frac = DEFAULT_RISK_FRAC
-        stop_loss, take_profit = self._protection(*_reference(entry, mean_range, ask_close, close))
-        return Signals(
-            entry=entry,
-            exit=exit_codes(wanted.close_long, wanted.close_short),
+        entry = self._entered(wanted, np.isnan(mean_range))
+        is_long = entry > 0
+        stop_loss, take_profit = self.distances.protection(
+            np.where(is_long, ask_close, close), np.where(is_long, mean_range, -mean_range)
+        )
+        return replace(
+            self._sized(entry, exit_codes(wanted.close_long, wanted.close_short)),
             stop_loss=stop_loss,
             take_profit=take_profit,
-            risk_frac=None if risk_frac is None else np.full(count, float(risk_frac)),
-            units=None if units is None else np.full(count, float(units)),
             indicators={**wanted.indicators, "stop_distance": self.distances.stop_atr * mean_range},
         )
 
-    def _protection(self, paid: FloatArray, away: FloatArray) -> tuple[FloatArray, FloatArray | None]:
-        """Return stops and targets, from the prices paid and the average true ranges, negative for shorts."""
-        rule = self.distances
-        take_profit = None if rule.target_atr is None else paid + rule.target_atr * away
-        return paid - rule.stop_atr * away, take_profit
+    def _entered(self, wanted: Wanted, unknown: NDArray[np.intp] | Mask) -> NDArray[np.int8]:
+        """Return the sides that are entered: none where the average true range is unknown."""
+        entry = wanted.long.astype(np.int8) - wanted.short.astype(np.int8)
+        entry[unknown] = 0
+        entry[entry == self._never_entered] = 0
+        return entry
+
+    def _sized(self, entry: NDArray[np.int8], leave: NDArray[np.int8]) -> Signals:
+        """Return signals of a size, without stops."""
+        risk_frac, units = self.parameters.risk_frac, self.parameters.units
+        if units is None and risk_frac is None:
+            risk_frac = DEFAULT_RISK_FRAC
+        return Signals(
+            entry=entry,
+            exit=leave,
+            risk_frac=None if risk_frac is None else np.full(len(entry), float(risk_frac)),
+            units=None if units is None else np.full(len(entry), float(units)),
+        )
 
     @property
     def _never_entered(self) -> int:
         """Value of `Signals.entry` that `direction` forbids; 2: none."""
         return {"both": 2, "long": -1, "short": 1}[self.parameters.direction]
-
-
-def _reference(
-    entry: NDArray[np.int8], mean_range: FloatArray, ask_close: FloatArray, close: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Return what an entry would pay at each row, and the average true range, negative where it is no long."""
-    is_long = entry > 0
-    return np.where(is_long, ask_close, close), np.where(is_long, mean_range, -mean_range)
