@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Final, NamedTuple
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from atrader.clock import iso_from_ns
 from atrader.configuration.home import Home
@@ -15,6 +12,7 @@ from atrader.configuration.loader import load_installation
 from manager.backtests.checking import check_request
 from manager.backtests.request import Request, overrides_of, requests_of
 from manager.commands.output import print_json
+from manager.commands.progress import counting
 from research.checking import TOLERANCE, Report
 
 _MEANS: Final = {
@@ -59,11 +57,8 @@ def run_checks(home: Home, wish: CheckWish) -> bool:
 
 
 def _checked(request: Request, wish: CheckWish) -> Report:
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    hidden = wish.as_json or not sys.stderr.isatty()
-    with Progress(*columns, console=Console(stderr=True), disable=hidden, transient=True) as progress:
-        task = progress.add_task(request.name, total=None)
-        return check_request(request, wish.bars, lambda done, total: progress.update(task, completed=done, total=total))
+    with counting(request.name, silent=wish.as_json) as progress:
+        return check_request(request, wish.bars, progress)
 
 
 def _as_json(request: Request, report: Report) -> dict[str, object]:

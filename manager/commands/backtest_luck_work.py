@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from atrader.configuration.home import Home
 from atrader.configuration.loader import load_installation
@@ -16,6 +13,7 @@ from atrader.wording import ratio_text, share_text
 from manager.backtests.luck import luck_of_request
 from manager.backtests.request import Request, overrides_of, requests_of
 from manager.commands.output import print_json
+from manager.commands.progress import CountColumn, counting
 from research.luck import Luck, Range
 
 
@@ -53,16 +51,9 @@ def show_luck(home: Home, wish: LuckWish) -> None:
 
 
 def _found(request: Request, wish: LuckWish) -> Luck:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    hidden = wish.as_json or not sys.stderr.isatty()
-    with Progress(*columns, console=Console(stderr=True), disable=hidden, transient=True) as progress:
-        task = progress.add_task(request.name, total=wish.permutations or None)
+    with counting(request.name, CountColumn(), silent=wish.as_json) as progress:
         return luck_of_request(
-            request,
-            draws=wish.draws,
-            permutations=wish.permutations,
-            seed=wish.seed,
-            progress=lambda done, total: progress.update(task, completed=done, total=total),
+            request, draws=wish.draws, permutations=wish.permutations, seed=wish.seed, progress=progress
         )
 
 

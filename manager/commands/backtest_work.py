@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
 from atrader.configuration.home import Home
 from atrader.configuration.loader import load_installation
@@ -22,6 +20,7 @@ from manager.backtests.loading import TICKS
 from manager.backtests.request import Engine, Request, overrides_of, requests_of
 from manager.backtests.running import Outcome, run_all, summary_of
 from manager.commands.output import print_json
+from manager.commands.progress import CountColumn, progress_bar
 from manager.commands.result_view import show_comparison, show_result
 from manager.places import require_writable
 from research.events.plan import SignalsOver
@@ -145,7 +144,5 @@ def _over(outcome: Outcome, outcomes: list[Outcome], bar: _Bar) -> None:
 
 @contextmanager
 def _progress(requests: list[Request], *, silent: bool) -> Iterator[_Bar]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    hidden = silent or not sys.stderr.isatty()
-    with Progress(*columns, console=Console(stderr=True), disable=hidden, transient=True) as progress:
+    with progress_bar(CountColumn(), silent=silent) as progress:
         yield _Bar(progress, requests)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,8 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress, TaskProgressColumn, TextColumn
 
 from atrader.clock import iso_from_ns
 from atrader.configuration.fleet import FleetConfig
@@ -29,6 +27,7 @@ from data_layer.files.selection import expanded, grouped
 from data_layer.files.sources import Source
 from data_layer.offline import Market, open_market
 from manager.commands.output import print_json
+from manager.commands.progress import progress_bar
 from manager.commands.tables import Column, pairs_cell, print_rows, time_cell
 
 _SHOWN_BAD_ROWS = 20
@@ -64,12 +63,7 @@ class _Bar:
 
 @contextmanager
 def _progress(sizes: list[int], *, silent: bool) -> Iterator[_Bar]:
-    columns = (
-        *(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[rate]}")),
-        TimeRemainingColumn(),
-    )
-    hidden = silent or not sys.stderr.isatty()
-    with Progress(*columns, console=Console(stderr=True), disable=hidden, transient=True) as progress:
+    with progress_bar(TaskProgressColumn(), TextColumn("{task.fields[rate]}"), silent=silent) as progress:
         yield _Bar(progress, sizes)
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import TaskProgressColumn
 
 from atrader.configuration.home import Home
 from atrader.configuration.loader import load_fleet
@@ -18,6 +16,7 @@ from data_layer.store.places import EmbeddedPlace, PostgresPlace, place_at, plac
 from data_layer.store.transfer import transfer
 from manager.commands.installed import home_of
 from manager.commands.output import json_option, print_json
+from manager.commands.progress import progress_bar
 from manager.commands.tables import Column, print_rows
 from manager.lock import owner_of
 
@@ -48,9 +47,7 @@ def migrate(directory: Path, source: str, target: str, password: str | None, as_
     places = [_place(home, *named, password) for named in (("--from", source), ("--to", target))]
     if str(places[0]) == str(places[1]):
         raise ConfigError(f"--from and --to are both {places[0]}")
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    hidden = as_json or not sys.stderr.isatty()
-    with Progress(*columns, console=Console(stderr=True), disable=hidden, transient=True) as progress:
+    with progress_bar(TaskProgressColumn(), silent=as_json) as progress:
         task = progress.add_task("counting", total=None)
 
         def report(what: str, done: int, total: int) -> None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import TimeElapsedColumn
 
 from atrader.clock import iso_from_ns
 from atrader.messages.operations import OperationName
 from manager.commands.installed import home_of
 from manager.commands.output import json_option, print_json
+from manager.commands.progress import progress_bar
 from manager.commands.tables import Column, print_rows, time_cell
 
 if TYPE_CHECKING:
@@ -27,9 +26,7 @@ def _done(home: Home, name: OperationName, as_json: bool, **options: Any) -> dic
     from data_layer.operations import Options  # numpy: not for --help and completion
     from data_layer.operations.commands import run_operation
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    hidden = as_json or not sys.stderr.isatty()
-    with Progress(*columns, console=Console(stderr=True), disable=hidden, transient=True) as bars:
+    with progress_bar(TimeElapsedColumn(), silent=as_json) as bars:
         task = bars.add_task(name, total=None)
 
         def show(done: int, total: int, doing: str) -> None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import TimeElapsedColumn
 
 from atrader.configuration.home import Home
 from manager.commands.output import print_json
+from manager.commands.progress import CountColumn, progress_bar
 from manager.commands.tables import Column, print_rows
 from manager.searches.judging import Judged, file_of, judge
 from manager.searches.running import Prepared, begin, prepare, prepare_again, search
@@ -62,16 +61,8 @@ def _run(prepared: Prepared, path: Path, processes: int | None, *, as_json: bool
 
 @contextmanager
 def _progress(prepared: Prepared, *, silent: bool) -> Iterator[Callable[[int], None]]:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    hidden = silent or not sys.stderr.isatty()
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=hidden, transient=True, speed_estimate_period=_PACE_S) as progress:
+    columns = (CountColumn(), TimeElapsedColumn())
+    with progress_bar(*columns, silent=silent, speed_estimate_period=_PACE_S) as progress:
         task = progress.add_task(prepared.request.name, total=prepared.total)
         yield lambda count: progress.update(task, advance=count)
 

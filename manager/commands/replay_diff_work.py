@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from atrader.clock import iso_from_ns
 from atrader.configuration.home import Home
 from manager.commands.output import print_json
+from manager.commands.progress import counting
 from manager.rerun.diff import Answer, replay_diff
 
 
@@ -26,18 +24,8 @@ def show_replay_diff(
     AtraderError
         When it cannot be run again.
     """
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    hidden = as_json or not sys.stderr.isatty()
-    with Progress(*columns, console=Console(stderr=True), disable=hidden, transient=True) as progress:
-        task = progress.add_task(instance, total=None)
-        answer = replay_diff(
-            home,
-            instance,
-            day_ns,
-            quotes=quotes,
-            as_configured=as_configured,
-            progress=lambda done, total: progress.update(task, completed=done, total=total),
-        )
+    with counting(instance, silent=as_json) as progress:
+        answer = replay_diff(home, instance, day_ns, quotes=quotes, as_configured=as_configured, progress=progress)
     if as_json:
         print_json(_as_json(instance, answer))
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -11,8 +10,6 @@ from typing import Any, Final
 
 import click
 from pydantic import TypeAdapter, ValidationError
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from atrader.clock import iso_from_ns
 from atrader.configuration.base import DurationS
@@ -26,6 +23,7 @@ from atrader.market_checks import check_bars
 from atrader.timeframes import Timeframe
 from data_layer.offline import open_market
 from manager.commands.output import print_json
+from manager.commands.progress import CountColumn, counting
 from manager.commands.tables import Column, print_rows
 from manager.places import require_writable
 from research.learning import ESTIMATORS, Trained, Training, mean_scores, train
@@ -142,11 +140,8 @@ def _bars(home: Home, wish: TrainWish, timeframe: str) -> Bars:
 
 
 def _train(bars: Bars, training: Training, wish: TrainWish) -> Trained:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    hidden = wish.as_json or not sys.stderr.isatty()
-    with Progress(*columns, console=Console(stderr=True), disable=hidden, transient=True) as progress:
-        task = progress.add_task("windows", total=None)
-        return train(bars, training, lambda done, total: progress.update(task, completed=done, total=total))
+    with counting("windows", CountColumn(), silent=wish.as_json) as progress:
+        return train(bars, training, progress)
 
 
 def _show(wish: TrainWish, bars: int, trained: Trained) -> None:

@@ -108,10 +108,11 @@ class WalkForward:
                 found.append(window)
             cut += test_ns
         if not found:
+            shorter = ", --test, --purge or --embargo" if self.purge_days or self.embargo_days else " or --test"
             raise ConfigError(
                 f"no window of {self.train_days:g} days to choose on and {self.test_days:g} to judge on, with"
                 f" {FEWEST_DAYS} trading days in each, fits between {iso_from_ns(begin)} and {iso_from_ns(end)}:"
-                " shorten --train, --test, --purge or --embargo, or take a longer period"
+                f" shorten --train{shorter}, or take a longer period"
             )
         return found
 

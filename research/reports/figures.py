@@ -41,9 +41,10 @@ def result_lines(summary: Summary) -> Lines:
     """Return what became of the account, and of its trades."""
     currency = summary["account"]["currency"]
     initial, final = money_text(float(summary["initial_balance"])), money_text(summary["final_balance"])
+    is_open = bool(summary["overall"].get("open"))
     return [
         ("balance", f"{initial} to {final} {currency}"),
-        ("final equity", f"{money_text(summary['final_equity'])} {currency}, with what is open"),
+        ("final equity", f"{money_text(summary['final_equity'])} {currency}{', with what is open' if is_open else ''}"),
         ("lowest equity", f"{money_text(summary['lowest_equity'])} {currency}"),
         *_curve_lines(summary),
         *_return_lines(summary),

@@ -94,6 +94,13 @@ def test_rules_that_leave_nothing_are_refused(rule: Split | WalkForward, said: s
         rule.windows(DAYS)
 
 
+@pytest.mark.parametrize("purge_days", [0.0, 1.0])
+def test_only_options_that_were_given_are_to_be_shortened(purge_days: float) -> None:
+    with pytest.raises(ConfigError) as refused:
+        WalkForward(train_days=99, test_days=9, purge_days=purge_days).windows(DAYS[:50])
+    assert ("--purge" in str(refused.value)) == bool(purge_days)
+
+
 def test_the_words_of_the_command_line_become_a_rule() -> None:
     assert Judging().rule() == Split(share=0.7)
     assert Judging(split="60%").rule() == Split(share=0.6)

@@ -18,7 +18,7 @@ from atrader.market import Bars
 from manager.commands.tools import cli
 from research.reports import Saved, found, load
 from research.reports.comparing import differences, figures, result_row
-from research.reports.figures import identity_lines
+from research.reports.figures import identity_lines, result_lines
 from research.reports.page import page
 from research.reports.parquet import write_tables
 from research.reports.saved import DETAILS, SUMMARY
@@ -55,6 +55,12 @@ def test_a_result_is_read_as_it_was_saved(tmp_path: Path) -> None:
     assert load(told.folder / SUMMARY) == read
     assert read.summary["overall"]["trades"] > 20
     assert read.summary["curve"]["total_return_frac"] == pytest.approx(read.summary["final_equity"] / 10_000 - 1)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_the_final_equity_says_that_something_is_open_only_when_something_is(saved: Saved, count: int) -> None:
+    lines = dict(result_lines({**saved.summary, "overall": {**saved.summary["overall"], "open": count}}))
+    assert ("with what is open" in lines["final equity"]) == bool(count)
 
 
 def test_parquet_and_json_hold_the_same_trades(saved: Saved) -> None:
