@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +19,7 @@ from atrader.errors import AtraderError, ConfigError, Rejected, Retryable
 from atrader.market import Tick
 from atrader.messages.gateway import AccountSettings, Orphan
 from broker_api.adapter import Adapter, AnyReport, Identified, PriceDriven
+from broker_api.backoff import Backoff
 from broker_api.gateway.adoption import Adoption
 from broker_api.gateway.alerts import Alerts, Log
 from broker_api.gateway.apply import Bookkeeper
@@ -48,7 +50,9 @@ from broker_api.journal import Batch, Journal
 _IDENTITY: Final = "broker-account"  # in the journal: whose it is
 
 RECONNECT_S: Final = 1.0
-"""Pause between two attempts to reach the broker."""
+"""Pause between two attempts to reach the broker at the start."""
+_LONGEST_RECONNECT_S: Final = 10.0
+_PROMPT_ATTEMPTS: Final = 5  # each second: exits may wait for the connection
 
 
 class Gateway:
@@ -204,6 +208,7 @@ class Gateway:
 
     async def stay_connected(self) -> None:
         """Take reports in as they come; when the connection breaks, reconnect and reconcile. Runs until cancelled."""
+        backoff = Backoff(random.Random(), longest_s=_LONGEST_RECONNECT_S, prompt=_PROMPT_ATTEMPTS)
         while True:
             if self.online.is_set():
                 try:
@@ -215,10 +220,11 @@ class Gateway:
                 self.online.clear()
             try:
                 await self.connect()
+                backoff.succeeded()
             except Retryable as error:
                 self.alerts.count("broker-away")
                 self.log.info("broker-away", reason=error.message)
-                await asyncio.sleep(RECONNECT_S)
+                await asyncio.sleep(backoff.pause_s())
 
     # -- the market
 

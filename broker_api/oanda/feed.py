@@ -12,14 +12,15 @@ from typing import Final
 from atrader.clock import NS_PER_S, Clock
 from atrader.configuration.oanda import OandaSettings
 from atrader.errors import BrokerUnavailable
+from broker_api.backoff import Backoff
 from broker_api.health import StreamHealth
-from broker_api.oanda.backoff import Backoff
 from broker_api.oanda.codec import Fields
 from broker_api.oanda.log import TransactionLog
 from broker_api.oanda.rest import account_path
 from broker_api.oanda.stream_watch import StreamWatch
 from broker_api.oanda.transport import Transport
 
+_LONGEST_PAUSE_S: Final = 30.0  # between attempts to open the stream; the log is asked meanwhile
 _POLL_S: Final = 1.0
 
 
@@ -84,7 +85,7 @@ class TransactionFeed:
         ConfigError
             It does not let us in any more.
         """
-        backoff = Backoff(random.Random())
+        backoff = Backoff(random.Random(), longest_s=_LONGEST_PAUSE_S)
         while True:
             try:
                 async for batch in self._stream(backoff):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from typing import Final
 
+from atrader import pauses
 from data_layer.sources.source import SourceLimits
 
 _FIRST_PAUSE_S: Final = 1.0
@@ -60,6 +61,7 @@ class RequestBudget:
 
 
 def pause_after(failures: int, rng: random.Random) -> float:
-    """Return how long to wait after so many failures in a row, seconds, with jitter."""
-    pause_s = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** (min(failures, 20) - 1))
-    return pause_s * (1.0 - _JITTER_FRAC * rng.random())
+    """Return how long a source is left alone after so many failures in a row, seconds."""
+    return pauses.pause_after(
+        failures, rng, first_s=_FIRST_PAUSE_S, longest_s=_LONGEST_PAUSE_S, jitter_frac=_JITTER_FRAC
+    )

@@ -1,0 +1,47 @@
+"""A broker that cannot be reached."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from pathlib import Path
+
+import pytest
+
+from atrader.errors import Retryable
+from broker_api.backoff import Backoff
+from tests.support.fault_broker import FaultAdapter, Venue
+from tests.support.gateways import GatewayBench
+
+ATTEMPTS = 12
+
+
+def test_a_broker_that_stays_away_is_asked_less_and_less_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses_s: list[float] = []
+    adapter = FaultAdapter(Venue(), deque())
+    bench = GatewayBench(tmp_path, lambda _: adapter)
+
+    class Noted(Backoff):
+        """Notes pauses instead of making them."""
+
+        def pause_s(self) -> float:
+            pauses_s.append(super().pause_s())
+            return 0.0
+
+    async def connect() -> None:
+        if len(pauses_s) < ATTEMPTS:
+            raise Retryable("maintenance")
+
+    async def story() -> None:
+        await bench.connect()
+        monkeypatch.setattr(adapter, "connect", connect)
+        bench.gateway.tasks.spawn(bench.gateway.stay_connected())
+        adapter.disconnect()
+        await bench.until(lambda: len(pauses_s) == ATTEMPTS, "attempts")
+        await bench.until(bench.gateway.online.is_set, "the connection")
+        await bench.stop()
+
+    monkeypatch.setattr("broker_api.gateway.core.Backoff", Noted)
+    asyncio.run(story())
+    assert all(0.7 <= pause_s <= 1 for pause_s in pauses_s[:5])
+    assert all(7 <= pause_s <= 10 for pause_s in pauses_s[-3:])
