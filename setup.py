@@ -35,6 +35,7 @@ def compiled(name: str) -> Extension:
 setup(
     ext_modules=[
         compiled("atrader.indicators._recurrences"),
+        compiled("framework_bridge.abi._rolling"),
         compiled("research.vector._kernel"),
         compiled("research.vector._columns"),
     ]

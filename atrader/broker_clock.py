@@ -37,7 +37,8 @@ class WallClock:
     def second(self, time_ns: int) -> int:
         """Return what it shows at a time, UTC ns."""
         second = time_ns // _SECOND_NS
-        return second + self._offset(second)
+        start, end, offset = self._spell
+        return second + (offset if start <= second < end else self._offset_at(second))
 
     def seconds(self, time_ns: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return what it shows at times; every value fits 32 bits with sign.
@@ -58,22 +59,19 @@ class WallClock:
         if first < 0 or last > _LAST_SECOND:
             raise ValueError(f"times outside 1970 to 2037 do not fit 32 bits: {first} to {last} s")
         found = time_ns // _SECOND_NS
-        offset = self._offset(last)
+        offset = self._offset_at(last)
         if first < self._spell[0]:  # clocks changed between the first and the last
             found += self._offsets_s[np.searchsorted(self._changes_s, found, side="right") - 1]
         elif offset:
             found += offset
         return found
 
-    def _offset(self, second: int) -> int:
-        start, end, offset = self._spell
-        if not start <= second < end:
-            where = int(np.searchsorted(self._changes_s, second, side="right")) - 1
-            start = int(self._changes_s[where])
-            end = int(self._changes_s[where + 1]) if where + 1 < len(self._changes_s) else _LAST_SECOND + 1
-            offset = int(self._offsets_s[where])
-            self._spell = (start, end, offset)
-        return offset
+    def _offset_at(self, second: int) -> int:
+        where = int(np.searchsorted(self._changes_s, second, side="right")) - 1
+        start = int(self._changes_s[where])
+        end = int(self._changes_s[where + 1]) if where + 1 < len(self._changes_s) else _LAST_SECOND + 1
+        self._spell = (start, end, int(self._offsets_s[where]))
+        return self._spell[2]
 
 
 _LAST_SECOND: Final = 2**31 - 1 - 15 * 3_600  # what any wall clock shows then still fits

@@ -57,7 +57,7 @@ def timed_us(work: Callable[[], object], rounds: int) -> list[float]:
     return took
 
 
-def trades() -> list[Trade]:
+def trades() -> tuple[Trade, ...]:
     """Return open ones and then closed ones, newest first."""
     trade = Trade(
         trade_id="", account="demo", magic=7, instance="bench", instrument="EUR/USD", side="buy",
@@ -65,7 +65,7 @@ def trades() -> list[Trade]:
         stop_loss=Decimal("1.0"), take_profit=Decimal("1.3"),
     )  # fmt: skip
     closed = {"units": Decimal(0), "close_time_ns": WEDNESDAY_NS, "close_price": Decimal("1.2"), "profit": Decimal(9)}
-    return [
+    return tuple(
         trade.model_copy(
             update={
                 "trade_id": client_id_of(IntentId(7, 1_000 - at)),
@@ -74,7 +74,7 @@ def trades() -> list[Trade]:
             }
         )
         for at in range(ORDERS)
-    ]
+    )
 
 
 class Stage:

@@ -71,16 +71,15 @@ class OrderView:
         self._clock = clock
         self._contract_size = contract_size
         self._packed: dict[int, bytes] = {}  # by identity: values never change
-        self._identities: list[int] = []  # of what is in the array
-        self._shown: list[Trade | Order] = []  # held, so that no other value gets an identity of these
-        self._open: list[_Open] = []  # of the first of them
+        self._given: tuple[tuple[Trade | Order, ...], ...] = ((), (), ())  # held: no other value gets such an identity
+        self._open: list[_Open] = []
 
     def fill(
         self,
         array: OrderArray,
-        trades: Sequence[Trade],
-        orders: Sequence[Order],
-        closed: Sequence[Trade],
+        trades: tuple[Trade, ...],
+        orders: tuple[Order, ...],
+        closed: tuple[Trade, ...],
         prices: Prices,
         home_rate: float,
         balance: float,
@@ -92,23 +91,23 @@ class OrderView:
         InvariantBroken
             When more is open than the array has room for: the library must not be told of less than there is.
         """
-        waiting = [order for order in orders if is_waiting(order)]
-        both: list[Trade | Order] = [*trades, *waiting]
+        given = (trades, orders, closed)
+        if given != self._given:  # else they are there; what open ones are worth is marked again anyway
+            self._write(array, *given)
+            self._given = given
+        return self._mark(array, orders, prices, home_rate, balance)
+
+    def _write(
+        self, array: OrderArray, trades: tuple[Trade, ...], orders: tuple[Order, ...], closed: tuple[Trade, ...]
+    ) -> None:
+        both: list[Trade | Order] = [*trades, *(order for order in orders if is_waiting(order))]
         opened = sorted(both, key=_begin_ns, reverse=True)
         if len(opened) > len(array):
             raise InvariantBroken(
                 f"{len(opened)} trades and orders are open, and the preset's ORDERINFO_ARRAY_SIZE is {len(array)}"
             )
-        self._write(array, opened, [*opened, *closed[: len(array) - len(opened)]])
-        return self._mark(array, orders, prices, home_rate, balance)
-
-    def _write(self, array: OrderArray, opened: list[Trade | Order], shown: list[Trade | Order]) -> None:
-        identities = list(map(id, shown))
-        if identities == self._identities and len(opened) == len(self._open):
-            return  # they are there; what open ones are worth is marked again anyway
-        packed = self._packed
+        packed, shown = self._packed, [*opened, *closed[: len(array) - len(opened)]]
         self._packed = {id(one): packed.get(id(one)) or self._pack(one) for one in shown}
-        self._shown, self._identities = shown, identities
         self._open = [_open_of(one, self._holding(one)) for one in opened]
         array.fill(self._packed.values())
 

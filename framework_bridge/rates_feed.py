@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from typing import NamedTuple
 
-import numpy as np
-
 from atrader.calendars import Calendar
 from atrader.market import Bars
 from atrader.strategy import Context
@@ -47,16 +45,19 @@ class RatesFeed:
     """
 
     def __init__(self, plans: Sequence[IndexPlan | None], call: StrategyCall, context: Context) -> None:
-        self._plans = {index: (plan, plan.rates.bars_needed) for index, plan in enumerate(plans) if plan is not None}
         self._call = call
         self._context = context
-        self._feeds = {
-            (one.instrument, one.timeframe): SeriesFeed(
-                one.instrument, one.timeframe, one.bars, self._calendar(one.instrument)
-            )
-            for one in series_of(plans)
+        self._timeframe = Timeframe.parse(context.timeframe)
+        feeds = {
+            (one.instrument, one.timeframe): SeriesFeed(one, self._calendar(one.instrument)) for one in series_of(plans)
         }
-        self._own = Timeframe.parse(context.timeframe)
+        self._own = feeds.get((context.instrument.symbol, self._timeframe.name))
+        self._feeds = tuple(feeds.values())
+        self._wanted = [
+            (index, plan, feeds[plan.symbol, plan.timeframe], plan.rates.bars_needed)
+            for index, plan in enumerate(plans)
+            if plan is not None
+        ]
 
     def fill(self, now_ns: int, bar_ns: int, *, is_new: bool) -> Filled:
         """Write the bars of a call.
@@ -70,22 +71,21 @@ class RatesFeed:
         is_new : bool
             Whether it is handled now: then the bar after it must be the one that forms.
         """
-        seen: dict[tuple[str, str], Bars] = {}
-        for key, feed in self._feeds.items():
-            bars = feed.see(self._context.bars_of(*key, feed.asked, forming=True), now_ns)
-            if key == (self._context.instrument.symbol, self._own.name) and self._is_history(
-                bars, now_ns, bar_ns, is_new
-            ):
+        seen: dict[SeriesFeed, Bars] = {}
+        for feed in self._feeds:
+            bars = self._context.bars_of(feed.instrument, feed.timeframe, feed.asked, forming=True)
+            seen[feed] = bars = feed.see(bars, now_ns)
+            if feed is self._own and self._is_history(bars, now_ns, bar_ns, is_new):
                 return Filled(Readiness.HISTORY)
-            seen[key] = bars
-        wanted = [
-            (index, plan, seen[plan.symbol, plan.timeframe], needed) for index, (plan, needed) in self._plans.items()
-        ]
-        if lacks := [_lacking(index, plan, bars) for index, plan, bars, needed in wanted if len(bars) < needed]:
+        if lacks := [
+            _lacking(index, plan, seen[feed])
+            for index, plan, feed, needed in self._wanted
+            if len(seen[feed].open_time_ns) < needed
+        ]:
             return Filled(Readiness.SHORT, "; ".join(lacks))
         follows = True
-        for index, _, bars, needed in wanted:
-            follows &= self._call.set_bars(index, bars if len(bars) == needed else bars[-needed:])
+        for index, _, feed, needed in self._wanted:
+            follows &= self._call.set_bars(index, seen[feed], needed)
         return Filled(Readiness.FOLLOWS if follows else Readiness.ANEW)
 
     def passed(self) -> None:
@@ -97,10 +97,11 @@ class RatesFeed:
         self._call.forget_bars()
 
     def _is_history(self, bars: Bars, now_ns: int, bar_ns: int, is_new: bool) -> bool:
-        calendar, newer = self._context.calendar, int(np.count_nonzero(bars.open_time_ns > bar_ns))
-        if is_new and calendar.bar_open(now_ns, self._own) != calendar.next_bar_open(bar_ns, self._own):
+        calendar, own = self._context.calendar, self._timeframe
+        if is_new and calendar.bar_open(now_ns, own) != calendar.next_bar_open(bar_ns, own):
             return True
-        return newer > 1 or (newer == 1 and calendar.next_bar_open(int(bars.open_time_ns[-1]), self._own) <= now_ns)
+        newer = [open_ns for open_ns in bars.open_time_ns[-2:].tolist() if open_ns > bar_ns]
+        return len(newer) > 1 or (len(newer) == 1 and calendar.next_bar_open(newer[0], own) <= now_ns)
 
     def _calendar(self, symbol: str) -> Calendar:
         if symbol == self._context.instrument.symbol:

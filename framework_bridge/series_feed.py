@@ -12,6 +12,7 @@ import numpy as np
 
 from atrader.calendars import Calendar
 from atrader.market import Bar, Bars
+from atrader.strategy import Series
 from atrader.timeframes import Timeframe
 
 _SPARE: Final = 2  # bars that are asked for beyond those wanted: the forming one and one that completes meanwhile
@@ -26,28 +27,29 @@ class SeriesFeed:
 
     Parameters
     ----------
-    symbol, timeframe : str
-        Of the bars.
-    count : int
-        Bars that are wanted, the forming one included.
+    series : Series
+        Whose bars, and how many are wanted, the forming one included.
     calendar : Calendar
         Of the instrument.
+
+    Attributes
+    ----------
+    instrument, timeframe : str
+        Of the bars.
+    asked : int
+        How many to ask for.
     """
 
-    def __init__(self, symbol: str, timeframe: str, count: int, calendar: Calendar) -> None:
-        self.symbol = symbol
-        self.timeframe = Timeframe.parse(timeframe)
-        self.count = count
+    def __init__(self, series: Series, calendar: Calendar) -> None:
+        self.instrument = series.instrument
+        self.timeframe = series.timeframe
+        self.asked = series.bars + _SPARE
+        self._length = Timeframe.parse(series.timeframe)
         self._calendar = calendar
         self._quiet: dict[int, Bar] = {}  # bars of times without quotes, by open time
 
-    @property
-    def asked(self) -> int:
-        """How many bars to ask for."""
-        return self.count + _SPARE
-
     def see(self, bars: Bars, now_ns: int) -> Bars:
-        """Return the bars to pass, at most `count`, the last of them the one that forms now.
+        """Return the bars to pass, the last of them the one that forms now; there may be more of them than wanted.
 
         Parameters
         ----------
@@ -56,20 +58,18 @@ class SeriesFeed:
         now_ns : int
             Market time.
         """
-        if not len(bars):
+        if not len(bars.open_time_ns):
             return bars
-        current_ns = self._calendar.bar_open(now_ns, self.timeframe)
-        whole = self._with_quiet(bars, current_ns)
-        if whole.open_time_ns[-1] < current_ns and self._calendar.is_open(now_ns):
+        current_ns = self._calendar.bar_open(now_ns, self._length)
+        whole = self._with_quiet(bars, current_ns) if self._quiet else bars
+        if whole.open_time_ns.item(-1) < current_ns and self._calendar.is_open(now_ns):
             flat = _flat(whole.row(-1), current_ns)
             self._quiet[current_ns] = flat
             whole = whole.append(Bars.from_rows([flat]))
-        return whole if len(whole) <= self.count else whole[-self.count :]
+        return whole
 
     def _with_quiet(self, bars: Bars, current_ns: int) -> Bars:
         """Put the bars without quotes back that were passed before and never got one."""
-        if not self._quiet:
-            return bars
         got = set(bars.open_time_ns[np.isin(bars.open_time_ns, list(self._quiet))].tolist())
         first_ns = int(bars.open_time_ns[0])
         self._quiet = {ns: bar for ns, bar in self._quiet.items() if first_ns <= ns < current_ns and ns not in got}

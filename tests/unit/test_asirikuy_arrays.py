@@ -20,7 +20,8 @@ from framework_bridge.abi import internals, layout
 from framework_bridge.abi.codes import LibraryError, ReturnCode, describe, require_success
 from framework_bridge.abi.elf import require_loadable
 from framework_bridge.abi.orders import OrderArray, OrderEntry, pack, pending_entry, trade_entry
-from framework_bridge.abi.rates import RatesArray, RatesPlan, bars_needed, digits_of
+from framework_bridge.abi.rates import RatesPlan, bars_needed, digits_of
+from framework_bridge.abi.rates_array import RatesArray
 from framework_bridge.abi.results import ResultArray
 from framework_bridge.abi.settings import ADDITIONAL_INDEX, Setting, settings_array
 from framework_bridge.abi.signals import ALL_BITS, BITS, SIX, Command, OrderKind, Verb, commands_in
@@ -116,7 +117,7 @@ def bars_at(*moments: str) -> Bars:
 
 def test_bars_carry_the_wall_clock_of_the_broker_on_both_sides_of_a_change() -> None:
     rates = RatesArray()
-    rates.write(bars_at("2024-03-30T23:00:00Z", "2024-03-31T00:00:00Z", "2024-03-31T01:00:00Z"), HELSINKI)
+    write(rates, bars_at("2024-03-30T23:00:00Z", "2024-03-31T00:00:00Z", "2024-03-31T01:00:00Z"))
     shown = ["2024-03-31T01:00:00Z", "2024-03-31T02:00:00Z", "2024-03-31T04:00:00Z"]
     assert rates.rows["time"].tolist() == [parse_time(text) // 10**9 for text in shown]
     assert rates.rows[["open", "high", "low", "close", "volume"]].tolist()[1] == (2.0, 3.0, 4.0, 5.0, 200.0)
@@ -124,9 +125,9 @@ def test_bars_carry_the_wall_clock_of_the_broker_on_both_sides_of_a_change() -> 
 
 def test_memory_of_bars_moves_only_when_there_are_more() -> None:
     rates = RatesArray()
-    rates.write(bars_at("2024-06-12T10:00:00Z", "2024-06-12T11:00:00Z"), UTC)
+    write(rates, bars_at("2024-06-12T10:00:00Z", "2024-06-12T11:00:00Z"), UTC)
     where = rates.address
-    rates.write(bars_at("2024-06-12T12:00:00Z"), UTC)
+    write(rates, bars_at("2024-06-12T12:00:00Z"), UTC)
     assert (len(rates), rates.address) == (1, where)
 
 
@@ -136,10 +137,14 @@ def hours(first: int, count: int, price: float) -> Bars:
     return Bars(times, *(prices + place for place in range(8)), prices)
 
 
+def write(rates: RatesArray, bars: Bars, clock: WallClock = HELSINKI) -> bool:
+    return rates.write(bars, len(bars), clock)
+
+
 def passed(*bars: Bars) -> RatesArray:
     rates = RatesArray()
     for one in bars:
-        rates.write(one, HELSINKI)
+        write(rates, one)
         rates.passed()
     return rates
 
@@ -150,7 +155,7 @@ def test_the_library_sees_the_same_bars_however_few_were_written(steps: list[int
     for step in steps:
         first += step
         bars = hours(first, 40, 1.0)
-        assert rates.write(bars, HELSINKI) == (step in (0, 1))
+        assert write(rates, bars) == (step in (0, 1))
         rates.passed()
         assert rates.rows.tolist() == passed(bars).rows.tolist()
         assert rates.address == rates.rows.ctypes.data
@@ -163,7 +168,7 @@ def test_the_bar_that_formed_may_have_gone_on_and_the_next_may_form() -> None:
     completed.high[-2] += 1
     for after in (before, grown, later, completed):
         rates = passed(before)
-        assert rates.write(after, HELSINKI)
+        assert write(rates, after)
         assert rates.rows.tolist() == passed(after).rows.tolist()
 
 
@@ -173,38 +178,56 @@ def test_a_bar_that_was_revised_cannot_be_followed_and_is_written(column: str, p
     for moved in (0, 1):
         rates, after = passed(hours(0, 40, 1.0)), hours(moved, 40, 1.0)
         getattr(after, column)[place] += 1e-9
-        assert not rates.write(after, HELSINKI)
+        assert not write(rates, after)
         assert rates.rows.tolist() == passed(after).rows.tolist()
 
 
 @pytest.mark.parametrize("count", [1, 2, 39, 41])
 def test_another_number_of_bars_cannot_be_followed(count: int) -> None:
     rates, after = passed(hours(0, 40, 1.0)), hours(1, count, 1.0)
-    assert not rates.write(after, HELSINKI)
+    assert not write(rates, after)
     assert rates.rows.tolist() == passed(after).rows.tolist()
 
 
 def test_what_was_written_and_not_passed_is_not_what_the_library_goes_on_from() -> None:
     rates = passed(hours(0, 40, 1.0))
-    assert rates.write(hours(1, 40, 1.0), HELSINKI)
-    assert not rates.write(hours(2, 40, 1.0), HELSINKI)
-    assert rates.write(hours(1, 40, 1.0), HELSINKI)
-    assert rates.rows.tolist() == passed(hours(1, 40, 1.0)).rows.tolist()
+    for first in (1, 0, 1):
+        assert write(rates, hours(first, 40, 1.0))
+        assert rates.rows.tolist() == passed(hours(first, 40, 1.0)).rows.tolist()
+    assert not write(rates, hours(2, 40, 1.0))
+
+
+def test_bars_that_could_not_be_followed_have_the_library_read_everything_before_any_are_followed_again() -> None:
+    rates = passed(hours(0, 40, 1.0))
+    assert not write(rates, hours(2, 40, 1.0))
+    assert not write(rates, hours(1, 40, 1.0))
+    rates.passed()
+    assert write(rates, hours(2, 40, 1.0))
     rates.forget()
-    assert not rates.write(hours(1, 40, 1.0), HELSINKI)
+    assert not write(rates, hours(2, 40, 1.0))
+
+
+def test_of_more_bars_than_are_wanted_the_last_are_written() -> None:
+    rates = RatesArray()
+    assert not rates.write(hours(0, 60, 1.0), 40, HELSINKI)
+    rates.passed()
+    assert rates.write(hours(1, 70, 1.0)[-41:-10], 30, HELSINKI) is False
+    rates.passed()
+    assert rates.write(hours(0, 62, 1.0), 30, HELSINKI)
+    assert rates.rows.tolist() == passed(hours(32, 30, 1.0)).rows.tolist()
 
 
 def test_a_time_that_does_not_fit_is_refused() -> None:
     with pytest.raises(ValueError, match="do not fit 32 bits"):
-        RatesArray().write(bars_at("2024-06-12T10:00:00Z", "2039-01-01T00:00:00Z"), UTC)
+        write(RatesArray(), bars_at("2024-06-12T10:00:00Z", "2039-01-01T00:00:00Z"))
 
 
 def test_bars_that_were_refused_are_not_what_the_library_goes_on_from() -> None:
     rates, beyond = passed(hours(0, 40, 1.0)), hours(1, 40, 1.0)
     beyond.open_time_ns[:] += parse_time("2039-01-01T00:00:00Z") - OPENED
     with pytest.raises(ValueError, match="do not fit"):
-        rates.write(beyond, HELSINKI)
-    assert rates.write(hours(1, 40, 1.0), HELSINKI)
+        write(rates, beyond)
+    assert write(rates, hours(1, 40, 1.0))
     assert rates.rows.tolist() == passed(hours(1, 40, 1.0)).rows.tolist()
 
 
