@@ -34,6 +34,7 @@ def compiled(name: str) -> Extension:
 
 setup(
     ext_modules=[
+        compiled("atrader.bus._reading"),
         compiled("atrader.indicators._recurrences"),
         compiled("framework_bridge.abi._rolling"),
         compiled("research.vector._kernel"),

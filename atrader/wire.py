@@ -23,9 +23,10 @@ from atrader.wire_frame import (
     unpack,
     unpack_map,
 )
-from atrader.wire_stream import StreamSchema, find_stream_schema, stream_schema
+from atrader.wire_stream import PLAIN_SCHEMAS, StreamSchema, find_stream_schema, stream_schema
 
 __all__ = [
+    "PLAIN_SCHEMAS",
     "PROTOCOL_VERSION",
     "Answer",
     "Request",

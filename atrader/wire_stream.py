@@ -12,12 +12,19 @@ from decimal import Decimal, InvalidOperation
 from types import NoneType, UnionType
 from typing import Any, Final, Union, get_args, get_origin
 
+import msgpack
+
 from atrader.errors import WireError
 
 _PLAIN: Final = frozenset({int, float, str, bool, bytes, list, dict, NoneType})
 _MAX_SIGNATURES: Final = 256
 
+_LETTERS: Final = {str: b"s", int: b"i", float: b"f", bool: b"b"}
+
 _schemas: dict[tuple[str, int], StreamSchema] = {}
+PLAIN_SCHEMAS: Final[dict[bytes, tuple[str, type, bytes]]] = {}
+"""Of the kinds whose fields are all a text, a number or a flag: how their messages begin in bytes, and then kind, named
+tuple, and a letter for each field."""
 
 
 class StreamSchema:
@@ -130,6 +137,9 @@ def stream_schema(kind: str, version: int, fields: tuple[tuple[str, Any], ...]) 
         raise TypeError(f"stream schema {kind!r} version {version} exists already")
     schema = StreamSchema(kind, version, fields)
     _schemas[kind, version] = schema
+    letters = b"".join(_LETTERS.get(declared, b"?") for _, declared in fields)
+    if b"?" not in letters:
+        PLAIN_SCHEMAS[b"\x95" + msgpack.packb(kind) + msgpack.packb(version)] = kind, schema.values_type, letters
     return schema
 
 

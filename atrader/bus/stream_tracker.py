@@ -25,9 +25,9 @@ class StreamTracker:
     def __init__(self, counters: Counter[str]) -> None:
         self._counters = counters
         self._prefixes: set[bytes] = set()
-        self._seen: dict[str, tuple[int, int]] = {}  # topic -> epoch, last number
+        self.seen: dict[str, tuple[int, int]] = {}  # topic -> epoch, last number
         self._empty: dict[str, int] = {}  # topic without any message yet -> epoch
-        self._retired: deque[int] = deque(maxlen=_REMEMBERED_EPOCHS)
+        self.retired: deque[int] = deque(maxlen=_REMEMBERED_EPOCHS)
 
     def add(self, prefix: bytes) -> bool:
         """Subscribe; False when it was subscribed already."""
@@ -41,49 +41,49 @@ class StreamTracker:
         if prefix not in self._prefixes:
             return False
         self._prefixes.remove(prefix)
-        for topics in (self._seen, self._empty):
+        for topics in (self.seen, self._empty):
             for topic in [topic for topic in topics if not self._is_wanted(topic)]:
                 del topics[topic]
         return True
 
     def resume(self, topic: str, epoch: int, seq: int) -> None:
         """Follow a topic from this number on."""
-        before = self._seen.get(topic)
-        if before is not None and before[0] != epoch and epoch not in self._retired:
-            self._retired.append(before[0])  # its last messages may still be unread
-        self._seen[topic] = (epoch, seq)
+        before = self.seen.get(topic)
+        if before is not None and before[0] != epoch and epoch not in self.retired:
+            self.retired.append(before[0])  # its last messages may still be unread
+        self.seen[topic] = (epoch, seq)
 
     def on_message(self, message: Message, items: list[Message | Gap]) -> None:
         """Append the message, after the gap it shows; nothing when it is old."""
         topic, seq, epoch = message.topic, message.seq, message.epoch
-        if epoch in self._retired:
+        if epoch in self.retired:
             self._counters["retired"] += 1
             return
         last = self._last_of(topic, epoch, seq - 1, seq, items)
         if seq <= last:
             self._counters["duplicates"] += 1
             return
-        self._seen[topic] = (epoch, seq)
+        self.seen[topic] = (epoch, seq)
         if seq > last + 1:
             self._report(Gap(topic, last + 1, seq, False), items)
         items.append(message)
 
     def on_heartbeat(self, epoch: int, last: dict[str, int], items: list[Message | Gap]) -> None:
         """Append a gap for each topic whose tail, or whose publisher, was lost."""
-        if epoch in self._retired:
+        if epoch in self.retired:
             self._counters["retired"] += 1
             return
         for topic, seq in last.items():
             if not self._is_wanted(topic):
                 continue
             known = self._last_of(topic, epoch, seq, seq + 1, items)
-            self._seen[topic] = (epoch, max(known, seq))
+            self.seen[topic] = (epoch, max(known, seq))
             if seq > known:
                 self._report(Gap(topic, known + 1, seq + 1, False), items)
-        for topic, (seen_epoch, _) in list(self._seen.items()):
+        for topic, (seen_epoch, _) in list(self.seen.items()):
             if seen_epoch != epoch and topic not in last:
                 self._last_of(topic, epoch, 0, 1, items)
-                self._seen[topic] = (epoch, 0)
+                self.seen[topic] = (epoch, 0)
         for prefix in self._prefixes:
             name = prefix.decode().removesuffix(END)
             if name not in last:
@@ -91,13 +91,13 @@ class StreamTracker:
 
     def _last_of(self, topic: str, epoch: int, start: int, got: int, items: list[Message | Gap]) -> int:
         """Return the last number known of a topic in this epoch; `start` for a topic not followed yet."""
-        before = self._seen.get(topic)
+        before = self.seen.get(topic)
         if before is None:
             return 0 if self._empty.pop(topic, None) == epoch else start
         if before[0] == epoch:
             return before[1]
-        if before[0] not in self._retired:
-            self._retired.append(before[0])
+        if before[0] not in self.retired:
+            self.retired.append(before[0])
             self._counters["epochs"] += 1
         self._report(Gap(topic, before[1] + 1, got, True), items)
         return start

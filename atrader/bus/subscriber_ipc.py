@@ -13,10 +13,10 @@ import os
 import select
 import socket
 import time
-from collections import deque
 from pathlib import Path
 from typing import Final
 
+from atrader.bus.reading import receive, receive_bytes
 from atrader.bus.sockets import SocketOptions, closed_with_context
 from atrader.bus.zmtp import GREETING, GREETING_BYTES, Decoder, answer_to, check_greeting, ready, subscription
 from atrader.errors import WireError
@@ -68,10 +68,11 @@ class IpcSubscriber:
         self._path = str(path)
         self._options = options
         self._prefixes: list[bytes] = []
-        self._waiting: deque[list[bytes]] = deque()
+        self._waiting: list[list[bytes]] = []
         self._greeting = b""
         self._buffer = memoryview(bytearray(_READ_BYTES))
         self._socket: socket.socket | None = None
+        self._is_between = False  # greeted, and the next byte begins a message
         self._is_empty = False  # nothing was left in the socket when it was read last
         self._pause_s = 0.0
         self._retry_s = 0.0
@@ -130,18 +131,13 @@ class IpcSubscriber:
     def take(self, limit: int) -> list[list[bytes]]:
         """Return the frames of the messages that are there now, so many at most."""
         taken: list[list[bytes]] = []
-        while len(taken) < limit:
-            if not self._waiting:
-                if self._is_empty:  # when it was read last; what came since then wakes the next one who waits
-                    self._is_empty = False
-                    break
-                if not self.look():
-                    break
-            if len(self._waiting) <= limit - len(taken):
-                taken += self._waiting
-                self._waiting.clear()
-            else:
-                taken.append(self._waiting.popleft())
+        while len(taken) < limit and (self._waiting or self.look()):
+            room = limit - len(taken)
+            taken += self._waiting[:room]
+            del self._waiting[:room]
+            if self._is_empty and not self._waiting:  # when it was read last; what came since wakes whoever waits next
+                self._is_empty = False
+                break
         return taken
 
     def connect(self) -> None:
@@ -156,7 +152,9 @@ class IpcSubscriber:
         self._timer.set(0)
         self._socket = connection
         self._epoll.register(connection, select.EPOLLIN)
+        self._source = connection.fileno()
         self._greeting = b""
+        self._is_between = False
         self._decoder = Decoder(self._options.max_message_bytes)
         self._send(GREETING)
 
@@ -197,18 +195,16 @@ class IpcSubscriber:
             if time.monotonic() >= self._retry_s and not self.closed:
                 self.connect()
             return
-        try:
-            count = self._socket.recv_into(self._buffer)
-        except BlockingIOError:
-            return
-        except OSError:
-            count = 0
+        take = receive if self._is_between else receive_bytes
+        count, done = take(self._source, self._buffer, self._waiting)
         self._is_empty = 0 < count < _READ_BYTES
+        if count < 0 or count == done > 0:
+            return
         if not count:
             self._lost()
             return
         try:
-            self._read(bytes(self._buffer[:count]))
+            self._read(bytes(self._buffer[done:count]))
         except WireError:
             self._lost()
             raise
@@ -222,6 +218,7 @@ class IpcSubscriber:
             check_greeting(self._greeting)
             self._send(ready() + b"".join(subscription(prefix, wanted=True) for prefix in self._prefixes))
         self._waiting += self._decoder.feed(data)
+        self._is_between = self._decoder.is_between
         if self._decoder.commands:
             commands, self._decoder.commands = self._decoder.commands, []
             self._pause_s = 0.0  # it serves us: the next pause is the first again

@@ -86,6 +86,11 @@ class Decoder:
         self._need = 0  # bytes without which what is left is no message
         self.commands: list[bytes] = []
 
+    @property
+    def is_between(self) -> bool:
+        """Whether the next byte begins a message."""
+        return not self._rest
+
     def feed(self, data: bytes) -> list[list[bytes]]:
         """Return the messages, each a list of frames, that are whole with these bytes.
 

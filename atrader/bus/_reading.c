@@ -1,0 +1,221 @@
+/* The reading of plain stream messages: what zmtp.py, stream_messages.py and stream_tracker.py do in Python, for the
+   messages of which nearly all of a stream consists. A process that was woken runs with cold caches, where each step of
+   Python costs several times what it does in a loop.
+
+   Whatever is not plain - a long frame, a command, a heartbeat, a gap, a value of another type, garbage - is left to
+   Python, which begins where this ended. So nothing here reports an error but the lack of memory. */
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum { END_FRAME = 0, MORE_FRAME = 1 };  // flags of short frames
+
+/* Append the frames of the messages at the begin of some bytes, up to the first that is not plain; return its place, or
+   -1 without memory. */
+static Py_ssize_t split_plain(const unsigned char *bytes, Py_ssize_t end, PyObject *messages) {
+    Py_ssize_t at = 0;
+    while (end - at >= 4 && bytes[at] == MORE_FRAME) {
+        const unsigned char *topic = bytes + at;
+        Py_ssize_t second = at + 2 + topic[1];
+        if (end - second < 2 || bytes[second] != END_FRAME) break;
+        const unsigned char *body = bytes + second;
+        Py_ssize_t next = second + 2 + body[1];
+        if (next > end) break;
+        PyObject *frames = Py_BuildValue("[y#y#]", topic + 2, (Py_ssize_t)topic[1], body + 2, (Py_ssize_t)body[1]);
+        if (!frames) return -1;
+        int failed = PyList_Append(messages, frames);
+        Py_DECREF(frames);
+        if (failed) return -1;
+        at = next;
+    }
+    return at;
+}
+
+static PyObject *receive(PyObject *self, PyObject *args) {
+    (void)self;
+    int descriptor;
+    Py_buffer room;
+    PyObject *messages;
+    if (!PyArg_ParseTuple(args, "iw*O!", &descriptor, &room, &PyList_Type, &messages)) return NULL;
+    Py_ssize_t count = recv(descriptor, room.buf, (size_t)room.len, MSG_DONTWAIT);  // never waits: the GIL stays
+    int problem = errno;
+    Py_ssize_t at = count > 0 ? split_plain(room.buf, count, messages) : 0;
+    PyBuffer_Release(&room);
+    if (at < 0) return NULL;
+    if (count < 0 && (problem == EAGAIN || problem == EWOULDBLOCK || problem == EINTR)) count = -1;
+    else if (count < 0) count = 0;
+    return Py_BuildValue("nn", count, at);
+}
+
+typedef struct {
+    const unsigned char *at, *end;
+} Cursor;
+
+/* The big-endian number behind the next byte. */
+static bool take_bytes(Cursor *c, int size, uint64_t *number) {
+    if (c->end - c->at < size) return false;
+    *number = 0;
+    for (int i = 0; i < size; i++) *number = *number << 8 | *c->at++;
+    return true;
+}
+
+/* A whole number that fits 63 bits and a sign; others are not plain. */
+static bool take_int(Cursor *c, int64_t *value) {
+    if (c->at == c->end) return false;
+    unsigned char head = *c->at++;
+    uint64_t n;
+    if (head < 0x80 || head >= 0xe0) {
+        *value = (int8_t)head;
+        return true;
+    }
+    if (head < 0xcc || head > 0xd3) return false;
+    int size = 1 << (head & 3);
+    if (!take_bytes(c, size, &n)) return false;
+    if (head >= 0xd0) {
+        int unused = 64 - 8 * size;
+        *value = (int64_t)(n << unused) >> unused;
+        return true;
+    }
+    *value = (int64_t)n;
+    return n <= INT64_MAX;
+}
+
+static bool take_text(Cursor *c, const char **text, Py_ssize_t *size) {
+    if (c->at == c->end) return false;
+    unsigned char head = *c->at++;
+    uint64_t n = head & 0x1f;
+    if ((head & 0xe0) != 0xa0 && !(head == 0xd9 && take_bytes(c, 1, &n))) return false;
+    if ((uint64_t)(c->end - c->at) < n) return false;
+    *text = (const char *)c->at;
+    *size = (Py_ssize_t)n;
+    c->at += n;
+    return true;
+}
+
+/* The next value, of the type that the letter names; NULL, sometimes with an error set, when it is none. */
+static PyObject *take_value(Cursor *c, char letter) {
+    int64_t whole;
+    uint64_t bits;
+    double real;
+    const char *text;
+    Py_ssize_t size;
+    switch (letter) {
+        case 'i': return take_int(c, &whole) ? PyLong_FromLongLong(whole) : NULL;
+        case 's': return take_text(c, &text, &size) ? PyUnicode_DecodeUTF8(text, size, NULL) : NULL;
+        case 'f':
+            if (c->at == c->end || *c->at++ != 0xcb || !take_bytes(c, 8, &bits)) return NULL;
+            memcpy(&real, &bits, sizeof real);
+            return PyFloat_FromDouble(real);
+        case 'b':
+            if (c->at == c->end || (*c->at & 0xfe) != 0xc2) return NULL;
+            return PyBool_FromLong(*c->at++ & 1);
+        default: return NULL;
+    }
+}
+
+/* A new named tuple, still to be filled. */
+static PyObject *named(PyObject *type, Py_ssize_t count) {
+    return ((PyTypeObject *)type)->tp_alloc((PyTypeObject *)type, count);
+}
+
+static bool take_array(Cursor *c, Py_ssize_t count) {
+    return c->at != c->end && *c->at++ == (0x90 | count) && count < 16;
+}
+
+static PyObject *take_values(Cursor *c, PyObject *type, const char *letters, Py_ssize_t count) {
+    if (!take_array(c, count)) return NULL;
+    PyObject *values = named(type, count);
+    for (Py_ssize_t i = 0; values && i < count; i++) {
+        PyObject *value = take_value(c, letters[i]);
+        if (!value) Py_CLEAR(values);
+        else PyTuple_SET_ITEM(values, i, value);
+    }
+    if (values && c->at != c->end) Py_CLEAR(values);
+    return values;
+}
+
+typedef struct {
+    PyObject *plain, *seen, *retired, *message_type, *items;
+} Stream;
+
+/* Whether the number is the next one of a topic that is followed, in the same life of the publisher. */
+static bool is_next(Stream *s, PyObject *topic, int64_t epoch, int64_t seq, PyObject **its_epoch) {
+    PyObject *known = PyDict_GetItemWithError(s->seen, topic);
+    if (!known || !PyTuple_CheckExact(known) || PyTuple_GET_SIZE(known) != 2) return false;
+    *its_epoch = PyTuple_GET_ITEM(known, 0);
+    int other;
+    if (PyLong_AsLongLongAndOverflow(*its_epoch, &other) != epoch || other || PyErr_Occurred()) return false;
+    if (PyLong_AsLongLongAndOverflow(PyTuple_GET_ITEM(known, 1), &other) != seq - 1 || other || seq < 1) return false;
+    return PySequence_Contains(s->retired, *its_epoch) == 0;
+}
+
+/* Append the message of two frames, and note its number; false when it is not plain. */
+static bool take_message(Stream *s, PyObject *frames) {
+    if (!PyList_CheckExact(frames) || PyList_GET_SIZE(frames) != 2) return false;
+    PyObject *name = PyList_GET_ITEM(frames, 0), *body = PyList_GET_ITEM(frames, 1);
+    if (!PyBytes_CheckExact(name) || !PyBytes_CheckExact(body)) return false;
+    Py_ssize_t length = PyBytes_GET_SIZE(name);
+    if (length < 2 || PyBytes_AS_STRING(name)[0] == 0 || PyBytes_AS_STRING(name)[length - 1] != '|') return false;
+    Cursor c = {(unsigned char *)PyBytes_AS_STRING(body), (unsigned char *)PyBytes_AS_STRING(body) + PyBytes_GET_SIZE(body)};
+    const char *text, *begin = (const char *)c.at;
+    Py_ssize_t size;
+    int64_t version, epoch, seq;
+    if (!take_array(&c, 5) || !take_text(&c, &text, &size) || !take_int(&c, &version)) return false;
+    PyObject *head = PyBytes_FromStringAndSize(begin, (const char *)c.at - begin);
+    PyObject *schema = head ? PyDict_GetItemWithError(s->plain, head) : NULL;
+    Py_XDECREF(head);
+    if (!schema || !take_int(&c, &epoch) || !take_int(&c, &seq)) return false;
+    PyObject *kind, *type, *letters, *its_epoch;
+    if (!PyArg_ParseTuple(schema, "UO!S", &kind, &PyType_Type, &type, &letters)) return false;
+
+    bool is_taken = false;
+    PyObject *topic = PyUnicode_DecodeUTF8(PyBytes_AS_STRING(name), length - 1, NULL);
+    if (topic && is_next(s, topic, epoch, seq, &its_epoch)) {
+        PyObject *values = take_values(&c, type, PyBytes_AS_STRING(letters), PyBytes_GET_SIZE(letters));
+        PyObject *number = values ? PyLong_FromLongLong(seq) : NULL;
+        PyObject *place = number ? PyTuple_Pack(2, its_epoch, number) : NULL;
+        PyObject *message = place ? named(s->message_type, 5) : NULL;
+        if (message) {
+            PyObject *parts[5] = {topic, kind, number, values, its_epoch};
+            for (int i = 0; i < 5; i++) PyTuple_SET_ITEM(message, i, Py_NewRef(parts[i]));
+            is_taken = PyList_Append(s->items, message) == 0 && PyDict_SetItem(s->seen, topic, place) == 0;
+        }
+        Py_XDECREF(values);
+        Py_XDECREF(number);
+        Py_XDECREF(place);
+        Py_XDECREF(message);
+    }
+    Py_XDECREF(topic);
+    return is_taken;
+}
+
+static PyObject *read_plain(PyObject *self, PyObject *args) {
+    (void)self;
+    PyObject *messages;
+    Py_ssize_t at;
+    Stream s;
+    if (!PyArg_ParseTuple(args, "O!nO!O!OO!O!", &PyList_Type, &messages, &at, &PyDict_Type, &s.plain, &PyDict_Type, &s.seen,
+                          &s.retired, &PyType_Type, &s.message_type, &PyList_Type, &s.items)) return NULL;
+    while (at < PyList_GET_SIZE(messages) && take_message(&s, PyList_GET_ITEM(messages, at))) at++;
+    if (PyErr_Occurred()) {
+        if (PyErr_ExceptionMatches(PyExc_MemoryError)) return NULL;
+        PyErr_Clear();  // Python finds it again, and says what it is
+    }
+    return PyLong_FromSsize_t(at);
+}
+
+static PyMethodDef methods[] = {
+    {"receive", receive, METH_VARARGS, "receive(descriptor, buffer, messages)"},
+    {"read_plain", read_plain, METH_VARARGS, "read_plain(messages, at, plain, seen, retired, message_type, items)"},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_reading", "Plain stream messages. " SOURCES, 0, methods,
+                                    NULL, NULL, NULL, NULL};
+
+PyMODINIT_FUNC PyInit__reading(void) { return PyModuleDef_Init(&module); }
