@@ -89,5 +89,5 @@ lock: | $(UV) ## bring uv.lock up to date with setup.cfg (UPGRADE=1: and every p
 	@$(UV) lock $(if $(UPGRADE),--upgrade)
 
 clean: ## remove all that is made here, .venv too
-	@rm -rf .venv .uv build dist atrader/bus/*.so atrader/indicators/*.so research/vector/*.so *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
+	@rm -rf .venv .uv build dist atrader/bus/*.so atrader/indicators/*.so data_layer/shared/*.so research/vector/*.so *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
 	@find . -name __pycache__ -prune -exec rm -rf {} +

@@ -37,6 +37,7 @@ setup(
         compiled("atrader.bus._reading"),
         compiled("atrader.indicators._recurrences"),
         compiled("framework_bridge.abi._rolling"),
+        compiled("data_layer.shared._slots"),
         compiled("research.vector._kernel"),
         compiled("research.vector._columns"),
     ]

@@ -12,7 +12,8 @@ from atrader.clock import host_now_ns
 from atrader.market import Tick
 from atrader.messages.data import SharedPrices
 from data_layer.shared import LastPrice, NotShared, PriceReader, PriceTable, memory
-from data_layer.shared.layout import HEADER, LAYOUT, MACHINE, PRICE, PRICES, SILENCE_NS, Header
+from data_layer.shared._compiled import is_there, slots
+from data_layer.shared.layout import ALIVE, HEADER, LAYOUT, MACHINE, PRICE, PRICES, SILENCE_NS, Header
 
 EPOCH = 77
 
@@ -121,6 +122,33 @@ def test_a_writer_that_stopped_in_the_middle_does_not_stop_its_readers(table: Pr
         assert not reader.wants_table  # the table is as good as before for all other instruments
         table.put(tick(number=3))
         assert bid(reader, "EUR/USD") == 4.0
+    words.release()
+
+
+@pytest.mark.skipif(not is_there, reason="the compiled reading was not built")
+def test_the_compiled_reading_gives_what_python_gives_and_leaves_to_it_what_is_odd(table: PriceTable):
+    def compiled(silence_ns: int = SILENCE_NS) -> LastPrice | None:
+        return slots.last_price(reader._words, reader._offsets, "EUR/USD", LastPrice, ALIVE, silence_ns)
+
+    words = memoryview(table._table.mapping).cast("q")
+    with reader_of(table.where()) as reader:
+        assert compiled() is None, "a name that was not looked for yet"
+        for number in range(50):
+            table.put(first := tick(number=number))
+            before, price, after = reader._read_in_steps("EUR/USD"), compiled(), reader._read_in_steps("EUR/USD")
+            assert before is not None
+            assert price is not None
+            assert after is not None
+            assert type(price) is LastPrice
+            assert price[:-1] == before[:-1] == first
+            assert 0.0 < before.age_s <= price.age_s <= after.age_s
+        assert compiled(silence_ns=0) is None, "an owner that was silent for so long"
+        for last, found in ((words[PRICE.offset(0) // 8], True), (0, False), (2**62, False)):
+            words[PRICE.offset(0) // 8 + 5] = last  # the first thing a write does
+            assert (compiled() is not None) is found
+        words[PRICE.offset(0) // 8] = words[PRICE.offset(0) // 8 + 5] = 0
+        assert compiled() is None
+    assert compiled() is None, "a table that was let go"
     words.release()
 
 
