@@ -39,6 +39,7 @@ setup(
         compiled("framework_bridge.abi._rolling"),
         compiled("data_layer.shared._slots"),
         compiled("research.vector._kernel"),
+        compiled("research.events._rows"),
         compiled("research.vector._columns"),
     ]
 )

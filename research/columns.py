@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from math import inf, isnan
+from collections.abc import Callable, Iterable, Mapping
+from math import inf, isnan, nan
 from typing import Final
 
 import numpy as np
@@ -81,6 +81,41 @@ class Yardstick:
             return inf
         base = float(self._closes[row]) if name in _PRICES else 0.0
         return abs(one - other) / max(abs(one - base), abs(other - base), self._sizes.get(name, 0.0))
+
+
+def difference_over_windows(
+    whole: Mapping[str, Floats], compute: Compute, bars: Bars, rows: Iterable[int], size: int
+) -> str | None:
+    """Return where the last row of a window is another one than that row of the whole; None: nowhere.
+
+    Parameters
+    ----------
+    whole : Mapping of str to ndarray of float64, shape (n,)
+        Computed over all bars at once.
+    compute : callable
+        Computes the same over other bars.
+    rows : iterable of int
+        Where to compare.
+    size : int
+        Bars of a window.
+    """
+    yardstick = Yardstick(whole, bars.close)
+    for row in rows:
+        window = compute(bars[row + 1 - size : row + 1])
+        for name in {**whole, **window}:
+            one, other = (
+                float(found[name][at]) if name in found else nan for found, at in ((whole, row), (window, -1))
+            )
+            if yardstick.error(name, row, one, other) > TOLERANCE:
+                return f"{name} differs; 'atrader backtest check' says why"
+    return None
+
+
+def spread(rows: NDArray[np.int64], most: int) -> list[int]:
+    """Return a few of some rows, from all over them."""
+    few = rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(np.int64)]
+    found: list[int] = few.tolist()
+    return found
 
 
 def _mean_size(column: Floats, name: str, closes: Floats) -> float:

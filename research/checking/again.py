@@ -10,7 +10,7 @@ from typing import Any, Final
 from atrader.errors import StrategyError
 from atrader.orders.model import Intent
 from atrader.strategy import EventStrategy
-from research.checking.beside import Aside
+from research.checking.beside import Aside, At
 from research.columns import TOLERANCE
 from research.events.context import BacktestContext, Signal
 
@@ -145,14 +145,15 @@ class Again:
         return decision_of(aside.intents, aside.signals)
 
     def _start(self, strategy: EventStrategy, aside: Aside) -> None:
-        row = aside.row
-        aside.row = max(row - 1, 0) if self._on_bar else row
+        place = aside.place
+        if self._on_bar:
+            aside.place = At(max(place.row - 1, 0))
         strategy.on_start()
         for trade in aside.trades():
             strategy.on_trade(trade)
         for order in aside.orders():
             strategy.on_order(order)
-        aside.row = row
+        aside.place = place
 
 
 def _longer(kind: type[EventStrategy], bars: int) -> type[EventStrategy]:

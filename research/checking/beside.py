@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from atrader.calendars import Calendar
 from atrader.market import Bar, Bars
@@ -17,6 +17,12 @@ from research.events.market import Market
 from research.events.plan import SeriesKey
 
 _OWN_NUMBERS: Final = 10**9  # of intents that go nowhere: no real one has them
+
+
+class At(NamedTuple):
+    """A place that stays."""
+
+    row: int
 
 
 class Overheard(BacktestContext):
@@ -35,7 +41,7 @@ class Overheard(BacktestContext):
 
     def __init__(self, of: BacktestContext) -> None:
         self.intents: list[Intent] = []
-        super().__init__(*of.parts, note=self._pass_on)
+        super().__init__(*of.parts, note=self._pass_on, place=of.place)
         self._of = of
         self._follow()
 
@@ -54,7 +60,7 @@ class Overheard(BacktestContext):
 
     def _follow(self) -> None:
         of = self._of
-        self.row, self.deciding, self.step, self.state = of.row, of.deciding, of.step, of.state
+        self.place, self.deciding, self.step, self.state = of.place, of.deciding, of.step, of.state
 
     def _pass_on(self, values: dict[str, object]) -> Intent:
         intent = self._of.noted(values)
@@ -91,11 +97,11 @@ class Aside(BacktestContext):
         self.intents: list[Intent] = []
         self._quiet = _QuietWorld(of.world)
         config, _, history, window, view = of.parts
-        super().__init__(config, self._quiet, history, size or window, view, self._take_down)
+        super().__init__(config, self._quiet, history, size or window, view, self._take_down, At(of.row))
         self._of = of
         self._copies = copies
         self.state = state
-        self.row, self.deciding, self.step = of.row, of.deciding, of.step
+        self.deciding, self.step = of.deciding, of.step
 
     @property
     def signals(self) -> list[Signal]:

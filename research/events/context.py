@@ -66,13 +66,22 @@ class World(Protocol):
         ...
 
 
+class Place(Protocol):
+    """Where an instance is among its bars."""
+
+    @property
+    def row(self) -> int:
+        """Row of its last complete bar."""
+        ...
+
+
 class BacktestContext(Wishes):
     """One instance's window on the past.
 
     Attributes
     ----------
-    row : int
-        Row of its last complete bar.
+    place : Place
+        Whoever hands the bars out, or another that knows which is the last one.
     deciding : bool
         Whether that bar is being decided.
     step : int
@@ -87,6 +96,7 @@ class BacktestContext(Wishes):
         size: int,
         view: View,
         note: Callable[[dict[str, object]], Intent],
+        place: Place,
     ) -> None:
         super().__init__(config, world.account.instruments[config.instrument], note)
         self._world = world
@@ -96,9 +106,14 @@ class BacktestContext(Wishes):
         self._equity: tuple[int, Decimal] | None = None
         self.calendar = world.calendar_of(config.instrument)
         self.state: dict[str, object] = {}
-        self.row = history.first - 1
+        self.place = place
         self.deciding = False
         self.step = -1
+
+    @property
+    def row(self) -> int:
+        """Row of its last complete bar."""
+        return self.place.row
 
     @property
     def world(self) -> World:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import chain, repeat
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +11,10 @@ from atrader.calendars import Calendar
 from atrader.clock import iso_from_ns
 from atrader.configuration.instance import InstanceConfig
 from atrader.errors import ConfigError
-from atrader.market import Bar, Bars
+from atrader.market import Bars
 from atrader.timeframes import Timeframe
 from research.events.market import Market
 
-_CHUNK = 256  # rows made at once: few enough that their floats stay in the processor's cache
 _HOUR_S = 3600
 
 
@@ -59,10 +57,6 @@ class History:
         """Return how many bars are complete when a step is over."""
         return int(self.steps.searchsorted(step, side="right"))
 
-    def rows_from(self, row: int) -> Iterator[Bar]:
-        """Yield the bars from a row on."""
-        return chain.from_iterable(self._chunk(first) for first in range(row, len(self.bars), _CHUNK))
-
     def missing(self, first: int, last: int) -> int:
         """Return how many bars are missing between two rows."""
         if not len(self._gaps) or last < first:
@@ -70,11 +64,6 @@ class History:
         begin_ns, end_ns = self.bars.open_time_ns[first], self.ends[last]
         inside = (self._gaps[:, 1] >= begin_ns) & (self._gaps[:, 0] < end_ns)
         return int(self._gaps[inside, 2].sum())
-
-    def _chunk(self, first: int) -> Iterator[Bar]:
-        columns = (column[first : first + _CHUNK].tolist() for column in self.bars.columns)
-        # A Bar of a tuple of its values, without the cost of its constructor.
-        return map(tuple.__new__, repeat(Bar), zip(*columns, strict=True))
 
 
 def check_decides(config: InstanceConfig, history: History, warmup_bars: int) -> None:

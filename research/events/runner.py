@@ -6,12 +6,12 @@ import json
 import traceback
 from collections.abc import Callable, Iterable
 from functools import partial
-from itertools import islice
-from typing import Final
+from typing import Final, TypeGuard
 
 from atrader.configuration.instance import InstanceConfig
 from atrader.errors import ConfigError, StrategyError
-from atrader.market import Bar, Tick
+from atrader.indicator_strategy import IndicatorStrategy
+from atrader.market import Tick
 from atrader.orders.model import Intent, Order, Trade
 from atrader.signal_driver import SignalDriver
 from atrader.strategy import EventStrategy, SignalStrategy, Strategy
@@ -20,7 +20,9 @@ from atrader.trading_state import TradingState
 from atrader.view import View
 from research.events.context import Alert, BacktestContext, World
 from research.events.history import History, check_decides
+from research.events.once import indicators_once
 from research.events.plan import Memory, SignalsOver
+from research.events.rows import rows_of
 from research.events.selected import SelectedSteps
 from research.events.whole import WholeDriver
 
@@ -43,7 +45,7 @@ class Runner:
     selected : SelectedSteps, optional
         When its market lets it open; without, always.
     signals : SignalsOver
-        How those of a signal strategy are computed.
+        How those of a signal strategy are computed, and the indicators of an event strategy.
 
     Attributes
     ----------
@@ -99,9 +101,12 @@ class Runner:
         self.needs_whole_turn = True
         window = max(config.warmup_bars or 0, self.strategy.warmup_bars)
         check_decides(config, history, self.strategy.warmup_bars if isinstance(self.strategy, SignalDriver) else 0)
-        self.context = BacktestContext(config, world, history, window, self._view, self._note)
+        self._rows = rows_of(history.bars, (), history.first - 1)
+        self._decides: Callable[..., None] = self.strategy.on_bar
+        self._ready = 0  # first row that is decided
+        self._computes_once = signals == "once"
+        self.context = BacktestContext(config, world, history, window, self._view, self._note, self._rows)
         self.strategy.context = self.context
-        self.bars = history.rows_from(history.first)
 
     @property
     def bars_handled(self) -> int:
@@ -123,6 +128,9 @@ class Runner:
     def start(self) -> None:
         """Let the strategy start; what it wants then is handed over in its first turn."""
         self._call("on_start", self.strategy.on_start)
+        strategy = self.strategy
+        if self._computes_once and _decides_by_indicators(strategy):
+            self._compute(strategy)
 
     def stop(self) -> None:
         """Let the strategy stop; it must not trade.
@@ -153,7 +161,7 @@ class Runner:
             self._call("on_tick", partial(self.strategy.on_tick, tick))
         for _ in range(bars):
             self._hear()
-            self._decide(next(self.bars))
+            self._decide()
         self._hear()
         self.needs_whole_turn = self.listens_always or self._telling.is_waiting
 
@@ -162,23 +170,20 @@ class Runner:
 
         What is wanted waits for `finish`.
         """
-        context, on_bar, waiting = self.context, self.strategy.on_bar, self.waiting
-        context.deciding = True
-        first, done = context.row, 0
-        while done < count and not waiting:
+        rows, waiting = self._rows, self.waiting
+        self.context.deciding = True
+        first = rows.row
+        last = first + count
+        rows.skip(min(count, self._ready - first - 1))
+        while rows.row < last and not waiting:
             try:
-                # The row is the loop's own variable: nothing else is done for a bar.
-                for context.row, bar in enumerate(islice(self.bars, count - done), first + done + 1):
-                    on_bar(bar)
-                    if waiting:
-                        break
+                rows.run(self._decides, last - rows.row, waiting)
             except ConfigError:
                 raise  # it will not get better with the next bar: a worker ends, too
             except Exception as error:  # noqa: BLE001 - boundary: user code may fail in any way, a policy decides
                 waiting.clear()
                 self.fail("on_bar", error)
-            done = context.row - first
-        return done
+        return rows.row - first
 
     def finish(self, step: int) -> None:
         """End a turn begun by `decide_bars`, with the account at its step: hand over, hear what came of it."""
@@ -209,12 +214,26 @@ class Runner:
         if self.config.on_error == "reduce":
             self._account.states[self.name] = TradingState.REDUCING
 
-    def _decide(self, bar: Bar) -> None:
-        self.context.row += 1
-        if bar.open_time_ns <= self._decided_ns:
+    def _compute(self, strategy: IndicatorStrategy) -> None:
+        """Compute all indicators at once, if they are those of the windows."""
+        if len(self.history.bars) < strategy.bars_needed:
+            return  # it never decides, here as there
+        values, difference = indicators_once(strategy, self.history)
+        if values is None:
+            text = f"indicators over the window of each bar, which is slow, and not over all bars at once: {difference}"
+            self.context.alert("signals-by-window", text)
+            return
+        self._rows = self.context.place = rows_of(self.history.bars, values, self.history.first - 1)
+        self._decides, self._ready = strategy.on_indicators, strategy.bars_needed - 1
+
+    def _decide(self) -> None:
+        rows = self._rows
+        row = rows.row + 1
+        if row < self._ready or self.history.bars.open_time_ns[row] <= self._decided_ns:
+            rows.skip(1)
             return
         self.context.deciding = True
-        self._call("on_bar", partial(self.strategy.on_bar, bar))
+        self._call("on_bar", partial(rows.run, self._decides, 1, []))
         self.context.deciding = False
 
     def _call(self, what: str, call: Callable[[], None]) -> None:
@@ -275,6 +294,10 @@ class Runner:
     def _complain(self, waiting: int) -> None:
         text = f"{self.name}: {waiting} callbacks wait: its on_order answers orders by orders without an end"
         self._world.alerts.append(Alert(self.context.now_ns(), self.name, "strategy-does-not-end", text))
+
+
+def _decides_by_indicators(strategy: EventStrategy) -> TypeGuard[IndicatorStrategy]:
+    return isinstance(strategy, IndicatorStrategy) and type(strategy).on_bar is IndicatorStrategy.on_bar
 
 
 def _driven(strategy: Strategy, history: History, signals: SignalsOver) -> EventStrategy:

@@ -6,7 +6,6 @@ from dataclasses import fields
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from atrader.errors import ConfigError, StrategyError
 from atrader.instruments import Instrument
@@ -14,7 +13,7 @@ from atrader.market import Bar, Bars
 from atrader.signal_checks import check_signals
 from atrader.signal_driver import DECIDED, LEAVING, SignalDriver
 from atrader.strategy import Signals, SignalStrategy
-from research.columns import TOLERANCE, Columns, Yardstick, columns_of, compute_with
+from research.columns import Columns, columns_of, compute_with, difference_over_windows, spread
 from research.events.context import BacktestContext
 from research.events.history import History
 
@@ -108,30 +107,14 @@ def _difference(strategy: SignalStrategy, history: History, instrument: Instrume
     StrategyError
         When the strategy fails at a window.
     """
-    bars, compute, size = history.bars, compute_with(strategy, instrument), max(strategy.warmup_bars, 1)
-    yardstick = Yardstick(whole, bars.close)
-    for row in _sample(whole, max(history.first, size - 1)):
-        window = compute(bars[row + 1 - size : row + 1])
-        for name in {**whole, **window}:
-            one, other = (
-                float(found[name][at]) if name in found else np.nan for found, at in ((whole, row), (window, -1))
-            )
-            if yardstick.error(name, row, one, other) > TOLERANCE:
-                return f"{name} differs; 'atrader backtest check' says why"
-    return None
+    compute, size = compute_with(strategy, instrument), max(strategy.warmup_bars, 1)
+    return difference_over_windows(whole, compute, history.bars, _sample(whole, max(history.first, size - 1)), size)
 
 
 def _sample(whole: Columns, first: int) -> list[int]:
     enters, leaves = (whole[name][first:] != 0 for name in ("entry", "exit"))
     kinds = (np.flatnonzero(kind) + first for kind in (enters, leaves & ~enters, ~leaves & ~enters))
-    return [row for rows in kinds for row in _spread(rows)]
-
-
-def _spread(rows: NDArray[np.int64]) -> list[int]:
-    """Return a few of some rows, from all over them."""
-    few = rows[np.linspace(0, len(rows) - 1, min(_SAMPLE, len(rows))).astype(np.int64)]
-    found: list[int] = few.tolist()
-    return found
+    return [row for rows in kinds for row in spread(rows, _SAMPLE)]
 
 
 def _cut(signals: Signals, rows: slice) -> Signals:

@@ -106,8 +106,8 @@ def _of_run(summary: Mapping[str, Any]) -> list[Caution]:
     alerts = summary["alerts"]
     if alerts.get("signals-by-window"):
         text = (
-            "signals over all bars are others than those over the warm-up of each bar, which were taken, as live: the"
-            " strategy looks ahead, or its warm-up is too short; 'atrader backtest check' says which"
+            "signals or indicators over all bars are others than those over the warm-up of each bar, which were taken,"
+            " as live: the strategy looks ahead, or its warm-up is too short; 'atrader backtest check' says which"
         )
         found.append(Caution("signals-by-window", text))
     if alerts.get("entry-refused"):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, ClassVar, Self
 
-import numpy as np
 from pydantic import Field, model_validator
 
-from atrader.indicators import atr, wilder_memory
+from atrader.indicator_strategy import IndicatorStrategy
+from atrader.indicators import atr, highest, lowest, wilder_memory
 from atrader.market import Bar, Bars, Tick, decimal_price
 from atrader.orders.model import SIGN, Side, Trade
-from atrader.strategy import BaseParameters, EventStrategy, Parameters
+from atrader.strategy import BaseParameters, Parameters
+from worker.strategies.arrays import FloatArray, row_before
 from worker.strategies.filters import Filters, may_enter, warmup_of
 from worker.strategies.partial_exits import PartialExitParameters, PartialExits, is_better_stop
 
@@ -33,7 +34,7 @@ class BracketParameters(PartialExitParameters):
         return self
 
 
-class Bracket(EventStrategy):
+class Bracket(IndicatorStrategy):
     """One trade at a time; its stage is kept by `PartialExits`."""
 
     Parameters: ClassVar[type[Parameters]] = BracketParameters
@@ -46,11 +47,11 @@ class Bracket(EventStrategy):
     @property
     def warmup_bars(self) -> int:
         """Enough for the breakout, a settled ATR, and the filters."""
-        return max(self._own_bars, warmup_of(self.parameters.filters))
+        return max(self.indicator_bars, warmup_of(self.parameters.filters))
 
     @property
-    def _own_bars(self) -> int:
-        """What it trails by: filters may not keep it from that, by needing more bars either."""
+    def indicator_bars(self) -> int:
+        """What it trails by: filters may not keep it from that, by needing more bars."""
         return max(self.parameters.lookback + 1, wilder_memory(self.parameters.atr_period))
 
     @property
@@ -58,22 +59,27 @@ class Bracket(EventStrategy):
         """Quotes are for targets."""
         return True
 
-    def on_bar(self, bar: Bar) -> None:
+    def indicators(self, bars: Bars) -> tuple[FloatArray, ...]:
+        """Return the average true range, and what has to be broken."""
+        lookback = self.parameters.lookback
+        return (
+            atr(bars.high, bars.low, bars.close, self.parameters.atr_period),
+            row_before(highest(bars.high, lookback)),
+            row_before(lowest(bars.low, lookback)),
+        )
+
+    def on_indicators(self, bar: Bar, values: tuple[float, ...]) -> None:
         """Trail an open trade, or look for a breakout."""
-        bars = self.context.bars(self.warmup_bars)
-        if len(bars) < self._own_bars:
-            return
-        current_atr = float(atr(bars.high, bars.low, bars.close, self.parameters.atr_period)[-1])
+        current_atr, top, bottom = values
         trades = self.context.trades()
         if trades:
             for trade in trades:
                 self._trail(trade, bar, current_atr)
         elif not self.context.orders():
-            before = bars[-self.parameters.lookback - 1 : -1]
-            if bar.close > float(np.max(before.high)):
-                self._enter("buy", bars, current_atr)
-            elif bar.close < float(np.min(before.low)):
-                self._enter("sell", bars, current_atr)
+            if bar.close > top:
+                self._enter("buy", bar, current_atr)
+            elif bar.close < bottom:
+                self._enter("sell", bar, current_atr)
 
     def on_tick(self, tick: Tick) -> None:
         """Take the next part of the profit when its multiple of the risk is reached."""
@@ -83,10 +89,11 @@ class Bracket(EventStrategy):
         """Forget a closed trade."""
         self._exits.on_trade(self.context, trade)
 
-    def _enter(self, side: Side, bars: Bars, current_atr: float) -> None:
+    def _enter(self, side: Side, bar: Bar, current_atr: float) -> None:
+        bars = self.context.bars(self.warmup_bars)
         if not may_enter(side, self.parameters.filters, bars, self.context.instrument):
             return
-        close, distance = float(bars.close[-1]), self.parameters.stop_atr * current_atr
+        close, distance = bar.close, self.parameters.stop_atr * current_atr
         stop = decimal_price(close - SIGN[side] * distance, self.context.instrument.price_tick)
         self.context.signal("breakout", float(SIGN[side]), close=close, atr=current_atr)
         self.context.order(side, risk_frac=self.parameters.risk_frac, stop_loss=stop, reason="breakout")
