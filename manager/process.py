@@ -220,7 +220,7 @@ class Supervised:
     def _note_store(self, beat: BeatBody) -> None:
         """Tell a human when the store of the data layer is away or full, and when it is back."""
         before = "ok" if self.last_beat is None else self.last_beat.store
-        if beat.store == before:
+        if beat.store == before or beat.phase != "ready":  # at its begin and end it does not speak of its store
             return
         if beat.store in _STORE_TROUBLE:
             self._around.alert(self, _STORE_TROUBLE[beat.store])
