@@ -5,15 +5,18 @@ Written by the manager (or by a command while no manager runs), read by every ga
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Self
 
-from atrader.runtime.whole_file import write_whole
+from atrader.errors import StoreError
+from atrader.runtime.whole_file import overwrite, write_whole
 from atrader.trading_state import TradingState, strictest
 
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 _SCOPES: Final = ("fleet", "accounts", "instances", "stopping")
 
 
@@ -66,12 +69,13 @@ class TradingStates:
     def save(self, path: Path) -> None:
         """Write the file so that a reader sees the old or the new content, whole; on disk before this returns.
 
-        May be repeated.
+        May be repeated. On a disk that is full the file is written over where it lies: a person who wants everything
+        closed must not be refused for that. A reader that sees a mixture takes it for HALTED, until it looks again.
 
         Raises
         ------
-        OSError
-            When it cannot be written; the old file is unharmed.
+        StoreError
+            When it cannot be written.
         """
         content = {
             "fleet": self.fleet.value,
@@ -79,7 +83,16 @@ class TradingStates:
             "instances": {name: state.value for name, state in self.instances.items()},
             "stopping": self.stopping,
         }
-        write_whole(path, json.dumps(content, indent=1))
+        text = json.dumps(content, indent=1)
+        try:
+            try:
+                write_whole(path, text)
+            except OSError as error:
+                if error.errno not in _FULL or not path.exists():
+                    raise
+                overwrite(path, text)
+        except OSError as error:
+            raise StoreError(f"{path} cannot be written: {error}; the trading states are as they were") from error
 
     def effective(self, account: str, instance: str | None = None) -> TradingState:
         """Return what holds for an account or one of its instances: the strictest of all scopes."""

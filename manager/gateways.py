@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 from atrader.bus import CallClient
 from atrader.configuration.home import Home
-from atrader.errors import AtraderError
+from atrader.errors import AtraderError, StoreError
 from atrader.messages.gateway import RefreshTradingState
 from atrader.trading_state import TradingState
 from atrader.trading_state_file import TradingStates
@@ -45,14 +46,19 @@ class Gateways:
     def open_gate(self) -> None:
         """Take back what the last stop left in the file; states set by people stay.
 
+        A file is made where none is, if there is room: when the disk is full later, it can still be written over.
+
         Raises
         ------
-        OSError
-            When the file cannot be written.
+        StoreError
+            When the last stop cannot be taken back.
         """
         states = self.read_states()
         if states.stopping:
             self._save(TradingStates(states.fleet, states.accounts, states.instances))
+        elif not self._home.trading_states.exists():
+            with contextlib.suppress(StoreError):
+                self._save(states)
 
     async def close_gate(self, running: list[str]) -> list[str]:
         """Let nothing open any more because the fleet stops; on disk first, then told to the gateways that run.
@@ -61,6 +67,11 @@ class Gateways:
         -------
         list of str
             Accounts whose gateway did not answer; they read the file before their next decision anyway.
+
+        Raises
+        ------
+        StoreError
+            When it cannot be written down; nobody was told.
         """
         states = TradingStates.load(self._home.trading_states)
         self._save(TradingStates(states.fleet, states.accounts, states.instances, stopping=True, damage=states.damage))
@@ -76,7 +87,7 @@ class Gateways:
 
         Raises
         ------
-        OSError
+        StoreError
             When the file cannot be written; nothing changed.
         """
         self._save(TradingStates.load(self._home.trading_states).with_state(scope, state))

@@ -20,7 +20,7 @@ from atrader.clock import Clock, SystemClock
 from atrader.configuration.fleet import Installation
 from atrader.configuration.home import Home
 from atrader.configuration.loader import load_installation
-from atrader.errors import AtraderError, ConfigError
+from atrader.errors import AtraderError, ConfigError, StoreError
 from atrader.exit_codes import ExitCode
 from atrader.runtime.child import exit_code_of
 from atrader.runtime.logs import close_logs, configure_logs, process_logger
@@ -216,7 +216,10 @@ class Service:
             self._log.info("stopping", reason=self._stop_reason)
             holders = (fleet.account_held(process) for process in fleet.all() if process.handle)
             running = [account for account in holders if account is not None]
-            await gateways.close_gate(running)
+            try:
+                await gateways.close_gate(running)
+            except StoreError as error:  # workers end before their gateways all the same
+                self._log.warning("gate-not-closed", reason=str(error))
             await fleet.stop()
         finally:
             await fleet.close()

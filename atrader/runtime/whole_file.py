@@ -29,3 +29,22 @@ def write_whole(path: Path, text: str) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def overwrite(path: Path, text: str) -> None:
+    """Write over a file where it lies: on most file systems that needs no room, as long as the text is short.
+
+    For a disk that is full. On disk before this returns; may be repeated. A reader may see a mixture for a moment, and
+    a power cut may leave one; the time stamp of the file changes once more when all is written.
+
+    Raises
+    ------
+    OSError
+        When there is no such file, or it cannot be written either.
+    """
+    with open(path, "r+b", buffering=0) as file:
+        content = text.encode().ljust(os.fstat(file.fileno()).st_size)  # shorter: the rest becomes blanks
+        file.write(content)
+        os.fsync(file.fileno())
+        stamp_ns = os.fstat(file.fileno()).st_mtime_ns + 1
+        os.utime(file.fileno(), ns=(stamp_ns, stamp_ns))

@@ -1,9 +1,12 @@
 """The kill switch as a file."""
 
+import errno
 from pathlib import Path
 
 import pytest
 
+from atrader import trading_state_file
+from atrader.errors import StoreError
 from atrader.trading_state import TradingState
 from atrader.trading_state_file import TradingStates
 
@@ -47,6 +50,35 @@ def test_what_is_saved_is_read_again(tmp_path: Path) -> None:
     states.save(path)
     assert TradingStates.load(path) == states
     assert [entry.name for entry in path.parent.iterdir()] == ["states.json"]
+
+
+def fill_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, text: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(trading_state_file, "write_whole", refuse)
+
+
+@pytest.mark.parametrize("state", [S.ACTIVE, S.FLATTENING])
+def test_a_full_disk_keeps_nobody_from_changing_the_states(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: TradingState
+) -> None:
+    path = tmp_path / "states.json"
+    before = TradingStates().with_state("account:a", S.HALTED)
+    before.save(path)
+    stamp = path.stat()
+    fill_disk(monkeypatch)
+    after = TradingStates().with_state("fleet", state)
+    after.save(path)
+    assert TradingStates.load(path) == after
+    assert path.stat().st_ino == stamp.st_ino
+    assert path.stat().st_mtime_ns > stamp.st_mtime_ns  # or nobody would look
+
+
+def test_a_full_disk_without_a_file_is_told_with_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill_disk(monkeypatch)
+    with pytest.raises(StoreError, match=r"states\.json cannot be written: .*No space left"):
+        TradingStates().save(tmp_path / "states.json")
 
 
 @pytest.mark.parametrize(
