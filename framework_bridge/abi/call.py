@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import struct
 from collections.abc import Sequence
 from typing import Final
 
@@ -25,9 +24,6 @@ from framework_bridge.abi.structures import RATES_ARRAYS, RATES_INFO, SETTINGS
 _NAME_BYTES: Final = 64
 _RATES_FROM: Final = RUN_ARGUMENTS.index("rates_0")
 _ORDER_COUNTS: Final = 6  # never read, never NULL
-_TIME: Final = struct.Struct("i")
-_PRICES: Final = struct.Struct(f"{PRICE_FIELDS}d")  # a few numbers are packed four times as fast as by numpy
-_ACCOUNT: Final = struct.Struct(f"{ACCOUNT_FIELDS}d")
 
 
 class StrategyCall:
@@ -120,13 +116,12 @@ class StrategyCall:
         ValueError
             When the index is not used, or a time does not fit.
         """
-        rates = self._rates[index]
+        plan, rates = self.plans[index], self._rates[index]
+        if plan is None:
+            raise ValueError(f"rates index {index} is not used")
         follows = rates.write(bars, len(bars) if count is None else count, self._clock)
         self._addresses[_RATES_FROM + index] = rates.address
         if not follows:
-            plan = self.plans[index]
-            if plan is None:
-                raise ValueError(f"rates index {index} is not used")
             self._infos[index] = plan.info(len(rates))
         return follows
 
@@ -152,9 +147,9 @@ class StrategyCall:
         account : AccountInfo
             The account.
         """
-        _TIME.pack_into(self._time.data, 0, self._clock.second(time_ns))
-        _PRICES.pack_into(self._prices.data, 0, *prices)
-        _ACCOUNT.pack_into(self._account.data, 0, *account)
+        self._time[0] = self._clock.second(time_ns)
+        self._prices[:] = prices
+        self._account[:] = account
 
     def set_setting(self, setting: Setting, value: float) -> None:
         """Change a setting between two calls; not one of those that decide how long arrays are."""

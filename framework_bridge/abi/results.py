@@ -116,18 +116,18 @@ class ResultArray:
         """
         places = self._bits.astype(bool).nonzero()[0].tolist()  # so they are found four times as fast
         said = dict.fromkeys([place // _FIELDS for place in places])
-        return tuple(_row(index, self._table[index].tolist()) for index in said)
+        return tuple([_row(index, self._table[index].tolist()) for index in said])
 
 
 def _row(index: int, values: list[float]) -> ResultRow:
     if not isfinite(sum(values)):
         raise _garbage(index, "a value is no number, or too large", values)
     ticket, bits, lots, entry, broker_sl, broker_tp, internal_sl, internal_tp, trailing, expires = values
-    if not _whole(ticket, ANY_TICKET):
+    if not (ticket.is_integer() and ANY_TICKET <= ticket <= _MAX_INT):
         raise _garbage(index, f"ticket is {ticket:g}", values)
-    if not _whole(bits) or int(bits) & ~ALL_BITS:
+    if not bits.is_integer() or int(bits) & ~ALL_BITS:
         raise _garbage(index, f"signals are {bits:g}", values)
-    if not _whole(expires):
+    if not (expires.is_integer() and 0 <= expires <= _MAX_INT):
         raise _garbage(index, f"expiration is {expires:g}", values)
     if trailing not in (0.0, 1.0):
         raise _garbage(index, f"trailing is {trailing:g}", values)
@@ -139,10 +139,6 @@ def _row(index: int, values: list[float]) -> ResultRow:
         if verb == "open" and (lots < 0 or (entry <= 0 and kind.order_type != "market")):
             raise _garbage(index, f"it opens {lots:g} lots at {entry:g}", values)
     return row
-
-
-def _whole(value: float, low: int = 0) -> bool:
-    return low <= value <= _MAX_INT and value.is_integer()
 
 
 def _garbage(index: int, why: str, values: list[float]) -> LibraryError:
