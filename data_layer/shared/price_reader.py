@@ -7,8 +7,7 @@ from typing import Final
 
 from atrader.clock import NS_PER_S, host_now_ns
 from atrader.messages.data import SharedPrices
-from data_layer.shared import memory
-from data_layer.shared._compiled import is_there, slots
+from data_layer.shared import _compiled, memory
 from data_layer.shared.layout import (
     ALIVE,
     NAME_BYTES,
@@ -64,8 +63,8 @@ class PriceReader:
         NotShared
             When the table is not mapped or nobody writes it any more, or the writer stopped in the middle.
         """
-        if is_there:
-            price = slots.last_price(self._words, self._offsets, instrument, LastPrice, ALIVE, SILENCE_NS)
+        if _compiled.is_there:
+            price = _compiled.slots.last_price(self._words, self._offsets, instrument, LastPrice, ALIVE, SILENCE_NS)
             if price is not None:
                 return price
         return self._read_in_steps(instrument)

@@ -1,4 +1,4 @@
-"""Where there is no compiler nothing but the compiled execution is missing; test_wheel builds it with one."""
+"""Where there is no compiler nothing but the compiled parts is missing; test_wheel builds them with one."""
 
 from __future__ import annotations
 
@@ -24,3 +24,36 @@ def test_without_a_compiler_the_build_goes_on_without_the_compiled_execution(tmp
     )
     assert done.returncode == 0, done.stderr
     assert not list((tmp_path / "built").rglob("*.so"))
+
+
+WITHOUT = """
+import sys
+from importlib import import_module
+from importlib.abc import MetaPathFinder
+
+compiled, users = sys.argv[1].split(","), sys.argv[2].split(",")
+
+
+class Missing(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name in compiled:
+            raise ImportError(name)
+
+
+sys.meta_path.insert(0, Missing())
+for name in users:
+    import_module(name)
+assert not set(compiled) & set(sys.modules)
+"""
+
+
+def test_all_that_uses_compiled_parts_can_be_loaded_without_them() -> None:
+    compiled = {path.relative_to(ROOT).with_suffix("") for path in ROOT.glob("*/*/_*.c")}
+    users = {".".join(path.parent.parts) for path in compiled} | {
+        "manager.backtests.running",
+        "manager.searches.running",
+    }
+    names = sorted(".".join(path.parts) for path in compiled)
+    command = [sys.executable, "-P", "-c", WITHOUT, ",".join(names), ",".join(sorted(users))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr

@@ -11,8 +11,7 @@ import pytest
 from atrader.clock import host_now_ns
 from atrader.market import Tick
 from atrader.messages.data import SharedPrices
-from data_layer.shared import LastPrice, NotShared, PriceReader, PriceTable, memory
-from data_layer.shared._compiled import is_there, slots
+from data_layer.shared import LastPrice, NotShared, PriceReader, PriceTable, _compiled, memory
 from data_layer.shared.layout import ALIVE, HEADER, LAYOUT, MACHINE, PRICE, PRICES, SILENCE_NS, Header
 
 EPOCH = 77
@@ -125,10 +124,10 @@ def test_a_writer_that_stopped_in_the_middle_does_not_stop_its_readers(table: Pr
     words.release()
 
 
-@pytest.mark.skipif(not is_there, reason="the compiled reading was not built")
+@pytest.mark.skipif(not _compiled.is_there, reason="the compiled reading was not built")
 def test_the_compiled_reading_gives_what_python_gives_and_leaves_to_it_what_is_odd(table: PriceTable):
     def compiled(silence_ns: int = SILENCE_NS) -> LastPrice | None:
-        return slots.last_price(reader._words, reader._offsets, "EUR/USD", LastPrice, ALIVE, silence_ns)
+        return _compiled.slots.last_price(reader._words, reader._offsets, "EUR/USD", LastPrice, ALIVE, silence_ns)
 
     words = memoryview(table._table.mapping).cast("q")
     with reader_of(table.where()) as reader:
