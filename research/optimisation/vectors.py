@@ -26,7 +26,7 @@ from worker.strategies.sharing import Shared
 Floats = NDArray[np.float64]
 
 _ALIKE_BYTES: Final = 24_000_000  # of decisions that sets share: those of neighbours, which come one after the other
-_AT_ONCE: Final = 32
+_AT_ONCE: Final = 64
 """Sets that are played side by side; what each of them wants is in memory meanwhile."""
 
 

@@ -1,11 +1,12 @@
-/* Many runs over the same prices, day by day: all of them play a day while its prices are in the cache. */
+/* Many runs over the same prices, some days after the other: all of them play those while their prices are in the cache. */
 
 #ifndef ATRADER_VECTOR_DAYS_H
 #define ATRADER_VECTOR_DAYS_H
 
 #include "_equity.h"
-#include "_play.h"
+#include "_swift.h"
 
+#define AT_ONCE 4096 /* bars whose prices stay in the cache while all runs play them */
 #define LINE 16 /* bars in a line of the cache */
 
 static Holding holding_of(const Machine *m, const Valuation *v) {
@@ -27,21 +28,38 @@ static void fetch_day(const Prices *p, int64_t first, int64_t end) {
             for (int64_t bar = first; bar < end; bar += LINE) __builtin_prefetch(&columns[i][bar]);
 }
 
+static void go_on(Machine *m, int64_t end, Extremes extremes) {
+    if (m->next)
+        run_swiftly(m, end, extremes);
+    else
+        run_until(m, end, extremes);
+}
+
+/* Return the first day after those that are played together. */
+static int64_t next_part(const int32_t *ends, int64_t days, int64_t day) {
+    int64_t first = day ? ends[day - 1] : 0;
+    do day++;
+    while (day < days && ends[day] - first <= AT_ONCE);
+    return day;
+}
+
 /* Put the equity of each run at the end of each day into out, run by run. */
 static void run_days(Machine *runs, int64_t count, const Valuation *v, const int32_t *ends, int64_t days, double *out) {
     if (!count) return;
-    int64_t first = 0, bars = runs->p.count;
-    for (int64_t day = 0; day < days; day++) {
-        int64_t end = (int64_t)ends[day] + 1;
-        if (day + 1 < days) fetch_day(&runs->p, end, (int64_t)ends[day + 1] + 1);
+    int64_t bars = runs->p.count;
+    for (int64_t day = 0, last; day < days; day = last) {
+        last = next_part(ends, days, day);
+        int64_t first = day ? (int64_t)ends[day - 1] + 1 : 0, end = (int64_t)ends[last - 1] + 1;
+        fetch_day(&runs->p, first, end);
         Extremes extremes = extremes_of(runs, first, end);
-        for (int64_t i = 0; i < count; i++) {
-            run_until(&runs[i], end, extremes);
-            out[i * days + day] = equity_at(v, holding_of(&runs[i], v), ends[day]);
-        }
-        first = end;
+        for (int64_t i = 0; i < count; i++)
+            for (int64_t k = day; k < last; k++) {
+                go_on(&runs[i], (int64_t)ends[k] + 1, extremes);
+                out[i * days + k] = equity_at(v, holding_of(&runs[i], v), ends[k]);
+            }
     }
-    for (int64_t i = 0; i < count; i++) run_until(&runs[i], bars, extremes_of(runs, first, bars));
+    int64_t first = days ? (int64_t)ends[days - 1] + 1 : 0;
+    for (int64_t i = 0; i < count; i++) go_on(&runs[i], bars, extremes_of(runs, first, bars));
 }
 
 #endif

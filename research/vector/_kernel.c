@@ -102,17 +102,34 @@ static bool take_asked(Asked *asked, Views *views, PyObject *const *args, Py_ssi
     return asked->counts != NULL;
 }
 
+/* Make what swift runs look ahead with, once for those that share entries and exits; tell whether there was memory. */
+static bool take_next(Machine *runs, Py_ssize_t count, Next **made) {
+    for (Py_ssize_t i = 0; i < count; i++) {
+        const Decisions *d = &runs[i].d, *before = i ? &runs[i - 1].d : NULL;
+        if (!is_swift(&runs[i])) continue;
+        bool is_shared = before && runs[i - 1].next && d->entry == before->entry && d->leave == before->leave;
+        if (!is_shared) {
+            if (!(made[i] = PyMem_Malloc((size_t)(d->count + 1) * sizeof(Next)))) return false;
+            look_ahead(d, made[i]);
+        }
+        runs[i].next = is_shared ? runs[i - 1].next : made[i];
+    }
+    return true;
+}
+
 /* Fill equity and counts (opened and closed trades of each run). */
 static PyObject *run_all(const Machine *shared, const Valuation *v, const Asked *asked, PyObject *decisions) {
     Py_ssize_t count = PyTuple_GET_SIZE(decisions), taken = 0;
     Machine *runs = PyMem_Calloc((size_t)count + 1, sizeof(Machine));
     Views *views = PyMem_Calloc((size_t)count + 1, sizeof(Views));
+    Next **next = PyMem_Calloc((size_t)count + 1, sizeof(Next *));
     bool is_full = false;
-    if (!runs || !views) PyErr_NoMemory();
-    for (; runs && views && taken < count; taken++) {
+    if (!runs || !views || !next) PyErr_NoMemory();
+    for (; runs && views && next && taken < count; taken++) {
         runs[taken] = *shared;
         if (!take_decisions(&runs[taken], &views[taken], PyTuple_GET_ITEM(decisions, taken))) break;
     }
+    if (taken == count && !PyErr_Occurred() && !take_next(runs, count, next)) PyErr_NoMemory();
     if (taken == count && !PyErr_Occurred()) {
         Py_BEGIN_ALLOW_THREADS
         run_days(runs, count, v, asked->ends, asked->days, asked->equity);
@@ -124,8 +141,10 @@ static PyObject *run_all(const Machine *shared, const Valuation *v, const Asked 
         }
     }
     for (Py_ssize_t i = 0; views && i < count; i++) release(&views[i]);
+    for (Py_ssize_t i = 0; next && i < count; i++) PyMem_Free(next[i]);
     PyMem_Free(runs);
     PyMem_Free(views);
+    PyMem_Free(next);
     if (PyErr_Occurred()) return NULL;
     if (is_full) return no_room();
     Py_RETURN_NONE;
@@ -148,6 +167,7 @@ static PyObject *py_run_days(PyObject *self, PyObject *const *args, Py_ssize_t c
         v.bid = shared.p.bid_close;
         v.ask = shared.p.ask_close;
         v.rates = shared.rates;
+        if (shared.s->swap_long == 0.0 && shared.s->swap_short == 0.0) shared.days.count = 0; /* nothing would be booked */
         done = run_all(&shared, &v, &asked, args[5]);
     }
     release(&views);

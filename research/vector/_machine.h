@@ -64,6 +64,10 @@ typedef struct {
     int64_t halts;
 } Schedule;
 
+typedef struct { /* places of decisions */
+    int32_t entry, ends_long, ends_short;
+} Next;
+
 typedef struct {
     int32_t low, high;
 } Levels;
@@ -78,6 +82,7 @@ typedef struct {
     TradeRow *trades; /* NULL, as the next: what happens is counted only */
     Fill *fills;
     int64_t trade_room, fill_room, trade_count, fill_count, closed_count;
+    const Next *next; /* NULL: a run that _swift.h does not know how to play */
     bool is_full; /* an array was too small: never, if the caller counted right */
     int64_t balance, refused[REFUSALS], next_decision, next_day, next_halt, pending;
     int64_t quiet;           /* up to this bar nothing happens, if nothing happened since */

@@ -112,8 +112,15 @@ def test_the_compiled_execution_gives_what_the_one_in_python_gives(
     assert (quick.balance, quick.refused) == (slow.balance, slow.refused)
 
 
-@settings(max_examples=15, deadline=None)
-@given(rules=rules_drawn, terms=terms_drawn, seed=st.integers(0, 10**6), pace=st.sampled_from([0.02, 0.3]))
+@settings(max_examples=40, deadline=None)
+@given(
+    rules=st.one_of(
+        rules_drawn, st.builds(Rules, hold_bars=st.sampled_from([None, None, None, 5]), distances=st.booleans())
+    ),
+    terms=terms_drawn,
+    seed=st.integers(0, 10**6),
+    pace=st.sampled_from([0.02, 0.3]),
+)
 def test_many_runs_side_by_side_come_to_what_each_comes_to_alone(
     rules: Rules, terms: Terms, seed: int, pace: float
 ) -> None:
