@@ -31,3 +31,4 @@ class ExitCode(IntEnum):
     RECYCLE = 74  # asked to be replaced (memory soft limit, at a flat moment)
     UNAVAILABLE = 75  # a command could not reach the running fleet
     LIBRARY = 76  # a call into a C library hung, or damaged this process's memory
+    INCOMPLETE = 77  # a command did what it could, and its report names what it could not

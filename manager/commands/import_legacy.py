@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
 from atrader.errors import ConfigError
+from atrader.exit_codes import ExitCode
 from manager.commands.output import json_option, print_json
 
 
@@ -42,9 +44,12 @@ def import_legacy(
     Writes configuration, bars and the history of trades; open virtual trades wait in a file for the gateway. Secrets
     are not copied, nothing is sent to a broker, the old files stay as they are. Run again, it changes nothing; files
     that you changed are kept.
+
+    Ends with 77 when something could not be taken over (the report's problems; the rest was), with 64 when what came of
+    it does not start.
     """
     from atrader.zones import zone_of  # all of it: not for --help and completion
-    from manager.legacy.importing import Order, import_legacy
+    from manager.legacy.importing import Order, import_legacy, not_taken_over
     from manager.legacy.report import show
 
     try:
@@ -59,3 +64,6 @@ def import_legacy(
         show(report)
     if report["problems"]:
         raise ConfigError("the new installation does not start like this:\n" + "\n".join(report["problems"]))
+    if count := not_taken_over(report):
+        click.secho(f"not everything could be taken over: {count} problems, see the report", fg="yellow", err=True)
+        sys.exit(int(ExitCode.INCOMPLETE))

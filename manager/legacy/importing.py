@@ -111,6 +111,12 @@ def import_legacy(order: Order, *, silent: bool) -> dict[str, Any]:
     }
 
 
+def not_taken_over(report: Mapping[str, Any]) -> int:
+    """Count what of the old files could not be taken over: findings of that kind, and files of bars."""
+    problems = [row for row in report["findings"] if row["kind"] == Kind.PROBLEM.value]
+    return len(problems) + len(report["bars_failed"])
+
+
 def _library(order: Order, home: Home) -> str | None:
     """Return where the C library is, when the user says so or put it into ``lib``; absolute."""
     if order.library is not None:

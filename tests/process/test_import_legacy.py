@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from atrader.configuration.templates import TemplateKind, template_files
 from atrader.errors import ConfigError
+from atrader.exit_codes import ExitCode
 from atrader.take_over import read_take_over
 from manager.commands.fleet import cli as manager_cli
 from manager.commands.tools import cli
@@ -92,6 +93,20 @@ def write_monitor(out: Path) -> Path:
     path = out.parent / "monitor.config"
     path.write_text(MONITOR)
     return path
+
+
+@pytest.mark.parametrize("options", [("--dry-run",), ()])
+def test_what_could_not_be_taken_over_is_told_to_scripts_each_time_and_the_rest_is_there(
+    old: Path, out: Path, options: tuple[str, ...]
+) -> None:
+    whole = CliRunner().invoke(cli, ["import-legacy", str(old), "--out", str(out), *options])
+    assert whole.exit_code == ExitCode.OK
+    preset = old.parent.parent / "sets/morning.set"
+    preset.write_text(preset.read_text() + "MAX_SPREAD_PIPS=wide\n")
+    for _ in range(2):
+        done = CliRunner().invoke(cli, ["import-legacy", str(old), "--out", str(out), *options])
+        assert (done.exit_code, "not everything could be taken over" in done.stderr) == (ExitCode.INCOMPLETE, True)
+        assert (out / "etc/strategies/morning.toml.incomplete").exists() == (not options)
 
 
 def test_running_it_again_changes_nothing(old: Path, out: Path) -> None:
