@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from decimal import ROUND_DOWN, Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atrader.errors import ConfigError, StrategyError
-from atrader.instruments import Instrument
-from atrader.signal_checks import check_signals
-from atrader.strategy import Signals
 from research.vector.prices import Prices, Ticks
 from research.vector.protection import Floats, in_ticks, levels
-from research.vector.rules import Rules
+
+if TYPE_CHECKING:
+    from atrader.instruments import Instrument
+    from atrader.strategy import Signals
+    from research.vector.rules import Rules
 
 RISK_PARTS: Final = 10**12
 """Shares of equity are kept in these."""
@@ -158,6 +159,8 @@ class Decisions:
         StrategyError
             When an array has the wrong length, holds other values than it may, or a needed one is missing.
         """
+        from atrader.signal_checks import check_signals  # the contract of strategies: not for what `at` is given
+
         count = len(prices) if bars is None else len(bars)
         check_signals(signals, count, price=price, trailing_distance=trailing_distance)
         if (price is None) != (rules.order_type == "market"):

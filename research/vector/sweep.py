@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -93,6 +92,8 @@ def sweep(
     if threads == 1:
         _count(map(run, batches), progress)
     else:
+        from concurrent.futures import ThreadPoolExecutor  # a tenth of what this package costs to import
+
         with ThreadPoolExecutor(threads) as pool:
             _count(pool.map(run, batches), progress)
     return Sweep(profit=np.ascontiguousarray(np.diff(equity, axis=1).T), trades=trades, equity=equity[:, -1].copy())
