@@ -105,7 +105,7 @@ static inline void note(Crossings *found, int64_t bar, int side) {
     found->count++;
 }
 
-enum { UNKNOWN = 2, GROUP = 16 };
+enum { UNKNOWN = 2, GROUP = 16, FEW = 8 };
 
 typedef double Doubles __attribute__((vector_size(32)));
 typedef int64_t Longs __attribute__((vector_size(32)));
@@ -165,6 +165,19 @@ static void grid_crossings(const int32_t *values, int64_t count, const int64_t *
     }
 }
 
+/* Move a sum if it stays on its side meanwhile; tell whether it does. */
+static inline bool stays(int64_t *sum, bool is_above, const int64_t *moves) {
+    int64_t beyond = (is_above ? *sum : -*sum) - 1, any = 0; /* negative on the other side, and at zero */
+    if (is_above)
+        for (int k = 0; k < FEW; k++) any |= beyond += moves[k];
+    else
+        for (int k = 0; k < FEW; k++) any |= beyond -= moves[k];
+    if (any < 0) return false;
+    *sum = is_above ? beyond + 1 : -beyond - 1;
+    return true;
+}
+
+/* Where the averages cross: the sign of fast_sum * slow - slow_sum * fast, whole numbers, bar by bar. */
 VECTORISED static void average_crossings(const int32_t *values, int64_t count, int64_t fast, int64_t slow, Crossings *found) {
     int64_t longest = fast > slow ? fast : slow;
     if (count < longest) return;
@@ -173,20 +186,21 @@ VECTORISED static void average_crossings(const int32_t *values, int64_t count, i
     for (int64_t i = longest - slow; i < longest; i++) slow_sum += values[i];
     int64_t apart = fast_sum * slow - slow_sum * fast, moves[STRETCH];
     int32_t fast_bars = (int32_t)fast, slow_bars = (int32_t)slow;
-    bool above = apart > 0, below = apart < 0;
+    int was = (apart > 0) - (apart < 0);
     for (int64_t first = longest; first < count; first += STRETCH) {
         const int32_t *now = values + first;
         int64_t size = count - first < STRETCH ? count - first : STRETCH;
         for (int64_t k = 0; k < size; k++)
             moves[k] = (int64_t)(now[k] - now[k - fast]) * slow_bars - (int64_t)(now[k] - now[k - slow]) * fast_bars;
-        for (int64_t k = 0; k < size; k++) {
-            apart += moves[k];
-            bool is_above = apart > 0, is_below = apart < 0;
-            if (is_above == above && is_below == below) continue;
-            if (is_above && !above) note(found, first + k, 1);
-            if (is_below && !below) note(found, first + k, -1);
-            above = is_above;
-            below = is_below;
+        for (int64_t k = 0; k < size;) {
+            int64_t end = size - k < FEW ? size : k + FEW;
+            if (was && end == k + FEW && stays(&apart, was > 0, moves + k)) k = end;
+            for (; k < end; k++) {
+                apart += moves[k];
+                int is = (apart > 0) - (apart < 0);
+                if (is && is != was) note(found, first + k, is);
+                was = is;
+            }
         }
     }
 }

@@ -9,8 +9,6 @@
 
 #include <string.h>
 
-#define STRETCH 4096 /* bars whose extremes are looked up together */
-
 /* Point so many consecutive pointers at the arrays of a tuple; sizes has a digit for the bytes of each item. */
 static bool point(Views *views, PyObject *tuple, const char *sizes, const void **pointers, int64_t *count) {
     Py_ssize_t length = (Py_ssize_t)strlen(sizes);
@@ -62,21 +60,21 @@ static PyObject *no_room(void) {
 
 static PyObject *py_run(PyObject *self, PyObject *const *args, Py_ssize_t count) {
     (void)self;
-    if (count != 8) {
-        PyErr_SetString(PyExc_TypeError, "expected settings, prices, days, halted, rates, decisions, trades, fills");
+    if (count != 9) {
+        PyErr_SetString(PyExc_TypeError, "expected settings, prices, days, halted, rates, decisions, trades, fills,"
+                                         " extremes");
         return NULL;
     }
     Views views = {.count = 0};
     Machine m = {.trade_room = -1, .fill_room = -1};
-    bool is_fine = take_market(&m, &views, args) && take_decisions(&m, &views, args[5]);
+    Extremes extremes;
+    bool is_fine = PyArg_ParseTuple(args[8], "ii", &extremes.lowest, &extremes.highest) &&
+                   take_market(&m, &views, args) && take_decisions(&m, &views, args[5]);
     if (is_fine) m.trades = memory(&views, args[6], sizeof(TradeRow), &m.trade_room, PyBUF_WRITABLE);
     if (m.trades) m.fills = memory(&views, args[7], sizeof(Fill), &m.fill_room, PyBUF_WRITABLE);
     if (m.fills) {
         Py_BEGIN_ALLOW_THREADS
-        for (int64_t first = 0; first < m.p.count; first += STRETCH) {
-            int64_t end = m.p.count - first < STRETCH ? m.p.count : first + STRETCH;
-            run_until(&m, end, extremes_of(&m, first, end));
-        }
+        run_until(&m, m.p.count, extremes);
         Py_END_ALLOW_THREADS
     }
     release(&views);
@@ -176,7 +174,7 @@ static PyObject *py_run_days(PyObject *self, PyObject *const *args, Py_ssize_t c
 
 static PyMethodDef methods[] = {
     {"run", (PyCFunction)(void (*)(void))py_run, METH_FASTCALL,
-     "run(settings, prices, days, halted, rates, decisions, trades, fills)\n--\n\n"
+     "run(settings, prices, days, halted, rates, decisions, trades, fills, extremes)\n--\n\n"
      "Carry decisions out; return the number of trades and fills, the balance, and the refusals."},
     {"run_days", (PyCFunction)(void (*)(void))py_run_days, METH_FASTCALL,
      "run_days(settings, prices, days, halted, rates, decisions, scales, ends, equity, counts)\n--\n\n"

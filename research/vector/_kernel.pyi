@@ -12,6 +12,7 @@ def run(
     decisions: Sequence[NDArray[Any]],
     trades: NDArray[Any],
     fills: NDArray[Any],
+    extremes: tuple[int, int],
     /,
 ) -> tuple[int, int, int, tuple[int, int, int, int]]: ...
 def run_days(

@@ -6,6 +6,7 @@
 #include "_exits.h"
 
 #define BLOCK 16 /* bars looked at in one go: wide enough for the compiler to use vector instructions */
+#define PART 64  /* bars whose extremes are looked up before each of them is */
 
 static void add_high(Levels *levels, int64_t price) {
     if (price < levels->high) levels->high = (int32_t)price;
@@ -55,15 +56,25 @@ VECTORISED static int32_t highest(const int32_t *prices, int64_t first, int64_t 
     return found;
 }
 
+/* Tell whether the margin may not be covered in some of the bars, given that rates go with prices. */
+static bool is_near_in(const Machine *m, Held held, int64_t first, int64_t end) {
+    int32_t most = highest(m->p.ask_most, first, end), worst = m->side > 0 ? lowest(m->p.bid_low, first, end) : most;
+    return is_near(m, held, worst, most, inverse(m->s, worst));
+}
+
 /* Return the first bar in which the margin may not be covered, given the worst price that any of them can have. */
 static int64_t first_near(const Machine *m, int32_t worst, int64_t first, int64_t end) {
     const Settings *s = m->s;
     Held held = held_now(m);
     if (s->rate != GIVEN && !is_near(m, held, worst, m->highest, inverse(s, worst))) return end;
-    for (int64_t bar = first; bar < end; bar++) {
-        worst = m->side > 0 ? m->p.bid_low[bar] : m->p.ask_most[bar];
-        if (is_near(m, held, worst, m->p.ask_most[bar], s->rate == GIVEN ? m->rates[bar] : inverse(s, worst)))
-            return bar;
+    for (int64_t part = first; part < end; part += PART) {
+        int64_t stop = end - part < PART ? end : part + PART;
+        if (s->rate != GIVEN && !is_near_in(m, held, part, stop)) continue;
+        for (int64_t bar = part; bar < stop; bar++) {
+            worst = m->side > 0 ? m->p.bid_low[bar] : m->p.ask_most[bar];
+            if (is_near(m, held, worst, m->p.ask_most[bar], s->rate == GIVEN ? m->rates[bar] : inverse(s, worst)))
+                return bar;
+        }
     }
     return end;
 }

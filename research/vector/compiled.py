@@ -23,15 +23,15 @@ def run(
     schedule: Schedule,
     rates: NDArray[np.float64] | None,
     workspace: Workspace,
+    extremes: tuple[int, int],
 ) -> Outcome:
-    """Run to the end; the GIL is released meanwhile."""
+    """Run to the end, given the lowest bid and the highest ask; the GIL is released meanwhile."""
     trade_room = int(np.count_nonzero(decisions.entry))
     # A trade is opened and closed once, takes each of its targets once, and pays at most every day.
     fill_room = trade_room * (2 + settings.targets) + len(schedule.bar) * settings.most_trades
     trades, fills = workspace.room(trade_room, fill_room)
-    trade_count, fill_count, balance, refused = built.kernel.run(
-        settings.record, prices.columns, schedule[:-1], schedule.halted, rates, decisions.columns, trades, fills
-    )
+    market = settings.record, prices.columns, schedule[:-1], schedule.halted, rates
+    trade_count, fill_count, balance, refused = built.kernel.run(*market, decisions.columns, trades, fills, extremes)
     return Outcome(trades=trades[:trade_count], fills=fills[:fill_count], balance=balance, refused=refused)
 
 

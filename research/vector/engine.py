@@ -70,7 +70,8 @@ class Execution:
         self._rates = None if rates is None else np.ascontiguousarray(rates, np.float64)
         self._is_compiled = engine in ("auto", "compiled") and built.is_there
         self._may_be_plain = engine in ("auto", "plain")
-        if int(prices.ask_most.max()) * self._settings.most_steps * rules.most_trades > _LARGEST:
+        self._extremes = int(prices.bid_low.min()), int(prices.ask_most.max())
+        if self._extremes[1] * self._settings.most_steps * rules.most_trades > _LARGEST:
             raise ConfigError(f"{terms.instrument.symbol}: max_units at these prices is more than can be counted with")
 
     def run(self, decisions: Decisions, workspace: Workspace | None = None) -> Outcome:
@@ -92,7 +93,8 @@ class Execution:
         self._check(decisions)
         if self._is_compiled:
             room = workspace or Workspace()
-            return compiled.run(self._settings, self._prices, decisions, self._schedule, self._rates, room)
+            market = self._settings, self._prices, decisions, self._schedule, self._rates
+            return compiled.run(*market, room, self._extremes)
         if self._may_be_plain and plain.is_plain(self._settings, self._prices, decisions, self._schedule):
             return plain.run(self._settings, self._prices, decisions)
         return Machine(self._settings, self._prices, decisions, self._schedule, self._rates).run()
