@@ -101,6 +101,8 @@ class Loop:
 
     def beat(self, phase: str) -> None:
         """Send a beat when one is due; called from the strategy loop only."""
+        if not self._child.beat_is_due(phase):
+            return
         series = f"{self._context.instrument.symbol}|{self._context.timeframe}"
         self._child.beat(
             phase,
@@ -108,7 +110,7 @@ class Loop:
             handled={series: self._memory.bar_open_time_ns},
             lag_s=round(self._lag_s, 6),
             errors=self._call.errors,
-            warm_up_missing=self._market.warm_up.missing,
+            warm_up_missing=self._market.missing,
         )
 
     def _start(self) -> None:
@@ -140,7 +142,8 @@ class Loop:
 
     def _turn(self, ready: list[Source]) -> None:
         self._telling.begin_turn()
-        self._telling.tell([], [])
+        if self._telling.is_waiting:
+            self._telling.tell([], [])
         if self._account.stream in ready or self._account.is_behind:
             self._drain_account()
         if self._market.stream in ready:
@@ -177,14 +180,15 @@ class Loop:
                 self._handle_bar(bar)  # a step played again after a death may bring a bar that was handled
 
     def _see_bars(self) -> None:
-        self._context.history = self._market.bars
-        self._context.warm_up = self._market.warm_up
+        context, market = self._context, self._market
+        if context.history is not market.bars or context.warm_up.missing != market.missing:
+            context.history, context.warm_up = market.bars, market.warm_up
 
     def _handle_tick(self, tick: Tick) -> None:
         self._context.last_tick = tick
         self._context.advance_clock(tick.time_ns)
         self._lag_s = max(0.0, (self._context.now_ns() - tick.received_ns) / 1e9)
-        if self._wants_ticks and (self._context.trades() or not self._only_in_trades):
+        if self._wants_ticks and (not self._only_in_trades or self._context.trades()):
             self._callback("on_tick", lambda: self._strategy.on_tick(tick))
             self._progress += 1
 

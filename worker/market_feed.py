@@ -60,6 +60,11 @@ class MarketFeed:
         """How whole the window is."""
         return self._watch.state(len(self.bars))
 
+    @property
+    def missing(self) -> int:
+        """How many bars of the window were missing when it was looked last."""
+        return self._watch.missing
+
     def start(self) -> None:
         """Subscribe first, then fetch the warm-up: nothing can fall between."""
         self.stream.subscribe(self._bar_topic)
@@ -94,27 +99,28 @@ class MarketFeed:
             latest quote when there was a new one.
         """
         bars: list[Bar] = []
-        tick: Tick | None = None
+        latest: Message | None = None
         missed = False
         for item in items:
-            if isinstance(item, Gap):
+            if item.topic == self._tick_topic:
+                latest = item if isinstance(item, Message) else latest  # a newer one heals what was missed
+            elif isinstance(item, Gap):
                 missed |= item.topic == self._bar_topic
                 if item.topic == self._revision_topic:
                     self._must_fetch(self.last_bar_ns + 1)
             elif item.topic == self._revision_topic:
                 if self._concerns(item.values.end_ns):
                     self._must_fetch(item.values.end_ns)
-            elif item.topic == self._tick_topic:
-                tick = Tick(*item.values)
             elif item.topic == self._bar_topic:
                 bars.append(Bar(item.values.open_time_ns, *item.values[3:-1]))
         self._catch_revisions()
         if missed:
             fetched = self.fetch_since(self.last_bar_ns)
             bars = [fetched.row(index) for index in range(len(fetched))] + bars
-        if tick is not None:
-            self.tick = tick
-        return self._news(bars), tick
+        if latest is None:
+            return self._news(bars), None
+        self.tick = Tick(*latest.values)
+        return self._news(bars) if bars else bars, self.tick
 
     def fetch_since(self, open_time_ns: int) -> Bars:
         """Fetch the complete bars after an open time, at most a window of them."""

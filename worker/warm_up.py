@@ -38,6 +38,11 @@ class WarmUpWatch:
         Of the instrument.
     count : int
         How many bars are looked back on.
+
+    Attributes
+    ----------
+    missing : int
+        How many of them were, when it was looked last.
     """
 
     def __init__(self, client: DataClient, instrument: str, timeframe: str, calendar: Calendar, count: int) -> None:
@@ -49,7 +54,7 @@ class WarmUpWatch:
         self._again_s = again_s(Timeframe.parse(timeframe), count)
         self._clock = SystemClock()
         self._looked_s = 0.0
-        self._missing = 0
+        self.missing = 0
 
     def state(self, bars: int) -> WarmUp:
         """Return how whole it was when it was looked last.
@@ -59,12 +64,12 @@ class WarmUpWatch:
         bars : int
             Held now.
         """
-        return WarmUp(self._count, min(bars, self._count), self._missing)
+        return WarmUp(self._count, min(bars, self._count), self.missing)
 
     @property
     def is_due(self) -> bool:
         """Whether to look again."""
-        return bool(self._missing) and self._clock.monotonic_s() - self._looked_s > self._again_s
+        return bool(self.missing) and self._clock.monotonic_s() - self._looked_s > self._again_s
 
     def look(self) -> None:
         """See what is missing, and ask for it. Blocks until the data layer answers; may be repeated.
@@ -78,7 +83,7 @@ class WarmUpWatch:
         if not self._count:
             return
         found = self._client.coverage(self._instrument, self._timeframe, count=self._count)
-        self._missing = found.missing
+        self.missing = found.missing
         for timeframe in dict.fromkeys(gap.timeframe for gap in found.gaps):
             self._ask(found, timeframe)
 

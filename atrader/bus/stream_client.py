@@ -12,7 +12,7 @@ from atrader.bus.curve import CurveKeys
 from atrader.bus.endpoints import Endpoint
 from atrader.bus.notices import Notices, OnError
 from atrader.bus.reading import read_plain
-from atrader.bus.sockets import Socket, SocketOptions
+from atrader.bus.sockets import SocketOptions
 from atrader.bus.stream_messages import (
     END,
     HEARTBEAT_TOPIC,
@@ -75,9 +75,9 @@ class StreamClient:
         self._link.subscribe(HEARTBEAT_TOPIC)
 
     @property
-    def pollable(self) -> Socket | int:
+    def descriptor(self) -> int:
         """What the `Poller` of this package waits for; see `has_waiting`."""
-        return self._link.socket if isinstance(self._link, ZmqSubscriber) else self._link.descriptor
+        return self._link.descriptor
 
     def look(self) -> bool:
         """Tell whether something can be read, without waiting."""
@@ -85,7 +85,7 @@ class StreamClient:
 
     @property
     def has_waiting(self) -> bool:
-        """Whether messages wait of which `pollable` says nothing."""
+        """Whether messages wait of which `descriptor` may say nothing."""
         return self._link.has_waiting
 
     def subscribe(self, topic: str) -> None:

@@ -14,11 +14,9 @@ class ZmqSubscriber:
 
     Attributes
     ----------
-    has_waiting : bool
-        Always false: `descriptor` says everything.
+    descriptor : int
+        Readable when something changed, which may be no message; any look at the socket may take that away.
     """
-
-    has_waiting = False
 
     def __init__(self, endpoint: Endpoint, curve: CurveKeys | None, options: SocketOptions) -> None:
         self._socket: Socket = client_socket(zmq.SUB, endpoint, curve, options)
@@ -33,9 +31,9 @@ class ZmqSubscriber:
         return bool(self._socket.closed)
 
     @property
-    def socket(self) -> Socket:
-        """The socket: its descriptor alone tells a poller of libzmq too little."""
-        return self._socket
+    def has_waiting(self) -> bool:
+        """Whether a message can be taken: `descriptor` may have told it before."""
+        return self.look()
 
     def subscribe(self, prefix: bytes) -> None:
         """Want messages whose first frame begins so."""

@@ -28,6 +28,9 @@ def rss_bytes() -> int:
 class BeatSink(Protocol):
     """Where the beats of a main loop go."""
 
+    def is_due(self, phase: str) -> bool:
+        """Tell whether a beat would be sent now, or is to be counted."""
+
     def beat(self, phase: str, progress: int, body: dict[str, object]) -> None:
         """Take a beat."""
 
@@ -71,6 +74,10 @@ class Beats:
         self._insisted = ""  # the last one that was waited for
         self._due_s = 0.0
         self.companion: BeatCompanion | None = None
+
+    def is_due(self, phase: str) -> bool:
+        """Tell whether it is time for a beat, or the phase is new."""
+        return phase != self._phase or self._clock.monotonic_s() >= self._due_s
 
     def beat(self, phase: str, progress: int, body: dict[str, object]) -> None:
         """Send a beat if one is due or the phase is new; cheap otherwise.

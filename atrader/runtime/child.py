@@ -115,6 +115,10 @@ class Child:
         """
         self._beats.beat(phase, progress, body)
 
+    def beat_is_due(self, phase: str) -> bool:
+        """Tell whether `beat` would do anything now: for a loop that turns often, and makes much of what it tells."""
+        return self._beats.is_due(phase)
+
     def exit(self, code: ExitCode) -> NoReturn:
         """End the process with a code once the main function is unwound.
 
