@@ -8,10 +8,13 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from atrader.exit_codes import ExitCode
 from atrader.runtime.logs import close_logs, process_logger
+from atrader.runtime.processor import waited_s
+
+_NOTHING_S: Final = 0.01  # every thread waits that long for a processor now and then
 
 
 def end_process(name: str, reason: str) -> NoReturn:
@@ -35,7 +38,7 @@ class Watchdog:
     """A thread that waits while a call lasts. The library gives the interpreter away meanwhile, so it gets its turn.
 
     The thread is not the one that beats: a call that lasts stops the beats as well, and the manager is the second to
-    notice.
+    notice. As there, what a call waits for a processor does not count, from half of the deadline on.
 
     Parameters
     ----------
@@ -43,11 +46,17 @@ class Watchdog:
         How long a call may last.
     end : callable
         What is done at the deadline, given the reason; ends the process.
+    waited : callable
+        As `atrader.runtime.processor.waited_s`.
     """
 
-    def __init__(self, deadline_s: float, end: Callable[[str], object]) -> None:
+    def __init__(
+        self, deadline_s: float, end: Callable[[str], object], waited: Callable[[int], float | None] = waited_s
+    ) -> None:
         self._deadline_s = deadline_s
         self._end = end
+        self._waited = waited
+        self._caller = 0
         self._condition = threading.Condition()
         self._call = ""
         self._number = 0
@@ -59,7 +68,7 @@ class Watchdog:
     def guard(self, call: str) -> Iterator[None]:
         """Watch one call; a second one at a time is not possible."""
         with self._condition:
-            self._call, self._number = call, self._number + 1
+            self._call, self._number, self._caller = call, self._number + 1, threading.get_native_id()
             self._condition.notify()
         try:
             yield
@@ -80,12 +89,25 @@ class Watchdog:
             while not self._closed:
                 self._condition.wait_for(lambda: self._call or self._closed)
                 call, number = self._call, self._number
-                if not self._condition.wait_for(partial(self._has_ended, number), self._deadline_s):
+                if self._lasts_too_long(number):
                     self._end(
                         f"{call} of the C library did not return within call_deadline ="
                         f" {self._deadline_s:g} s; this process ends, and is started again"
                     )
                     self._call = ""
+
+    def _lasts_too_long(self, number: int) -> bool:
+        """Wait until a call has ended or is over its time."""
+        has_ended, left_s = partial(self._has_ended, number), self._deadline_s / 2
+        if self._condition.wait_for(has_ended, left_s):
+            return False
+        before_s = self._waited(self._caller) or 0.0
+        while left_s > _NOTHING_S:
+            if self._condition.wait_for(has_ended, left_s):
+                return False
+            now_s = self._waited(self._caller) or 0.0
+            left_s, before_s = now_s - before_s, now_s
+        return True
 
     def _has_ended(self, number: int) -> bool:
         return not self._call or self._number != number or self._closed

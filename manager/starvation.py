@@ -3,22 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
-from atrader.clock import NS_PER_S
 from atrader.configuration.instance import ProcessLimits
+from atrader.runtime.processor import waited_s
 from manager.liveness import Vitals, is_doubtful
-
-
-def waited_s(pid: int) -> float | None:
-    """Return how long the main thread of a process has waited for a processor, seconds since it began; None: unknown.
-
-    Nothing else counts: not being stopped, sleeping, waiting for a disk, or turning in a loop.
-    """
-    try:
-        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / NS_PER_S
-    except (OSError, ValueError, IndexError):  # it has ended, or the kernel does not count
-        return None
 
 
 class Starvation:

@@ -159,6 +159,23 @@ def test_a_call_that_lasts_too_long_is_ended_and_one_that_returns_is_not() -> No
     assert "slow of the C library did not return within call_deadline = 0.05 s" in reason
 
 
+def test_a_call_that_waits_for_a_processor_is_not_ended_until_it_has_had_one_for_its_time() -> None:
+    asked: list[int] = []
+    fired = threading.Event()
+
+    def waited(task: int) -> float:
+        asked.append(task)
+        return min(len(asked), 5) * 0.05  # all of the time up to the fifth look, and then none
+
+    watchdog = Watchdog(0.1, lambda _: fired.set(), waited)
+    try:
+        with watchdog.guard("starved"):
+            assert fired.wait(60)
+    finally:
+        watchdog.close()
+    assert asked == [threading.get_native_id()] * 6
+
+
 def test_a_time_server_is_asked_again_only_when_its_answer_is_old() -> None:
     with time_server() as server:
         proof = TimeProof([server], 2.0, 3600.0, SystemClock())

@@ -10,8 +10,9 @@ from functools import partial
 import pytest
 
 from atrader.configuration.instance import ProcessLimits
+from atrader.runtime.processor import waited_s
 from manager.liveness import Vitals, judge
-from manager.starvation import Starvation, waited_s
+from manager.starvation import Starvation
 from tests.support.data_layer import wait_until
 
 LIMITS = ProcessLimits.model_validate({"start_grace": "20s", "beat_timeout": "3s", "progress_timeout": "10s"})
