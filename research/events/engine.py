@@ -80,7 +80,7 @@ class EventEngine:
         ]
         self._in_trades = [item for item in enumerate(self._runners) if item[1].listens_in_trades]
         self._turn_steps, self._turn_of, self._turn_bars = _turns(self._runners, len(self.market))
-        self._odd_turns = np.flatnonzero(self._turn_bars != 1)
+        self._is_odd = (self._turn_bars != 1).tobytes()  # of each turn, whether it is more or less than a bar
 
     # -- what contexts ask
 
@@ -251,7 +251,7 @@ class EventEngine:
         stop = int(self._turn_steps.searchsorted(work))
         while turn < stop and account.submitted == before:
             runner = self._runners[self._turn_of[turn]]
-            if runner.needs_whole_turn or self._turn_bars[turn] != 1:
+            if runner.needs_whole_turn or self._is_odd[turn]:
                 self._whole_turn(int(self._turn_steps[turn]), self._turn_of[turn], int(self._turn_bars[turn]))
                 turn += 1
             else:
@@ -264,8 +264,8 @@ class EventEngine:
         """Return up to which turn there is nothing but a bar of the same instance in each."""
         if len(self._runners) > 1:
             return turn + 1
-        odd = int(self._odd_turns.searchsorted(turn))
-        return stop if odd == len(self._odd_turns) else min(stop, int(self._odd_turns[odd]))
+        odd = self._is_odd.find(1, turn, stop)
+        return stop if odd < 0 else odd
 
 
 def _turns(runners: list[Runner], steps: int) -> tuple[NDArray[np.int64], list[int], NDArray[np.int64]]:

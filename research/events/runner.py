@@ -104,6 +104,7 @@ class Runner:
         self._rows = rows_of(history.bars, (), history.first - 1)
         self._decides: Callable[..., None] = self.strategy.on_bar
         self._ready = 0  # first row that is decided
+        self._pass_over = self.strategy.pass_over if isinstance(self.strategy, WholeDriver) else None
         self._computes_once = signals == "once"
         self.context = BacktestContext(config, world, history, window, self._view, self._note, self._rows)
         self.strategy.context = self.context
@@ -170,14 +171,19 @@ class Runner:
 
         What is wanted waits for `finish`.
         """
-        rows, waiting = self._rows, self.waiting
+        rows, waiting, pass_over = self._rows, self.waiting, self._pass_over
         self.context.deciding = True
         first = rows.row
         last = first + count
-        rows.skip(min(count, self._ready - first - 1))
+        if first + 1 < self._ready:
+            rows.skip(min(count, self._ready - first - 1))
         while rows.row < last and not waiting:
+            at_once = last - rows.row
+            if pass_over is not None:
+                rows.skip(pass_over(at_once))
+                at_once = min(last - rows.row, 1)
             try:
-                rows.run(self._decides, last - rows.row, waiting)
+                rows.run(self._decides, at_once, waiting)
             except ConfigError:
                 raise  # it will not get better with the next bar: a worker ends, too
             except Exception as error:  # noqa: BLE001 - boundary: user code may fail in any way, a policy decides

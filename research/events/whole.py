@@ -52,6 +52,18 @@ class WholeDriver(SignalDriver):
             super().on_bar(bar)
         self._decided_row = row
 
+    def pass_over(self, most: int) -> int:
+        """Decide the next bars, at most so many, as long as nothing is wanted at them; return how many those are."""
+        first, state = self._at.row + 1, self.context.state
+        if not self._calm or self._decided_row != first - 1 or state.get(LEAVING):
+            return 0
+        wanted = self._calm.find(0, first, first + most)
+        count = most if wanted < 0 else wanted - first
+        if count:
+            self._decided_row = first + count - 1
+            state[DECIDED] = int(self._history.bars.open_time_ns[self._decided_row])
+        return count
+
     @property
     def _at(self) -> BacktestContext:
         assert isinstance(self.context, BacktestContext)
