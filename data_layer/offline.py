@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from atrader.clock import NS_PER_S, SystemClock
 from atrader.configuration.fleet import FleetConfig
@@ -19,14 +19,16 @@ from atrader.messages.data import BackfillJob, CoverageAnswer, GetCoverage, Requ
 from atrader.messages.history import GetStatistics, QueryHistory
 from atrader.timeframes import Timeframe
 from data_layer.archive import HistoryView
-from data_layer.backfill.offline import OfflineBackfill
 from data_layer.bars import BarLibrary, coverage_of
-from data_layer.client import DataClient
 from data_layer.disk_guard import DiskGuard
 from data_layer.feeds.replay_position import market_time_ns
 from data_layer.store import MarketReader, MarketStore
 from data_layer.store.places import StorePlace, data_layer_runs, place_of
 from data_layer.tick_pages import QuotePage, tick_pages
+
+if TYPE_CHECKING:
+    from data_layer.backfill.offline import OfflineBackfill
+    from data_layer.client import DataClient
 
 _OWNER: Final = "a command"
 _LOCK_WAIT_S: Final = 2.0
@@ -238,6 +240,8 @@ class _StoredMarket(Market):
 
     def request_bars(self, request: RequestBars) -> BackfillJob:
         if self._backfill is None:
+            from data_layer.backfill.offline import OfflineBackfill  # all sources: not for what only reads
+
             self._backfill = OfflineBackfill(self._place, self._fleet)
         return self._backfill.request(request)
 
@@ -287,6 +291,12 @@ class _StoredHistory:
             reader.close()
 
 
+def _client(home: Home) -> DataClient:
+    from data_layer.client import DataClient  # the bus: not for what reads the files
+
+    return DataClient(home)
+
+
 @contextmanager
 def open_market(home: Home, fleet: FleetConfig | None = None) -> Iterator[Market]:
     """Give access to bars and quotes: through the data layer when it runs, else from the store.
@@ -304,7 +314,7 @@ def open_market(home: Home, fleet: FleetConfig | None = None) -> Iterator[Market
         When the data layer holds the store but does not answer.
     """
     if data_layer_runs(home.market_store):
-        with DataClient(home) as client:
+        with _client(home) as client:
             yield _RunningMarket(client)
     else:
         config = fleet or load_fleet(home.root)
@@ -324,7 +334,7 @@ def open_history(home: Home) -> Iterator[HistorySource]:
         When the data layer holds the store but does not answer.
     """
     if data_layer_runs(home.history_store):
-        with DataClient(home) as client:
+        with _client(home) as client:
             yield _RunningHistory(client)
     else:
         fleet = load_fleet(home.root)

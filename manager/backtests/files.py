@@ -7,12 +7,11 @@ import inspect
 from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from atrader.clock import SystemClock, iso_from_ns
 from atrader.configuration.instance import InstanceConfig
 from atrader.strategy import Strategy
-from manager.backtests.comparing import Comparison
 from manager.backtests.conventions import convention_text
 from manager.backtests.engines import Ran
 from manager.backtests.gaps import gaps_of
@@ -22,6 +21,9 @@ from research.reports.finished import Finished, keep
 from research.reports.measures import calendar_for
 from research.reports.rows import alert_row, order_row, signal_row, trade_row
 from research.reports.saved import Saved
+
+if TYPE_CHECKING:
+    from manager.backtests.comparing import Comparison
 
 COMPARISON: Final = "ctester.json"
 _SIGNALS: Final = {"once": "signals over all bars at once", "window": "signals over the warm-up of each bar"}

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from atrader.clock import SystemClock
 from atrader.configuration.home import Home
@@ -17,8 +17,6 @@ from atrader.configuration.loader import load_fleet
 from atrader.errors import AtraderError, StrategyError
 from atrader.runtime.parent import die_with_spawner
 from data_layer.offline import open_market
-from framework_bridge.tester_run import TesterAnswer
-from manager.backtests.comparing import ask_tester, compare
 from manager.backtests.engines import run_plan
 from manager.backtests.files import add_comparison, save
 from manager.backtests.loading import load_plan
@@ -26,6 +24,9 @@ from manager.backtests.request import ONE_PROCESS_EACH, Request
 from manager.backtests.starting import placed
 from research.events import Progress
 from research.reports import Saved
+
+if TYPE_CHECKING:
+    from framework_bridge.tester_run import TesterAnswer
 
 T = TypeVar("T")
 
@@ -105,6 +106,8 @@ def _run_apart(requests: Sequence[Request], folder: Path, done: Callable[[Outcom
         for future in as_completed(futures):
             outcome = _outcome(futures[future], future)
             if tester is not None and outcome.saved is not None:
+                from manager.backtests.comparing import ask_tester  # and all that knows the library
+
                 outcome = _compared(outcome, outcome.saved, _apart(stack, ask_tester, outcome.request, tester))
             done(outcome)
 
@@ -133,6 +136,8 @@ def _compared(outcome: Outcome, saved: Saved, future: Future[TesterAnswer]) -> O
         return outcome._replace(error=error)
     except BrokenProcessPool:
         return outcome._replace(error=_death_of(outcome.request.name, "the tester library"))
+    from manager.backtests.comparing import compare
+
     found = compare(outcome.request, saved.trades(), saved.summary["final_balance"], answer)
     return outcome._replace(saved=add_comparison(saved, found))
 

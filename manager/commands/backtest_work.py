@@ -15,7 +15,6 @@ from atrader.configuration.home import Home
 from atrader.configuration.loader import load_installation
 from atrader.errors import AtraderError
 from atrader.timeframes import Timeframe
-from manager.backtests.comparing import check_comparable
 from manager.backtests.loading import TICKS
 from manager.backtests.request import Engine, Request, overrides_of, requests_of
 from manager.backtests.running import Outcome, run_all, summary_of
@@ -64,6 +63,8 @@ def run_backtest(home: Home, wish: Wish) -> None:
     require_writable(wish.out)
     tester = None if wish.ctester is None else wish.ctester.resolve()
     if tester is not None:
+        from manager.backtests.comparing import check_comparable  # and all that knows the library
+
         check_comparable(requests)
     outcomes: list[Outcome] = []
     with _progress(requests, silent=wish.as_json) as bar:
