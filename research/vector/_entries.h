@@ -66,7 +66,7 @@ static void decide_entry(Machine *m, int64_t number, bool is_halted) {
     if (limit) {
         m->order = order;
         if (!is_halted) work(m);
-    } else if (enter(m, &order, price)) {
+    } else if (enter(m, &order, price) && !m->next) { /* a swift run's is not over at once */
         work(m);
     }
 }

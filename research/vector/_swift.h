@@ -22,6 +22,7 @@ static void look_ahead(const Decisions *d, Next *next) {
 VECTORISED static bool is_swift(const Machine *m) {
     const Settings *s = m->s;
     if (s->next_open || s->in_range || s->protect_next || s->order_type != MARKET) return false;
+    if (s->distances) return false; /* slippage may move a stop behind the price: the trade ends as it begins */
     if (s->most_trades != 1 || s->targets || s->rate == GIVEN) return false;
     int32_t other = 0;
     for (int64_t i = 0; i < m->d.count; i++) other |= m->d.trail[i] | (m->d.until[i] ^ NEVER);
@@ -82,28 +83,38 @@ static int64_t first_end(const Machine *m, int64_t first, int64_t end) {
     return (is_inside && has_blocks() ? first_of_blocks : first_outside)(low, high, levels, first, end);
 }
 
+static void at_quote(Machine *m, int phase, int32_t bid, int32_t ask) {
+    m->phase = phase;
+    m->bid = bid;
+    m->ask = ask;
+}
+
 /* Let the quotes of a bar end the trade. */
 static void end_inside(Machine *m, int64_t bar) {
     const Prices *p = &m->p;
-    bool rises = p->bid_close[bar] >= p->bid_open[bar];
-    const int32_t bids[4] = {p->bid_open[bar], rises ? p->bid_low[bar] : p->bid_high[bar],
-                             rises ? p->bid_high[bar] : p->bid_low[bar], p->bid_close[bar]};
-    const int32_t asks[4] = {p->ask_open[bar], rises ? p->ask_low[bar] : p->ask_high[bar],
-                             rises ? p->ask_high[bar] : p->ask_low[bar], p->ask_close[bar]};
+    const Trade *t = m->open;
     m->bar = (int32_t)bar;
-    for (int phase = 0; m->held && phase < 4; phase++) {
-        m->phase = phase;
-        m->bid = bids[phase];
-        m->ask = asks[phase];
+    at_quote(m, 0, p->bid_open[bar], p->ask_open[bar]);
+    if (!t->target && m->side > 0 && m->bid > t->stop) { /* mostly: then it is the low, as bids lie inside of their bar */
+        at_quote(m, 1, p->bid_low[bar], p->ask_low[bar]);
+        stop_out(m, 0, m->bid);
+        return;
+    }
+    exit_at(m, 0, closing(m));
+    bool rises = p->bid_close[bar] >= p->bid_open[bar];
+    for (int phase = 1; m->held && phase <= 2; phase++) {
+        bool is_low = rises == (phase == 1);
+        at_quote(m, phase, is_low ? p->bid_low[bar] : p->bid_high[bar], is_low ? p->ask_low[bar] : p->ask_high[bar]);
         exit_at(m, 0, closing(m));
     }
+    if (!m->held) return;
+    at_quote(m, 3, p->bid_close[bar], p->ask_close[bar]);
+    exit_at(m, 0, closing(m));
 }
 
 static void at_close(Machine *m, int64_t bar) {
     m->bar = (int32_t)bar;
-    m->phase = AFTER_CLOSE;
-    m->bid = m->p.bid_close[bar];
-    m->ask = m->p.ask_close[bar];
+    at_quote(m, AFTER_CLOSE, m->p.bid_close[bar], m->p.ask_close[bar]);
 }
 
 static bool is_halted(Machine *m, int64_t bar) {
