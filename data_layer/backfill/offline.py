@@ -87,14 +87,21 @@ class OfflineBackfill:
 
     def close(self) -> None:
         """Stop after the transaction that is under way, and let go of the store."""
-        self._running.cancel()
         try:
-            self._in_loop(self._scheduler.close())
+            self._in_loop(self._end())
         finally:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(_END_S)
             self._loop.close()
             self._store.close()
+
+    async def _end(self) -> None:
+        """End the work and wait for that: a task that a loop leaves behind complains when it is collected."""
+        working = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in working:
+            task.cancel()
+        await asyncio.gather(*working, return_exceptions=True)
+        await self._scheduler.close()
 
     async def _request(self, request: RequestBars) -> BackfillJob:
         timeframe = self._base if request.timeframe is None else Timeframe.parse(request.timeframe)

@@ -57,7 +57,7 @@ def time_reader(time_format: TimeFormat) -> Callable[[Any], int]:
             value = int(value)
         wrong = isinstance(value, bool) or not isinstance(value, int | float)
         if wrong or (isinstance(value, float) and not math.isfinite(value)):
-            raise ValueError(f"time: expected a number ({time_format}), was {value!r}")
+            raise ValueError(f"time: expected a number ({time_format}), was {value!r}: set time_format")
         return value * scale if isinstance(value, int) else round(value * scale)
 
     return read
@@ -70,5 +70,5 @@ def time_sent(time_ns: int, time_format: TimeFormat) -> str | int:
 
 def _iso_time(value: Any) -> int:
     if not isinstance(value, str):
-        raise ValueError(f"time: expected an ISO 8601 text, was {value!r}")
+        raise ValueError(f"time: expected an ISO 8601 text, was {value!r}: set time_format")
     return parse_time(value)

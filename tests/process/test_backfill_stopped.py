@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -12,9 +13,12 @@ import tomlkit
 
 from atrader.calendars import Calendar
 from atrader.configuration.home import Home
+from atrader.configuration.loader import load_fleet
 from atrader.exit_codes import ExitCode
 from atrader.market import Bars
+from data_layer.backfill.offline import OfflineBackfill
 from data_layer.store.market_sqlite import SqliteMarketReader, SqliteMarketStore
+from data_layer.store.places import place_of
 from tests.support.bar_sources import market_bars, same
 from tests.support.candle_server import CandleServer
 from tests.support.data_layer import wait_until
@@ -84,6 +88,16 @@ def test_an_interrupted_fetch_keeps_what_came_and_frees_the_store(tmp_path: Path
     server.faults.clear()
     assert type_command("atrader -C", tmp_path, "data", "backfill", PAIR, *PERIOD).code == ExitCode.OK
     assert len(stored(home)) == 2 * 1440
+
+
+def test_the_work_has_ended_when_a_fetch_is_closed(tmp_path: Path, server: CandleServer) -> None:
+    home = installed(tmp_path, server)
+    fleet = load_fleet(home.root)
+    backfill = OfflineBackfill(place_of(home, fleet.data), fleet)
+    loop = backfill._loop
+    wait_until(lambda: len(asyncio.all_tasks(loop)) > 1, "the work to begin")
+    backfill.close()
+    assert not asyncio.all_tasks(loop)  # what is left would complain on the terminal when it is collected
 
 
 def test_what_cannot_be_fetched_is_said_with_what_to_type(tmp_path: Path, server: CandleServer) -> None:
