@@ -5,13 +5,15 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from atrader.clock import Clock
 from atrader.configuration.instance import InstanceConfig
 from atrader.errors import ConfigError, StrategyError
 
 Outcome = Literal["ok", "failed"]
+
+_NOT_IN_TIME: Final = ("on_start",)  # nothing has to be decided yet: files and libraries are loaded, in `start_grace`
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class StrategyCall:
             return "failed"
         self._errors_in_row = 0
         took_s = self._clock.monotonic_s() - began
-        if took_s > self._config.time_budget:
+        if what not in _NOT_IN_TIME and took_s > self._config.time_budget:
             self._report(
                 Incident(
                     "time-budget",

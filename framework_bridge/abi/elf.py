@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import struct
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Final
 from atrader.errors import ConfigError
 
 _HEADER: Final = struct.Struct("<4sBB10xHH")  # magic, class, byte order, type, machine
+_SECTIONS: Final = struct.Struct("<40xQ10xHH")  # where their table begins, bytes of a row, rows: it ends the file
 _MAGIC: Final = b"\x7fELF"
 _BITS: Final = {1: "32-bit", 2: "64-bit"}
 _SHARED: Final = 3
@@ -24,7 +26,7 @@ _OTHERS: Final = (
 
 
 def require_loadable(path: Path) -> None:
-    """Do nothing when a file is a shared library for the machine and the word size of this process.
+    """Do nothing when a file is a whole shared library for the machine and the word size of this process.
 
     Raises
     ------
@@ -33,7 +35,7 @@ def require_loadable(path: Path) -> None:
     """
     try:
         with path.open("rb") as file:
-            start = file.read(64)
+            start, size = file.read(64), os.fstat(file.fileno()).st_size
     except OSError as error:
         raise ConfigError(f"library {path}: cannot be read: {error.strerror}") from error
     if not start.startswith(_MAGIC) or len(start) < _HEADER.size:
@@ -46,3 +48,6 @@ def require_loadable(path: Path) -> None:
         raise ConfigError(f"library {path}: it is built for {found}, this process is {wanted}")
     if kind != _SHARED:
         raise ConfigError(f"library {path}: it is no shared library (ELF type {kind}, expected {_SHARED})")
+    table, row, rows = _SECTIONS.unpack_from(start.ljust(_SECTIONS.size, b"\0"))
+    if size < table + row * rows:
+        raise ConfigError(f"library {path}: it is not whole: {size} bytes of {table + row * rows}; copy it again")

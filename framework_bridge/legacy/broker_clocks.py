@@ -45,7 +45,9 @@ def parse_old_clocks(text: str, file: str) -> OldClocks:
     try:
         clocks = read_broker_clocks(lines_of(mended), file)
     except ConfigError as error:
-        findings.append(Finding(Kind.PROBLEM, file, 0, "", error.message.removeprefix(f"{file}:"), "correct the row"))
+        findings.append(
+            Finding(Kind.PROBLEM, file, 0, "", error.message.removeprefix(f"{file}:").lstrip(), "correct the row")
+        )
         return OldClocks(file, mended, {}, tuple(findings))
     for name in _NEEDED:
         if name not in clocks:

@@ -70,6 +70,9 @@ WRONG: dict[str, tuple[Callable[[Home], object], str]] = {
         lambda home: _bad_library(home, b"\x7fELF\x02\x01" + bytes(10) + b"\x03\x00\xb7\x00" + bytes(60)),
         "built for 64-bit aarch64",
     ),
+    "half a library": (
+        lambda home: _bad_library(home, standin_library().read_bytes()[:9000]), "it is not whole: 9000 bytes of .* copy it"
+    ),
     "no preset": (lambda home: home.values.update(preset="no.set"), r"no\.set: cannot read the preset"),
     "a random instance id": (
         lambda home: home.change(home.preset, "INSTANCE_ID=7", "INSTANCE_ID=-1"),
