@@ -179,10 +179,30 @@ static PyObject *average_crossings(PyObject *self, PyObject *args) {
     return NULL;
 }
 
+/* The squares of what the values of a sequence are away from a mean, added in their order. */
+static PyObject *squares_around(PyObject *self, PyObject *const *args, Py_ssize_t given) {
+    (void)self;
+    if (given != 2) {
+        PyErr_SetString(PyExc_TypeError, "expected values and their mean");
+        return NULL;
+    }
+    double mean = PyFloat_AsDouble(args[1]), total = 0.0;
+    if (mean == -1.0 && PyErr_Occurred()) return NULL;
+    PyObject *values = PySequence_Fast(args[0], "expected a sequence of numbers");
+    if (!values) return NULL;
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(values); i++) {
+        double term = PyFloat_AsDouble(PySequence_Fast_GET_ITEM(values, i)) - mean;
+        total += term * term;
+    }
+    Py_DECREF(values);
+    return PyErr_Occurred() ? NULL : PyFloat_FromDouble(total);
+}
+
 static PyMethodDef methods[] = {
     {"exponential", exponential, METH_VARARGS, "exponential(series, period, seed, k, out)"},
     {"wilder", wilder, METH_VARARGS, "wilder(series, period, seed, out)"},
     {"window_sums", window_sums, METH_VARARGS, "window_sums(series, period, out)"},
+    {"squares_around", (PyCFunction)(void (*)(void))squares_around, METH_FASTCALL, "squares_around(values, mean)"},
     {"average_crossings", average_crossings, METH_VARARGS,
      "average_crossings(totals, fast, slow, rows, sides): return how many there are"},
     {NULL, NULL, 0, NULL},

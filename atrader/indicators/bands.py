@@ -9,16 +9,18 @@ First value at index n - 1.
 
 The squares are summed around the mean of each window. The usual short cut `mean(x^2) - mean(x)^2` subtracts two large
 numbers that agree in most digits: at a price of 50,000 and a sigma of 0.01 nothing of the result is left. So the cost
-grows with n: about 2 ns times n a value over arrays, 70 ns times n bar by bar.
+grows with n: about 2 ns times n a value over arrays; bar by bar 10 ns times n, without the compiled form 70.
 """
 
 from collections import deque
+from collections.abc import Collection
 from math import isfinite, nan, sqrt
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from atrader.indicators import _compiled
 from atrader.indicators._series import FloatArray, check_period, padded, usable
 from atrader.indicators.moving_averages import Sma, window_sums
 
@@ -120,9 +122,15 @@ class Bollinger:
             self._window.append(value)
         if middle != middle:
             return nan, nan, nan
-        squares = 0.0
-        for x in self._window:
-            term = x - middle
-            squares += term * term
-        distance = self.deviations * sqrt(squares / self.period)
+        distance = self.deviations * sqrt(_squares_around(self._window, middle) / self.period)
         return middle + distance, middle, middle - distance
+
+
+def _squares_around(values: Collection[float], mean: float) -> float:
+    if _compiled.is_there:
+        return _compiled.recurrences.squares_around(values, mean)
+    squares = 0.0
+    for x in values:
+        term = x - mean
+        squares += term * term
+    return squares

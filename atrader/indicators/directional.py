@@ -140,29 +140,28 @@ class Adx:
         """
         if (high - high) + (low - low) + (close - close) != 0.0:
             return skip(self._bars > 0, high, low, close), nan, nan
-        self._bars += 1
-        if self._bars > 1:
-            self._add(high, low)
+        last, period = self._close, self.period
+        up, down = high - self._high, self._low - low
         self._high, self._low, self._close = high, low, close
-        if self._bars <= self.period:
+        self._bars += 1
+        if self._bars == 1:
             return nan, nan, nan
-        plus, minus = (
-            (100.0 * (self._plus / self._span), 100.0 * (self._minus / self._span)) if self._span else (0.0, 0.0)
-        )
+        plus, minus, span = self._plus, self._minus, self._span
+        if self._bars > period:
+            plus -= plus / period
+            minus -= minus / period
+            span -= span / period
+        if up > down and up > 0.0:
+            plus += up
+        elif down > up and down > 0.0:
+            minus += down
+        span += (high if high > last else last) - (low if low < last else last)
+        self._plus, self._minus, self._span = plus, minus, span
+        if self._bars <= period:
+            return nan, nan, nan
+        plus, minus = (100.0 * (plus / span), 100.0 * (minus / span)) if span else (0.0, 0.0)
         self._smooth(plus, minus)
         return self._adx, plus, minus
-
-    def _add(self, high: float, low: float) -> None:
-        up, down, last = high - self._high, self._low - low, self._close
-        if self._bars > self.period:
-            self._plus -= self._plus / self.period
-            self._minus -= self._minus / self.period
-            self._span -= self._span / self.period
-        if up > down and up > 0.0:
-            self._plus += up
-        elif down > up and down > 0.0:
-            self._minus += down
-        self._span += (high if high > last else last) - (low if low < last else last)
 
     def _smooth(self, plus: float, minus: float) -> None:
         both = plus + minus

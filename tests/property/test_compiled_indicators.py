@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atrader.indicators import _compiled, adx, atr, bollinger, ema, macd, rsi, sma
+from atrader.indicators import Bollinger, _compiled, adx, atr, bollinger, ema, macd, rsi, sma
 from tests.support.price_series import KINDS, make_prices
 
 pytestmark = pytest.mark.skipif(not _compiled.is_there, reason="nothing was compiled")
@@ -20,6 +20,7 @@ def all_lines(high: Any, low: Any, close: Any, period: int) -> list[Any]:
     return [
         sma(close, period), ema(close, period), rsi(close, period), atr(high, low, close, period),
         *adx(high, low, close, period), *bollinger(close, period), *macd(close, period, slow, 2),
+        [line for bands in map(Bollinger(period).update, close.tolist()) for line in bands],
     ]  # fmt: skip
 
 
