@@ -71,7 +71,8 @@ WRONG: dict[str, tuple[Callable[[Home], object], str]] = {
         "built for 64-bit aarch64",
     ),
     "half a library": (
-        lambda home: _bad_library(home, standin_library().read_bytes()[:9000]), "it is not whole: 9000 bytes of .* copy it"
+        lambda home: _bad_library(home, standin_library().read_bytes()[:9000]),
+        "it is not whole: 9000 bytes of .* copy it",
     ),
     "no preset": (lambda home: home.values.update(preset="no.set"), r"no\.set: cannot read the preset"),
     "a random instance id": (
