@@ -165,6 +165,23 @@ static void grid_crossings(const int32_t *values, int64_t count, const int64_t *
     }
 }
 
+/* Move a sum by a few steps; note where it gets to another side, if there is room for a crossing at each. Without branches:
+   nobody foretells in which step it crosses. Return the side it is on then. */
+static inline int move_few(int64_t *sum, int was, const int64_t *moves, int64_t bar, Crossings *found) {
+    int64_t apart = *sum, count = found->count;
+    for (int k = 0; k < FEW; k++) {
+        apart += moves[k];
+        int is = (apart > 0) - (apart < 0);
+        found->bars[count] = (int32_t)(bar + k);
+        found->sides[count] = (int8_t)is;
+        count += (is != 0) & (is != was);
+        was = is;
+    }
+    *sum = apart;
+    found->count = count;
+    return was;
+}
+
 /* Move a sum if it stays on its side meanwhile; tell whether it does. */
 static inline bool stays(int64_t *sum, bool is_above, const int64_t *moves) {
     int64_t beyond = (is_above ? *sum : -*sum) - 1, any = 0; /* negative on the other side, and at zero */
@@ -194,7 +211,12 @@ VECTORISED static void average_crossings(const int32_t *values, int64_t count, i
             moves[k] = (int64_t)(now[k] - now[k - fast]) * slow_bars - (int64_t)(now[k] - now[k - slow]) * fast_bars;
         for (int64_t k = 0; k < size;) {
             int64_t end = size - k < FEW ? size : k + FEW;
-            if (was && end == k + FEW && stays(&apart, was > 0, moves + k)) k = end;
+            bool is_whole = end == k + FEW;
+            if (is_whole && was && stays(&apart, was > 0, moves + k)) k = end;
+            if (is_whole && k < end && found->count + FEW <= found->room) {
+                was = move_few(&apart, was, moves + k, first + k, found);
+                k = end;
+            }
             for (; k < end; k++) {
                 apart += moves[k];
                 int is = (apart > 0) - (apart < 0);

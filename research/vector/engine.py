@@ -139,8 +139,11 @@ class Execution:
         bars = decisions.bar
         if len(bars) and (bars[0] < 0 or bars[-1] >= len(self._prices) or (bars[1:] < bars[:-1]).any()):
             raise StrategyError(f"decisions: bars must rise within 0 to {len(self._prices) - 1}")
+        is_market = self._settings.order_type == MARKET
+        if is_market and not decisions.price.any():
+            return
         priced = decisions.price[decisions.entry != 0] != 0
-        if priced.any() if self._settings.order_type == MARKET else not priced.all():
+        if priced.any() if is_market else not priced.all():
             raise StrategyError("decisions: they were made for another kind of orders than the rules have")
 
 
