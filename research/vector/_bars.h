@@ -7,12 +7,14 @@
 
 /* Put prices as the nearest ticks into out; tell whether all of them are prices that fit. */
 VECTORISED static bool to_ticks(const double *prices, int64_t count, double tick, int32_t highest, int32_t *out) {
-    int64_t wrong = 0;
+    int32_t wrong = 0;
+    double most = highest;
     for (int64_t i = 0; i < count; i++) {
         double ticks = rint(prices[i] / tick);
-        bool fits = ticks >= 1.0 && ticks < highest; /* false for NaN */
-        out[i] = (int32_t)(fits ? ticks : 0.0);
-        wrong += !fits;
+        ticks = ticks >= 1.0 ? ticks : 0.0; /* for NaN, too */
+        ticks = ticks < most ? ticks : 0.0;
+        out[i] = (int32_t)ticks;
+        wrong |= out[i] == 0;
     }
     return !wrong;
 }
