@@ -65,7 +65,8 @@ static PyObject *py_roll(PyObject *self, PyObject *const *args, Py_ssize_t given
     if (given != ARGUMENTS) return PyErr_Format(PyExc_TypeError, "roll takes %d arguments", ARGUMENTS);
     Py_ssize_t first = PyLong_AsSsize_t(args[2]), size = PyLong_AsSsize_t(args[3]);
     if (PyErr_Occurred()) return NULL;
-    if (first < 0 || size < 2) return PyErr_Format(PyExc_ValueError, "expected 2 bars or more, was %zd from %zd", size, first);
+    if (first < 0 || size < 2)
+        return PyErr_Format(PyExc_ValueError, "expected 2 bars or more, was %zd from %zd", size, first);
     Views views = {.count = 0};
     const int memory = PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE;
     const Py_buffer *rows = opened(&views, args[0], memory, first + size + 1, COLUMNS);
@@ -75,7 +76,10 @@ static PyObject *py_roll(PyObject *self, PyObject *const *args, Py_ssize_t given
     for (const Py_buffer *one; passed && k < COLUMNS && (one = opened(&views, args[4 + k], PyBUF_STRIDES, size, 0)); k++)
         columns[k] = (Column){(char *)one->buf + (one->shape[0] - size) * one->strides[0], one->strides[0]};
     int moved = -1;
-    if (k == COLUMNS) moved = roll((int64_t *)rows->buf + first * COLUMNS, (int64_t *)passed->buf + first, passed->shape[1], size, columns);
+    if (k == COLUMNS) {
+        int64_t *row = (int64_t *)rows->buf + first * COLUMNS, *value_passed = (int64_t *)passed->buf + first;
+        moved = roll(row, value_passed, passed->shape[1], size, columns);
+    }
     release(&views);
     if (k < COLUMNS) return NULL;
     if (moved < 0) Py_RETURN_NONE;
@@ -88,6 +92,7 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_rolling", "Bars that go on. " SOURCES, 0, methods, NULL, NULL, NULL, NULL};
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_rolling", "Bars that go on. " SOURCES, 0, methods, NULL,
+                                    NULL, NULL, NULL};
 
 PyMODINIT_FUNC PyInit__rolling(void) { return PyModuleDef_Init(&module); }

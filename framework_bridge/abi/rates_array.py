@@ -61,7 +61,7 @@ class RatesArray:
         Raises
         ------
         ValueError
-            When a time does not fit the library's 32 bits; everything is as it was then.
+            When a time does not fit the library's 32 bits; what the library was passed stays known then.
         """
         first, opened = self._passed, bars.open_time_ns
         if first is not None and size == self._size >= 2:
