@@ -76,6 +76,15 @@ def _turn(path: Path) -> tuple[int, int]:
     return longest, TURNS.index(kind) if kind in TURNS else len(TURNS)
 
 
+@pytest.fixture
+def closed_context() -> Iterator[None]:
+    """End the ZeroMQ context of the test process after the test, or its descriptors count as leaked."""
+    yield
+    from atrader.bus import close_context  # most tests need no bus
+
+    close_context()
+
+
 @pytest.fixture(autouse=True)
 def nothing_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test that leaves a process, thread, descriptor or shared-memory segment behind."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,16 +20,11 @@ from atrader.bus import (
     Endpoint,
     StreamClient,
     StreamServer,
-    close_context,
 )
 from atrader.errors import ConfigError, DeadlineExceeded
 from tests.support.bus import Echo, EchoAnswer, raw_socket
 
-
-@pytest.fixture(autouse=True)
-def no_context_left() -> Iterator[None]:
-    yield
-    close_context()
+pytestmark = pytest.mark.usefixtures("closed_context")
 
 
 @pytest.fixture

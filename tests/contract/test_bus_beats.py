@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgpack
@@ -13,16 +12,12 @@ import numpy as np
 import pytest
 import zmq
 
-from atrader.bus import Beat, BeatSender, BeatServer, CurveKeys, Poller, SocketOptions, StreamClient, close_context
+from atrader.bus import Beat, BeatSender, BeatServer, CurveKeys, Poller, SocketOptions, StreamClient
 from atrader.bus import StreamServer as Publisher
 from atrader.errors import WireError
 from tests.support.bus import QUOTE, auntil, raw_socket, until
 
-
-@pytest.fixture(autouse=True)
-def no_context_left() -> Iterator[None]:
-    yield
-    close_context()
+pytestmark = pytest.mark.usefixtures("closed_context")
 
 
 @pytest.fixture(params=["ipc", "tcp"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,8 @@ import zmq
 from atrader.bus import Gap, Message, SocketOptions, StreamClient, StreamServer, SyncCallClient, close_context
 from atrader.errors import DeadlineExceeded, UnknownOutcome
 from tests.support.bus import Act, Echo, child, line_of, raw_socket, until
+
+pytestmark = pytest.mark.usefixtures("closed_context")
 
 SERVER = """
 import asyncio, os, sys
@@ -57,12 +58,6 @@ while client.counters["received"] < 300:
     client.drain(15)
 print("lives")
 """
-
-
-@pytest.fixture(autouse=True)
-def no_context_left() -> Iterator[None]:
-    yield
-    close_context()
 
 
 def test_a_far_subscriber_that_reads_nothing_for_many_heartbeats_lives(tmp_path: Path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgpack
@@ -19,7 +18,6 @@ from atrader.bus import (
     SocketOptions,
     StreamClient,
     StreamServer,
-    close_context,
     latest_by_topic,
     read_body,
 )
@@ -27,13 +25,9 @@ from atrader.bus.stream_messages import HEARTBEAT_TOPIC
 from atrader.errors import ConfigError, WireError
 from tests.support.bus import QUOTE, auntil, raw_socket, until
 
+pytestmark = pytest.mark.usefixtures("closed_context")
+
 TOPIC = "tick|EUR/USD"
-
-
-@pytest.fixture(autouse=True)
-def no_context_left() -> Iterator[None]:
-    yield
-    close_context()
 
 
 @pytest.fixture(params=["ipc", "tcp"])

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from atrader.bus import close_context
 from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S
 from atrader.market import Bars
@@ -19,6 +17,8 @@ from data_layer.store.market_sqlite import SqliteMarketReader
 from tests.support.bar_sources import market_bars, same, without
 from tests.support.candle_server import CandleServer
 from tests.support.data_layer import DataLayerProcess, wait_until
+
+pytestmark = pytest.mark.usefixtures("closed_context")
 
 PAIR = "BTC/USDT"
 BARS = market_bars(Calendar.get("24/7"), "2024-03-12T00:00Z", "2024-03-12T01:00Z", "1s")
@@ -33,12 +33,6 @@ REQUEST = RequestBars(
 
 def _asked(server: CandleServer, pages: int) -> bool:
     return len(server.seen) >= pages
-
-
-@pytest.fixture(autouse=True)
-def no_sockets_left() -> Iterator[None]:
-    yield
-    close_context()
 
 
 @pytest.mark.parametrize("replace", [False, True])

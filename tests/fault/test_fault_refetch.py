@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from atrader.bus import close_context
 from atrader.calendars import Calendar
 from atrader.clock import iso_from_ns
 from atrader.market import Bars
@@ -19,14 +17,9 @@ from tests.support.candle_server import CandleServer
 from tests.support.data_layer import DataLayerProcess, wait_until
 from tests.support.market_files import CHUNK, spoil_chunk
 
+pytestmark = pytest.mark.usefixtures("closed_context")
+
 PAIR, KEY = "BTC/USDT", "BTC-USDT"
-
-
-@pytest.fixture(autouse=True)
-def no_sockets_left() -> Iterator[None]:
-    """End the ZeroMQ context of the test process, or its descriptors count as leaked."""
-    yield
-    close_context()
 
 
 def one_price(bars: Bars) -> Bars:

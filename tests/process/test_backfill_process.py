@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from atrader.bus import Message, StreamClient, close_context
+from atrader.bus import Message, StreamClient
 from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S, SystemClock, iso_from_ns
 from atrader.errors import Rejected
@@ -22,16 +22,11 @@ from tests.support.bar_sources import market_bars, same, without
 from tests.support.candle_server import CandleServer
 from tests.support.data_layer import DataLayerProcess, Quotes, wait_until
 
+pytestmark = pytest.mark.usefixtures("closed_context")
+
 PAIR, KEY = "BTC/USDT", "BTC-USDT"
 ALWAYS = Calendar.get("24/7")
 MINUTES = 60 * NS_PER_S
-
-
-@pytest.fixture(autouse=True)
-def no_sockets_left() -> Iterator[None]:
-    """End the ZeroMQ context of the test process, or its descriptors count as leaked."""
-    yield
-    close_context()
 
 
 @pytest.fixture

@@ -5,26 +5,19 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from atrader.bus import close_context
 from atrader.exit_codes import ExitCode
 from data_layer.offline import open_market
 from tests.support.data_layer import DataLayerProcess
 from tests.support.typed import type_command
 
+pytestmark = pytest.mark.usefixtures("closed_context")
+
 HEAD = "timestamp,open,high,low,close\n"
-
-
-@pytest.fixture(autouse=True)
-def no_sockets_left() -> Iterator[None]:
-    """End the ZeroMQ context of the test process, or its descriptors count as leaked."""
-    yield
-    close_context()
 
 
 @pytest.fixture(scope="module")

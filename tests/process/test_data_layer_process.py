@@ -14,7 +14,7 @@ import numpy as np
 import psutil
 import pytest
 
-from atrader.bus import BeatSender, Gap, Message, StreamClient, close_context
+from atrader.bus import BeatSender, Gap, Message, StreamClient
 from atrader.clock import NS_PER_S, SystemClock, parse_time
 from atrader.errors import AtraderError, ConfigError, DeadlineExceeded, Rejected, StoreError
 from atrader.exit_codes import ExitCode
@@ -26,16 +26,11 @@ from data_layer.offline import open_history, open_market
 from data_layer.store.market_sqlite import SqliteMarketStore
 from tests.support.data_layer import DataLayerProcess, Quotes, wait_until
 
+pytestmark = pytest.mark.usefixtures("closed_context")
+
 PAIR = "EUR/USD"
 FLEET = {"data": {"base_timeframe": "1s", "late_quotes": "200ms"}}
 clock = SystemClock()
-
-
-@pytest.fixture(autouse=True)
-def no_sockets_left() -> Iterator[None]:
-    """End the ZeroMQ context of the test process, or its descriptors count as leaked."""
-    yield
-    close_context()
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ import pandas as pd
 import psutil
 import pytest
 
-from atrader.bus import close_context
 from atrader.clock import NS_PER_S, parse_time
 from atrader.market import Bar, Bars
 from data_layer.client import AsyncDataClient, DataClient, to_frame
@@ -22,16 +21,12 @@ from data_layer.shared import NotShared
 from data_layer.store.market_sqlite import SqliteMarketStore
 from tests.support.data_layer import DataLayerProcess, Quotes, wait_until
 
+pytestmark = pytest.mark.usefixtures("closed_context")
+
 PAIR = "EUR/USD"
 FLEET: dict[str, Any] = {"data": {"base_timeframe": "1s", "late_quotes": "200ms"}}
 PAST_NS = parse_time("2024-01-02T00:00:00Z")
 MINUTE_NS = 60 * 10**9
-
-
-@pytest.fixture(autouse=True)
-def no_sockets_left() -> Iterator[None]:
-    yield
-    close_context()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import numpy as np
 import psutil
 import pytest
 
-from atrader.bus import CurveKeys, Message, StreamClient, close_context
+from atrader.bus import CurveKeys, Message, StreamClient
 from atrader.clock import host_now_ns
 from atrader.errors import DeadlineExceeded, WireError
 from atrader.exit_codes import ExitCode
@@ -26,15 +26,11 @@ from data_layer.client import DataAddress, DataClient, LastPrice
 from tests.support.bus import raw_socket
 from tests.support.data_layer import DataLayerProcess, Quotes, wait_until
 
+pytestmark = pytest.mark.usefixtures("closed_context")
+
 PAIR = "EUR/USD"
 HOUR_NS = 3600 * 10**9
 PAST = Bars(np.arange(1, 5001) * HOUR_NS, *(np.arange(5000.0) + column for column in range(9)))
-
-
-@pytest.fixture(autouse=True)
-def no_sockets_left() -> Iterator[None]:
-    yield
-    close_context()
 
 
 @pytest.fixture

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from atrader.bus import close_context
 from atrader.clock import NS_PER_S, host_now_ns
 from atrader.market import Quotes as Columns
 from data_layer.client import DataClient
 from data_layer.tick_pages import tick_pages
 from tests.support.data_layer import DataLayerProcess, Quotes
 
+pytestmark = pytest.mark.usefixtures("closed_context")
+
 PAIR = "EUR/USD"
 START_NS = 1_370_044_800 * NS_PER_S
-
-
-@pytest.fixture(autouse=True)
-def no_sockets_left() -> Iterator[None]:
-    """End the ZeroMQ context of the test process, or its descriptors count as leaked."""
-    yield
-    close_context()
 
 
 @pytest.mark.parametrize("keep_ticks", [True, False])

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import structlog
 
-from atrader.bus import CallClient, SyncCallClient, close_context
+from atrader.bus import CallClient, SyncCallClient
 from atrader.clock import SystemClock
 from atrader.configuration.instance import InstanceConfig
 from atrader.messages.history import QueryHistory
@@ -20,19 +19,14 @@ from tests.support.data_layer import DataLayerProcess, wait_until
 from worker.history_sender import HistorySender
 from worker.recorder import Recorder
 
+pytestmark = pytest.mark.usefixtures("closed_context")
+
 CONFIG = InstanceConfig.model_validate(
     {
         "name": "demo", "strategy": "sma-cross", "account": "paper", "magic": 7, "instrument": "EUR/USD",
         "timeframe": "1m",
     }
 )  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def no_sockets_left() -> Iterator[None]:
-    """End the ZeroMQ context of the test process, or its descriptors count as leaked."""
-    yield
-    close_context()
 
 
 class Worker:

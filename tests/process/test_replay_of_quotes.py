@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from atrader.bus import close_context
 from atrader.clock import NS_PER_S
 from atrader.configuration.fleet import FleetConfig
 from atrader.market import Quotes
 from data_layer.client import DataClient
 from data_layer.offline import open_market
 from tests.support.data_layer import DataLayerProcess, wait_until
+
+pytestmark = pytest.mark.usefixtures("closed_context")
 
 PAIR = "EUR/USD"
 START_NS = 1_370_260_800 * NS_PER_S  # a Monday, 12:00 UTC
@@ -27,13 +27,6 @@ FLEET = {
     },
     "data": {"base_timeframe": "1m"},
 }
-
-
-@pytest.fixture(autouse=True)
-def no_sockets_left() -> Iterator[None]:
-    """End the ZeroMQ context of the test process, or its descriptors count as leaked."""
-    yield
-    close_context()
 
 
 def test_a_replay_of_quotes_that_is_killed_goes_on_with_every_bar_and_stores_none(tmp_path: Path) -> None:

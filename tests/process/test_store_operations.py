@@ -7,14 +7,12 @@ import os
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from atrader.bus import close_context
 from atrader.clock import iso_from_ns
 from atrader.configuration.fleet import DataConfig
 from atrader.configuration.home import Home
@@ -40,12 +38,7 @@ from data_layer.store.places import EmbeddedPlace
 from tests.support.data_layer import DataLayerProcess, wait_until
 from tests.support.market_files import CHUNK, MINUTE, START, made, same, some_bars, spoil_chunk, without_chunk
 
-
-@pytest.fixture(autouse=True)
-def no_sockets_left() -> Iterator[None]:
-    """End the ZeroMQ context of the test process, or its descriptors count as leaked."""
-    yield
-    close_context()
+pytestmark = pytest.mark.usefixtures("closed_context")
 
 
 def done(home: Home, name: OperationName, **options: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from atrader.bus import Gap, Message, close_context
+from atrader.bus import Gap, Message
 from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S, SystemClock, iso_from_ns
 from atrader.market import Bars
@@ -17,14 +17,10 @@ from tests.support.candle_server import CandleServer
 from tests.support.data_layer import DataLayerProcess, Quotes, wait_until
 from worker.market_feed import MarketFeed
 
+pytestmark = pytest.mark.usefixtures("closed_context")
+
 PAIR = "BTC/USDT"
 ALWAYS = Calendar.get("24/7")
-
-
-@pytest.fixture(autouse=True)
-def no_sockets_left() -> Iterator[None]:
-    yield
-    close_context()
 
 
 @pytest.fixture
