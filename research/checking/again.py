@@ -158,4 +158,5 @@ class Again:
 
 def _longer(kind: type[EventStrategy], bars: int) -> type[EventStrategy]:
     """Return the same strategy with another warm-up."""
-    return type(kind.__name__, (kind,), {"warmup_bars": property(lambda _: bars), "__doc__": kind.__doc__})
+    longer = property(lambda _: bars)
+    return type(kind.__name__, (kind,), {"warmup_bars": longer, "indicator_bars": longer, "__doc__": kind.__doc__})

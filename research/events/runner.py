@@ -102,7 +102,7 @@ class Runner:
         window = max(config.warmup_bars or 0, self.strategy.warmup_bars)
         check_decides(config, history, self.strategy.warmup_bars if isinstance(self.strategy, SignalDriver) else 0)
         self._rows = rows_of(history.bars, (), history.first - 1)
-        self._decides: Callable[..., None] = self.strategy.on_bar
+        self._decides: Callable[..., None] | None = None  # instead of its on_bar
         self._ready = 0  # first row that is decided
         self._pass_over = self.strategy.pass_over if isinstance(self.strategy, WholeDriver) else None
         self._computes_once = signals == "once"
@@ -172,6 +172,7 @@ class Runner:
         What is wanted waits for `finish`.
         """
         rows, waiting, pass_over = self._rows, self.waiting, self._pass_over
+        decides = self._decides or self.strategy.on_bar
         self.context.deciding = True
         first = rows.row
         last = first + count
@@ -183,7 +184,7 @@ class Runner:
                 rows.skip(pass_over(at_once))
                 at_once = min(last - rows.row, 1)
             try:
-                rows.run(self._decides, at_once, waiting)
+                rows.run(decides, at_once, waiting)
             except ConfigError:
                 raise  # it will not get better with the next bar: a worker ends, too
             except Exception as error:  # noqa: BLE001 - boundary: user code may fail in any way, a policy decides
@@ -239,7 +240,7 @@ class Runner:
             rows.skip(1)
             return
         self.context.deciding = True
-        self._call("on_bar", partial(rows.run, self._decides, 1, []))
+        self._call("on_bar", partial(rows.run, self._decides or self.strategy.on_bar, 1, []))
         self.context.deciding = False
 
     def _call(self, what: str, call: Callable[[], None]) -> None:
