@@ -15,6 +15,7 @@ from atrader.bus import (
     CurveKeys,
     Gap,
     Message,
+    Poller,
     SocketOptions,
     StreamClient,
     StreamServer,
@@ -83,6 +84,26 @@ def test_messages_arrive_in_order_with_numbers_from_one_and_values_by_name(addre
     assert isinstance(second, Message)
     assert second.seq == 2
     assert server.last(TOPIC) == (server.epoch, 2)
+    client.close()
+    server.close()
+
+
+def test_a_poller_is_woken_for_each_message_also_after_somebody_looked_at_the_socket(
+    address: str, curve: CurveKeys | None
+):
+    server = StreamServer(address, curve=curve)
+    client = joined(server, TOPIC, curve=curve)
+    poller, seen = Poller(), 0
+    poller.register(client)
+    for number in range(1, 30):
+        send(server, number)
+        if number % 2:
+            until(client.look, "the message")  # with libzmq the descriptor may say nothing of it any more
+        assert poller.poll(20.0) == [client]
+        seen += len(client.drain())
+        assert seen == number
+    assert poller.poll(0.0) == []
+    poller.unregister(client)
     client.close()
     server.close()
 
