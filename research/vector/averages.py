@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atrader.errors import ConfigError
-from atrader.indicators import atr
 from research.vector import built
 from research.vector.prices import Prices, Ticks
 
@@ -77,6 +76,8 @@ def average_range(prices: Prices, period: int, out: Floats | None = None) -> Flo
     if built.is_there:
         built.columns.average_range(*columns, period, out)
     else:
+        from atrader.indicators import atr  # all of them: not where it was compiled
+
         out[:] = atr(*columns, period)
     return out
 

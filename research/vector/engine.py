@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atrader.errors import ConfigError, StrategyError
-from research.vector import built, compiled, plain
+from research.vector import built, compiled
 from research.vector.curve import equity_at, scales
 from research.vector.decisions import Decisions
 from research.vector.outcome import Days, Outcome
 from research.vector.prices import Prices, Ticks
-from research.vector.reference import Machine
 from research.vector.rules import Rules, Terms
 from research.vector.schedule import Schedule
 from research.vector.settings import MARKET, Settings
@@ -95,6 +94,9 @@ class Execution:
             room = workspace or Workspace()
             market = self._settings, self._prices, decisions, self._schedule, self._rates
             return compiled.run(*market, room, self._extremes)
+        from research.vector import plain  # and the next: not where it was compiled
+        from research.vector.reference import Machine
+
         if self._may_be_plain and plain.is_plain(self._settings, self._prices, decisions, self._schedule):
             return plain.run(self._settings, self._prices, decisions)
         return Machine(self._settings, self._prices, decisions, self._schedule, self._rates).run()
