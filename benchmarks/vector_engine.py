@@ -134,7 +134,7 @@ IMPORTS = "import numpy, pydantic.main, pydantic.types"
 
 
 def cold_ms(bars: Bars, rounds: int) -> tuple[float, float]:
-    """Return the wall time of a process that loads columns from files and prints its result, and that of bare imports."""
+    """Return the wall time of a process from stored columns to a printed result, and that of bare imports."""
     root = Path(__file__).resolve().parents[1]
     with tempfile.TemporaryDirectory() as folder:
         for number, column in enumerate((*bars.columns[:5], bars.volume)):
