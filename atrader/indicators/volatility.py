@@ -64,6 +64,12 @@ def atr(high: ArrayLike, low: ArrayLike, close: ArrayLike, period: int = 14) -> 
     return padded(wilder(ranges(*usable(high=high, low=low, close=close)), period), np.shape(close)[0])
 
 
+def average_of(true_ranges: FloatArray, period: int) -> FloatArray:
+    """Return `atr` from what `true_range` returned, which does not depend on the period."""
+    (values,) = usable(true_ranges=true_ranges)
+    return padded(wilder(values, check_period("period", period, 1)), len(true_ranges))
+
+
 def ranges(high: FloatArray, low: FloatArray, close: FloatArray) -> FloatArray:
     """Return the true ranges of all bars but the first, shape (max(0, n - 1),)."""
     before = close[:-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
@@ -222,7 +223,8 @@ def _overfitting(trials: Trials, best: int, days_ns: Times, threads: int, *, is_
         "years": years,
         "needed_years": minimum_backtest_length(trials.tried) if trials.tried > 1 else 0.0,
     }
-    if (trials.returns.max(axis=1) > trials.returns.min(axis=1)).any():
+    varies = bool((trials.returns.max(axis=1) > trials.returns.min(axis=1)).any())
+    if varies:
         ratios, chosen = sharpe_ratios(returns), sample_of(returns[:, best])
         spread = float(ratios.var(ddof=1)) if len(ratios) > 1 else 0.0
         ratio, tried = float(ratios[best]), float(trials.tried)
@@ -230,10 +232,15 @@ def _overfitting(trials: Trials, best: int, days_ns: Times, threads: int, *, is_
         found["deflated_sharpe"], found["luck_sharpe"] = published.probability, published.threshold
         luck = min(spread, 1 / chosen.periods)
         found["beyond_luck"] = deflated_sharpe(ratio, chosen.periods, tried, luck, chosen.shape).probability
-        found["effective_trials"] = effective_trials(returns).rank
-    if found["pbo_missing"] is None:
-        crossed = probability_of_overfitting(returns, _BLOCKS, threads=threads)
-        found["pbo"], found["pbo_loss_probability"] = crossed.probability, crossed.loss_probability
+    with ThreadPoolExecutor(1, "count") as aside:  # beside the other threads, which wait for each other now and then
+        counted = aside.submit(effective_trials, returns) if varies else None
+        if counted is not None and threads == 1:
+            wait([counted])
+        if found["pbo_missing"] is None:
+            crossed = probability_of_overfitting(returns, _BLOCKS, threads=threads)
+            found["pbo"], found["pbo_loss_probability"] = crossed.probability, crossed.loss_probability
+        if counted is not None:
+            found["effective_trials"] = counted.result().rank
     return found
 
 

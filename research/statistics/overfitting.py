@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from atrader.statistics.trades import Floats
 from research.statistics.trials import checked_matrix, ratios_of
 
-_AT_ONCE: Final = 1 << 16  # ratios in work at a time: half a dozen arrays of this size stay in the cache
+_AT_ONCE: Final = 1 << 17  # ratios in work at a time: fewer, and threads wait for the interpreter; more, and for memory
 _MOST_BLOCKS: Final = 20  # 184,756 splits
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from atrader.indicators import atr, wilder_memory
+from atrader.indicators import atr, true_range, wilder_memory
+from atrader.indicators.volatility import average_of
 from atrader.instruments import Instrument
 from atrader.market import Bars
 from atrader.strategy import BaseParameters, Parameters, Signals, SignalStrategy
@@ -215,7 +216,7 @@ class EntryStrategy(SignalStrategy):
         """
         period = self.distances.atr_period
         wanted_rows = shared.get(("wanted", wanted), lambda: self._wanted_rows(bars, instrument, shared))
-        whole = shared.get(("atr", period), lambda: atr(bars.high, bars.low, bars.close, period))
+        whole = shared.get(("atr", period), lambda: _mean_ranges(bars, period, shared))
         mean_range = whole[wanted_rows[0]]
         unknown = np.flatnonzero(np.isnan(mean_range))
         sided = shared.get(
@@ -285,3 +286,8 @@ class EntryStrategy(SignalStrategy):
     def _never_entered(self) -> int:
         """Value of `Signals.entry` that `direction` forbids; 2: none."""
         return {"both": 2, "long": -1, "short": 1}[self.parameters.direction]
+
+
+def _mean_ranges(bars: Bars, period: int, shared: Shared) -> FloatArray:
+    """Return the average true range of each bar, from true ranges that sets share."""
+    return average_of(shared.get("true ranges", lambda: true_range(bars.high, bars.low, bars.close)), period)
