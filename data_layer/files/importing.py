@@ -226,10 +226,13 @@ def _timeframe_of(rows: FileRows) -> str:
             return Timeframe.parse(rows.timeframe).name
         except ValueError as error:
             raise ConfigError(f"{rows.file}: {error}; say the timeframe with --timeframe") from error
+    named, step = timeframe_in(PurePath(rows.file).name), step_ns(rows.bars) or 0
+    if named is not None and step > 0 and step % (Timeframe.parse(named).seconds * NS_PER_S) == 0:
+        return named  # a quiet market, or few rows: the distance of bars may be several of them
     try:
-        return Timeframe.of_ns(step_ns(rows.bars) or 0).name
+        return Timeframe.of_ns(step).name
     except ValueError:
-        named = timeframe_in(PurePath(rows.file).name)
+        pass
     if named is None:
         text = f"{rows.file}: the timeframe cannot be told from times or name; say it with --timeframe, e.g. 1m"
         raise ConfigError(text)

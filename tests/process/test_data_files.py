@@ -60,6 +60,12 @@ def test_a_folder_is_imported_and_one_bad_file_stops_no_other(home: Path, tmp_pa
     assert [Path(file).name for file in told["imports"][1]["files"]] == ["eurusd_bid.csv", "eurusd_ask.csv"]
 
 
+def test_a_name_tells_the_timeframe_of_few_bars_unless_they_are_closer_than_it_says(home: Path, tmp_path: Path) -> None:
+    files = bars(tmp_path / "USDJPY-1m.csv", range(0, 18, 6)), bars(tmp_path / "EURUSD-1h.csv", range(3))
+    told = type_command("atrader data import --dry-run --json", *files, cwd=home).json["imports"]
+    assert {row["instrument"]: row["timeframe"] for row in told} == {"USD/JPY": "1m", "EUR/USD": "1m"}
+
+
 def test_a_dry_run_tells_what_an_import_then_does(home: Path, tmp_path: Path) -> None:
     assert type_command("atrader data import", bars(tmp_path / "eurusd.csv", range(4)), cwd=home).code == ExitCode.OK
     changed = bars(tmp_path / "new" / "eurusd.csv", range(2, 6))
