@@ -70,12 +70,12 @@ class TradingStates:
         """Write the file so that a reader sees the old or the new content, whole; on disk before this returns.
 
         May be repeated. On a disk that is full the file is written over where it lies: a person who wants everything
-        closed must not be refused for that. A reader that sees a mixture takes it for HALTED, until it looks again.
+        closed must not be refused for that. Until all of it is on disk, a reader takes it for HALTED, then looks again.
 
         Raises
         ------
         StoreError
-            When it cannot be written.
+            When it cannot be written: the states are as they were, or, when a disk fails half-way, all is HALTED.
         """
         content = {
             "fleet": self.fleet.value,
@@ -92,7 +92,8 @@ class TradingStates:
                     raise
                 overwrite(path, text)
         except OSError as error:
-            raise StoreError(f"{path} cannot be written: {error}; the trading states are as they were") from error
+            rest = "everything is HALTED" if self.load(path).damage else "the trading states are as they were"
+            raise StoreError(f"{path} cannot be written: {error}; {rest}") from error
 
     def effective(self, account: str, instance: str | None = None) -> TradingState:
         """Return what holds for an account or one of its instances: the strictest of all scopes."""

@@ -101,12 +101,13 @@ class Watchdog:
         has_ended, left_s = partial(self._has_ended, number), self._deadline_s / 2
         if self._condition.wait_for(has_ended, left_s):
             return False
-        before_s = self._waited(self._caller) or 0.0
+        before_s = self._waited(self._caller)
         while left_s > _NOTHING_S:
             if self._condition.wait_for(has_ended, left_s):
                 return False
-            now_s = self._waited(self._caller) or 0.0
-            left_s, before_s = now_s - before_s, now_s
+            now_s = self._waited(self._caller)
+            left_s = 0.0 if now_s is None or before_s is None else now_s - before_s  # unknown: no excuse
+            before_s = now_s
         return True
 
     def _has_ended(self, number: int) -> bool:

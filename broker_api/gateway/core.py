@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import random
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -224,7 +225,14 @@ class Gateway:
             except Retryable as error:
                 self.alerts.count("broker-away")
                 self.log.info("broker-away", reason=error.message)
-                await asyncio.sleep(backoff.pause_s())
+                await self._pause(backoff.pause_s())
+
+    async def _pause(self, longest_s: float) -> None:
+        """Wait before the next attempt; a second only when an order waits for the connection, which may be an exit."""
+        for _ in range(max(1, math.ceil(longest_s / RECONNECT_S))):
+            await asyncio.sleep(min(longest_s, RECONNECT_S))
+            if self.submitter.busy:
+                return
 
     # -- the market
 

@@ -176,6 +176,17 @@ def test_a_call_that_waits_for_a_processor_is_not_ended_until_it_has_had_one_for
     assert asked == [threading.get_native_id()] * 6
 
 
+def test_a_call_that_hangs_is_ended_although_it_is_not_known_at_first_how_long_it_waited_before() -> None:
+    fired = threading.Event()
+    looks = iter([None])
+    watchdog = Watchdog(0.1, lambda _: fired.set(), lambda _: next(looks, 3600.0))
+    try:
+        with watchdog.guard("hangs"):
+            assert fired.wait(20)
+    finally:
+        watchdog.close()
+
+
 def test_a_time_server_is_asked_again_only_when_its_answer_is_old() -> None:
     with time_server() as server:
         proof = TimeProof([server], 2.0, 3600.0, SystemClock())

@@ -45,3 +45,34 @@ def test_a_broker_that_stays_away_is_asked_less_and_less_often(tmp_path: Path, m
     asyncio.run(story())
     assert all(0.7 <= pause_s <= 1 for pause_s in pauses_s[:5])
     assert all(7 <= pause_s <= 10 for pause_s in pauses_s[-3:])
+
+
+def test_an_exit_that_waits_has_the_broker_asked_without_a_long_pause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adapter = FaultAdapter(Venue(), deque())
+    bench = GatewayBench(tmp_path, lambda _: adapter)
+    refused = 0
+
+    async def connect() -> None:
+        nonlocal refused
+        if not bench.gateway.submitter.busy:
+            refused += 1
+            raise Retryable("maintenance")
+
+    async def story() -> None:
+        await bench.connect()
+        opened = await bench.submit()
+        monkeypatch.setattr(adapter, "connect", connect)
+        bench.gateway.tasks.spawn(bench.gateway.stay_connected())
+        adapter.disconnect()
+        await bench.until(lambda: refused, "an attempt")
+        closing = asyncio.ensure_future(bench.submit(action="close", trade_id=opened.client_id))
+        await bench.until(bench.gateway.online.is_set, "the connection", 20.0)
+        await closing
+        await bench.stop()
+        assert not bench.recorder.trades[-1].is_open
+
+    monkeypatch.setattr("broker_api.gateway.core.RECONNECT_S", 0.01)
+    monkeypatch.setattr(Backoff, "pause_s", lambda _: 3600.0)
+    asyncio.run(story())

@@ -1,12 +1,15 @@
 """The kill switch as a file."""
 
 import errno
+import os
+import resource
 from pathlib import Path
 
 import pytest
 
 from atrader import trading_state_file
 from atrader.errors import StoreError
+from atrader.runtime.whole_file import overwrite
 from atrader.trading_state import TradingState
 from atrader.trading_state_file import TradingStates
 
@@ -73,6 +76,68 @@ def test_a_full_disk_keeps_nobody_from_changing_the_states(
     assert TradingStates.load(path) == after
     assert path.stat().st_ino == stamp.st_ino
     assert path.stat().st_mtime_ns > stamp.st_mtime_ns  # or nobody would look
+
+
+def test_what_finds_no_room_on_a_full_disk_is_refused_and_leaves_the_old_states(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "states.json"
+    before = TradingStates().with_state("account:a", S.HALTED)
+    before.save(path)
+    longer = TradingStates(instances={f"instance-{number}": S.FLATTENING for number in range(100)})
+    fill_disk(monkeypatch)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 200, limits[1]))  # some of it, as on a full disk
+    try:
+        with pytest.raises(StoreError, match=r"states\.json cannot be written"):
+            longer.save(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert TradingStates.load(path) == before
+
+
+def test_a_death_while_the_file_is_written_over_leaves_nothing_laxer_than_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "states.json"
+    before = TradingStates(instances={"aa": S.HALTED, "ab": S.HALTED})
+    after = before.with_state("instance:aa", S.FLATTENING)
+    write, left = os.pwrite, 0
+
+    def die(descriptor: int, content: bytes, at: int) -> int:
+        nonlocal left
+        written, left = min(left, len(content)), left - len(content)
+        write(descriptor, content[:written], at)
+        if left < 0:
+            raise OSError(errno.EIO, "no power")
+        return written
+
+    after.save(path)
+    length = path.stat().st_size
+    before.save(path)
+    content = path.read_bytes()
+    fill_disk(monkeypatch)
+    monkeypatch.setattr(os, "pwrite", die)
+    for survived in range(length + 1):  # one byte is written twice
+        left = survived
+        path.write_bytes(content)
+        with pytest.raises(StoreError):
+            after.save(path)
+        found = TradingStates.load(path)
+        assert found == before or found.damage
+        assert found.effective("a", "aa") is S.HALTED
+
+
+def test_whoever_looks_at_the_time_stamp_sees_each_of_two_changes_within_a_tick_of_the_clock(tmp_path: Path) -> None:
+    path = tmp_path / "states.json"
+    path.write_text("old")
+    future_ns = path.stat().st_mtime_ns + 60 * 10**9  # as if the kernel's clock stood still
+    os.utime(path, ns=(future_ns, future_ns))
+    overwrite(path, "one")
+    first_ns = path.stat().st_mtime_ns
+    overwrite(path, "two")
+    assert future_ns < first_ns < path.stat().st_mtime_ns
+    assert path.read_text() == "two"
 
 
 def test_a_full_disk_without_a_file_is_told_with_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
