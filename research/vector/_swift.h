@@ -1,5 +1,5 @@
 /* From one event to the next, for runs that hold one trade at a time which ends by its stop, its target or a decision:
-   what `run_until` does, in a quarter of the time, as such runs need not ask at each bar what else there might be. */
+   what `run_until` does, in half the time, as such runs need not ask at each bar what else there might be. */
 
 #ifndef ATRADER_VECTOR_SWIFT_H
 #define ATRADER_VECTOR_SWIFT_H

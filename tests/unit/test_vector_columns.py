@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from atrader.calendars import Calendar
-from atrader.errors import ConfigError
+from atrader.errors import ConfigError, StrategyError
 from atrader.indicators import atr
 from atrader.instruments import KNOWN
 from research.vector import (
@@ -32,6 +32,7 @@ from research.vector import (
 )
 from research.vector.decisions import Decisions
 from research.vector.engine import simulate
+from research.vector.protection import levels
 from tests.support.event_runs import MINUTE, account_of, random_bars
 from tests.support.vector_runs import in_events, random_signals
 
@@ -111,6 +112,21 @@ def test_a_long_average_range_in_parts_is_the_one_in_a_row_also_where_ranges_end
             column[first:] = close[min(first, 5999)]
         found = average_range(replace(prices, bid_high=high, bid_low=low, bid_close=close), period)
         assert np.array_equal(found, atr(high, low, close, period), equal_nan=True)
+
+
+@needs_compiler
+def test_stops_have_the_same_ticks_compiled_and_in_numpy_and_one_that_is_no_price_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    chance = np.random.default_rng(3)
+    paid, away = 1.1 + chance.normal(0, 0.01, 999), chance.normal(0, 0.003, 999)
+    away[::50] = np.nan
+    entry = chance.integers(-1, 2, 999).astype(np.int8)
+    quick, slow = twice(monkeypatch, lambda: levels(paid, away, -2.5, 1e-5, entry, "stop_loss"))
+    assert quick.tolist() == slow.tolist()
+    assert np.count_nonzero(quick) == np.count_nonzero((entry != 0) & (away == away))
+    with pytest.raises(StrategyError, match=r"signals\.stop_loss is -.*, which is no price"):
+        levels(paid, np.abs(away), -1e4, 1e-5, entry, "stop_loss")
 
 
 def test_an_impossible_period_is_refused() -> None:
