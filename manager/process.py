@@ -84,6 +84,7 @@ class Supervised:
         self.vitals: Vitals | None = None
         self._starvation = Starvation()
         self.last_beat: BeatBody | None = None
+        self._told_store = "ok"  # what a human knows of it, over all lives
         self.budget = Budget(limits.restart, rng)
         self.probationer = False
         self.code: str | None = None  # fingerprint of the strategy file at the last start
@@ -219,9 +220,9 @@ class Supervised:
 
     def _note_store(self, beat: BeatBody) -> None:
         """Tell a human when the store of the data layer is away or full, and when it is back."""
-        before = "ok" if self.last_beat is None else self.last_beat.store
-        if beat.store == before or beat.phase != "ready":  # at its begin and end it does not speak of its store
+        if beat.store == self._told_store or beat.phase != "ready":  # at begin and end it does not speak of its store
             return
+        self._told_store = beat.store
         if beat.store in _STORE_TROUBLE:
             self._around.alert(self, _STORE_TROUBLE[beat.store])
         else:
