@@ -228,10 +228,10 @@ class Gateway:
                 await self._pause(backoff.pause_s())
 
     async def _pause(self, longest_s: float) -> None:
-        """Wait before the next attempt; a second only when an order waits for the connection, which may be an exit."""
+        """Wait before the next attempt: a second only when an order waits for it, or all is to be closed."""
         for _ in range(max(1, math.ceil(longest_s / RECONNECT_S))):
             await asyncio.sleep(min(longest_s, RECONNECT_S))
-            if self.submitter.busy:
+            if self.submitter.busy or self.states.flattening():
                 return
 
     # -- the market

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from atrader.errors import Retryable
+from atrader.trading_state import TradingState
+from atrader.trading_state_file import TradingStates
 from broker_api.backoff import Backoff
 from tests.support.fault_broker import FaultAdapter, Venue
 from tests.support.gateways import GatewayBench
@@ -45,6 +47,34 @@ def test_a_broker_that_stays_away_is_asked_less_and_less_often(tmp_path: Path, m
     asyncio.run(story())
     assert all(0.7 <= pause_s <= 1 for pause_s in pauses_s[:5])
     assert all(7 <= pause_s <= 10 for pause_s in pauses_s[-3:])
+
+
+def test_whoever_wants_all_closed_has_the_broker_asked_without_a_long_pause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adapter = FaultAdapter(Venue(), deque())
+    bench = GatewayBench(tmp_path, lambda _: adapter)
+    refused = 0
+
+    async def connect() -> None:
+        nonlocal refused
+        if not bench.gateway.states.flattening():
+            refused += 1
+            raise Retryable("maintenance")
+
+    async def story() -> None:
+        await bench.connect()
+        monkeypatch.setattr(adapter, "connect", connect)
+        bench.gateway.tasks.spawn(bench.gateway.stay_connected())
+        adapter.disconnect()
+        await bench.until(lambda: refused, "an attempt")
+        TradingStates(TradingState.FLATTENING).save(bench.home.trading_states)
+        await bench.until(bench.gateway.online.is_set, "the connection", 20.0)
+        await bench.stop()
+
+    monkeypatch.setattr("broker_api.gateway.core.RECONNECT_S", 0.01)
+    monkeypatch.setattr(Backoff, "pause_s", lambda _: 3600.0)
+    asyncio.run(story())
 
 
 def test_an_exit_that_waits_has_the_broker_asked_without_a_long_pause(
