@@ -54,6 +54,7 @@ RECONNECT_S: Final = 1.0
 """Pause between two attempts to reach the broker at the start."""
 _LONGEST_RECONNECT_S: Final = 10.0
 _PROMPT_ATTEMPTS: Final = 5  # each second: exits may wait for the connection
+_STEADY_S: Final = 10.0  # a connection that lasted so long was one
 
 
 class Gateway:
@@ -208,24 +209,37 @@ class Gateway:
             )
 
     async def stay_connected(self) -> None:
-        """Take reports in as they come; when the connection breaks, reconnect and reconcile. Runs until cancelled."""
+        """Take reports in as they come; when the connection breaks, reconnect and reconcile. Runs until cancelled.
+
+        The first attempt is at once. A broker that lets us in and breaks soon, again and again, is away as well.
+        """
         backoff = Backoff(random.Random(), longest_s=_LONGEST_RECONNECT_S, prompt=_PROMPT_ATTEMPTS)
+        brief = 0  # connections in a row that soon broke
         while True:
             if self.online.is_set():
-                try:
-                    async for reports in self.adapter.reports():
-                        self.bookkeeper.apply(reports)
-                    self.alerts.log.info("broker-disconnected")
-                except Retryable as error:
-                    self.alerts.log.info("broker-disconnected", reason=error.message)
-                self.online.clear()
+                brief = brief + 1 if await self._take_reports() < _STEADY_S else 0
+                if not brief:
+                    backoff.succeeded()
+                elif brief > 1:
+                    await self._pause(backoff.pause_s())
             try:
                 await self.connect()
-                backoff.succeeded()
             except Retryable as error:
                 self.alerts.count("broker-away")
                 self.log.info("broker-away", reason=error.message)
                 await self._pause(backoff.pause_s())
+
+    async def _take_reports(self) -> float:
+        """Take reports in until the connection breaks; return how long it lasted, seconds."""
+        since_s = self._pause_clock.monotonic_s()
+        try:
+            async for reports in self.adapter.reports():
+                self.bookkeeper.apply(reports)
+            self.alerts.log.info("broker-disconnected")
+        except Retryable as error:
+            self.alerts.log.info("broker-disconnected", reason=error.message)
+        self.online.clear()
+        return self._pause_clock.monotonic_s() - since_s
 
     async def _pause(self, longest_s: float) -> None:
         """Wait before the next attempt: a second only when an order waits for it, or all is to be closed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,39 @@ def test_a_broker_that_stays_away_is_asked_less_and_less_often(tmp_path: Path, m
     monkeypatch.setattr("broker_api.gateway.core.Backoff", Noted)
     asyncio.run(story())
     assert all(0.7 <= pause_s <= 1 for pause_s in pauses_s[:5])
+    assert all(7 <= pause_s <= 10 for pause_s in pauses_s[-3:])
+
+
+def test_a_broker_that_lets_in_and_breaks_at_once_is_asked_less_and_less_often_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses_s: list[float] = []
+    adapter = FaultAdapter(Venue(), deque())
+    bench = GatewayBench(tmp_path, lambda _: adapter)
+    connect, connects = adapter.connect, 0
+
+    def noted(backoff: Backoff, pause_s: Callable[[Backoff], float] = Backoff.pause_s) -> float:
+        pauses_s.append(pause_s(backoff))
+        return 0.0
+
+    async def connect_and_break() -> None:
+        nonlocal connects
+        connects += 1
+        await connect()
+        if len(pauses_s) < ATTEMPTS:
+            asyncio.get_running_loop().call_soon(adapter.disconnect)
+
+    async def story() -> None:
+        await bench.connect()
+        monkeypatch.setattr(adapter, "connect", connect_and_break)
+        bench.gateway.tasks.spawn(bench.gateway.stay_connected())
+        adapter.disconnect()
+        await bench.until(lambda: len(pauses_s) == ATTEMPTS, "attempts")
+        await bench.stop()
+
+    monkeypatch.setattr(Backoff, "pause_s", noted)
+    asyncio.run(story())
+    assert connects <= ATTEMPTS + 1, "the first attempt is at once, no other"
     assert all(7 <= pause_s <= 10 for pause_s in pauses_s[-3:])
 
 
