@@ -16,6 +16,8 @@ TEST_PROCESSES := $(shell echo $$((2 * $$(nproc))))
 ONCE_MORE = { code=$$?; [[ $$code == 1 ]] || exit $$code; \
 	echo "== once more, alone: the tests that failed above"; \
 	$(PYTEST) -n 0 -v --last-failed --last-failed-no-failures none --maxfail 1 $(TEST_ARGS); }
+# Each becomes a module beside it (setup.py).
+COMPILED := $(wildcard */*/_*.c)
 UV := $(or $(shell command -v uv),.uv/bin/uv)
 
 # Prints the path of a Python >= 3.11 (3.11 itself first: it is what we test), or says what is missing.
@@ -35,7 +37,7 @@ help: ## list the verbs
 
 setup: .venv/.stamp ## make .venv with everything that running and testing need
 
-.venv/.stamp: setup.cfg setup.py pyproject.toml uv.lock $(wildcard */*/_*.[ch]) | $(UV)
+.venv/.stamp: setup.cfg setup.py pyproject.toml uv.lock $(COMPILED) $(wildcard */*/_*.h) | $(UV)
 	@python=$$($(FIND_PYTHON)); \
 	echo "making .venv with $$python"; \
 	unset VIRTUAL_ENV UV_PROJECT_ENVIRONMENT; \
@@ -89,5 +91,5 @@ lock: | $(UV) ## bring uv.lock up to date with setup.cfg (UPGRADE=1: and every p
 	@$(UV) lock $(if $(UPGRADE),--upgrade)
 
 clean: ## remove all that is made here, .venv too
-	@rm -rf .venv .uv build dist atrader/bus/*.so atrader/indicators/*.so data_layer/shared/*.so research/vector/*.so *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
+	@rm -rf .venv .uv build dist $(COMPILED:.c=.*.so) *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
 	@find . -name __pycache__ -prune -exec rm -rf {} +
