@@ -26,26 +26,11 @@ from tests.support.call_stage import Stage, echo, slow_echo
 pytestmark = pytest.mark.usefixtures("closed_context")
 
 
-@pytest.fixture(params=["ipc", "tcp"])
-def transport(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture(params=["async", "sync"])
-def stage(transport: str, request: pytest.FixtureRequest, tmp_path: Path) -> Stage:
-    return Stage(transport, request.param, tmp_path)
-
-
-@pytest.fixture
-def local(tmp_path: Path) -> Stage:
-    return Stage("ipc", "async", tmp_path)
-
-
-def test_silence_is_deadline_exceeded_for_a_read_and_unknown_for_an_act(stage: Stage):
+def test_silence_is_deadline_exceeded_for_a_read_and_unknown_for_an_act(call_stage: Stage):
     async def scene() -> None:
-        server = await stage.serve({Echo: echo})
+        server = await call_stage.serve({Echo: echo})
         await server.close()
-        async with stage.asker() as asker:  # nobody is there any more
+        async with call_stage.asker() as asker:  # nobody is there any more
             with pytest.raises(DeadlineExceeded, match=r"test-bus\.echo: no answer within 0\.05 s"):
                 await asker.ask(Echo(), 0.05)
             with pytest.raises(UnknownOutcome):
@@ -55,10 +40,10 @@ def test_silence_is_deadline_exceeded_for_a_read_and_unknown_for_an_act(stage: S
     asyncio.run(scene())
 
 
-def test_a_late_answer_is_dropped_by_its_id_and_the_client_goes_on(stage: Stage):
+def test_a_late_answer_is_dropped_by_its_id_and_the_client_goes_on(call_stage: Stage):
     async def scene() -> None:
-        server = await stage.serve({Echo: slow_echo})
-        async with stage.asker() as asker:
+        server = await call_stage.serve({Echo: slow_echo})
+        async with call_stage.asker() as asker:
             await asker.ask(Echo(text="connected"))
             with pytest.raises(DeadlineExceeded):
                 await asker.ask(Echo(text="late", delay_s=0.3), 0.1)
@@ -70,24 +55,24 @@ def test_a_late_answer_is_dropped_by_its_id_and_the_client_goes_on(stage: Stage)
     asyncio.run(scene())
 
 
-def test_a_request_made_before_the_server_is_there_is_answered_when_it_comes(stage: Stage):
+def test_a_request_made_before_the_server_is_there_is_answered_when_it_comes(call_stage: Stage):
     async def scene() -> None:
-        server = await stage.serve({Echo: echo})  # finds a free port
+        server = await call_stage.serve({Echo: echo})  # finds a free port
         await server.close()
-        async with stage.asker() as asker:
+        async with call_stage.asker() as asker:
             asking = asyncio.create_task(asker.ask(Echo(text="early")))
             await auntil(lambda: asker.client.counters["sent"], "the request to be queued")
-            server = await stage.serve({Echo: echo})
+            server = await call_stage.serve({Echo: echo})
             assert (await asking).text == "early"
         await server.close()
 
     asyncio.run(scene())
 
 
-def test_a_client_goes_on_after_its_server_was_away_without_being_touched(stage: Stage):
+def test_a_client_goes_on_after_its_server_was_away_without_being_touched(call_stage: Stage):
     async def scene() -> None:
-        server = await stage.serve({Echo: echo})
-        async with stage.asker() as asker:
+        server = await call_stage.serve({Echo: echo})
+        async with call_stage.asker() as asker:
             for life in range(3):
                 # What is sent in the very moment a server dies goes down with it: that call ends by its deadline.
                 answer = None
@@ -100,13 +85,13 @@ def test_a_client_goes_on_after_its_server_was_away_without_being_touched(stage:
                 assert answer is not None
                 assert answer.text == f"life {life}"
                 await server.close()
-                server = await stage.serve({Echo: echo})
+                server = await call_stage.serve({Echo: echo})
         await server.close()
 
     asyncio.run(scene())
 
 
-def test_a_request_past_its_deadline_is_not_carried_out_when_the_server_comes_back(stage: Stage):
+def test_a_request_past_its_deadline_is_not_carried_out_when_the_server_comes_back(call_stage: Stage):
     heard: list[str] = []
 
     def listen(request: Echo, _: Caller) -> EchoAnswer:
@@ -114,12 +99,12 @@ def test_a_request_past_its_deadline_is_not_carried_out_when_the_server_comes_ba
         return EchoAnswer(text="")
 
     async def scene() -> None:
-        server = await stage.serve({Echo: listen})  # finds a free port
+        server = await call_stage.serve({Echo: listen})  # finds a free port
         await server.close()
-        async with stage.asker() as asker:
+        async with call_stage.asker() as asker:
             with pytest.raises(DeadlineExceeded):
                 await asker.ask(Echo(text="expired"), 0.1)
-            server = await stage.serve({Echo: listen})
+            server = await call_stage.serve({Echo: listen})
             await asker.ask(Echo(text="last"))
             assert server.counters["expired"] == 1
         await server.close()
@@ -128,7 +113,7 @@ def test_a_request_past_its_deadline_is_not_carried_out_when_the_server_comes_ba
     assert heard == ["last"]
 
 
-def test_a_caller_whose_clock_is_behind_is_told_why_nothing_is_done(local: Stage):
+def test_a_caller_whose_clock_is_behind_is_told_why_nothing_is_done(local_calls: Stage):
     class SlowClock:
         def now_ns(self) -> int:
             return NS_PER_S
@@ -137,8 +122,8 @@ def test_a_caller_whose_clock_is_behind_is_told_why_nothing_is_done(local: Stage
             return 0.0
 
     async def scene() -> None:
-        server = await local.serve({Act: echo})
-        client = CallClient(local.address, clock=SlowClock())
+        server = await local_calls.serve({Act: echo})
+        client = CallClient(local_calls.address, clock=SlowClock())
         with pytest.raises(DeadlineExceeded, match="clocks of the two hosts differ"):
             await client.call(Act(), 5)
         await client.close()
@@ -148,7 +133,7 @@ def test_a_caller_whose_clock_is_behind_is_told_why_nothing_is_done(local: Stage
 
 
 @pytest.mark.parametrize("promises", [False, True])
-def test_a_server_closed_in_mid_call_answers_unknown_outcome(stage: Stage, promises: bool):
+def test_a_server_closed_in_mid_call_answers_unknown_outcome(call_stage: Stage, promises: bool):
     started = threading.Event()
 
     async def hang(request: Echo, _: Caller) -> EchoAnswer:
@@ -161,8 +146,8 @@ def test_a_server_closed_in_mid_call_answers_unknown_outcome(stage: Stage, promi
         return asyncio.get_running_loop().create_future()
 
     async def scene() -> None:
-        server = await stage.serve({Echo: promise if promises else hang}, grace_s=0.01)
-        async with stage.asker() as asker:
+        server = await call_stage.serve({Echo: promise if promises else hang}, grace_s=0.01)
+        async with call_stage.asker() as asker:
             asking = asyncio.create_task(asker.ask(Echo()))
             await auntil(started.is_set, "the handler to start")
             await server.close()
@@ -172,10 +157,10 @@ def test_a_server_closed_in_mid_call_answers_unknown_outcome(stage: Stage, promi
     asyncio.run(scene())
 
 
-def test_closing_gives_running_handlers_time_to_end(local: Stage):
+def test_closing_gives_running_handlers_time_to_end(local_calls: Stage):
     async def scene() -> None:
-        server = await local.serve({Echo: slow_echo}, grace_s=10)
-        async with local.asker() as asker:
+        server = await local_calls.serve({Echo: slow_echo}, grace_s=10)
+        async with local_calls.asker() as asker:
             asking = asyncio.create_task(asker.ask(Echo(text="done", delay_s=0.05)))
             await auntil(lambda: server.counters["received"], "the request")
             await server.close()
@@ -185,7 +170,7 @@ def test_closing_gives_running_handlers_time_to_end(local: Stage):
     asyncio.run(scene())
 
 
-def test_a_future_that_fails_is_raised_in_the_caller_and_one_too_many_is_refused(local: Stage):
+def test_a_future_that_fails_is_raised_in_the_caller_and_one_too_many_is_refused(local_calls: Stage):
     promises: list[asyncio.Future[EchoAnswer]] = []
 
     def promise(request: Echo, _: Caller) -> asyncio.Future[EchoAnswer]:
@@ -193,8 +178,8 @@ def test_a_future_that_fails_is_raised_in_the_caller_and_one_too_many_is_refused
         return promises[-1]
 
     async def scene() -> None:
-        server = await local.serve({Echo: promise}, max_running=1)
-        async with local.asker() as asker:
+        server = await local_calls.serve({Echo: promise}, max_running=1)
+        async with local_calls.asker() as asker:
             first = asyncio.create_task(asker.ask(Echo()))
             await auntil(lambda: promises, "the first promise")
             with pytest.raises(Retryable, match="1 calls are running"):
@@ -208,10 +193,10 @@ def test_a_future_that_fails_is_raised_in_the_caller_and_one_too_many_is_refused
     asyncio.run(scene())
 
 
-def test_many_calls_are_in_flight_and_a_slow_one_delays_nobody(local: Stage):
+def test_many_calls_are_in_flight_and_a_slow_one_delays_nobody(local_calls: Stage):
     async def scene() -> None:
-        server = await local.serve({Echo: slow_echo})
-        async with local.asker() as asker:
+        server = await local_calls.serve({Echo: slow_echo})
+        async with local_calls.asker() as asker:
             slow = asyncio.create_task(asker.ask(Echo(text="slow", delay_s=30), 30))
             answers = await asyncio.gather(*(asker.ask(Echo(text=str(n), delay_s=0.01 * (n % 3))) for n in range(100)))
             assert [answer.text for answer in answers] == [str(n) for n in range(100)]
@@ -224,7 +209,7 @@ def test_many_calls_are_in_flight_and_a_slow_one_delays_nobody(local: Stage):
     asyncio.run(scene())
 
 
-def test_more_running_coroutines_than_allowed_are_refused_as_retryable_and_not_begun(local: Stage):
+def test_more_running_coroutines_than_allowed_are_refused_as_retryable_and_not_begun(local_calls: Stage):
     begun: list[str] = []
     gate = asyncio.Event()
 
@@ -234,8 +219,8 @@ def test_more_running_coroutines_than_allowed_are_refused_as_retryable_and_not_b
         return EchoAnswer(text=request.text)
 
     async def scene() -> None:
-        server = await local.serve({Echo: wait}, max_running=2)
-        async with local.asker() as asker:
+        server = await local_calls.serve({Echo: wait}, max_running=2)
+        async with local_calls.asker() as asker:
             first = [asyncio.create_task(asker.ask(Echo(text=str(n)))) for n in range(2)]
             await auntil(lambda: len(begun) == 2, "both to begin")
             with pytest.raises(Retryable, match="2 calls are running"):
@@ -261,10 +246,10 @@ def test_a_full_queue_to_an_absent_server_is_refused_as_retryable_since_nothing_
     client.close()
 
 
-def test_a_kind_that_is_not_answered_here_is_a_wire_error(local: Stage):
+def test_a_kind_that_is_not_answered_here_is_a_wire_error(local_calls: Stage):
     async def scene() -> None:
-        server = await local.serve({Echo: echo})
-        async with local.asker() as asker:
+        server = await local_calls.serve({Echo: echo})
+        async with local_calls.asker() as asker:
             with pytest.raises(WireError, match=r"'test-bus\.act' is not answered"):
                 await asker.ask(Act())
         await server.close()
@@ -272,10 +257,10 @@ def test_a_kind_that_is_not_answered_here_is_a_wire_error(local: Stage):
     asyncio.run(scene())
 
 
-def test_a_client_closed_in_mid_call_ends_the_call_and_can_be_used_again(local: Stage):
+def test_a_client_closed_in_mid_call_ends_the_call_and_can_be_used_again(local_calls: Stage):
     async def scene() -> None:
-        server = await local.serve({Echo: slow_echo, Act: slow_echo}, grace_s=0)
-        client = CallClient(local.address)
+        server = await local_calls.serve({Echo: slow_echo, Act: slow_echo}, grace_s=0)
+        client = CallClient(local_calls.address)
         reading = asyncio.create_task(client.call(Echo(delay_s=60), 60))
         await auntil(lambda: server.counters["received"], "the request")
         await client.close()
@@ -288,7 +273,7 @@ def test_a_client_closed_in_mid_call_ends_the_call_and_can_be_used_again(local: 
     asyncio.run(scene())
 
 
-def test_garbage_from_a_raw_socket_never_ends_the_server_and_is_answered_with_wire_errors(local: Stage):
+def test_garbage_from_a_raw_socket_never_ends_the_server_and_is_answered_with_wire_errors(local_calls: Stage):
     good_id, good = b"12345678", pack_request(Echo(text="x"), 2**62)
     garbage: list[list[bytes]] = [
         [b""],
@@ -306,9 +291,9 @@ def test_garbage_from_a_raw_socket_never_ends_the_server_and_is_answered_with_wi
     ]
 
     async def scene() -> None:
-        server = await local.serve({Echo: echo})
+        server = await local_calls.serve({Echo: echo})
         with raw_socket(zmq.DEALER) as raw:
-            raw.connect(local.address)
+            raw.connect(local_calls.address)
             for frames in garbage:
                 raw.send_multipart(frames)
             await auntil(lambda: server.counters["received"] == len(garbage), "all the garbage to be read")
@@ -317,19 +302,19 @@ def test_garbage_from_a_raw_socket_never_ends_the_server_and_is_answered_with_wi
                 answers.append(raw.recv_multipart())
         assert len(answers) == len([frames for frames in garbage if frames[0] == good_id and len(frames) == 2])
         assert all(msgpack.unpackb(payload)["body"]["code"] == "wire" for _, payload in answers)
-        async with local.asker() as asker:
+        async with local_calls.asker() as asker:
             assert (await asker.ask(Echo(text="alive"))).text == "alive"
         await server.close()
         assert server.counters["malformed"] == len(garbage)
 
     asyncio.run(scene())
-    assert len(local.errors) == 1  # once a minute
+    assert len(local_calls.errors) == 1  # once a minute
 
 
-def test_a_garbage_answer_is_counted_by_the_client_and_a_good_one_still_arrives(local: Stage):
+def test_a_garbage_answer_is_counted_by_the_client_and_a_good_one_still_arrives(local_calls: Stage):
     async def scene(raw: zmq.Socket[bytes]) -> None:
-        raw.bind(local.address)
-        client = CallClient(local.address)
+        raw.bind(local_calls.address)
+        client = CallClient(local_calls.address)
         asking = asyncio.create_task(client.call(Echo(), 10))
         await auntil(lambda: raw.poll(0), "the request")
         peer, call_id, _ = raw.recv_multipart()
@@ -345,10 +330,10 @@ def test_a_garbage_answer_is_counted_by_the_client_and_a_good_one_still_arrives(
         asyncio.run(scene(raw))
 
 
-def test_an_answer_to_a_peer_that_is_gone_is_counted_and_nothing_else(local: Stage):
+def test_an_answer_to_a_peer_that_is_gone_is_counted_and_nothing_else(local_calls: Stage):
     async def scene() -> None:
-        server = await local.serve({Echo: slow_echo}, grace_s=5)
-        async with local.asker() as asker:
+        server = await local_calls.serve({Echo: slow_echo}, grace_s=5)
+        async with local_calls.asker() as asker:
             asking = asyncio.create_task(asker.ask(Echo(delay_s=0.3)))
             await auntil(lambda: server.counters["received"], "the request")
             asking.cancel()
@@ -359,10 +344,10 @@ def test_an_answer_to_a_peer_that_is_gone_is_counted_and_nothing_else(local: Sta
     asyncio.run(scene())
 
 
-def test_a_frame_larger_than_allowed_cuts_that_peer_off_and_no_other(local: Stage):
+def test_a_frame_larger_than_allowed_cuts_that_peer_off_and_no_other(local_calls: Stage):
     async def scene() -> None:
-        server = await local.serve({Echo: echo}, options=SocketOptions(max_message_bytes=10_000))
-        async with local.asker() as big, local.asker() as small:
+        server = await local_calls.serve({Echo: echo}, options=SocketOptions(max_message_bytes=10_000))
+        async with local_calls.asker() as big, local_calls.asker() as small:
             with pytest.raises(DeadlineExceeded):
                 await big.ask(Echo(text="x" * 20_000), 0.3)
             assert (await small.ask(Echo(text="ok"))).text == "ok"

@@ -83,60 +83,63 @@ def test_a_broker_that_lets_in_and_breaks_at_once_is_asked_less_and_less_often_t
     assert all(7 <= pause_s <= 10 for pause_s in pauses_s[-3:])
 
 
+class Away:
+    """A gateway whose broker is away until somebody needs it, with a pause of an hour between attempts."""
+
+    def __init__(
+        self, directory: Path, monkeypatch: pytest.MonkeyPatch, needed: Callable[[GatewayBench], bool]
+    ) -> None:
+        self._adapter = FaultAdapter(Venue(), deque())
+        self.bench = GatewayBench(directory, lambda _: self._adapter)
+        self._monkeypatch, self._needed, self._refused = monkeypatch, needed, 0
+        monkeypatch.setattr("broker_api.gateway.core.RECONNECT_S", 0.01)
+        monkeypatch.setattr(Backoff, "pause_s", lambda _: 3600.0)
+
+    async def lose_connection(self) -> None:
+        """Break it, and wait until an attempt to connect has failed."""
+        self._monkeypatch.setattr(self._adapter, "connect", self._connect)
+        self.bench.gateway.tasks.spawn(self.bench.gateway.stay_connected())
+        self._adapter.disconnect()
+        await self.bench.until(lambda: self._refused, "an attempt")
+
+    async def connected(self) -> None:
+        """Wait for the connection."""
+        await self.bench.until(self.bench.gateway.online.is_set, "the connection", 20.0)
+
+    async def _connect(self) -> None:
+        if not self._needed(self.bench):
+            self._refused += 1
+            raise Retryable("maintenance")
+
+
 def test_whoever_wants_all_closed_has_the_broker_asked_without_a_long_pause(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    adapter = FaultAdapter(Venue(), deque())
-    bench = GatewayBench(tmp_path, lambda _: adapter)
-    refused = 0
-
-    async def connect() -> None:
-        nonlocal refused
-        if not bench.gateway.states.flattening():
-            refused += 1
-            raise Retryable("maintenance")
+    away = Away(tmp_path, monkeypatch, lambda bench: bench.gateway.states.flattening())
 
     async def story() -> None:
-        await bench.connect()
-        monkeypatch.setattr(adapter, "connect", connect)
-        bench.gateway.tasks.spawn(bench.gateway.stay_connected())
-        adapter.disconnect()
-        await bench.until(lambda: refused, "an attempt")
-        TradingStates(TradingState.FLATTENING).save(bench.home.trading_states)
-        await bench.until(bench.gateway.online.is_set, "the connection", 20.0)
-        await bench.stop()
+        await away.bench.connect()
+        await away.lose_connection()
+        TradingStates(TradingState.FLATTENING).save(away.bench.home.trading_states)
+        await away.connected()
+        await away.bench.stop()
 
-    monkeypatch.setattr("broker_api.gateway.core.RECONNECT_S", 0.01)
-    monkeypatch.setattr(Backoff, "pause_s", lambda _: 3600.0)
     asyncio.run(story())
 
 
 def test_an_exit_that_waits_has_the_broker_asked_without_a_long_pause(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    adapter = FaultAdapter(Venue(), deque())
-    bench = GatewayBench(tmp_path, lambda _: adapter)
-    refused = 0
-
-    async def connect() -> None:
-        nonlocal refused
-        if not bench.gateway.submitter.busy:
-            refused += 1
-            raise Retryable("maintenance")
+    away = Away(tmp_path, monkeypatch, lambda bench: bench.gateway.submitter.busy)
 
     async def story() -> None:
-        await bench.connect()
-        opened = await bench.submit()
-        monkeypatch.setattr(adapter, "connect", connect)
-        bench.gateway.tasks.spawn(bench.gateway.stay_connected())
-        adapter.disconnect()
-        await bench.until(lambda: refused, "an attempt")
-        closing = asyncio.ensure_future(bench.submit(action="close", trade_id=opened.client_id))
-        await bench.until(bench.gateway.online.is_set, "the connection", 20.0)
+        await away.bench.connect()
+        opened = await away.bench.submit()
+        await away.lose_connection()
+        closing = asyncio.ensure_future(away.bench.submit(action="close", trade_id=opened.client_id))
+        await away.connected()
         await closing
-        await bench.stop()
-        assert not bench.recorder.trades[-1].is_open
+        await away.bench.stop()
+        assert not away.bench.recorder.trades[-1].is_open
 
-    monkeypatch.setattr("broker_api.gateway.core.RECONNECT_S", 0.01)
-    monkeypatch.setattr(Backoff, "pause_s", lambda _: 3600.0)
     asyncio.run(story())
