@@ -146,7 +146,7 @@ class Loop:
             self._telling.tell([], [])
         if self._account.stream in ready or self._account.is_behind:
             self._drain_account()
-        if self._market.stream in ready:
+        if self._market.stream in ready or self._market.is_behind:
             self._handle_market(self._market.stream.drain())
 
     def _turn_in_lockstep(self, lockstep: Lockstep) -> None:
@@ -157,6 +157,9 @@ class Loop:
             if self._is_new:
                 self._catch_up()
             self._handle_market(turn.items)
+            while self._market.is_behind and not self._desk.gave_up:
+                self._desk.gave_up = not self._desk.while_waiting()
+                self._handle_market([])
             self._drain_account()
             if self._desk.gave_up:
                 return  # the turn is not over: the next life gets it again, with the intents that were noted

@@ -41,6 +41,7 @@ class MarketFeed:
         self._revision_topic = revision_topic(instrument, timeframe)
         self._revised_ns = 0  # end of the newest bars that were revised and not fetched again
         self._caught_ns = -1  # newest bar held when they were fetched last
+        self._missed = False  # bars of the stream, not fetched yet
         self._watch = WarmUpWatch(client, instrument, timeframe, calendar, window)
         self.stream = StreamClient(home.endpoint("data.stream"))
         self.tick: Tick | None = None
@@ -64,6 +65,11 @@ class MarketFeed:
     def missing(self) -> int:
         """How many bars of the window were missing when it was looked last."""
         return self._watch.missing
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether bars were missed that the data layer has not given yet: `take` has to be called again."""
+        return self._missed
 
     def start(self) -> None:
         """Subscribe first, then fetch the warm-up: nothing can fall between."""
@@ -92,6 +98,9 @@ class MarketFeed:
     def take(self, items: list[Message | Gap]) -> tuple[list[Bar], Tick | None]:
         """Sort what the stream brought.
 
+        Blocks for an answer of the data layer when bars were missed. Without one there are no bars, later ones neither,
+        and it `is_behind`: the next call asks again.
+
         Returns
         -------
         tuple of list of Bar and (Tick or None)
@@ -100,12 +109,11 @@ class MarketFeed:
         """
         bars: list[Bar] = []
         latest: Message | None = None
-        missed = False
         for item in items:
             if item.topic == self._tick_topic:
                 latest = item if isinstance(item, Message) else latest  # a newer one heals what was missed
             elif isinstance(item, Gap):
-                missed |= item.topic == self._bar_topic
+                self._missed |= item.topic == self._bar_topic
                 if item.topic == self._revision_topic:
                     self._must_fetch(self.last_bar_ns + 1)
             elif item.topic == self._revision_topic:
@@ -114,9 +122,8 @@ class MarketFeed:
             elif item.topic == self._bar_topic:
                 bars.append(Bar(item.values.open_time_ns, *item.values[3:-1]))
         self._catch_revisions()
-        if missed:
-            fetched = self.fetch_since(self.last_bar_ns)
-            bars = [fetched.row(index) for index in range(len(fetched))] + bars
+        if self._missed:
+            bars = self._all_since(bars)
         if latest is None:
             return self._news(bars), None
         self.tick = Tick(*latest.values)
@@ -163,6 +170,15 @@ class MarketFeed:
             self._watch.look()
         except Retryable:
             pass  # the data layer is away: again with the next news
+
+    def _all_since(self, streamed: list[Bar]) -> list[Bar]:
+        """Return the bars that were missed and those that came after them; none while nobody gives the former."""
+        try:
+            fetched = self.fetch_since(self.last_bar_ns)
+        except Retryable:
+            return []  # to be fetched with those that were missed
+        self._missed = False
+        return [fetched.row(index) for index in range(len(fetched))] + streamed
 
     def _fetch(self, *, count: int, start_ns: int | None = None) -> Bars:
         bars, epoch, seq = self._client.bars(

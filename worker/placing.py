@@ -9,6 +9,7 @@ from atrader.configuration.cross_checks import FLEET_FILE, instance_file
 from atrader.configuration.fleet import Installation
 from atrader.configuration.instance import InstanceConfig
 from atrader.errors import ConfigError
+from atrader.indicator_strategy import IndicatorStrategy
 from atrader.instruments import KNOWN, known_instrument
 from atrader.price_accounts import PriceAccounts
 from atrader.strategy import Placement, Series, Strategy
@@ -38,6 +39,8 @@ def place(strategy: Strategy, installation: Installation, config: InstanceConfig
     file = instance_file(config.name)
     try:
         strategy.prepare(placement)
+        if isinstance(strategy, IndicatorStrategy):
+            _ = strategy.bars_needed  # more than anybody keeps is refused here, not at its first bar
     except ConfigError as error:
         raise ConfigError("\n".join(f"{file}: {line}" for line in str(error).splitlines())) from error
     problems = [f"{file}: {line}" for one in strategy.other_series for line in _series_problems(one, installation)]

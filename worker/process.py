@@ -150,6 +150,8 @@ class _Worker:
                 self._lockstep(f"{config.instrument}|{context.timeframe}", listens=listens),
             )
             self._loop = loop
+            # Who died with a question never answers it: no wait may look like a stall.
+            self._data.timeout_s = self._data.bulk_timeout_s = config.process.beat_timeout / 2
             try:
                 loop.run()
             finally:

@@ -29,7 +29,7 @@ class DataClient:
     where : Home or DataAddress
         The installation on this host, or an address (`DataAddress.of_url` for another host).
     timeout_s, bulk_timeout_s : float
-        How long small and large calls may take.
+        How long small and large calls may take; attributes that may be changed at any time.
     """
 
     def __init__(
@@ -39,8 +39,8 @@ class DataClient:
         self._calls = SyncCallClient(self.address.call, curve=self.address.curve)
         self._bulk = SyncCallClient(self.address.bulk, curve=self.address.curve)
         self._memory = Memory(is_local=self.address.is_local)
-        self._timeout_s = timeout_s
-        self._bulk_timeout_s = bulk_timeout_s
+        self.timeout_s = timeout_s
+        self.bulk_timeout_s = bulk_timeout_s
 
     prices = blocking(questions.prices)
     ticks = blocking(questions.ticks)
@@ -63,7 +63,7 @@ class DataClient:
     def ask(self, question: Question[T]) -> T:
         """Ask one of `data_layer.client.questions`; what their methods above do."""
         calls = self._bulk if question.is_large else self._calls
-        limit_s = self._bulk_timeout_s if question.is_slow else self._timeout_s
+        limit_s = self.bulk_timeout_s if question.is_slow else self.timeout_s
         answer = calls.call_frames(question.request, question.timeout_s or limit_s, question.frames)
         return question.read(*answer)
 

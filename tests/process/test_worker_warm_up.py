@@ -10,7 +10,7 @@ import pytest
 from atrader.bus import Gap, Message
 from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S, SystemClock, iso_from_ns
-from atrader.market import Bars
+from atrader.market import BAR, Bars, bar_topic
 from data_layer.client import DataClient
 from tests.support.bar_sources import market_bars, rows, same
 from tests.support.candle_server import CandleServer
@@ -101,3 +101,31 @@ def test_a_bar_that_came_late_is_in_the_window_after_the_next_one_was_handled(tm
             feed.close()
             quotes.close()
         assert late_ns not in handed
+
+
+def test_bars_that_were_missed_while_the_data_layer_is_away_come_once_it_is_back_and_none_after_them_before(
+    tmp_path: Path,
+) -> None:
+    now_ns = SystemClock().now_ns() // NS_PER_S * NS_PER_S
+    history = market_bars(ALWAYS, iso_from_ns(now_ns - 40 * NS_PER_S), iso_from_ns(now_ns - 20 * NS_PER_S), "1s")
+    layer = DataLayerProcess(tmp_path, {"data": {"base_timeframe": "1s"}})
+    with layer, DataClient(layer.home) as client:
+        client.import_bars("EUR/USD", "1s", "file", history[:10])
+        feed = MarketFeed(layer.home, client, "EUR/USD", "1s", 20, ALWAYS, quotes=False)
+        topic = bar_topic("EUR/USD", "1s")
+        try:
+            feed.start()
+            client.import_bars("EUR/USD", "1s", "file", history[10:])
+            layer.kill()
+            client.bulk_timeout_s = 0.05
+            values = BAR.values_type("EUR/USD", "1s", *history.row(15), complete=True)
+            after = Message(topic, "bar", 9, values, 1)
+            assert feed.take([Gap(topic, 1, 9, epoch_changed=False), after]) == ([], None)
+            assert feed.is_behind
+            assert feed.take([]) == ([], None), "it is still away"
+            layer.start()
+            client.bulk_timeout_s = 30.0
+            assert feed.take([])[0] == rows(history[10:])
+            assert not feed.is_behind
+        finally:
+            feed.close()

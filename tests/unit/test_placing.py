@@ -10,6 +10,7 @@ from atrader.configuration.account import AccountConfig
 from atrader.configuration.fleet import FleetConfig, Installation
 from atrader.configuration.instance import InstanceConfig
 from atrader.errors import ConfigError
+from atrader.indicator_strategy import IndicatorStrategy
 from atrader.strategy import EventStrategy, Parameters, Placement, Series
 from worker.placing import place
 
@@ -65,6 +66,15 @@ def test_what_a_strategy_refuses_is_told_with_its_file_in_each_line(tmp_path: Pa
         "etc/strategies/i.toml: no library",
         "etc/strategies/i.toml: no preset",
     ]
+
+
+class Greedy(IndicatorStrategy):
+    warmup_bars, indicator_bars = 30, 31
+
+
+def test_indicators_over_more_bars_than_are_kept_are_refused_before_the_first_bar(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"i\.toml: indicator_bars is 31, and warmup_bars asks for 30 only"):
+        place(Greedy(Parameters()), *installed(tmp_path))
 
 
 @pytest.mark.parametrize(
