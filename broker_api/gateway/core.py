@@ -242,10 +242,10 @@ class Gateway:
         return self._pause_clock.monotonic_s() - since_s
 
     async def _pause(self, longest_s: float) -> None:
-        """Wait before the next attempt: a second only when an order waits for it, or all is to be closed."""
+        """Wait before the next attempt: a second only when an order waits for it, or people want something closed."""
         for _ in range(max(1, math.ceil(longest_s / RECONNECT_S))):
             await asyncio.sleep(min(longest_s, RECONNECT_S))
-            if self.submitter.busy or self.states.flattening():
+            if self.submitter.busy or self.flattener.is_wanted:
                 return
 
     # -- the market

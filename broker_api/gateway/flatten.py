@@ -115,14 +115,24 @@ class Flattener:
                     self._alerts.alert("forced-exit", f"{forced.rule}: {forced.reason}", magic=forced.magic)
         self._own.forget_pauses()
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether people want closed what may be open: the account, or an instance with a trade or an opening order."""
+        return bool(self._wanted())
+
     def _flatten(self) -> None:
-        """Close what people want closed: the account, or an instance by the name it has or had when it traded."""
+        for magic in self._wanted():
+            self.sweep(magic, "flatten")
+
+    def _wanted(self) -> list[int | None]:
+        """Return whom people want closed: None, the account, or instances by the name they have or had at the trade."""
         if self._states.flattening():
-            self.sweep(None, "flatten")
-            return
+            return [None]
         held = {trade.magic: trade.instance for trade in self._book.own_trades()}
         held.update((order.intent.magic, order.intent.instance) for order in self._book.live_opens())
-        for magic, name in held.items():
-            config = self._gate.instances.get(magic)
-            if self._states.flattening(name if config is None else config.name):
-                self.sweep(magic, "flatten")
+        configs = self._gate.instances
+        return [
+            magic
+            for magic, name in held.items()
+            if self._states.flattening(configs[magic].name if magic in configs else name)
+        ]

@@ -112,15 +112,23 @@ class Away:
             raise Retryable("maintenance")
 
 
-def test_whoever_wants_all_closed_has_the_broker_asked_without_a_long_pause(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("instance", "wanted"),
+    [
+        (None, TradingStates(TradingState.FLATTENING)),
+        ("alpha", TradingStates(instances={"alpha": TradingState.FLATTENING})),
+    ],
+)
+def test_whoever_wants_something_closed_has_the_broker_asked_without_a_long_pause(
+    instance: str | None, wanted: TradingStates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    away = Away(tmp_path, monkeypatch, lambda bench: bench.gateway.states.flattening())
+    away = Away(tmp_path, monkeypatch, lambda bench: bench.gateway.states.flattening(instance))
 
     async def story() -> None:
         await away.bench.connect()
+        await away.bench.submit()
         await away.lose_connection()
-        TradingStates(TradingState.FLATTENING).save(away.bench.home.trading_states)
+        wanted.save(away.bench.home.trading_states)
         await away.connected()
         await away.bench.stop()
 
