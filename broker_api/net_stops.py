@@ -65,7 +65,7 @@ def _divide(
     left, wanted = abs(net), dict[str, NetStop]()
     for price, trade in sorted(stopped, key=lambda item: -SIGN[side] * item[0]):
         units = min(trade.units - closing(trade.trade_id), left)
-        if units >= instrument.min_units:
+        if units > 0:  # also less than an order may be: the rest of a trade keeps its stop
             wanted[trade.trade_id] = NetStop(units, instrument.round_price(price))
             left -= units
     return wanted

@@ -13,11 +13,12 @@ def form_refusal(order: BrokerOrder, instrument: Instrument, now_ns: int) -> str
 
     Nothing is rounded here: the core did that, and what is still off is an error of somebody.
     """
-    if order.units <= 0 or (order.units < instrument.min_units and order.close_broker_trade_id is None):
+    sized = not order.exit  # what is held may always be closed, however large an order may be now
+    if order.units <= 0 or (sized and order.units < instrument.min_units):
         return "units-too-small"
     if order.units % instrument.unit_step:
         return "units-precision"
-    if order.units > instrument.max_units:
+    if sized and order.units > instrument.max_units:
         return "units-too-large"
     if order.order_type != "market" and not order.price:
         return "price-missing"

@@ -124,7 +124,7 @@ class OandaAdapter:
         """
         await self._budget.take(Priority.QUERY)
         body = Fields(await self._rest.get("/summary"))
-        summary = body.within("account")
+        summary = _account_in(body)
         if self._parts is None:
             await self._budget.take(Priority.QUERY)
             accounts = Fields(await self._rest.accounts()).each("accounts")
@@ -143,8 +143,11 @@ class OandaAdapter:
         """Return what the account trades, by symbol, as the broker has it."""
         await self._budget.take(Priority.QUERY)
         answer = Fields(await self._rest.get("/instruments"))
-        self._instruments = instruments_of(answer, self._margin_frac, self._defined)
-        return self._instruments
+        found = instruments_of(answer, self._margin_frac, self._defined)
+        if not found:  # what is held could not be closed with that
+            raise BrokerUnavailable("OANDA: an answer that names no instrument")
+        self._instruments = found
+        return found
 
     async def submit(self, order: BrokerOrder) -> Sequence[AnyReport]:
         """Send one order, once; see `Adapter.submit` for what is raised."""
@@ -182,15 +185,16 @@ class OandaAdapter:
         """Return the whole truth, in one request."""
         parts = self._connected
         body = Fields(await self._rest.get(""))
+        account = _account_in(body)
         self._shown = watermark = body.number("lastTransactionID")
-        for trade in body.within("account").each("trades"):
+        for trade in account.each("trades"):
             parts.translator.know_ticket(trade.text("id"), trade.within("clientExtensions").text("tag"))
-        return snapshot_of(body.within("account"), watermark, self._ids, parts.terms, self._clock.now_ns())
+        return snapshot_of(account, watermark, self._ids, parts.terms, self._clock.now_ns())
 
     async def account(self) -> BrokerAccount:
         """Return the money."""
         await self._budget.take(Priority.QUERY)
-        return money_of(Fields(await self._rest.get("/summary")).within("account"), self._clock.now_ns())
+        return money_of(_account_in(Fields(await self._rest.get("/summary"))), self._clock.now_ns())
 
     async def reports(self) -> AsyncIterator[Sequence[AnyReport]]:
         """Yield what happens from `connect` on; see `TransactionFeed.batches` for what is raised.
@@ -212,7 +216,7 @@ class OandaAdapter:
             clock_skew_s=self._feed.skew_s,
             clock_skew_age_s=self._feed.skew_age_s,
             round_trip_s=self._transport.round_trip_s,
-            streams=(self._feed.health(), self._prices.health()),
+            streams=tuple(filter(None, (self._feed.health(), self._prices.health()))),
         )
 
     def _check(self, terms: AccountTerms) -> None:
@@ -238,3 +242,17 @@ class OandaAdapter:
             self._bound_pips, self._budget, self._clock,
         )  # fmt: skip
         return _Parts(terms, translator, desk, Search(self._rest, self._log, translator, self._budget))
+
+
+def _account_in(body: Fields) -> Fields:
+    """Return the account of an answer.
+
+    Raises
+    ------
+    BrokerUnavailable
+        It does not tell how much money there is: taken for none, that would close all.
+    """
+    account = body.within("account")
+    if account.amount("balance") is None:
+        raise BrokerUnavailable("OANDA: an answer that holds no account")
+    return account

@@ -96,6 +96,14 @@ async def test_a_whole_answer_holds_half_of_the_json(desk):
 
 
 @at_the_venue()
+async def test_a_whole_answer_says_nothing(desk):
+    desk.sim.faults.next("POST", "/orders", "empty-json")
+    answer = await (await post(desk)).answer()
+    assert (answer.status, answer.body) == (201, {})
+    assert len(desk.account.trades) == 1
+
+
+@at_the_venue()
 async def test_the_body_drips(desk):
     desk.sim.faults.next("POST", "/orders", "slow-body", delay_s=0.6)
     wire = await post(desk)

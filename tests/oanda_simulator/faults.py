@@ -15,6 +15,7 @@ accept-then-reset          executed; the connection is reset
 accept-then-502 (503, 504) executed; an HTML body
 truncated                  executed; the connection is closed in the middle of the body
 broken-json                executed; a whole answer that is only half of the JSON
+empty-json                 executed; an object without a field
 slow-body                  executed; the body comes byte for byte, over ``delay_s``
 slow                       executed; answered after ``delay_s``
 =========================  ============================================================================
@@ -56,6 +57,7 @@ AFTER: Final = (
     "accept-then-504",
     "truncated",
     "broken-json",
+    "empty-json",
     "slow-body",
     "slow",
 )

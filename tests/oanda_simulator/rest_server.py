@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Final
 
@@ -80,6 +81,9 @@ class RestServer:
         elif kind in {"truncated", "broken-json"}:
             self._send_part(connection, request, request_id, reply, honest=kind == "broken-json")
             return kind == "broken-json"
+        elif kind == "empty-json":
+            self._send(connection, request, request_id, replace(reply, body={}))
+            return True
         elif kind == "slow-body":
             await self._send_slowly(connection, request, request_id, reply, fault.delay_s)
             return True

@@ -60,6 +60,7 @@ class OandaStage:
             [self.settings],
             **{"start_ns": parse_time(START), "limits": Limits.loose(), "price_window_s": 0.0, **simulator},
         )
+        self.defined = dict(KNOWN)  # the instruments of our configuration, from the next life on
         self._root = root
         self._positions = positions
         self._account = account or {}
@@ -170,7 +171,8 @@ class OandaStage:
     def adapter_of(self, bench: GatewayBench) -> OandaAdapter:
         """Make the adapter of a life."""
         host = SystemClock()
-        return OandaAdapter(bench.config, KNOWN, bench.clock, host, Budget(None, host), Attribution(bench.journal.read))
+        budget, attribution = Budget(None, host), Attribution(bench.journal.read)
+        return OandaAdapter(bench.config, self.defined, bench.clock, host, budget, attribution)
 
 
 def play(stage: OandaStage, story: Callable[[OandaStage], Coroutine[Any, Any, None]]) -> None:
