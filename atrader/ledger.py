@@ -204,7 +204,9 @@ class Ledger:
         )
         return self._keep(trade)
 
-    def apply_close(self, trade_id: str, fill: Fill, *, reason: str | None = None) -> tuple[Fill, Trade]:
+    def apply_close(
+        self, trade_id: str, fill: Fill, *, reason: str | None = None, profit: Decimal | None = None
+    ) -> tuple[Fill, Trade]:
         """Book a fill that closes a trade, partly or wholly.
 
         Parameters
@@ -215,6 +217,8 @@ class Ledger:
             The execution: opposite side, at most the units still open.
         reason : str, optional
             Becomes the trade's ``close_reason``; default is the fill's reason.
+        profit : Decimal, optional
+            What the broker says that the fill realised of this trade; default is `profit_of` the prices.
 
         Returns
         -------
@@ -239,8 +243,9 @@ class Ledger:
             raise InvariantBroken(
                 f"fill {fill.fill_id} closes {fill.units} units of trade {trade_id}, which holds {trade.units}"
             )
-        digits = self._currency_digits
-        profit = profit_of(trade.side, fill.units, trade.open_price, fill.price, fill.home_rate, digits)
+        if profit is None:
+            digits = self._currency_digits
+            profit = profit_of(trade.side, fill.units, trade.open_price, fill.price, fill.home_rate, digits)
         units = trade.units - fill.units
         closed = changed(
             trade,

@@ -49,7 +49,7 @@ class AccountConfig(Section):
     session: Literal["gateway", "worker"] = "gateway"  # worker: inside that of the only strategy that uses the account
     positions: Literal["hedging", "netting"] = "hedging"  # a ticket for each trade, or one net position per instrument
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3,5}$")  # of balance, profit and limits
-    currency_digits: Annotated[int, Field(ge=0, le=8)] = 2  # profit is rounded to it, fill by fill
+    currency_digits: Annotated[int, Field(ge=0, le=8)] = 2  # profit is rounded to it, fill by fill; at OANDA 4
     day_start: str = "fx"  # calendar whose day boundary starts the risk day
     order_timeout: DurationS = 10.0  # no answer after this: UNKNOWN, look up, never re-send
     lookup_delays: tuple[DurationS, ...] = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)  # a broker may need 0.5 s to know it
@@ -62,6 +62,13 @@ class AccountConfig(Section):
     budget: RequestBudget = RequestBudget()
     paper: PaperSettings = PaperSettings()
     oanda: OandaSettings | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _digits_of_its_broker(cls, values: object) -> object:
+        return (
+            {"currency_digits": 4, **values} if isinstance(values, dict) and values.get("broker") == "oanda" else values
+        )
 
     @field_validator("day_start")
     @classmethod

@@ -62,10 +62,12 @@ class FillBooking:
         self._adoption = adoption
         self._nets = nets
         self._won = _ZERO  # by our trades, with the execution that is being booked
+        self._told: Decimal | None = None  # what it brought its ticket, in the broker's words
 
     def book(self, report: FillReport, batch: Batch) -> None:
         """Book an execution that was not booked before."""
         self._won = _ZERO
+        self._told = None if report.broker_trade_id is None else report.profit
         self._attribute(report, batch)
         self._settle(report, batch)
 
@@ -172,7 +174,10 @@ class FillBooking:
         owner = {"magic": trade.magic, "instance": trade.instance}
         part, rest = split_fill(fill, trade.units)
         booked, after = self._book.ledger.apply_close(
-            trade.trade_id, part.model_copy(update=owner), reason=reason or fill.reason
+            trade.trade_id,
+            part.model_copy(update=owner),
+            reason=reason or fill.reason,
+            profit=self._told if rest is None and trade.broker_trade_id is not None else None,
         )
         self._keep(booked, after, batch)
         return rest

@@ -101,7 +101,7 @@ def _fill(
         price=price,
         reason=_reason(item.text("reason"), owner),
         commission=-_fees(item) if first else _ZERO,
-        home_rate=_home_rate(item),
+        home_rate=_home_rate(item, part),
         profit=_profit(item, part),
         magic=magic_of(part.within("clientExtensions").text("tag")) if hedging else _closed_magic(item, magics),
     )
@@ -118,9 +118,9 @@ def _fees(item: Fields) -> Decimal:
     return (item.amount("commission") or _ZERO) + (item.amount("guaranteedExecutionFee") or _ZERO)
 
 
-def _home_rate(item: Fields) -> Decimal:
-    """Return account currency per quote currency: the rate of gains for a gain, of losses for a loss."""
-    side = "gain" if (item.amount("pl") or _ZERO) >= 0 else "loss"
+def _home_rate(item: Fields, part: Fields) -> Decimal:
+    """Return account currency per quote currency: the rate of gains for a ticket that gained, of losses for a loss."""
+    side = "gain" if (_profit(item, part) or _ZERO) >= 0 else "loss"
     told = item.within("homeConversionFactors").within(f"{side}QuoteHome").amount("factor")
     return told or item.amount(f"{side}QuoteHomeConversionFactor") or Decimal(1)
 

@@ -32,7 +32,7 @@ def oanda_config(sim: OandaSimulator, positions: str = "hedging", **more: Any) -
         **more.pop("oanda", {}),
     }
     return AccountConfig.model_validate(
-        {"name": "oanda", "broker": "oanda", "positions": positions, "currency_digits": 4, "oanda": settings, **more}
+        {"name": "oanda", "broker": "oanda", "positions": positions, "oanda": settings, **more}
     )
 
 

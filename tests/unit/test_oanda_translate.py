@@ -232,6 +232,17 @@ def test_one_fill_of_several_tickets_is_told_ticket_by_ticket() -> None:
     assert [bool(item.raw) for item in reports] == [True, False, False, False, False]
 
 
+def test_a_ticket_that_lost_converts_at_the_rate_of_losses_whatever_the_others_won() -> None:
+    told = several().source
+    factors = {"gainQuoteHome": {"factor": "0.0067"}, "lossQuoteHome": {"factor": "0.0068"}}
+    fills = translator().of(Fields({**told, "homeConversionFactors": factors}))
+    rates = [item.home_rate for item in fills if isinstance(item, FillReport)]
+    assert rates == [D("0.0067"), D("0.0068"), D("0.0068"), D("0.0067")]
+    older = {"gainQuoteHomeConversionFactor": "0.0067", "lossQuoteHomeConversionFactor": "0.0068"}
+    fills = translator().of(Fields({**told, **older}))
+    assert [item.home_rate for item in fills if isinstance(item, FillReport)] == rates
+
+
 def test_a_fill_ends_its_order_whatever_it_says_was_asked_for() -> None:
     told = {"orderID": "501", "clientOrderID": OURS, "instrument": "EUR_USD", "price": "1.08501"}
     item = tx(502, "ORDER_FILL", 501, units="-400", requestedUnits="-400", reason="STOP_ORDER", **told)
