@@ -39,6 +39,8 @@ class Valuation:
         Account currency.
     currency_digits : int
         Its digits.
+    nets : bool, default False
+        Whether the broker holds one net position per instrument: margin is for that then, else for the larger side.
 
     Attributes
     ----------
@@ -49,9 +51,10 @@ class Valuation:
         Balance, this, and the floating profit of our trades make the equity.
     """
 
-    def __init__(self, currency: str, currency_digits: int) -> None:
+    def __init__(self, currency: str, currency_digits: int, *, nets: bool = False) -> None:
         self._currency = currency
         self._digits = currency_digits
+        self._nets = nets
         self.instruments: Mapping[str, Instrument] = {}
         self.ticks: dict[str, Tick] = {}
         self.balance = _ZERO
@@ -142,12 +145,12 @@ class Valuation:
         return profit_of(trade.side, trade.units, trade.open_price, price, rate, self._digits)
 
     def _margin(self, legs: Mapping[str, Mapping[str, Decimal]]) -> Decimal:
-        """Value of the larger side of each instrument times its margin rate."""
+        """Value of the larger side of each instrument, or of its net position, times its margin rate."""
         total = _ZERO
         for symbol, sides in legs.items():
             quote, rates = self.quote(symbol, 0), self.home_rates((symbol,))
             if quote is not None and rates:
-                units = max(sides.values())
+                units = abs(sides["buy"] - sides["sell"]) if self._nets else max(sides.values())
                 total += units * quote.mid * rates[symbol] * self.instruments[symbol].margin_rate_frac
         return total.quantize(quantum(self._digits), ROUND_HALF_EVEN)
 

@@ -115,12 +115,12 @@ class Gateway:
         home = Home(Path(installation.home))
         self.states = TradingStateReader(home, account.name, self.alerts, lambda: self.gate.selecting)
         self.book = Book(account.name, account.currency_digits, journal)
-        self.valuation = Valuation(account.currency, account.currency_digits)
+        nets = not adapter.capabilities.hedging
+        self.valuation = Valuation(account.currency, account.currency_digits, nets=nets)
         self.publisher = Publisher(stream)
         self.day = DayKeeper(account.day_start, journal)
         moves = self.moves = Moves(self.book, self.publisher, self.alerts, clock)
         names = self._names = {magic: item.name for magic, item in instances.items()}
-        nets = not adapter.capabilities.hedging
         if nets:  # an account that became a hedging one carries nothing, and would never settle it
             self.valuation.carried = Decimal(journal.read.meta(CARRIED) or 0)
         adoption = Adoption(self.book, self.publisher, self.alerts, names)

@@ -12,8 +12,8 @@ from broker_api.gateway.first_quotes import FirstQuotes
 class Valuation(valuation.Valuation):
     """Keeps the last quotes and the balance, values the trades with them, and tells who waits for a first quote."""
 
-    def __init__(self, currency: str, currency_digits: int) -> None:
-        super().__init__(currency, currency_digits)
+    def __init__(self, currency: str, currency_digits: int, *, nets: bool = False) -> None:
+        super().__init__(currency, currency_digits, nets=nets)
         self.first_quotes = FirstQuotes()
 
     def take_ticks(self, ticks: Sequence[Tick]) -> None:

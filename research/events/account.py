@@ -92,7 +92,7 @@ class Account:
         self.counts_day = self.watches or any(item.limits.cooldown_after_losses for item in instances)
         self.engine = Engine(config, instruments, calendar_of, BookState(balance=config.paper.initial_balance))
         self.ledger = Ledger(config.name, config.currency_digits)
-        self.valuation = Valuation(config.currency, config.currency_digits)
+        self.valuation = Valuation(config.currency, config.currency_digits, nets=nets)
         self.valuation.instruments = instruments
         self.initial_balance = self.valuation.balance = config.paper.initial_balance
         self.day: RiskDay | None = None
