@@ -225,10 +225,26 @@ class Reconciler:
             "take_profit": held.take_profit or zero,
             "trailing_distance": held.trailing_distance or zero,
         }
+        before = self._book.ledger.trade(action.trade_id)
         changed = self._bookkeeper.protect(action.trade_id, protection, batch)
         if changed:
             self._journal.stage(batch)
+        if before is not None and before.magic != FOREIGN_MAGIC and before.stop_loss and not held.stop_loss:
+            self._note_stop_gone(before)
         return changed
+
+    def _note_stop_gone(self, trade: Trade) -> None:
+        """Tell people of a stop that nobody of us took away: a person did, or the broker."""
+        for order in self._book.open_orders():  # a change whose answer has not come yet may have done it
+            if order.intent.action in ("modify", "close") and order.intent.trade_id == trade.trade_id:
+                return
+        self._alerts.alert(
+            "stop-gone",
+            f"trade {trade.trade_id} ({trade.side} {trade.units:f} {trade.instrument}) had a stop at {trade.stop_loss},"
+            " and the broker has none any more: nothing ends it by itself",
+            instrument=trade.instrument,
+            magic=trade.magic,
+        )
 
     def _adopt(self, action: AdoptOrder) -> None:
         intent_id = intent_id_of(action.report.client_id)

@@ -84,7 +84,9 @@ CASES: Final[Mapping[str, Case]] = {
     "foreign-order": Case((), "nothing", "it is not ours to touch"),
     "trade-agrees": Case((), "nothing", "they agree"),
     "protection-moved": Case(
-        ("NoteProtection",), "take the broker's prices over", "the broker carries them out, and trails them"
+        ("NoteProtection",),
+        "take the broker's prices over; alert `stop-gone` when a trade of ours has no stop any more",
+        "the broker carries them out, and trails them",
     ),
     "units-differ": Case(("AccountBreak",), "a break", "a fill is missing on one side; none is invented"),
     "trade-gone": Case(("AccountBreak",), "a break", "a fill is missing; none is invented"),
