@@ -72,6 +72,7 @@ class OandaPrices:
         self._silence_s = silence_s
         self._clock = clock
         self._watch = StreamWatch("prices", Rejected, clock)
+        self._wanted = False
         self._failed = 0
         self._behind_ns = 0
         self.counters: Counter[str] = Counter()
@@ -80,20 +81,25 @@ class OandaPrices:
     async def prices(self, instruments: Collection[str]) -> AsyncGenerator[Sequence[VenuePrice], None]:
         """Yield what is quoted from now on; see `PriceSource.prices`."""
         names = ",".join(sorted(map(name_of, instruments)))
+        self._wanted = True
         try:
-            async with aclosing(self._stream(names)) as stream:
-                async for prices in stream:
+            try:
+                async with aclosing(self._stream(names)) as stream:
+                    async for prices in stream:
+                        yield prices
+            except (Rejected, Retryable):
+                self._failed += 1
+                if self._failed < _FAILED_STREAMS:
+                    raise
+            finally:
+                self._watch.connected = False
+            self.counters["refused"] += 1
+            async with aclosing(self._poll(names)) as polled:
+                async for prices in polled:
                     yield prices
-        except (Rejected, Retryable):
-            self._failed += 1
-            if self._failed < _FAILED_STREAMS:
-                raise
-        finally:
-            self._watch.connected = False
-        self.counters["refused"] += 1
-        async with aclosing(self._poll(names)) as polled:
-            async for prices in polled:
-                yield prices
+        except (GeneratorExit, asyncio.CancelledError):  # nobody listens any more
+            self._wanted = False
+            raise
 
     async def candles(
         self, instrument: str, timeframe: Timeframe, calendar: Calendar, start_ns: int, end_ns: int
@@ -111,9 +117,9 @@ class OandaPrices:
         passed_ns = calendar.bar_open(self._clock.now_ns() - self._behind_ns, timeframe)
         return page_of(body, int(query["count"]), timeframe, calendar, start_ns, max(start_ns, min(end_ns, passed_ns)))
 
-    def health(self) -> StreamHealth:
-        """Return how the stream does."""
-        return self._watch.health()
+    def health(self) -> StreamHealth | None:
+        """Return how the stream does; None while nobody wants prices of this account: others may bring them."""
+        return self._watch.health() if self._wanted else None
 
     async def _stream(self, names: str) -> AsyncGenerator[Sequence[VenuePrice], None]:
         async with self._transport.stream(self._path, {"instruments": names}, silence_s=self._silence_s) as opened:

@@ -152,12 +152,27 @@ async def test_a_stream_that_breaks_or_falls_silent_says_so_and_the_next_one_beg
         sim.quote("EUR_USD", "1.2", "1.3")
         await heard.until(lambda: heard.error)
         assert isinstance(heard.error, BrokerUnavailable)
-        assert not prices.health().connected
+        health = prices.health()
+        assert health is not None
+        assert not health.connected
         again = Listener(prices, "EUR/USD")
         await again.until(lambda: again.got)
         assert again.got[0].tick.bid == 1.2
-        assert (prices.health().connected, prices.health().reconnects) == (True, 1)
+        health = prices.health()
+        assert health is not None
+        assert (health.connected, health.reconnects) == (True, 1)
         await again.stop()
+
+
+@in_loop
+async def test_prices_that_nobody_wants_of_this_account_are_no_stream_that_is_down() -> None:
+    async with simulator() as sim, source(sim) as prices:
+        assert prices.health() is None
+        heard = Listener(prices, "EUR/USD")
+        await heard.until(lambda: heard.got)
+        assert prices.health() is not None
+        await heard.stop()
+        assert prices.health() is None
 
 
 @in_loop
