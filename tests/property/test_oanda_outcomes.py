@@ -23,17 +23,22 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from atrader.clock import NS_PER_S, parse_time
 from atrader.configuration.home import Home
-from atrader.errors import Rejected
+from atrader.errors import AtraderError, Rejected
 from atrader.orders.model import Intent
 from atrader.orders.states import IN_FLIGHT, OrderState
 from atrader.trading_state import TradingState
 from atrader.trading_state_file import TradingStates
+from broker_api.net_stops import stop_of
 from tests.oanda_simulator.faults import AFTER, BEFORE
 from tests.support.oanda_world import TOKEN_NAME, OandaWorld
 from tests.support.skipping_loop import SkippingLoop
 from tests.support.soak import soak_seeds
 
-_START = {"a Tuesday": "2024-06-04T10:00:00Z", "two minutes before the week ends": "2024-06-07T20:57:00Z"}
+_START = {
+    "a Tuesday": "2024-06-04T10:00:00Z",
+    "a minute before financing": "2024-06-04T20:59:00Z",
+    "two minutes before the week ends": "2024-06-07T20:57:00Z",
+}
 _MAGIC = st.sampled_from([7, 8])
 _SIDE = st.sampled_from(["buy", "sell"])
 _UNITS = st.integers(1, 5).map(lambda thousands: Decimal(thousands * 1000))
@@ -90,11 +95,39 @@ class OandaStory(RuleBasedStateMachine):
             levels = {"stop_loss": price - sign * Decimal("0.0020"), "take_profit": price + sign * Decimal("0.0030")}
         self.want(magic, action="open", side=side, units=units, **levels)
 
-    @rule(magic=_MAGIC, side=_SIDE, units=_UNITS, pips=st.integers(1, 30), kind=st.sampled_from(["limit", "stop"]))
-    def open_at_a_price(self, magic: int, side: str, units: Decimal, pips: int, kind: str) -> None:
+    @rule(magic=_MAGIC, side=_SIDE, units=_UNITS, pips=st.integers(8, 30))
+    def open_with_a_stop_that_trails(self, magic: int, side: str, units: Decimal, pips: int) -> None:
+        self.want(magic, action="open", side=side, units=units, trailing_distance=Decimal(pips) / 10_000)
+
+    @rule(
+        magic=_MAGIC,
+        side=_SIDE,
+        units=_UNITS,
+        pips=st.integers(1, 30),
+        kind=st.sampled_from(["limit", "stop"]),
+        protected=st.booleans(),
+        lasts_s=st.sampled_from([None, None, 4.0]),
+    )
+    def open_at_a_price(
+        self, magic: int, side: str, units: Decimal, pips: int, kind: str, protected: bool, lasts_s: float | None
+    ) -> None:
         below = (side == "buy") == (kind == "limit")
         price = self.world.quoted[0] + (-1 if below else 1) * Decimal(pips) / 10_000
-        self.want(magic, action="open", side=side, units=units, order_type=kind, price=price)
+        sign = 1 if side == "buy" else -1
+        more: dict[str, Any] = {"stop_loss": price - sign * Decimal("0.0020")} if protected else {}
+        if lasts_s is not None:
+            more["expires_ns"] = self.world.clock.now_ns() + int(lasts_s * NS_PER_S)
+        self.want(magic, action="open", side=side, units=units, order_type=kind, price=price, **more)
+
+    @rule(magic=_MAGIC, which=st.integers(0, 9), pips=st.integers(-10, 10))
+    def move_an_order(self, magic: int, which: int, pips: int) -> None:
+        orders = [order for order in self.world.gateway.book.live_opens() if order.intent.magic == magic]
+        if orders:
+            order = orders[which % len(orders)]
+            assert order.intent.price is not None
+            self.want(
+                magic, action="modify", order_id=order.client_id, price=order.intent.price + Decimal(pips) / 10_000
+            )
 
     @rule(magic=_MAGIC, which=st.integers(0, 9), units=st.one_of(st.none(), st.just(Decimal(1000))))
     def close(self, magic: int, which: int, units: Decimal | None) -> None:
@@ -112,6 +145,13 @@ class OandaStory(RuleBasedStateMachine):
             sign = 1 if trade.side == "buy" else -1
             stop = self.world.quoted[0] - sign * Decimal(pips) / 10_000
             self.want(magic, action="modify", trade_id=trade.trade_id, stop_loss=stop)
+
+    @rule(magic=_MAGIC, which=st.integers(0, 9))
+    def take_a_stop_away(self, magic: int, which: int) -> None:
+        trades = self.world.gateway.book.own_trades(magic)
+        if trades:
+            trade = trades[which % len(trades)]
+            self.want(magic, action="modify", trade_id=trade.trade_id, stop_loss=Decimal(0))
 
     @rule(magic=_MAGIC, which=st.integers(0, 9))
     def cancel(self, magic: int, which: int) -> None:
@@ -150,6 +190,48 @@ class OandaStory(RuleBasedStateMachine):
         if trades:
             trade = trades[which % len(trades)]
             self.run(self.world.by_hand("PUT", f"/trades/{trade.id}/close", {"units": "ALL"}))
+
+    @rule(which=st.integers(0, 9))
+    def a_person_cancels_an_order(self, which: int) -> None:
+        orders = [order for order in self.world.sim.account(self.world.account_id).pending() if not order.trade_id]
+        if orders:
+            self.run(self.world.by_hand("PUT", f"/orders/{orders[which % len(orders)].id}/cancel", {}))
+
+    @rule(which=st.integers(0, 9), pips=st.sampled_from([None, 15, 40]))
+    def a_person_moves_or_removes_a_stop(self, which: int, pips: int | None) -> None:
+        trades = self.world.sim.account(self.world.account_id).open_trades()
+        if trades and self.world.hedging:
+            trade = trades[which % len(trades)]
+            away = Decimal(pips or 0) / 10_000 * (1 if trade.units > 0 else -1)
+            stop = None if pips is None else {"price": str(self.world.quoted[0] - away), "timeInForce": "GTC"}
+            self.run(self.world.by_hand("PUT", f"/trades/{trade.id}/orders", {"stopLoss": stop}))
+
+    @rule(which=st.integers(0, 9), magic=_MAGIC)
+    def a_person_gives_a_foreign_trade_away(self, which: int, magic: int) -> None:
+        trades = self.world.gateway.book.ledger.open_trades(0)
+        if trades:
+            self.run(self._adopt(trades[which % len(trades)].trade_id, {7: "alpha", 8: "beta"}[magic]))
+
+    async def _adopt(self, trade_id: str, instance: str) -> None:
+        with suppress(AtraderError):
+            await self.world.gateway.assignments.adopt(trade_id, instance)
+
+    @rule(left=st.sampled_from([Decimal(30), Decimal(60), Decimal(100_000)]))
+    def a_person_moves_money(self, left: Decimal) -> None:
+        self.run(self._transfer(left))
+
+    async def _transfer(self, left: Decimal) -> None:
+        account = self.world.sim.account(self.world.account_id)
+        account.transfer(left - account.balance)  # too little for its trades: the broker closes them
+
+    @rule(seconds=st.sampled_from([0.5, 5.0]))
+    def a_person_has_all_closed(self, seconds: float) -> None:
+        if self.halted:
+            return
+        home = Home(self.world.root)
+        TradingStates(fleet=TradingState.FLATTENING).save(home.trading_states)
+        self.run(self.world.pass_time(seconds))
+        TradingStates().save(home.trading_states)
 
     # -- what goes wrong
 
@@ -253,6 +335,7 @@ class OandaStory(RuleBasedStateMachine):
         await world.until(self._nothing_in_flight, "outcomes")
         await world.until(self._knows_every_fill, "every fill")  # no proof tells of two that cancel out
         await world.until(self._proved, "a proof that holds")
+        await world.until(self._stops_are_there, "every stop at the broker")
         await world.journal.settle()
         await world.until(lambda: world.outbox.lag == 0, "an empty outbox")
 
@@ -268,6 +351,30 @@ class OandaStory(RuleBasedStateMachine):
         account = self.world.sim.account(self.world.account_id)
         real = {"EUR/USD": net} if (net := account.net_units("EUR_USD")) else {}
         return not gateway.reconciler.breaks and gateway.book.ledger.net_units() == real
+
+    def _stops_are_there(self) -> bool:
+        """Tell whether the broker holds each stop that a trade of ours has: a dead gateway must leave none open."""
+        account = self.world.sim.account(self.world.account_id)
+        trades = [trade for trade in self.world.gateway.book.own_trades() if stop_of(trade) is not None]
+        if self.world.hedging:
+            held: defaultdict[str, list[Decimal | None]] = defaultdict(list)
+            for order in account.pending():
+                if order.type in {"STOP_LOSS", "TRAILING_STOP_LOSS"}:
+                    held[str(order.trade_id)].append(order.trailing_value or order.price)
+            nearest = {"buy": max, "sell": min}
+            return all(
+                nearest[trade.side](filter(None, held[trade.broker_trade_id or ""]), default=None) == trade.stop_loss
+                for trade in trades
+            )
+        net = account.net_units("EUR_USD")
+        stops = [order for order in account.pending() if order.request["positionFill"] == "REDUCE_ONLY"]
+        stopped = [trade for trade in trades if (trade.side == "buy") == (net > 0)] if net else []
+        wanted = min(abs(net), sum((trade.units for trade in stopped), Decimal(0)))
+        prices = {stop_of(trade) for trade in stopped}
+        return (
+            -sum((order.units for order in stops), Decimal(0)) == wanted.copy_sign(net)
+            and {order.price for order in stops} <= prices
+        )
 
     def _check_outcomes(self) -> None:
         assert not self.world.failures, self.world.failures
@@ -323,6 +430,7 @@ class OandaStory(RuleBasedStateMachine):
         """Every exit goes through when the broker answers."""
         world = self.world
         TradingStates().save(Home(world.root).trading_states)
+        await self._transfer(Decimal(100_000))  # two trades that cancel out at the broker leave one by one: that binds
         world.quote()
         for trade in world.gateway.book.own_trades():
             intent = world.intent(trade.magic, action="close", trade_id=trade.trade_id)
