@@ -160,5 +160,5 @@ def _account_row(process: Supervised) -> dict[str, object] | None:
     told = process.last_beat.account if process.last_beat is not None else None
     if not told:
         return None
-    keys = ("name", "balance", "equity", "proof", "breaks", "orphans", "foreign", "health")
+    keys = ("name", "balance", "equity", "proof", "proof_age_s", "breaks", "orphans", "foreign", "health")
     return {key: told.get(key) for key in keys if key in told}

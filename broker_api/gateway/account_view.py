@@ -65,7 +65,7 @@ class AccountViews:
             margin_free=worth.equity - worth.margin_used if known else None,
             broker_says=_broker_says(gateway),
             unvalued=worth.unvalued,
-            proof=("broken" if breaks else "holds") if known else None,
+            proof=gateway.proof() if known else None,
             breaks=tuple(f"{instrument}: {reason}" for instrument, reason in breaks.items()),
             exposures=tuple(exposures(trades, gateway.valuation, account.currency_digits)),
             trades=tuple(one for one in shown if one.trade.magic != FOREIGN_MAGIC),

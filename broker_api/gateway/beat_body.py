@@ -26,7 +26,8 @@ def _account(gateway: Gateway) -> dict[str, object]:
         "name": gateway.account.name,
         "balance": worth.balance,
         "equity": worth.equity,
-        "proof": "broken" if breaks else "holds",
+        "proof": gateway.proof(),
+        "proof_age_s": gateway.proof_watch.age_s,
         "breaks": [f"{instrument}: {reason}" for instrument, reason in breaks.items()],
         "orphans": [orphan.model_dump() for orphan in gateway.orphans.found()],
         "foreign": [

@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from atrader.clock import NS_PER_S, Clock, MarketClock
 from atrader.configuration.account import AccountConfig
@@ -37,6 +37,7 @@ from broker_api.gateway.moves import Moves
 from broker_api.gateway.net_stops import NetStops
 from broker_api.gateway.orphans import Orphans
 from broker_api.gateway.own_intents import OwnIntents
+from broker_api.gateway.proof_watch import ProofWatch
 from broker_api.gateway.publish import Publisher, Stream
 from broker_api.gateway.reconciler import Reconciler
 from broker_api.gateway.submit import Submitter
@@ -162,6 +163,7 @@ class Gateway:
             self.book, self.gate, self.flattener, self.net_stops, adapter, budget, journal, self.publisher, self.alerts
         )
         self._unvalued = UnvaluedWatch(account.name, account.currency, self.alerts)
+        self.proof_watch = ProofWatch(self.alerts, pause_clock)
         self._pause_clock = pause_clock
         self._watch = Watch(
             self.book, self.bookkeeper, self.valuation, journal, self.flattener.close, self.net_stops.is_brokers
@@ -187,6 +189,7 @@ class Gateway:
         self.valuation.instruments = dict(await self.adapter.instruments())
         if not await self.reconciler.run():
             raise Retryable("journal and broker did not come together; they are compared again")
+        self.proof_watch.note(proved=True)
         if self.clock.now_ns() > 0:
             self.gate.roll_day(self.clock.now_ns())
         await self.journal.settle()
@@ -280,9 +283,10 @@ class Gateway:
     async def turn(self, *, prove: bool = True) -> None:
         """Prove, value, flatten: whatever is due. Called each ``proof_interval`` of market or host time."""
         if not self.online.is_set():
+            self.proof_watch.note(proved=False)
             return
         if prove:
-            await self.reconciler.try_run()
+            self.proof_watch.note(proved=await self.reconciler.try_run())
         now_ns = self.clock.now_ns()
         if now_ns > 0:
             self.gate.roll_day(now_ns)
@@ -343,6 +347,14 @@ class Gateway:
         }
         batch.history("equity", now_ns, json.dumps(body))
         self.journal.stage(batch)
+
+    def proof(self) -> Literal["holds", "broken"] | None:
+        """Return whether our trades add up to the broker's; None when it has not told what it holds for a while."""
+        if self.reconciler.breaks:
+            return "broken"
+        # A paper account is here, and proves when its prices move.
+        fresh = self.adapter.capabilities.price_driven or self.proof_watch.is_fresh(self.account.proof_interval)
+        return "holds" if fresh else None
 
     @property
     def is_busy(self) -> bool:

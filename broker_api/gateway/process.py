@@ -126,7 +126,7 @@ class _Process:
                 return await gateway.connect()
             except Retryable as error:
                 if self._clock.monotonic_s() >= deadline_s:
-                    gateway.alerts.alert("broker-away", error.message)
+                    gateway.proof_watch.tell(error.message)
                     return
                 await asyncio.sleep(min(RECONNECT_S, child.limits.start_grace / 20))
 

@@ -62,8 +62,9 @@ def _head(row: Mapping[str, Any]) -> Text:
     if row["source"] == "gateway":
         connection = "online" if row["online"] else "away"
         text.append(f"  {connection}", style=_style(connection))
-    if row["proof"] is not None:
-        text.append(f"  proof {row['proof']}", style=_style(str(row["proof"])))
+    if row["proof"] is not None or row["balance"] is not None:
+        proof = row["proof"] or "not known"
+        text.append(f"  proof {proof}", style=_style(proof))
     text.append(f"  session in the {row['session']}", style="default")
     return text
 

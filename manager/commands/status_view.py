@@ -77,6 +77,15 @@ def render(status: dict[str, Any], width: int | None) -> Group:
         for stream in (row.get("health") or {}).get("streams", ())
         if not stream["connected"]
     ]
+    breaks += [
+        Text(
+            f"{row['name']}: for {row['proof_age_s']:.0f} s the broker has not told what it holds: nobody knows whether"
+            " the proof holds",
+            style="yellow",
+        )
+        for row in status["accounts"]
+        if row.get("proof") is None and row.get("proof_age_s") is not None
+    ]
     ownerless = (*orphan_lines(status["accounts"]), *_foreign(status["accounts"]))
     return Group(head, Text(), processes, *reasons, Text(), accounts, *breaks, *ownerless)
 
