@@ -19,9 +19,9 @@ from benchmarks._support.floors import ROW
 from benchmarks._support.peers import NoPeers, Peers
 from benchmarks._support.report import Options, Report, median, percentile, run
 from data_layer.store import MarketBatch
-from data_layer.store.market_schema import MARKET
 from data_layer.store.market_store import SqlMarketStore
 from data_layer.store.places import place_at
+from data_layer.store.schema import MARKET
 from data_layer.store.sqlite_database import SqliteDatabase
 from data_layer.store.sqlite_file import open_writer
 from tests.support.postgresql import NoServer, PostgresServer

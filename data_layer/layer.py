@@ -24,7 +24,7 @@ from data_layer.bars import BarLibrary
 from data_layer.broker_prices import BrokerPrices
 from data_layer.bulk import BulkServer
 from data_layer.disk_guard import DiskGuard
-from data_layer.feeds import make_feed
+from data_layer.feeds.choice import make_feed
 from data_layer.history_writer import HistoryWriter
 from data_layer.left_behind import tell_what_is_left
 from data_layer.live_market import LiveMarket

@@ -18,7 +18,6 @@ from atrader.market import Bars, Quotes
 from atrader.messages.data import BackfillJob, CoverageAnswer, GetCoverage, RequestBars, SeriesInfo, Stored, Watched
 from atrader.messages.history import GetStatistics, QueryHistory
 from atrader.timeframes import Timeframe
-from data_layer.archive import HistoryView
 from data_layer.bars import BarLibrary, coverage_of
 from data_layer.disk_guard import DiskGuard
 from data_layer.feeds.replay_position import market_time_ns
@@ -27,6 +26,7 @@ from data_layer.store.places import StorePlace, data_layer_runs, place_of
 from data_layer.tick_pages import QuotePage, tick_pages
 
 if TYPE_CHECKING:
+    from data_layer.archive import HistoryView
     from data_layer.backfill.offline import OfflineBackfill
     from data_layer.client import DataClient
 
@@ -285,6 +285,8 @@ class _StoredHistory:
             if error.details.get("missing"):
                 return []
             raise
+        from data_layer.archive import HistoryView  # SQLAlchemy: not for what only reads bars
+
         try:
             return work(HistoryView(reader, self._archive))
         finally:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from atrader.configuration.home import Home
 from atrader.market import BAR_COLUMNS
 from atrader.messages.data import SeriesInfo
-from data_layer.store.market_schema import TICK_COLUMNS
+from data_layer.store.schema import TICK_COLUMNS
 
 _VALUE_BYTES: Final = 8
 

@@ -1,9 +1,8 @@
 """Market feeds that need no broker: a synthetic market, and the replay of what is stored.
 
-`make_feed` chooses by configuration; see `data_layer.feeds.feed` for what a feed is.
+`data_layer.feeds.choice` chooses by configuration; see `data_layer.feeds.feed` for what a feed is.
 """
 
-from data_layer.feeds.choice import make_feed
 from data_layer.feeds.feed import Feed, MarketSink, MarketSource, ReplayState
 
-__all__ = ["Feed", "MarketSink", "MarketSource", "ReplayState", "make_feed"]
+__all__ = ["Feed", "MarketSink", "MarketSource", "ReplayState"]

@@ -15,10 +15,8 @@ from atrader.clock import SystemClock, iso_from_ns
 from atrader.configuration.home import Home
 from atrader.errors import ConfigError, StoreError
 from data_layer.archive.parquet import crc32_of
-from data_layer.store.history_schema import HISTORY
-from data_layer.store.market_schema import MARKET
 from data_layer.store.market_sqlite import SqliteMarketReader
-from data_layer.store.schema import Schema
+from data_layer.store.schema import HISTORY, MARKET, Schema
 from data_layer.store.sqlite_file import damaged, errors_of, open_reader
 
 MANIFEST: Final = "backup.json"

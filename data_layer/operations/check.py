@@ -14,9 +14,7 @@ from atrader.errors import StoreError
 from data_layer.archive.parquet import crc32_of
 from data_layer.operations.access import OWNER, Access
 from data_layer.store import Damage, MarketStore
-from data_layer.store.history_schema import HISTORY
-from data_layer.store.market_schema import MARKET
-from data_layer.store.schema import Schema
+from data_layer.store.schema import HISTORY, MARKET, Schema
 from data_layer.store.sqlite_file import errors_of, is_damage, open_reader
 
 _SHOWN: Final = 100  # problems of a file

@@ -6,15 +6,16 @@ Statements are those that SQLite and PostgreSQL both understand, with ``?`` for 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Protocol, TypeAlias, TypeVar
-
-from sqlalchemy import Connection, Table
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from atrader.errors import StoreError
 
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Table
+
 T = TypeVar("T")
 
-Insert: TypeAlias = Callable[[Table], Any]
+Insert: TypeAlias = "Callable[[Table], Any]"
 """Makes the insert statement of a dialect, which knows ``on_conflict_do_update``."""
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import JSON, BigInteger, Column, Float, Index, Integer, MetaData, Table
 
 from data_layer.store.history_steps import step_2
-from data_layer.store.schema import TEXT, Schema
+from data_layer.store.tables import TEXT, Tables
 
 metadata: Final = MetaData()
 
@@ -148,4 +148,4 @@ outbox_positions: Final = Table(
 TIME_COLUMN: Final = {"orders": "created_ns", "order_events": "updated_ns", "trades": "open_time_ns"}
 """Column that says when a row was, where it is not ``time_ns``."""
 
-HISTORY: Final = Schema("history", 2, metadata, steps={2: step_2([intents, archives])})
+TABLES: Final = Tables(metadata, steps={2: step_2([intents, archives])})

@@ -13,8 +13,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from data_layer.store.database import Insert
-from data_layer.store.history_schema import HISTORY
 from data_layer.store.history_store import SqlHistoryReader, SqlHistoryStore
+from data_layer.store.schema import HISTORY
 from data_layer.store.sqlite_file import SqliteFile, errors_of, open_reader, open_writer
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import Dialect, Table
 
-from data_layer.store.schema import Step, create
+from data_layer.store.tables import Step, create
 
 _TEXTS: Final = (
     *("action", "side", "order_type", "units", "risk_frac", "price", "stop_loss", "take_profit", "trailing_distance"),

@@ -16,9 +16,9 @@ from data_layer.store.damage import say_damage
 from data_layer.store.database import Database
 from data_layer.store.images import Images
 from data_layer.store.interface import BackfillRequest, Damage, Revision
-from data_layer.store.market_schema import TICK_COLUMNS
 from data_layer.store.origins import Origins
 from data_layer.store.ranges import TimeRange
+from data_layer.store.schema import TICK_COLUMNS
 from data_layer.tick_pages import PAGE_ROWS, QuotePage
 
 TICKS: Final = "ticks"

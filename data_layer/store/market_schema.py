@@ -7,9 +7,8 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Column, Double, Identity, Index, Integer, LargeBinary, MetaData, Table
 
 from atrader.market import BAR_COLUMNS
-from data_layer.store.schema import TEXT, Schema, create
-
-TICK_COLUMNS: Final = ("time_ns", "received_ns", "bid", "ask")
+from data_layer.store.schema import TICK_COLUMNS
+from data_layer.store.tables import TEXT, Tables, create
 
 metadata: Final = MetaData()
 
@@ -115,9 +114,4 @@ facts: Final = Table(
 )
 """What there is one of: the last batch of quotes, a transfer that is not finished."""
 
-MARKET: Final = Schema(
-    "market",
-    2,
-    metadata,
-    steps={2: lambda dialect: create([bar_range, bar_revision, backfill, facts], dialect)},
-)
+TABLES: Final = Tables(metadata, steps={2: lambda dialect: create([bar_range, bar_revision, backfill, facts], dialect)})

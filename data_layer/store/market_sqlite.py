@@ -7,8 +7,8 @@ from pathlib import Path
 from atrader.clock import Clock
 from data_layer.store.images import Images
 from data_layer.store.market_reader import SqlMarketReader
-from data_layer.store.market_schema import MARKET
 from data_layer.store.market_store import SqlMarketStore
+from data_layer.store.schema import MARKET
 from data_layer.store.sqlite_database import SqliteDatabase
 from data_layer.store.sqlite_file import open_reader, open_writer
 

@@ -12,8 +12,6 @@ from atrader.configuration.home import Home
 from atrader.configuration.store_url import EMBEDDED
 from atrader.errors import ConfigError, StoreError
 from atrader.runtime.file_lock import FileLock, owner_of
-from data_layer.store.database import TableDatabase
-from data_layer.store.history_sqlite import SqliteEngine, SqliteHistoryReader, SqliteHistoryStore
 from data_layer.store.images import Images
 from data_layer.store.interface import HistoryReader, HistoryStore, MarketReader, MarketStore
 from data_layer.store.market_sqlite import SqliteMarketReader, SqliteMarketStore
@@ -22,6 +20,7 @@ from data_layer.store.schema import Schema
 from data_layer.store.sqlite_file import lock_of, open_writer
 
 if TYPE_CHECKING:
+    from data_layer.store.database import TableDatabase
     from data_layer.store.postgresql.address import Address
 
 DATA_LAYER: Final = "data-layer"
@@ -84,6 +83,8 @@ class EmbeddedPlace:
 
     def history(self, owner: str, wait_s: float) -> HistoryStore:
         """Open history.db for writing."""
+        from data_layer.store.history_sqlite import SqliteHistoryStore  # SQLAlchemy: not for what only reads bars
+
         self._home.data.mkdir(parents=True, exist_ok=True)
         return SqliteHistoryStore(self._home.history_store, owner, wait_s)
 
@@ -96,12 +97,16 @@ class EmbeddedPlace:
 
     def history_reader(self, owner: str) -> HistoryReader:
         """Open history.db for reading; one of an older release is brought to this one first."""
+        from data_layer.store.history_sqlite import SqliteHistoryReader
+
         return _upgraded(
             lambda: SqliteHistoryReader(self._home.history_store), lambda: self.history(owner, 0.0).close()
         )
 
     def tables(self, schema: Schema, owner: str) -> TableDatabase:
         """Open a file for writing, through SQLAlchemy."""
+        from data_layer.store.history_sqlite import SqliteEngine
+
         self._home.data.mkdir(parents=True, exist_ok=True)
         path = {"market": self._home.market_store, "history": self._home.history_store}[schema.part]
         return SqliteEngine(path, open_writer(path, owner, _TRANSFER_WAIT_S, synchronous="FULL", schema=schema))

@@ -1,64 +1,55 @@
-"""Schemas with a version, and the steps from each version to the next, for SQLite and PostgreSQL alike. Pure."""
+"""What a store consists of, as plain data: its parts and their versions. Whoever only reads bars needs no more.
+
+The tables themselves are built of SQLAlchemy, which takes longer to import than a million bars to read: they are there
+when somebody asks for them, to make them or to bring them to another version.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Dialect, Index, LargeBinary, MetaData, String, Table
-from sqlalchemy.schema import CreateIndex, CreateTable
-
-TEXT: Final = String().with_variant(String(collation="C"), "postgresql")
-"""Text in the order of its bytes, which is SQLite's own, whatever the language of a server."""
-
-Step: TypeAlias = Callable[[Dialect], list[str]]
-"""Gives the statements that bring a schema from the version before to its own."""
+if TYPE_CHECKING:
+    from data_layer.store.tables import Tables
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """The tables of one part of a store.
+    """One part of a store.
 
     Attributes
     ----------
     part : str
         ``market`` or ``history``.
     version : int
-        Of the tables as they are now. A change of a released table raises it and adds a step.
-    metadata : MetaData
-        The tables as they are now.
-    steps : mapping of int to Step
-        From 2 on, one for each version. A step never changes once it is released: stores that were made by it exist.
+        Of its tables as they are now. A change of a released table raises it and adds a step.
+    tables : callable
+        Returns its tables, in that version.
     """
 
     part: str
     version: int
-    metadata: MetaData
-    steps: Mapping[int, Step]
-
-    def statements(self, found: int, dialect: Dialect) -> Mapping[int, list[str]]:
-        """Return what brings a store of version `found` (0: empty) here: by version reached, in order."""
-        if found == 0:
-            return {self.version: create(self.metadata.sorted_tables, dialect)}
-        return {version: self.steps[version](dialect) for version in range(found + 1, self.version + 1)}
+    tables: Callable[[], Tables]
 
 
-def create(tables: Iterable[Table], dialect: Dialect) -> list[str]:
-    """Return the statements that make tables and their indexes."""
-    statements = []
-    for table in tables:
-        statements.append(str(CreateTable(table).compile(dialect=dialect)))
-        statements += [str(CreateIndex(index).compile(dialect=dialect)) for index in sorted(table.indexes, key=_name)]
-        if dialect.name == "postgresql":
-            # Blobs of numbers hardly shrink, and packing them costs more than reading them.
-            statements += [
-                f"ALTER TABLE {table.name} ALTER COLUMN {column.name} SET STORAGE EXTERNAL"
-                for column in table.columns
-                if isinstance(column.type, LargeBinary)
-            ]
-    return statements
+def _market() -> Tables:
+    from data_layer.store.market_schema import TABLES
+
+    return TABLES
 
 
-def _name(index: Index) -> str:
-    return str(index.name)
+def _history() -> Tables:
+    from data_layer.store.history_schema import TABLES
+
+    return TABLES
+
+
+MARKET: Final = Schema("market", 2, _market)
+"""Bars and quotes."""
+
+HISTORY: Final = Schema("history", 2, _history)
+"""What was traded. Money and units are decimals as text, times ns UTC, free-form values JSON."""
+
+TICK_COLUMNS: Final = ("time_ns", "received_ns", "bid", "ask")
+"""Of quotes, as they are stored."""

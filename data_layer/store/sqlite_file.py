@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import quote
 
-from sqlalchemy.dialects.sqlite.base import SQLiteDialect
-
 from atrader.errors import StoreError
 from atrader.runtime.file_lock import FileLock
 from atrader.runtime.sqlite_schema import bring_to_version, check_version
@@ -178,11 +176,13 @@ def older(place: object) -> StoreError:
 
 
 def _bring_to_version(connection: sqlite3.Connection, path: Path, schema: Schema) -> None:
-    dialect = SQLiteDialect()
-    steps = {version: ";".join(step(dialect)) for version, step in schema.steps.items()}
-    bring_to_version(
-        connection, path, ";".join(schema.statements(0, dialect)[schema.version]), schema.version, 0, steps
-    )
+    if check_version(connection, path, schema.version) == schema.version:
+        return
+    from data_layer.store.tables import SQLITE  # SQLAlchemy: for a store that is new or old
+
+    tables = schema.tables()
+    steps = {version: ";".join(step(SQLITE)) for version, step in tables.steps.items()}
+    bring_to_version(connection, path, ";".join(tables.statements(0, SQLITE)[schema.version]), schema.version, 0, steps)
 
 
 class SqliteFile:

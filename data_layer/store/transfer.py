@@ -12,10 +12,10 @@ from sqlalchemy import Connection, LargeBinary, Table, delete, func, insert, sel
 
 from atrader.errors import ConfigError, StoreError
 from data_layer.store.database import TableDatabase
-from data_layer.store.history_schema import HISTORY
 from data_layer.store.interface import HistoryReader, MarketReader
-from data_layer.store.market_schema import MARKET, facts
+from data_layer.store.market_schema import facts
 from data_layer.store.places import TRANSFER, StorePlace
+from data_layer.store.schema import HISTORY, MARKET
 
 _ROWS: Final = 2000
 _CHUNKS: Final = 32  # rows with blobs of a third of a megabyte
@@ -68,7 +68,7 @@ def transfer(source: StorePlace, target: StorePlace, report: Report) -> dict[str
             databases = [place.tables(schema, name) for place in (source, target)]
             for database in databases:
                 stack.callback(database.close)
-            pairs += [_Pair(table, *databases) for table in schema.metadata.sorted_tables]
+            pairs += [_Pair(table, *databases) for table in schema.tables().metadata.sorted_tables]
         _begin(pairs, str(source), str(target))
         counts = {pair.table.name: _count(pair.source, pair.table) for pair in pairs}
         total, done = 2 * sum(counts.values()), 0

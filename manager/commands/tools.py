@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import get_args
 
@@ -13,6 +14,7 @@ from manager.commands.lazy import Entry, LazyGroup
 from manager.commands.output import run
 
 _HERE = "manager.commands"
+_NEW_OBJECTS = 200_000  # between looks for cycles: with Python's 700 they took a fifth of a short command
 
 
 @click.group(
@@ -187,6 +189,7 @@ cli.add_command(
 
 def main() -> None:
     """Run ``atrader``."""
+    gc.set_threshold(_NEW_OBJECTS, 20, 100)
     run(cli)
 
 

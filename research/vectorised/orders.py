@@ -79,7 +79,12 @@ class Wishes:
 
     def orders(self) -> list[Order]:
         """Return all orders as they ended, in the order they were wanted."""
-        return [self._order(n, wish) for n, wish in enumerate(self._wishes, start=1)]
+        rows = self._stage.rows[[wish.row for wish in self._wishes]] if self._wishes else self._stage.rows[:0]
+        times = self._stage.prices.end_ns[rows].tolist()  # once: each asks for the ends of all bars
+        return [
+            self._order(n, wish, time_ns)
+            for n, (wish, time_ns) in enumerate(zip(self._wishes, times, strict=True), start=1)
+        ]
 
     def _closes(self, number: int) -> Iterator[Wish]:
         """Yield the wishes to close a trade: one that is decided as the market closes is refused, and wanted again."""
@@ -119,7 +124,7 @@ class Wishes:
         is_held &= (before >= 0) & (held["side"] == decisions.entry[numbers])
         return [int(number) for number in numbers[~is_held]]
 
-    def _order(self, n: int, wish: Wish) -> Order:
+    def _order(self, n: int, wish: Wish, time_ns: int) -> Order:
         stage, magic = self._stage, self._stage.config.magic
         state, units, filled, price = OrderState.FILLED, wish.steps * stage.instrument.unit_step, Decimal(0), None
         if wish.refusal:
@@ -128,7 +133,6 @@ class Wishes:
             steps, ticks = self._filled(wish)
             filled = units = steps * stage.instrument.unit_step
             price = ticks * stage.instrument.price_tick
-        time_ns = int(stage.prices.end_ns[stage.rows[wish.row]])
         intent = made(
             Intent,
             magic=magic,

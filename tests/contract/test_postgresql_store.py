@@ -18,13 +18,12 @@ from atrader.errors import ConfigError, StoreError, StoreUnavailable
 from atrader.market import Quotes, Tick
 from atrader.messages.history import QueryHistory
 from data_layer.store import MarketBatch
-from data_layer.store.history_schema import HISTORY
 from data_layer.store.interface import Damage
-from data_layer.store.market_schema import MARKET
 from data_layer.store.places import PostgresPlace, place_at
 from data_layer.store.postgresql.address import Address
 from data_layer.store.postgresql.history import PostgresHistoryStore
 from data_layer.store.postgresql.market import PostgresMarketReader, PostgresMarketStore
+from data_layer.store.schema import HISTORY, MARKET
 from tests.fixtures import make_stores as made
 from tests.support.data_layer import wait_until
 from tests.support.market_files import ticks_of

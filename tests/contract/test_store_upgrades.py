@@ -12,10 +12,9 @@ import pytest
 from atrader.errors import StoreError
 from atrader.messages.history import QueryHistory
 from data_layer.store import MarketBatch
-from data_layer.store.history_schema import HISTORY
 from data_layer.store.history_sqlite import SqliteHistoryReader, SqliteHistoryStore
-from data_layer.store.market_schema import MARKET
 from data_layer.store.market_sqlite import SqliteMarketReader, SqliteMarketStore
+from data_layer.store.schema import HISTORY, MARKET
 from tests.fixtures import make_stores as made
 from tests.support.market_files import ticks_of
 
@@ -83,8 +82,8 @@ def test_a_history_of_an_earlier_release_keeps_its_rows_and_is_written_on(releas
 
 def test_there_is_a_store_of_every_released_schema_but_the_newest() -> None:
     assert [f"stores-schema-{number}" for number in range(1, len(RELEASED) + 1)] == RELEASED
-    assert sorted(MARKET.steps) == list(range(2, MARKET.version + 1))
-    assert sorted(HISTORY.steps) == list(range(2, HISTORY.version + 1))
+    assert sorted(MARKET.tables().steps) == list(range(2, MARKET.version + 1))
+    assert sorted(HISTORY.tables().steps) == list(range(2, HISTORY.version + 1))
 
 
 def test_a_reader_leaves_an_older_file_as_it_is_and_says_what_to_do(tmp_path: Path) -> None:

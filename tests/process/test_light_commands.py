@@ -154,3 +154,9 @@ def test_names_of_the_installation_are_completed(
 def test_nothing_is_proposed_where_there_is_no_installation(programs: Programs, tmp_path: Path) -> None:
     found, _ = programs.complete(tmp_path / "out", "atrader", "-C", str(tmp_path), "history", "trades", "--account", "")
     assert not any(found)
+
+
+def test_a_backtest_imports_no_sqlalchemy_and_no_event_loop() -> None:
+    work = "import sys, manager.commands.backtest_work; print(*({'sqlalchemy', 'asyncio', 'zmq'} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-P", "-c", work], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == []

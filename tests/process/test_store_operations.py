@@ -30,11 +30,10 @@ from data_layer.operations.backup import verify_store
 from data_layer.operations.commands import run_operation
 from data_layer.operations.compact import compact
 from data_layer.sizes import bytes_of, files_of
-from data_layer.store.history_schema import HISTORY
 from data_layer.store.history_sqlite import SqliteHistoryReader, SqliteHistoryStore
-from data_layer.store.market_schema import MARKET
 from data_layer.store.market_sqlite import SqliteMarketReader
 from data_layer.store.places import EmbeddedPlace
+from data_layer.store.schema import HISTORY, MARKET
 from tests.support.data_layer import DataLayerProcess, wait_until
 from tests.support.market_files import CHUNK, MINUTE, START, made, same, some_bars, spoil_chunk, without_chunk
 

@@ -12,12 +12,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from data_layer.store.database import Insert
-from data_layer.store.history_schema import HISTORY
 from data_layer.store.history_store import SqlHistoryReader, SqlHistoryStore
 from data_layer.store.postgresql.address import Address, Connection
 from data_layer.store.postgresql.session import Session
 from data_layer.store.postgresql.versions import LOCKS, bring_to_version, make_reader
-from data_layer.store.schema import Schema
+from data_layer.store.schema import HISTORY, Schema
 
 T = TypeVar("T")
 

@@ -12,12 +12,12 @@ from atrader.clock import Clock
 from atrader.errors import StoreError
 from data_layer.store.images import Images
 from data_layer.store.market_reader import SqlMarketReader
-from data_layer.store.market_schema import MARKET
 from data_layer.store.market_store import SqlMarketStore
 from data_layer.store.postgresql.address import Address, Connection
 from data_layer.store.postgresql.errors import damaged
 from data_layer.store.postgresql.session import Session
 from data_layer.store.postgresql.versions import LOCKS, bring_to_version, make_reader
+from data_layer.store.schema import MARKET
 
 T = TypeVar("T")
 
@@ -171,5 +171,5 @@ def _ours(statement: str) -> bytes:
 
 @cache
 def _type_of(table: str, column: str) -> str:
-    kind = MARKET.metadata.tables[table].columns[column].type
+    kind = MARKET.tables().metadata.tables[table].columns[column].type
     return next(name for base, name in _TYPES.items() if isinstance(kind, base))

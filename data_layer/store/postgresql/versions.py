@@ -32,7 +32,7 @@ def bring_to_version(connection: Connection, address: Address, schema: Schema) -
         if _value(connection, "SELECT to_regclass('atrader.versions')") is None:
             connection.execute("CREATE TABLE versions (part TEXT PRIMARY KEY, version INTEGER NOT NULL)")
         found = _version(connection, address, schema)
-        for version, statements in schema.statements(found, _DIALECT).items():
+        for version, statements in schema.tables().statements(found, _DIALECT).items():
             for statement in statements:
                 connection.execute(statement.encode())
             connection.execute(
