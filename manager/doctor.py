@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from atrader.clock import SystemClock
+from atrader.configuration.fleet import Installation
 from atrader.configuration.home import Home
 from atrader.configuration.loader import load_installation
 from atrader.errors import AtraderError
@@ -18,6 +19,7 @@ from manager.doctor_accounts import examine_accounts
 from manager.doctor_secrets import examine_secrets
 from manager.finding import Finding
 from manager.lock import owner_of
+from manager.unheld import unheld
 
 _WAL_RESET_FIXED = (3, 51, 3)
 _FREE_BYTES = 1_000_000_000
@@ -36,7 +38,7 @@ def examine(home: Home, *, ask_brokers: bool) -> list[Finding]:
     except AtraderError as error:
         return [*found, Finding("error", "configuration", str(error), "'atrader-manager check' names file and key")]
     text = f"accounts: {len(installation.accounts)}, instances: {len(installation.instances)}"
-    found += [Finding("ok", "configuration", text), *examine_secrets(installation)]
+    found += [Finding("ok", "configuration", text), *examine_secrets(installation), *_unheld(home, installation)]
     return [*found, *examine_accounts(installation, SystemClock())] if ask_brokers else found
 
 
@@ -116,6 +118,12 @@ def _databases(home: Home) -> Iterator[Finding]:
             yield Finding("ok", name, f"sound, {path.stat().st_size / 1e6:.2f} MB")
         else:
             yield Finding("error", name, f"damaged: {answer}", _RESTORE)
+
+
+def _unheld(home: Home, installation: Installation) -> Iterator[Finding]:
+    for account, left in unheld(home, installation):
+        remedy = f"put etc/accounts/{account}.toml, or who traded on it, back to close them or hand them on"
+        yield Finding("warning", f"account {account}", f"no process runs it: {left}", remedy)
 
 
 _EXAMINATIONS: tuple[Callable[[Home], Iterator[Finding]], ...] = (

@@ -10,12 +10,13 @@ from atrader.configuration.fleet import Installation
 from atrader.errors import AtraderError, Rejected
 from atrader.messages.gateway import Orphan, Reconfigure
 from manager.gateways import Gateways
-from manager.plan import Planned, holder_of, plan
+from manager.plan import Planned, account_held, holder_of, plan
 from manager.process import KILLED_S, Supervised
 from manager.reload import LIVE_FLEET_KEYS, Changes, compare
 from manager.settling import settled
 from manager.states import RESTING, SETTLED, ProcessState
 from manager.supervisor import Supervisor
+from manager.unheld import leaves, left_in_journal
 
 _TRIES = 2
 """Of a call to a gateway that does not answer; then it gets its configuration by a restart."""
@@ -162,7 +163,19 @@ class Reloader:
             self._fleet.task(self._bury(process, self._fleet.processes))
             return Outcome(name, f"{why}, but {lives_on(process)}", failed=True)
         self._forget(process, self._fleet.processes)
-        return Outcome(name, "stopped, it is gone from the configuration" if why == _GONE else f"stopped: {why}")
+        if why != _GONE:
+            return Outcome(name, f"stopped: {why}")
+        return Outcome(name, f"stopped, it is gone from the configuration{self._left_alone(process)}")
+
+    def _left_alone(self, process: Supervised) -> str:
+        """Tell, and alert, that nobody looks after what an account still holds whose session this process held."""
+        account = account_held(self._fleet.installation, process.kind, process.subject)
+        left = () if account is None else left_in_journal(self._fleet.home, account)
+        if not left:
+            return ""
+        text = f"nobody runs account {account}: {leaves(left)}; put its file back to close them or hand them on"
+        self._fleet.alert(process, text)
+        return f"; {text}"
 
     async def _bury(self, process: Supervised, table: dict[str, Supervised]) -> None:
         """Wait for the end of a process that outlived its deadline, for as long as it takes."""

@@ -102,3 +102,28 @@ def test_trades_of_a_removed_instance_are_adopted_handed_on_and_closed_by_comman
     assert fleet.stop() == 0
     check_books(fleet)
     assert "nothing runs" in shell.refused("orphans", "list")
+
+
+def test_an_account_that_leaves_with_a_trade_is_told_until_somebody_looks_after_it_again(fleet: Fleet) -> None:
+    fleet.write_fleet()
+    fleet.write_account()
+    (fleet.home.root / "strategies").mkdir(exist_ok=True)
+    (fleet.home.root / "strategies" / "hold.py").write_text(HOLD)
+    fleet.write_instance("first", 1, strategy="strategies/hold.py:Hold")
+    fleet.start()
+    shell = Shell(fleet)
+    wait_for(lambda: held_by(fleet, "first"), "a trade")
+    files = [fleet.home.etc / "strategies" / "first.toml", fleet.home.etc / "accounts" / "paper.toml"]
+    texts = [path.read_text() for path in files]
+    for path in files:
+        path.unlink()
+    left = "first (magic 1): open trades 1, working orders 0"
+    lines = shell.json("reload")["lines"]
+    assert [line for line in lines if line.startswith("gateway-paper: stopped") and left in line], lines
+    wait_for(lambda: [row for row in fleet.history("alerts") if left in str(row["text"])], "the alert")
+    assert left in shell.run("doctor", "--offline").output
+    for path, text in zip(files, texts, strict=True):
+        path.write_text(text)
+    assert shell.run("reload").exit_code == 0
+    wait_for(lambda: held_by(fleet, "first"), "the trade with its owner")
+    assert left not in shell.run("doctor", "--offline").output
