@@ -101,10 +101,11 @@ def judge(path: Path, judging: Judging | None, top: int, write: Path | None = No
         )
     rule = (judging or wish.judging).rule()
     axes, windows, per_year = [axis_of(axis) for axis in study["axes"]], rule.windows(days_ns), study["days_per_year"]
-    scores = score(trials, axes, windows, per_year) if len(trials.returns) else None
+    workers = os.cpu_count() or 1
+    scores = score(trials, axes, windows, per_year, workers) if len(trials.returns) else None
     analysis = analyse(
         trials, days_ns, axes, windows, per_year,
-        is_adaptive=learned, top=top, scores=scores, threads=os.cpu_count() or 1,
+        is_adaptive=learned, top=top, scores=scores, threads=workers,
     )  # fmt: skip
     assert scores is not None  # or nothing was judged
     report = path.with_name(REPORT)

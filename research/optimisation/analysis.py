@@ -29,6 +29,7 @@ from research.statistics import (
     sharpe_ratios,
 )
 
+Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
 Verdict = Literal["edge", "noise"]
 
@@ -144,13 +145,18 @@ def analyse(
     if not len(trials.returns):
         first = f": {trials.failed[0].error}" if trials.failed else ""
         raise ConfigError(f"no set of parameters has figures: {trials.tried} were tried{first}")
-    scores = score(trials, axes, windows, days_per_year) if scores is None else scores
-    best = ranked(trials, scores, windows, top)
-    recommended = best[0] if (best[0].robustness_factor or 0.0) > 0 else None
-    chosen = scores.train.argmax(axis=0)
-    steps = [_step(at, window, int(chosen[at]), trials, scores, days_ns) for at, window in enumerate(windows)]
-    walked = _walk_forward(trials, chosen, steps, windows, days_per_year)
-    overfitting = _overfitting(trials, int(scores.order[0]), days_ns, threads, is_adaptive=is_adaptive)
+    with ThreadPoolExecutor(1, "count") as aside:
+        counted = aside.submit(_effective_trials, trials.returns.T)
+        if threads == 1:
+            wait([counted])
+        scores = score(trials, axes, windows, days_per_year, threads) if scores is None else scores
+        best = ranked(trials, scores, windows, top)
+        recommended = best[0] if (best[0].robustness_factor or 0.0) > 0 else None
+        chosen = scores.train.argmax(axis=0)
+        steps = [_step(at, window, int(chosen[at]), trials, scores, days_ns) for at, window in enumerate(windows)]
+        walked = _walk_forward(trials, chosen, steps, windows, days_per_year)
+        overfitting = _overfitting(trials, int(scores.order[0]), days_ns, threads, is_adaptive=is_adaptive)
+        overfitting["effective_trials"] = counted.result()
     reasons = _reasons(recommended, walked, overfitting)
     return Analysis(
         tried=trials.tried,
@@ -219,12 +225,10 @@ def _overfitting(trials: Trials, best: int, days_ns: Times, threads: int, *, is_
         "deflated_sharpe": None,
         "beyond_luck": None,
         "luck_sharpe": None,
-        "effective_trials": None,
         "years": years,
         "needed_years": minimum_backtest_length(trials.tried) if trials.tried > 1 else 0.0,
     }
-    varies = bool((trials.returns.max(axis=1) > trials.returns.min(axis=1)).any())
-    if varies:
+    if _varies(returns):
         ratios, chosen = sharpe_ratios(returns), sample_of(returns[:, best])
         spread = float(ratios.var(ddof=1)) if len(ratios) > 1 else 0.0
         ratio, tried = float(ratios[best]), float(trials.tried)
@@ -232,16 +236,19 @@ def _overfitting(trials: Trials, best: int, days_ns: Times, threads: int, *, is_
         found["deflated_sharpe"], found["luck_sharpe"] = published.probability, published.threshold
         luck = min(spread, 1 / chosen.periods)
         found["beyond_luck"] = deflated_sharpe(ratio, chosen.periods, tried, luck, chosen.shape).probability
-    with ThreadPoolExecutor(1, "count") as aside:  # beside the other threads, which wait for each other now and then
-        counted = aside.submit(effective_trials, returns) if varies else None
-        if counted is not None and threads == 1:
-            wait([counted])
-        if found["pbo_missing"] is None:
-            crossed = probability_of_overfitting(returns, _BLOCKS, threads=threads)
-            found["pbo"], found["pbo_loss_probability"] = crossed.probability, crossed.loss_probability
-        if counted is not None:
-            found["effective_trials"] = counted.result().rank
+    if found["pbo_missing"] is None:
+        crossed = probability_of_overfitting(returns, _BLOCKS, threads=threads)
+        found["pbo"], found["pbo_loss_probability"] = crossed.probability, crossed.loss_probability
     return found
+
+
+def _effective_trials(returns: Floats) -> float | None:
+    return effective_trials(returns).rank if _varies(returns) else None
+
+
+def _varies(returns: Floats) -> bool:
+    """Tell whether any set has returns that are not all the same; shape (days, n)."""
+    return bool((returns.max(axis=0) > returns.min(axis=0)).any())
 
 
 def _why_no_pbo(trials: Trials, days: int, *, is_adaptive: bool) -> str | None:

@@ -13,6 +13,7 @@ from research.events import EventEngine, Plan
 from research.optimisation.pools import Outcome
 from research.optimisation.space import Combination
 from research.statistics import period_returns
+from research.statistics.periods import periods_between
 
 Times = NDArray[np.int64]
 
@@ -58,4 +59,5 @@ class EventTrials:
 
 def days_of(ends_ns: Times, calendar: Calendar) -> Times:
     """Return the ends of the trading days in which the steps of a plan lie, UTC ns, shape (days,)."""
-    return period_returns(ends_ns, np.ones(len(ends_ns)), calendar, initial=1.0).end_ns
+    _, days_ns = periods_between(int(ends_ns[0]) - 1, int(ends_ns[-1]), calendar)  # the account begins just before
+    return days_ns

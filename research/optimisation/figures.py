@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
@@ -58,7 +59,9 @@ AIMS: Final[dict[Aim, Callable[[Floats, float], Floats]]] = {
 """How each aim is counted: returns and trading days in a year."""
 
 
-def in_windows(returns: Floats, windows: Sequence[Window], days_per_year: float) -> tuple[Floats, Floats]:
+def in_windows(
+    returns: Floats, windows: Sequence[Window], days_per_year: float, threads: int = 1
+) -> tuple[Floats, Floats]:
     """Return the Sharpe ratios of all sets in all windows.
 
     Parameters
@@ -69,18 +72,19 @@ def in_windows(returns: Floats, windows: Sequence[Window], days_per_year: float)
         What is chosen on and judged on.
     days_per_year : float
         Trading days in a year.
+    threads : int
+        How many look at windows at once.
 
     Returns
     -------
     train, test : ndarray of float64, shape (n, windows)
         Of the two parts of each window.
     """
-    parts = [
-        [annual_sharpes(returns[:, part], days_per_year) for part in parts]
-        for parts in ([window.train for window in windows], [window.test for window in windows])
-    ]
-    train, test = (np.stack(columns, axis=1) for columns in parts)
-    return train, test
+    parts = [window.train for window in windows] + [window.test for window in windows]
+    with ThreadPoolExecutor(threads, "score") as pool:
+        columns = list(pool.map(lambda part: annual_sharpes(returns[:, part], days_per_year), parts))
+    both = np.stack(columns, axis=1)
+    return both[:, : len(windows)], both[:, len(windows) :]
 
 
 def test_days(returns: Floats, windows: Sequence[Window]) -> Floats:

@@ -74,7 +74,7 @@ class OptunaSearch:
         self._days_per_year = days_per_year
         self._next = max([*before.numbers.tolist(), *(one.number for one in before.failed)], default=-1) + 1
         self._chance = np.random.default_rng(seed + before.tried)
-        self._left = total - before.tried
+        self.left = total - before.tried
         self._known: set[str] = set()
         self._running: dict[int, Any] = {}
         self._distributions = {axis.name: self._distribution(axis) for axis in space.axes}
@@ -101,10 +101,10 @@ class OptunaSearch:
             When no set is allowed.
         """
         found: list[Asked] = []
-        while len(found) < min(count, self._left):
+        while len(found) < min(count, self.left):
             trial = self._next_trial()
             if trial is None:
-                self._left = len(found)
+                self.left = len(found)
                 break
             combination = self._combination(trial.params)
             self._known.add(key_of(combination))
@@ -113,7 +113,7 @@ class OptunaSearch:
             self._next += 1
         if not self._known:
             raise nothing_left(self._space)
-        self._left -= len(found)
+        self.left -= len(found)
         return found
 
     def _next_trial(self) -> Any:

@@ -76,8 +76,6 @@ _here: list[Evaluate] = []  # of a process of the pool
 def _begin(make: Callable[[], Evaluate]) -> None:
     die_with_spawner()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the command, which lets the sets under way end
-    die_with_spawner()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the command, which lets the sets under way end
     _here[:] = [make()]
 
 

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from research.optimisation.axes import Axis, Choices, Value
 from research.optimisation.figures import annual_sharpes, drawdowns, in_windows, test_days, total_returns
-from research.optimisation.searching import key_of
 from research.optimisation.space import Combination
 from research.optimisation.trials import Trials
 from research.optimisation.windows import Window
@@ -87,9 +86,11 @@ class Ranked(NamedTuple):
     trades: int
 
 
-def score(trials: Trials, axes: Sequence[Axis], windows: Sequence[Window], days_per_year: float) -> Scores:
-    """Work out the figures of all sets."""
-    train, test = in_windows(trials.returns, windows, days_per_year)
+def score(
+    trials: Trials, axes: Sequence[Axis], windows: Sequence[Window], days_per_year: float, threads: int = 1
+) -> Scores:
+    """Work out the figures of all sets, some windows at once."""
+    train, test = in_windows(trials.returns, windows, days_per_year, threads)
     sharpe_is = train.mean(axis=1)
     sharpe_oos = annual_sharpes(test_days(trials.returns, windows), days_per_year)
     factor = robustness_factors(sharpe_is, sharpe_oos)
@@ -134,8 +135,8 @@ def _places(axis: Axis, values: Sequence[Value]) -> Floats:
     """Return where values lie on their axis: by their place on it, or by themselves on a span."""
     if not isinstance(axis, Choices):
         return np.array(values, np.float64)
-    known = {key_of(value): at for at, value in enumerate(axis.values)}
-    return np.array([known[key_of(value)] for value in values], np.float64)
+    known = {repr(value): at for at, value in enumerate(axis.values)}  # 1, 1.0 and True are three values
+    return np.array([known[repr(value)] for value in values], np.float64)
 
 
 def _apart(axis: Axis, column: Floats) -> Floats:

@@ -32,9 +32,12 @@ class Search(Protocol):
     ----------
     is_adaptive : bool
         Whether what came of one set decides on the next.
+    left : int
+        How many sets there are still to ask for, at most.
     """
 
     is_adaptive: bool
+    left: int
 
     def ask(self, count: int) -> list[Asked]:
         """Return the next sets, at most so many; none when there are no more."""
@@ -59,13 +62,16 @@ class ListedSearch:
     is_adaptive = False
 
     def __init__(self, combinations: Sequence[Combination], done: Collection[int]) -> None:
-        self._left: Iterator[Asked] = (
+        self._next: Iterator[Asked] = (
             Asked(number, one) for number, one in enumerate(combinations) if number not in done
         )
+        self.left = len(combinations) - len(done)
 
     def ask(self, count: int) -> list[Asked]:
         """Return the next sets."""
-        return list(islice(self._left, count))
+        asked = list(islice(self._next, count))
+        self.left -= len(asked)
+        return asked
 
     def tell(self, trials: Sequence[Trial]) -> None:
         """Take note of nothing: what is tried does not depend on it."""

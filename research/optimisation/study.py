@@ -18,6 +18,7 @@ Progress = Callable[[int], None]
 
 _BATCH_S: Final = 0.1  # what a batch should take: far above what handing it over costs, short to wait for at the end
 _MOST_IN_BATCH: Final = 1024
+_LEAST_OF_BATCH: Final = 8  # parts of a batch that the last ones still have
 
 
 def run_study(
@@ -40,7 +41,7 @@ def run_study(
     size, ahead = 1, pool.workers if search.is_adaptive else 2 * pool.workers
     try:
         while True:
-            while len(pending) < ahead and (asked := search.ask(size)):
+            while len(pending) < ahead and (asked := search.ask(_at_the_end(size, search.left, pool.workers))):
                 pending[pool.submit([one.parameters for one in asked])] = (asked, clock.monotonic_s())
             if not pending:
                 return
@@ -73,3 +74,8 @@ def _next_size(size: int, took_s: float) -> int:
     """Return how many sets the next batch has: those that take about as long as a batch should, four times at most."""
     wanted = size * _BATCH_S / max(took_s, 1e-6)
     return max(1, min(_MOST_IN_BATCH, int(wanted), 4 * size))
+
+
+def _at_the_end(size: int, left: int, workers: int) -> int:
+    """Return a smaller size for the last batches: none of the workers is to wait long for the last one of another."""
+    return max(1, size // _LEAST_OF_BATCH, min(size, left // (2 * workers)))

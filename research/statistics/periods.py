@@ -62,13 +62,8 @@ def period_returns(
     ValueError
         As `checked_curve`, and when there is no such timeframe.
     """
-    length = timeframe if isinstance(timeframe, Timeframe) else Timeframe.parse(timeframe)
     times, values = checked_curve(time_ns, equity, initial)
-    first_ns = calendar.bar_open(int(times[0]), length)
-    opens = calendar.expected_bars(first_ns, int(times[-1]), length)
-    if not len(opens) or opens[0] > first_ns:  # it begins while the market is closed
-        opens = np.concatenate([np.array([first_ns], np.int64), opens])
-    ends = np.append(opens[1:], times[-1])
+    opens, ends = periods_between(int(times[0]), int(times[-1]), calendar, timeframe)
     places = np.searchsorted(times, ends, side="right") - 1
     worth = until_ruin(values)
     at_ends = worth[places]
@@ -77,6 +72,36 @@ def period_returns(
     np.divide(at_ends, before, out=returns, where=before > 0)
     returns[before > 0] -= 1.0
     return PeriodReturns(opens, ends, values[places], returns)
+
+
+def periods_between(
+    first_ns: int, last_ns: int, calendar: Calendar, timeframe: Timeframe | str = "1d"
+) -> tuple[Times, Times]:
+    """Return begin and end of each period in which the market is open, from that of a moment to another moment.
+
+    Parameters
+    ----------
+    first_ns, last_ns : int
+        UTC; the last period ends with the second one.
+    calendar, timeframe
+        As of `period_returns`.
+
+    Returns
+    -------
+    opens, ends : ndarray of int64, shape (n,)
+        UTC ns.
+
+    Raises
+    ------
+    ValueError
+        When there is no such timeframe.
+    """
+    length = timeframe if isinstance(timeframe, Timeframe) else Timeframe.parse(timeframe)
+    begin_ns = calendar.bar_open(first_ns, length)
+    opens = calendar.expected_bars(begin_ns, last_ns, length)
+    if not len(opens) or opens[0] > begin_ns:  # it begins while the market is closed
+        opens = np.concatenate([np.array([begin_ns], np.int64), opens])
+    return opens, np.append(opens[1:], last_ns)
 
 
 def until_ruin(values: Floats) -> Floats:

@@ -120,6 +120,20 @@ def test_every_set_is_tried_once_by_threads(file: TrialFile, workers: int) -> No
     assert all((row == outcome_of(one).returns).all() for row, one in zip(found.returns, listed, strict=True))
 
 
+def test_the_last_batches_are_small_so_that_no_worker_waits_long_for_another(file: TrialFile) -> None:
+    sizes: list[int] = []
+
+    def noted(combinations: Sequence[Combination]) -> list[Outcome]:
+        sizes.append(len(combinations))
+        return evaluate(combinations)
+
+    listed = every_combination(space_of(fast="2:40:1", slow="50:400:10"))
+    found = run(ListedSearch(listed, set()), threads(noted, 1), file)
+    assert found.parameters == listed
+    left = len(listed) - np.cumsum([0, *sizes[:-1]])
+    assert all(size <= max(before / 2, 1024 / 8) for size, before in zip(sizes, left, strict=True))
+
+
 def test_a_search_goes_on_where_it_was_and_ends_as_if_it_had_never_stopped(tmp_path: Path) -> None:
     listed = every_combination(space_of())
     tried: list[Combination] = []

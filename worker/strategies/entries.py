@@ -217,7 +217,7 @@ class EntryStrategy(SignalStrategy):
         period = self.distances.atr_period
         wanted_rows = shared.get(("wanted", wanted), lambda: self._wanted_rows(bars, instrument, shared))
         whole = shared.get(("atr", period), lambda: _mean_ranges(bars, period, shared))
-        mean_range = whole[wanted_rows[0]]
+        mean_range = whole.take(wanted_rows[0], mode="clip")  # twice as fast as with a check, and rows are rows
         unknown = np.flatnonzero(np.isnan(mean_range))
         sided = shared.get(
             ("sided", key, unknown.tobytes()), lambda: self._sided_rows(wanted_rows, unknown, bars, instrument, shared)
@@ -226,7 +226,7 @@ class EntryStrategy(SignalStrategy):
 
     def _wanted_rows(self, bars: Bars, instrument: Instrument, shared: Shared) -> tuple[NDArray[Any], ...]:
         rows, wanted = self.wanted_rows(bars, instrument, shared)
-        return rows, *wanted[:4], bars.ask_close[rows], bars.close[rows]
+        return rows, *wanted[:4], bars.ask_close.take(rows, mode="clip"), bars.close.take(rows, mode="clip")
 
     def _sided_rows(
         self,
