@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from atrader.market import Bar, Tick
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atrader.market import Bar, Bars, Tick
 
 
 def quotes_of(instrument: str, bar: Bar, duration_ns: int) -> tuple[Tick, ...]:
@@ -23,3 +28,26 @@ def quotes_of(instrument: str, bar: Bar, duration_ns: int) -> tuple[Tick, ...]:
         time_ns = bar.open_time_ns + min(number * third, duration_ns - 1)
         ticks.append(Tick(instrument, time_ns, time_ns, bid, max(bid, ask)))
     return tuple(ticks)
+
+
+class QuoteColumns(NamedTuple):
+    """Quotes of some bars, four after four, arrays of shape ``(4 n,)``: times in ns UTC, float64 prices."""
+
+    time_ns: NDArray[np.int64]
+    bid: NDArray[np.float64]
+    ask: NDArray[np.float64]
+
+
+def quotes_of_bars(bars: Bars, rows: NDArray[np.intp], duration_ns: int) -> QuoteColumns:
+    """Return what `quotes_of` gives for each of some rows, all at once."""
+    rising = bars.close[rows] >= bars.open[rows]
+
+    def four(opens: NDArray[np.float64], *others: NDArray[np.float64]) -> NDArray[np.float64]:
+        low, high, close = (column[rows] for column in others)
+        first, second = np.where(rising, low, high), np.where(rising, high, low)
+        return np.column_stack([opens[rows], first, second, close]).ravel()
+
+    bid = four(bars.open, bars.low, bars.high, bars.close)
+    ask = four(bars.ask_open, bars.ask_low, bars.ask_high, bars.ask_close)
+    into = np.minimum(np.arange(4) * (duration_ns // 3), duration_ns - 1)
+    return QuoteColumns((bars.open_time_ns[rows][:, None] + into).ravel(), bid, np.maximum(bid, ask))

@@ -9,6 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from atrader.clock import SystemClock, iso_from_ns
 from atrader.configuration.instance import InstanceConfig
 from atrader.strategy import Strategy
@@ -20,7 +22,7 @@ from research.events import Plan
 from research.reports.finished import Finished, keep
 from research.reports.measures import calendar_for
 from research.reports.rows import alert_row, order_row, signal_row, trade_row
-from research.reports.saved import Saved
+from research.reports.saved import Saved, Told
 
 if TYPE_CHECKING:
     from manager.backtests.comparing import Comparison
@@ -32,8 +34,23 @@ _OF_INSTANCE: Final = {"name", "strategy", "magic", "instrument", "timeframe", "
 _NO_COSTS: Final = {"seed", "initial_balance"}  # of the paper settings: they have keys of their own
 
 
-def save(folder: Path, request: Request, plan: Plan, ran: Ran, took_s: float) -> Saved:
+def save(
+    folder: Path,
+    request: Request,
+    plan: Plan,
+    ran: Ran,
+    took_s: float,
+    data_sha256: str | None = None,
+    told: Told | None = None,
+) -> Saved:
     """Write everything that happened into a new folder below another; on disk when this returns.
+
+    Parameters
+    ----------
+    data_sha256 : str, optional
+        `data_hash` of the plan, where that is known already.
+    told : callable, optional
+        Is told of the result before it is written.
 
     Raises
     ------
@@ -46,7 +63,7 @@ def save(folder: Path, request: Request, plan: Plan, ran: Ran, took_s: float) ->
         folder,
         Finished(
             name=request.name,
-            setup=_setup(request, plan, ran, took_s),
+            setup=_setup(request, plan, ran, took_s, data_sha256 or data_hash(plan)),
             events={
                 "errors": {name: count for name, count in result.errors.items() if count},
                 "refused": result.refused,
@@ -61,11 +78,12 @@ def save(folder: Path, request: Request, plan: Plan, ran: Ran, took_s: float) ->
             tapes=plan.tapes,
             calendar=calendar_for([config.instrument for config, _ in plan.instances], plan.calendar_of),
             tables={
-                "orders": [order_row(order) for order in result.orders],
-                "signals": [signal_row(signal) for signal in result.signals],
-                "alerts": [alert_row(alert) for alert in result.alerts],
+                "orders": lambda: [order_row(order) for order in result.orders],
+                "signals": lambda: [signal_row(signal) for signal in result.signals],
+                "alerts": lambda: [alert_row(alert) for alert in result.alerts],
             },
         ),
+        told,
     )
 
 
@@ -74,7 +92,7 @@ def add_comparison(saved: Saved, found: Comparison) -> Saved:
     return saved.extended(COMPARISON, "ctester", found.as_json())
 
 
-def _setup(request: Request, plan: Plan, ran: Ran, took_s: float) -> dict[str, Any]:
+def _setup(request: Request, plan: Plan, ran: Ran, took_s: float, data_sha256: str) -> dict[str, Any]:
     config = request.account
     bars = sum(ran.findings.bars.values())
     return {
@@ -89,7 +107,7 @@ def _setup(request: Request, plan: Plan, ran: Ran, took_s: float) -> dict[str, A
         "initial_balance": str(config.paper.initial_balance),
         "instances": [_instance(item, strategy) for item, strategy in plan.instances],
         "quotes": request.quotes or "finest stored bars",
-        "data_sha256": data_hash(plan),
+        "data_sha256": data_sha256,
         "bars": dict(ran.findings.bars),
         "gaps": gaps_of(request, plan),
         "took_s": round(took_s, 3),
@@ -122,9 +140,9 @@ def data_hash(plan: Plan) -> str:
     digest = hashlib.sha256()
     for tape in plan.tapes:
         for column in (tape.end_ns, tape.bid_low, tape.bid_high, tape.ask_low, tape.ask_high, *tape.closes()):
-            digest.update(column.tobytes())
+            digest.update(np.ascontiguousarray(column).data)
     for key, bars in sorted(plan.series.items()):
         digest.update("|".join(key).encode())
         for values in bars.columns:
-            digest.update(values.tobytes())
+            digest.update(np.ascontiguousarray(values).data)
     return digest.hexdigest()

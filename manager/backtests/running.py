@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,12 +18,13 @@ from atrader.errors import AtraderError, StrategyError
 from atrader.runtime.parent import die_with_spawner
 from data_layer.offline import open_market
 from manager.backtests.engines import run_plan
-from manager.backtests.files import add_comparison, save
+from manager.backtests.files import add_comparison, data_hash, save
 from manager.backtests.loading import load_plan
 from manager.backtests.request import ONE_PROCESS_EACH, Request
 from manager.backtests.starting import placed
 from research.events import Progress
 from research.reports import Saved
+from research.reports.saved import Told
 
 if TYPE_CHECKING:
     from framework_bridge.tester_run import TesterAnswer
@@ -39,10 +40,15 @@ class Outcome(NamedTuple):
     error: AtraderError | None
 
 
-def run_here(request: Request, folder: Path, progress: Progress | None = None) -> Saved:
+def run_here(request: Request, folder: Path, progress: Progress | None = None, told: Told | None = None) -> Saved:
     """Load, run and save one request.
 
     Blocks until it is done. The files are in `folder` when this returns; it may be repeated, and then makes others.
+
+    Parameters
+    ----------
+    told : callable, optional
+        Is told of the result as soon as it is known, before it is written.
 
     Raises
     ------
@@ -58,9 +64,12 @@ def run_here(request: Request, folder: Path, progress: Progress | None = None) -
     chosen = [(config, placed(config, request, fleet)) for config in request.instances]
     with open_market(home, fleet) as market:
         plan = load_plan(request, chosen, fleet, market)
-    began_s = clock.monotonic_s()
-    ran = run_plan(plan, request, progress)
-    return save(folder, request, plan, ran, clock.monotonic_s() - began_s)
+    with ThreadPoolExecutor(1) as beside:  # the fingerprint takes another processor: hashlib lets go of the lock
+        data_sha256 = beside.submit(data_hash, plan)
+        began_s = clock.monotonic_s()
+        ran = run_plan(plan, request, progress)
+        took_s = clock.monotonic_s() - began_s
+        return save(folder, request, plan, ran, took_s, data_sha256.result(), told)
 
 
 def run_all(
@@ -70,6 +79,7 @@ def run_all(
     progress: Callable[[int, int, int], None],
     done: Callable[[Outcome], None],
     tester: Path | None = None,
+    told: Told | None = None,
 ) -> None:
     """Run requests, several at once, and tell of each when it is over.
 
@@ -86,10 +96,12 @@ def run_all(
         Takes each outcome, in the order they come.
     tester : Path, optional
         A tester library, which runs the same in processes of its own.
+    told : callable, optional
+        Is told of a result that was worked out here, before it is written.
     """
     if len(requests) == 1 and not _loads_a_library(requests[0]):
         try:
-            saved = run_here(requests[0], folder, lambda at, total: progress(0, at, total))
+            saved = run_here(requests[0], folder, lambda at, total: progress(0, at, total), told)
         except AtraderError as error:
             done(Outcome(requests[0], None, error))
         else:

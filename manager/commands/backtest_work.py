@@ -20,9 +20,10 @@ from manager.backtests.request import Engine, Request, overrides_of, requests_of
 from manager.backtests.running import Outcome, run_all, summary_of
 from manager.commands.output import print_json
 from manager.commands.progress import CountColumn, progress_bar
-from manager.commands.result_view import show_comparison, show_result
+from manager.commands.result_view import show_comparison, show_figures, show_kept
 from manager.places import require_writable
 from research.events.plan import SignalsOver
+from research.reports import Saved
 from research.vector import Rules
 
 
@@ -67,7 +68,14 @@ def run_backtest(home: Home, wish: Wish) -> None:
 
         check_comparable(requests)
     outcomes: list[Outcome] = []
+    shown: list[Path] = []
     with _progress(requests, silent=wish.as_json) as bar:
+
+        def show(known: Saved) -> None:
+            bar.gone()
+            show_figures(known)
+            shown.append(known.folder)
+
         run_all(
             requests,
             wish.out,
@@ -75,6 +83,7 @@ def run_backtest(home: Home, wish: Wish) -> None:
             bar.step,
             lambda one: _over(one, outcomes, bar),
             tester,
+            None if wish.as_json else show,
         )
     outcomes.sort(key=lambda outcome: requests.index(outcome.request))
     if wish.as_json:
@@ -82,7 +91,9 @@ def run_backtest(home: Home, wish: Wish) -> None:
     else:
         saved = [outcome.saved for outcome in outcomes if outcome.saved is not None]
         for one in saved:
-            show_result(one)
+            if one.folder not in shown:
+                show_figures(one)
+            show_kept(one)
         if len(saved) > 1:
             show_comparison(saved, all_settings=False)
     failed = [outcome.error for outcome in outcomes if outcome.error is not None]
@@ -132,6 +143,10 @@ class _Bar:
 
     def step(self, _number: int, done: int, total: int) -> None:
         self._progress.update(self._task, completed=done, total=total)
+
+    def gone(self) -> None:
+        """Clear the line: something is printed before the work is done."""
+        self._progress.stop()
 
     def over(self, request: Request) -> None:
         if self._many:

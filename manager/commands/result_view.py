@@ -21,6 +21,12 @@ _HASH_SHOWN: Final = 12
 
 def show_result(saved: Saved) -> None:
     """Print what ran beside what came of it, and where it is kept."""
+    show_figures(saved)
+    show_kept(saved)
+
+
+def show_figures(saved: Saved) -> None:
+    """Print what ran beside what came of it."""
     summary = saved.summary
     click.secho(saved.name, bold=True)
     if summary["not_vector"]:
@@ -41,6 +47,10 @@ def show_result(saved: Saved) -> None:
         console.print(_half(name, lines))
     if "ctester" in summary:
         _show_tester(summary["ctester"])
+
+
+def show_kept(saved: Saved) -> None:
+    """Print where a result is kept, which it is."""
     click.echo(f"kept in {saved.folder}; a page of it: atrader results report {saved.name}")
 
 

@@ -70,9 +70,17 @@ def equity_curve(
                 cost = np.array([float(changes[i].units * changes[i].price) for i in mine])
                 held = _stepped(at[mine], np.cumsum(units), count, 0.0)
                 paid = _stepped(at[mine], np.cumsum(cost), count, 0.0)
-                value = np.where(held > 1e-12, held * price, 0.0)
-                equity += np.where(held > 1e-12, (value - paid) * sign * rate, 0.0)
-                worth[side] += value * rate
+                nothing = held <= 1e-12
+                value = np.multiply(held, price, out=held)  # in place: new memory costs more than the sums
+                value[nothing] = 0.0
+                gain = np.subtract(value, paid, out=paid)
+                gain *= sign
+                if not isinstance(rate, float):
+                    gain *= rate
+                    value *= rate
+                gain[nothing] = 0.0
+                equity += gain
+                worth[side] += value
     return EquityCurve(market.ends, balance, equity, worth["buy"], worth["sell"])
 
 

@@ -51,6 +51,8 @@ class Findings:
         Exceptions of each strategy.
     more_refused : Mapping of str to int
         Entries that were refused and are no orders here, by reason.
+    counted_refused : Mapping of str to int, optional
+        Refused orders by reason, where that is known without looking at all orders.
     """
 
     closed: Sequence[Trade]
@@ -62,17 +64,24 @@ class Findings:
     bars: Mapping[str, int]
     errors: Mapping[str, int]
     more_refused: Mapping[str, int] = field(default_factory=dict)
+    counted_refused: Mapping[str, int] | None = None
 
     @property
     def refused(self) -> dict[str, int]:
         """How often orders were refused, by the rule or reason that refused them."""
         counts = Counter(self.more_refused)
-        counts.update(order.reason.partition(":")[0] for order in self.orders if order.state in ("DENIED", "REJECTED"))
+        if self.counted_refused is None:
+            refused = (order for order in self.orders if order.state in ("DENIED", "REJECTED"))
+            counts.update(order.reason.partition(":")[0] for order in refused)
+        else:
+            counts.update(self.counted_refused)
         return dict(counts)
 
     @property
     def halted(self) -> dict[str, str]:
         """When limits began to stop all trading of the account or an instance, and why; by rule."""
+        if self.counted_refused is not None and not _HALTING & self.counted_refused.keys():
+            return {}
         since, why = dict[str, int](), dict[str, str]()
         for order in self.orders:
             forced = order.intent.n < 0

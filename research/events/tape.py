@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 from numpy.typing import NDArray
 
-from atrader.bar_quotes import quotes_of
+from atrader.bar_quotes import quotes_of, quotes_of_bars
 from atrader.market import Bar, Bars, Quotes, Tick
 from atrader.market_checks import check_bars, check_quotes
 from atrader.timeframes import Timeframe
@@ -42,6 +42,22 @@ class Tape(ABC):
     @abstractmethod
     def ticks(self, row: int) -> tuple[Tick, ...]:
         """Return the quotes of a row, oldest first."""
+
+    def quotes_in(self, rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], Times, Floats, Floats]:
+        """Return the quotes of some rows, one row after the other, as columns.
+
+        Returns
+        -------
+        which : ndarray of intp, shape (m,)
+            Place in `rows` that each quote belongs to.
+        time_ns, bid, ask : ndarray, shape (m,)
+            The quotes.
+        """
+        found = [
+            (at, tick.time_ns, tick.bid, tick.ask) for at, row in enumerate(rows.tolist()) for tick in self.ticks(row)
+        ]
+        which, times, bids, asks = zip(*found, strict=True) if found else ((), (), (), ())
+        return np.array(which, np.intp), np.array(times, np.int64), np.array(bids, float), np.array(asks, float)
 
     @abstractmethod
     def last(self, row: int) -> Tick:
@@ -99,6 +115,10 @@ class BarTape(Tape):
     def ticks(self, row: int) -> tuple[Tick, ...]:
         """Return the four quotes of a bar."""
         return quotes_of(self.symbol, self.bars.row(row), self.duration_ns)
+
+    def quotes_in(self, rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], Times, Floats, Floats]:
+        """Return the four quotes of each of some bars."""
+        return np.repeat(np.arange(len(rows)), 4), *quotes_of_bars(self.bars, rows, self.duration_ns)
 
     def last(self, row: int) -> Tick:
         """Return the close of a bar, as its last quote."""

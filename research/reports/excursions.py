@@ -66,27 +66,20 @@ def _of_side(trades: Sequence[Row], tape: Tape, *, is_long: bool) -> Excursions:
     last = np.minimum(np.searchsorted(tape.end_ns, closed_ns), last_row)
     low = _over_ranges(np.minimum, lows, first + 1, last, np.inf)
     high = _over_ranges(np.maximum, highs, first + 1, last, -np.inf)
-    price = np.empty(len(trades))
-    for number, trade in enumerate(trades):
-        known = _at_the_edges(trade, tape, (int(first[number]), int(last[number])), end_ns, is_long=is_long)
-        price[number] = known[0]
-        low[number], high[number] = min(low[number], *known), max(high[number], *known)
+    price = np.array([float(trade["open_price"]) for trade in trades])
+    # Until its close a trade is known by its open price only.
+    closes = (price[at] if one["close_price"] is None else float(one["close_price"]) for at, one in enumerate(trades))
+    left = np.fromiter(closes, np.float64, len(trades))
+    low, high = np.minimum(low, np.minimum(price, left)), np.maximum(high, np.maximum(price, left))
+    for rows in (first, last):
+        which, times_ns, bids, asks = tape.quotes_in(rows)
+        meanwhile = (opened_ns[which] <= times_ns) & (times_ns <= closed_ns[which])
+        which, quoted = which[meanwhile], (bids if is_long else asks)[meanwhile]
+        np.minimum.at(low, which, quoted)
+        np.maximum.at(high, which, quoted)
     down, up = (price - low) / price, (high - price) / price
     adverse, favourable = (down, up) if is_long else (up, down)
     return Excursions(adverse, favourable, (first == last) & np.array([bool(one["close_time_ns"]) for one in trades]))
-
-
-def _at_the_edges(trade: Row, tape: Tape, rows: tuple[int, int], end_ns: int, *, is_long: bool) -> list[float]:
-    """Return the open price, the close price, and what was quoted meanwhile in the rows of the open and the close."""
-    known = [float(trade["open_price"])]
-    if trade["close_price"] is not None:
-        known.append(float(trade["close_price"]))
-    until_ns = trade["close_time_ns"] or end_ns
-    for row in sorted(set(rows)):
-        for tick in tape.ticks(row):
-            if trade["open_time_ns"] <= tick.time_ns <= until_ns:
-                known.append(tick.bid if is_long else tick.ask)
-    return known
 
 
 def _over_ranges(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
@@ -20,7 +20,7 @@ from research.reports.details import details
 from research.reports.excursions import excursions
 from research.reports.measures import measures
 from research.reports.rows import Row, equity_rows, in_plain
-from research.reports.saved import Saved, save
+from research.reports.saved import Saved, Told, save
 from research.statistics import period_returns
 
 IDENTITY: Final = (
@@ -51,8 +51,8 @@ class Finished:
         What was played.
     calendar : Calendar
         Whose days and months count.
-    tables : mapping of str to rows
-        More that is kept as Parquet.
+    tables : mapping of str to callable
+        More that is kept as Parquet: what makes the rows.
     """
 
     name: str
@@ -62,11 +62,16 @@ class Finished:
     curve: EquityCurve
     tapes: Sequence[Tape]
     calendar: Calendar
-    tables: Mapping[str, Sequence[Row]]
+    tables: Mapping[str, Callable[[], Sequence[Row]]]
 
 
-def keep(folder: Path, run: Finished) -> Saved:
+def keep(folder: Path, run: Finished, told: Told | None = None) -> Saved:
     """Write everything that happened into a new folder below another; on disk when this returns.
+
+    Parameters
+    ----------
+    told : callable, optional
+        Is told of the result when all its figures are known, before anything is written.
 
     Raises
     ------
@@ -92,9 +97,15 @@ def keep(folder: Path, run: Finished) -> Saved:
     }
     summary["warnings"] = [one._asdict() for one in cautions_of(summary, trades, run.tapes)]
     summary["identity_sha256"] = _identity(summary)
-    days = period_returns(curve.time_ns, curve.equity, run.calendar, initial=initial)
-    drawn = details(in_plain(trades), curve, run.tapes, initial, days)
-    return save(folder, run.name, summary, drawn, {"trades": trades, "equity": equity, **run.tables})
+
+    def drawn() -> dict[str, Any]:
+        days = period_returns(curve.time_ns, curve.equity, run.calendar, initial=initial)
+        return details(in_plain(trades), curve, run.tapes, initial, days)
+
+    def tables() -> dict[str, Sequence[Row]]:
+        return {"trades": trades, "equity": equity, **{name: rows() for name, rows in run.tables.items()}}
+
+    return save(folder, run.name, summary, drawn, tables, told)
 
 
 def _with_excursions(run: Finished) -> list[Row]:

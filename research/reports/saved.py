@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from atrader.errors import ConfigError, StoreError
 from research.reports.parquet import write_tables
@@ -85,12 +85,17 @@ class Saved(NamedTuple):
         return self._replace(summary=summary)
 
 
+Told: TypeAlias = Callable[[Saved], None]
+"""Is told of a result that is known and not on disk yet."""
+
+
 def save(
     folder: Path,
     name: str,
     summary: Mapping[str, Any],
-    details: Mapping[str, Any],
-    tables: Mapping[str, Sequence[Row]],
+    details: Callable[[], Mapping[str, Any]],
+    tables: Callable[[], Mapping[str, Sequence[Row]]],
+    told: Told | None = None,
 ) -> Saved:
     """Write a result into a new folder below another; on disk when this returns. Nothing is ever replaced.
 
@@ -100,10 +105,14 @@ def save(
         Made when it is not there.
     name : str
         Begin of the new folder's name; the first free number follows.
-    summary, details : mapping
+    summary : mapping
         What JSON can hold, or text can say.
-    tables : mapping of str to rows
-        Written as Parquet when the extra ``arrow`` is installed.
+    details : callable
+        Returns the same; called when the result was told.
+    tables : callable
+        Returns rows by name, written as Parquet when the extra ``arrow`` is installed; called likewise.
+    told : callable, optional
+        Is told of the result when its folder is there and nothing is written yet: people need not wait for that.
 
     Raises
     ------
@@ -112,9 +121,11 @@ def save(
     """
     try:
         made = new_folder(folder, name)
-        files = [SUMMARY, DETAILS, *write_tables(made, tables)]
+        if told is not None:
+            told(Saved(made, {"format": FORMAT, **summary, "files": [], "folder": str(made)}))
+        files = [SUMMARY, DETAILS, *write_tables(made, tables())]
         whole = {"format": FORMAT, **summary, "files": files, "folder": str(made)}
-        write_text(made / DETAILS, json.dumps({"format": FORMAT, **details}, default=str))
+        write_text(made / DETAILS, json.dumps({"format": FORMAT, **details()}, default=str))
         write_text(made / SUMMARY, json.dumps(whole, indent=2, default=str))
     except OSError as error:
         raise StoreError(f"{folder}: the result cannot be written: {error}") from error

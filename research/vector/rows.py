@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from atrader.fast_models import made
 from atrader.ledger import average_price
 from atrader.orders.ids import IntentId, client_id_of
 from atrader.orders.model import Side, Trade
@@ -60,7 +61,8 @@ def trades_of(outcome: Outcome, prices: Prices, terms: Terms, instance: Instance
         sides: Side = "buy" if side > 0 else "sell"
         average = averages.get(number)
         trades.append(
-            Trade(
+            made(
+                Trade,
                 trade_id=client_id_of(IntentId(instance.magic, number + 1)),
                 account=instance.account,
                 magic=instance.magic,

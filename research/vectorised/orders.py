@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
@@ -64,7 +65,7 @@ class Wishes:
         self._last_exit = np.zeros(len(trades), np.intp)  # place in the fills, by trade
         self._last_exit[outcome.fills["trade"][exits]] = exits
         found = [Wish(row, True, number) for number, row in enumerate(decisions.row[trades["decision"]].tolist())]
-        found += [wish for number in range(len(trades)) for wish in self._closes(number)]
+        found += self._closes()
         if sum(outcome.refused) and stage.is_paper:
             found += [
                 Wish(int(decisions.row[at]), True, at, *refusal_of(stage, decisions, outcome, at))
@@ -86,21 +87,26 @@ class Wishes:
             for n, (wish, time_ns) in enumerate(zip(self._wishes, times, strict=True), start=1)
         ]
 
-    def _closes(self, number: int) -> Iterator[Wish]:
-        """Yield the wishes to close a trade: one that is decided as the market closes is refused, and wanted again."""
-        trade, stage = self._outcome.trades[number], self._stage
-        ended = int(trade["exit_bar"]) if trade["left"] == 0 else len(stage.prices)
-        is_wished = trade["left"] == 0 and trade["reason"] in _WISHED
-        at_close = is_wished and trade["exit_phase"] == AFTER_CLOSE  # else it was wished a bar before, or never
-        last = int(np.searchsorted(stage.rows, ended, side="right" if at_close else "left")) - 1
-        if is_wished:
-            yield Wish(last, False, number)
-        between = np.searchsorted(stage.schedule.halted, (int(trade["entry_bar"]), ended))
-        if between[0] < between[1]:
-            first = self._first_leave(number)
-            for row in range(first, last + (not is_wished)):
+    def refused(self) -> Counter[str]:
+        """Return how often orders were refused, by reason."""
+        return Counter(wish.refusal for wish in self._wishes if wish.refusal)
+
+    def _closes(self) -> Iterator[Wish]:
+        """Yield the wishes to close trades: one that is decided as the market closes is refused, and wanted again."""
+        trades, stage = self._outcome.trades, self._stage
+        is_over = trades["left"] == 0
+        ended = np.where(is_over, trades["exit_bar"], len(stage.prices))
+        is_wished = is_over & np.isin(trades["reason"], _WISHED)
+        at_close = is_wished & (trades["exit_phase"] == AFTER_CLOSE)  # else it was wished a bar before, or never
+        until, before = (stage.rows.searchsorted(ended, side) for side in ("right", "left"))
+        last = np.where(at_close, until, before) - 1
+        for number in np.flatnonzero(is_wished).tolist():
+            yield Wish(int(last[number]), False, number)
+        first_halt, end_halt = (stage.schedule.halted.searchsorted(bars) for bars in (trades["entry_bar"], ended))
+        for number in np.flatnonzero(first_halt < end_halt).tolist():
+            for row in range(self._first_leave(number), int(last[number]) + (not is_wished[number])):
                 if stage.rows[row] in stage.halted:
-                    yield Wish(row, False, number, HALTED, int(trade["steps"]))
+                    yield Wish(row, False, number, HALTED, int(trades["steps"][number]))
 
     def _first_leave(self, number: int) -> int:
         """Return the first row after a trade was opened that wants it closed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from decimal import Context, Decimal
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -23,6 +24,7 @@ from research.events.equity import equity_curve
 from research.events.history import check_decides
 from research.events.result import Findings
 from research.events.whole import signals_once
+from research.later import Later
 from research.vector import Decisions, Outcome, Reason, Refusal, Rules
 from research.vector.outcome import AFTER_CLOSE
 from research.vector.rows import times_of, trades_of
@@ -90,8 +92,8 @@ def run_vector(plan: Plan, rules: Rules | None = None) -> Findings:
     return Findings(
         closed=[trades[number] for number in ended if not trades[number].is_open],
         open_trades=[trade for trade in trades if trade.is_open],
-        orders=wishes.orders(),
-        signals=_signals(stage, strategy, signals),
+        orders=Later(wishes.orders),
+        signals=Later(partial(_signals, stage, strategy, signals)),
         alerts=(),
         curve=equity_curve(
             stage.market,
@@ -103,6 +105,7 @@ def run_vector(plan: Plan, rules: Rules | None = None) -> Findings:
         bars={stage.config.name: len(stage.history.bars) - stage.history.first},
         errors={stage.config.name: 0},
         more_refused={} if stage.is_paper else _counted(outcome),
+        counted_refused=wishes.refused(),
     )
 
 

@@ -55,6 +55,23 @@ def test_a_run_of_either_engine_is_kept_with_the_same_contents(tmp_path: Path) -
     assert [key for key, value in events.summary.items() if vector.summary[key] != value and key not in own] == []
 
 
+def test_a_result_is_told_with_all_its_figures_before_it_is_written(tmp_path: Path) -> None:
+    plan, request = setup()
+    known: list[tuple[Saved, list[str]]] = []
+    kept = save(
+        tmp_path,
+        request,
+        plan,
+        run_plan(plan, request),
+        0.5,
+        told=lambda saved: known.append((saved, [one.name for one in saved.folder.iterdir()])),
+    )
+    ((told, files),) = known
+    assert files == []
+    assert {**told.summary, "files": kept.summary["files"]} == kept.summary
+    assert {one.name for one in kept.folder.iterdir()} == set(kept.summary["files"])
+
+
 @pytest.mark.parametrize(
     ("account", "said"),
     [
