@@ -177,7 +177,10 @@ def _float_of(tick: Decimal) -> float:
 
 
 TICK = stream_schema(
-    "tick", 1, (("instrument", str), ("time_ns", int), ("received_ns", int), ("bid", float), ("ask", float))
+    "tick",
+    1,
+    (("instrument", str), ("time_ns", int), ("received_ns", int), ("bid", float), ("ask", float)),
+    values_type=Tick,
 )
 BAR = stream_schema(
     "bar",

@@ -42,7 +42,7 @@ class StreamSchema:
 
     __slots__ = ("_allowed", "_arity", "_names", "_signatures", "kind", "values_type", "version")
 
-    def __init__(self, kind: str, version: int, fields: tuple[tuple[str, Any], ...]) -> None:
+    def __init__(self, kind: str, version: int, fields: tuple[tuple[str, Any], ...], values_type: Any = None) -> None:
         self.kind = kind
         self.version = version
         self._names = tuple(name for name, _ in fields)
@@ -51,7 +51,9 @@ class StreamSchema:
         # A field of Decimal is converted each time, so combinations with one are never taken as they are.
         self._signatures: set[tuple[type, ...]] = set()
         title = "".join(part.capitalize() for part in kind.replace("-", ".").replace("_", ".").split("."))
-        self.values_type: Any = _named_tuple(f"{title}Values", self._names)
+        self.values_type: Any = values_type or _named_tuple(f"{title}Values", self._names)
+        if self.values_type._fields != self._names:
+            raise TypeError(f"{kind}: {self.values_type.__name__} has other fields than {self._names}")
 
     def __repr__(self) -> str:
         return f"StreamSchema({self.kind!r}, {self.version}, {self._names})"
@@ -116,7 +118,9 @@ class StreamSchema:
             self._signatures.add(signature)
 
 
-def stream_schema(kind: str, version: int, fields: tuple[tuple[str, Any], ...]) -> StreamSchema:
+def stream_schema(
+    kind: str, version: int, fields: tuple[tuple[str, Any], ...], *, values_type: type | None = None
+) -> StreamSchema:
     """Define a kind of stream message; call it once, at import.
 
     Parameters
@@ -127,15 +131,18 @@ def stream_schema(kind: str, version: int, fields: tuple[tuple[str, Any], ...]) 
         To be raised whenever the fields change.
     fields : tuple of (name, type)
         Types are int, float, str, bool, bytes, Decimal, list, dict, or a union of those with None.
+    values_type : type, optional
+        A named tuple with these fields, in which values are handed out; one of its own by default.
 
     Raises
     ------
     TypeError
-        When this kind and version exist already, or a type has no form on the wire.
+        When this kind and version exist already, a type has no form on the wire, or the fields of the named tuple
+        are others.
     """
     if (kind, version) in _schemas:
         raise TypeError(f"stream schema {kind!r} version {version} exists already")
-    schema = StreamSchema(kind, version, fields)
+    schema = StreamSchema(kind, version, fields, values_type)
     _schemas[kind, version] = schema
     letters = b"".join(_LETTERS.get(declared, b"?") for _, declared in fields)
     if b"?" not in letters:

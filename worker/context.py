@@ -78,10 +78,11 @@ class LiveContext(Wishes):
         """Market time, ns UTC."""
         return self._clock.now_ns()
 
-    def advance_clock(self, market_ns: int) -> None:
-        """Move market time on (replay); live the clock moves by itself."""
+    def advance_clock(self, market_ns: int) -> int:
+        """Move market time on (replay); live the clock moves by itself. Return the time it is now, ns UTC."""
         if isinstance(self._clock, MarketClock):
             self._clock.advance(market_ns)
+        return self._clock.now_ns()
 
     def bars(self, count: int) -> Bars:
         """Return the last complete bars, oldest first."""

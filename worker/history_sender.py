@@ -50,15 +50,20 @@ class HistorySender:
         self._pause_until_s = 0.0
         self._complained = False
 
-    @property
-    def patience_s(self) -> float:
-        """How long the loop may sleep before it calls `work` again."""
+    def work(self) -> float:
+        """Take an answer if it has come, and send the next rows if there are any; never blocks.
+
+        Returns
+        -------
+        float
+            How long the loop may sleep before it calls again, seconds.
+        """
+        if not self._outbox.rows and not self._client.is_begun:
+            return math.inf
+        self._work()
         return _LOOK_S if self._client.is_begun else _PAUSE_S if self._outbox.rows else math.inf
 
-    def work(self) -> None:
-        """Take an answer if it has come, and send the next rows if there are any; never blocks."""
-        if not self._client.is_begun and not self._outbox.rows:
-            return
+    def _work(self) -> None:
         try:
             if self._client.is_begun:
                 answer = self._client.look()

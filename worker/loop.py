@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Final
 
 from atrader.bus import Gap, Message, Poller, Source
 from atrader.calendars import Calendar
@@ -22,6 +24,9 @@ from worker.history_sender import HistorySender
 from worker.lockstep import Lockstep
 from worker.market_feed import MarketFeed
 from worker.strategy_call import StrategyCall
+
+_LOOK_FRAC: Final = 0.05
+"""How often a loop that quotes wake looks whether a beat is due, in beat intervals."""
 
 
 class Loop:
@@ -81,15 +86,19 @@ class Loop:
         """Work until the process is told to stop."""
         self._start()
         interval_s = self._child.installation.fleet.beat_interval
+        ready: list[Source] = []
+        look_s, patience_s = 0.0, self._history.work()
         while not self._child.stopping:
-            self.beat("ready")
-            ready = self._poller.poll(min(interval_s, self._history.patience_s))
+            if not ready or time.monotonic() >= look_s:
+                self.beat("ready")
+                look_s = time.monotonic() + interval_s * _LOOK_FRAC
+            ready = self._poller.poll(min(interval_s, patience_s))
             if self._lockstep is None:
                 self._turn(ready)
             else:
                 self._turn_in_lockstep(self._lockstep)
                 self._lockstep.remind(interval_s)
-            self._history.work()
+            patience_s = self._history.work()
         self.beat("draining")
         if self._desk.gave_up:
             self._child.log.warning("not-handed-over", reason="told to stop while the gateway was away; noted")
@@ -172,6 +181,10 @@ class Loop:
         self._context.account_equity = self._account.equity
 
     def _handle_market(self, items: list[Message | Gap]) -> None:
+        tick = self._market.only_quote(items)
+        if tick is not None:
+            self._handle_tick(tick)
+            return
         bars, tick = self._market.take(items)
         self._see_bars()
         if tick is not None:
@@ -188,10 +201,10 @@ class Loop:
             context.history, context.warm_up = market.bars, market.warm_up
 
     def _handle_tick(self, tick: Tick) -> None:
-        self._context.last_tick = tick
-        self._context.advance_clock(tick.time_ns)
-        self._lag_s = max(0.0, (self._context.now_ns() - tick.received_ns) / 1e9)
-        if self._wants_ticks and (not self._only_in_trades or self._context.trades()):
+        context = self._context
+        context.last_tick = tick
+        self._lag_s = max(0.0, (context.advance_clock(tick.time_ns) - tick.received_ns) / 1e9)
+        if self._wants_ticks and (not self._only_in_trades or context.trades()):
             self._callback("on_tick", lambda: self._strategy.on_tick(tick))
             self._progress += 1
 
@@ -229,8 +242,11 @@ class Loop:
         if self._call(what, call) == "failed":
             self._desk.drop(before)
             return
+        after = len(self._desk.waiting)
+        if not after:
+            return
         news: list[Order] = []
-        if len(self._desk.waiting) > before and not self._note():
+        if after > before and not self._note():
             # After a death nobody would know of them: what opens might be wanted twice, what closes has to go.
             news = self._desk.refuse_opens(before, "not-noted")
         if not self._is_new:  # before the first turn nobody would know a price

@@ -15,25 +15,27 @@
 
 enum { END_FRAME = 0, MORE_FRAME = 1 };  // flags of short frames
 
-/* Append the frames of the messages at the begin of some bytes, up to the first that is not plain; return its place, or
-   -1 without memory. */
-static Py_ssize_t split_plain(const unsigned char *bytes, Py_ssize_t end, PyObject *messages) {
-    Py_ssize_t at = 0;
-    while (end - at >= 4 && bytes[at] == MORE_FRAME) {
-        const unsigned char *topic = bytes + at;
-        Py_ssize_t second = at + 2 + topic[1];
-        if (end - second < 2 || bytes[second] != END_FRAME) break;
-        const unsigned char *body = bytes + second;
-        Py_ssize_t next = second + 2 + body[1];
-        if (next > end) break;
-        PyObject *frames = Py_BuildValue("[y#y#]", topic + 2, (Py_ssize_t)topic[1], body + 2, (Py_ssize_t)body[1]);
-        if (!frames) return -1;
-        int failed = PyList_Append(messages, frames);
-        Py_DECREF(frames);
-        if (failed) return -1;
-        at = next;
-    }
-    return at;
+typedef struct {
+    const unsigned char *bytes;
+    Py_ssize_t size;
+} Frame;
+
+/* Find the two short frames with which some bytes begin; return the length of their message, 0 when there is none. */
+static Py_ssize_t next_plain(const unsigned char *bytes, Py_ssize_t end, Frame *name, Frame *body) {
+    if (end < 4 || bytes[0] != MORE_FRAME) return 0;
+    *name = (Frame){bytes + 2, bytes[1]};
+    Py_ssize_t second = 2 + name->size;
+    if (end - second < 2 || bytes[second] != END_FRAME) return 0;
+    *body = (Frame){bytes + second + 2, bytes[second + 1]};
+    Py_ssize_t next = second + 2 + body->size;
+    return next > end ? 0 : next;
+}
+
+/* Read what a socket has; return how many bytes: -1 when nothing has come, 0 when the other side is gone. */
+static Py_ssize_t receive_now(int descriptor, const Py_buffer *room) {
+    Py_ssize_t count = recv(descriptor, room->buf, (size_t)room->len, MSG_DONTWAIT);  // never waits: the GIL stays
+    if (count >= 0) return count;
+    return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? -1 : 0;
 }
 
 static PyObject *receive(PyObject *self, PyObject *args) {
@@ -42,14 +44,17 @@ static PyObject *receive(PyObject *self, PyObject *args) {
     Py_buffer room;
     PyObject *messages;
     if (!PyArg_ParseTuple(args, "iw*O!", &descriptor, &room, &PyList_Type, &messages)) return NULL;
-    Py_ssize_t count = recv(descriptor, room.buf, (size_t)room.len, MSG_DONTWAIT);  // never waits: the GIL stays
-    int problem = errno;
-    Py_ssize_t at = count > 0 ? split_plain(room.buf, count, messages) : 0;
+    Py_ssize_t count = receive_now(descriptor, &room), at = 0, next;
+    Frame name, body;
+    int failed = 0;
+    while (!failed && at < count && (next = next_plain((unsigned char *)room.buf + at, count - at, &name, &body))) {
+        PyObject *frames = Py_BuildValue("[y#y#]", name.bytes, name.size, body.bytes, body.size);
+        failed = !frames || PyList_Append(messages, frames);
+        Py_XDECREF(frames);
+        at += next;
+    }
     PyBuffer_Release(&room);
-    if (at < 0) return NULL;
-    if (count < 0 && (problem == EAGAIN || problem == EWOULDBLOCK || problem == EINTR)) count = -1;
-    else if (count < 0) count = 0;
-    return Py_BuildValue("nn", count, at);
+    return failed ? NULL : Py_BuildValue("nn", count, at);
 }
 
 typedef struct {
@@ -155,13 +160,9 @@ static bool is_next(Stream *s, PyObject *topic, int64_t epoch, int64_t seq, PyOb
 }
 
 /* Append the message of two frames, and note its number; false when it is not plain. */
-static bool take_message(Stream *s, PyObject *frames) {
-    if (!PyList_CheckExact(frames) || PyList_GET_SIZE(frames) != 2) return false;
-    PyObject *name = PyList_GET_ITEM(frames, 0), *body = PyList_GET_ITEM(frames, 1);
-    if (!PyBytes_CheckExact(name) || !PyBytes_CheckExact(body)) return false;
-    Py_ssize_t length = PyBytes_GET_SIZE(name);
-    if (length < 2 || PyBytes_AS_STRING(name)[0] == 0 || PyBytes_AS_STRING(name)[length - 1] != '|') return false;
-    Cursor c = {(unsigned char *)PyBytes_AS_STRING(body), (unsigned char *)PyBytes_AS_STRING(body) + PyBytes_GET_SIZE(body)};
+static bool take_message(Stream *s, Frame name, Frame body) {
+    if (name.size < 2 || name.bytes[0] == 0 || name.bytes[name.size - 1] != '|') return false;
+    Cursor c = {body.bytes, body.bytes + body.size};
     const char *text, *begin = (const char *)c.at;
     Py_ssize_t size;
     int64_t version, epoch, seq;
@@ -174,7 +175,7 @@ static bool take_message(Stream *s, PyObject *frames) {
     if (!PyArg_ParseTuple(schema, "UO!S", &kind, &PyType_Type, &type, &letters)) return false;
 
     bool is_taken = false;
-    PyObject *topic = PyUnicode_DecodeUTF8(PyBytes_AS_STRING(name), length - 1, NULL);
+    PyObject *topic = PyUnicode_DecodeUTF8((const char *)name.bytes, name.size - 1, NULL);
     if (topic && is_next(s, topic, epoch, seq, &its_epoch)) {
         PyObject *values = take_values(&c, type, PyBytes_AS_STRING(letters), PyBytes_GET_SIZE(letters));
         PyObject *number = values ? PyLong_FromLongLong(seq) : NULL;
@@ -194,6 +195,22 @@ static bool take_message(Stream *s, PyObject *frames) {
     return is_taken;
 }
 
+/* Forget what kept a message from being plain: Python finds it again, and says what it is. True without memory. */
+static bool has_failed(void) {
+    if (!PyErr_Occurred()) return false;
+    if (PyErr_ExceptionMatches(PyExc_MemoryError)) return true;
+    PyErr_Clear();
+    return false;
+}
+
+static bool take_frames(Stream *s, PyObject *frames) {
+    if (!PyList_CheckExact(frames) || PyList_GET_SIZE(frames) != 2) return false;
+    PyObject *name = PyList_GET_ITEM(frames, 0), *body = PyList_GET_ITEM(frames, 1);
+    if (!PyBytes_CheckExact(name) || !PyBytes_CheckExact(body)) return false;
+    return take_message(s, (Frame){(unsigned char *)PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name)},
+                        (Frame){(unsigned char *)PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body)});
+}
+
 static PyObject *read_plain(PyObject *self, PyObject *args) {
     (void)self;
     PyObject *messages;
@@ -201,17 +218,35 @@ static PyObject *read_plain(PyObject *self, PyObject *args) {
     Stream s;
     if (!PyArg_ParseTuple(args, "O!nO!O!OO!O!", &PyList_Type, &messages, &at, &PyDict_Type, &s.plain, &PyDict_Type, &s.seen,
                           &s.retired, &PyType_Type, &s.message_type, &PyList_Type, &s.items)) return NULL;
-    while (at < PyList_GET_SIZE(messages) && take_message(&s, PyList_GET_ITEM(messages, at))) at++;
-    if (PyErr_Occurred()) {
-        if (PyErr_ExceptionMatches(PyExc_MemoryError)) return NULL;
-        PyErr_Clear();  // Python finds it again, and says what it is
+    while (at < PyList_GET_SIZE(messages) && take_frames(&s, PyList_GET_ITEM(messages, at))) at++;
+    return has_failed() ? NULL : PyLong_FromSsize_t(at);
+}
+
+static PyObject *receive_plain(PyObject *self, PyObject *args) {
+    (void)self;
+    int descriptor;
+    Py_ssize_t limit, at = 0, number = 0;
+    Py_buffer room;
+    Stream s;
+    if (!PyArg_ParseTuple(args, "iw*nO!O!OO!O!", &descriptor, &room, &limit, &PyDict_Type, &s.plain, &PyDict_Type, &s.seen,
+                          &s.retired, &PyType_Type, &s.message_type, &PyList_Type, &s.items)) return NULL;
+    Py_ssize_t count = receive_now(descriptor, &room);
+    Frame name, body;
+    while (number < limit && at < count) {
+        Py_ssize_t next = next_plain((unsigned char *)room.buf + at, count - at, &name, &body);
+        if (!next || !take_message(&s, name, body)) break;
+        at += next;
+        number++;
     }
-    return PyLong_FromSsize_t(at);
+    PyBuffer_Release(&room);
+    return has_failed() ? NULL : Py_BuildValue("nnn", count, at, number);
 }
 
 static PyMethodDef methods[] = {
     {"receive", receive, METH_VARARGS, "receive(descriptor, buffer, messages)"},
     {"read_plain", read_plain, METH_VARARGS, "read_plain(messages, at, plain, seen, retired, message_type, items)"},
+    {"receive_plain", receive_plain, METH_VARARGS,
+     "receive_plain(descriptor, buffer, limit, plain, seen, retired, message_type, items)"},
     {NULL, NULL, 0, NULL},
 };
 

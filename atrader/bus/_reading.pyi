@@ -12,3 +12,14 @@ def read_plain(
     items: list[Any],
     /,
 ) -> int: ...
+def receive_plain(
+    descriptor: int,
+    buffer: memoryview,
+    limit: int,
+    plain: dict[bytes, tuple[str, type, bytes]],
+    seen: dict[str, tuple[int, int]],
+    retired: Container[int],
+    message_type: type,
+    items: list[Any],
+    /,
+) -> tuple[int, int, int]: ...

@@ -20,6 +20,7 @@ from atrader.bus.sockets import Socket, SocketOptions, as_buffers, client_socket
 from atrader.errors import WireError
 from atrader.wire import pack_map, unpack_map
 
+_NOW: Final = int(zmq.DONTWAIT)  # plain: the operators of an enum are Python code
 BEAT_OPTIONS: Final = SocketOptions(hwm=1000, linger_ms=200)
 
 
@@ -87,7 +88,10 @@ class BeatSender:
         """
         payload = pack_map(kind, {"sender": self.sender, "body": dict(body)})
         try:
-            self._socket.send_multipart([payload, *as_buffers(frames)], zmq.DONTWAIT, copy=False)
+            if frames:
+                self._socket.send_multipart([payload, *as_buffers(frames)], _NOW, copy=False)
+            else:
+                self._socket.send(payload, _NOW)
         except zmq.Again:
             self.counters["dropped"] += 1
             return False

@@ -39,7 +39,8 @@ class Poller:
         Returns
         -------
         list of StreamClient or int
-            The sources that can be read now; empty when the time is over. A signal handler may run meanwhile.
+            The sources that can be read now; empty when the time is over. A signal handler may run meanwhile. In a
+            stream there may be no more than a heartbeat.
         """
         clients, left_s = self._clients, timeout_s
         end_s = time.monotonic() + timeout_s
@@ -50,8 +51,10 @@ class Poller:
                 client = clients.get(descriptor)
                 if client is None:
                     found.append(descriptor)
-                elif client not in found and client.look():
+                elif client not in found and (client.is_direct or client.look()):
                     found.append(client)
+            if found or not ready:
+                return found
             left_s = end_s - time.monotonic()
-            if found or not ready or left_s <= 0:  # a stream may be woken for less than a message
+            if left_s <= 0:  # a stream may be woken for less than a message
                 return found

@@ -56,8 +56,31 @@ def read_nothing(
     return at
 
 
+def receive_unread(
+    descriptor: int,
+    buffer: memoryview,
+    limit: int,
+    plain: dict[bytes, tuple[str, type, bytes]],
+    seen: dict[str, tuple[int, int]],
+    retired: Container[int],
+    message_type: type,
+    items: list[Any],
+) -> tuple[int, int, int]:
+    """Do what `receive_bytes` and then `read_nothing` do; the third number is that of the messages appended: none.
+
+    Parameters
+    ----------
+    limit : int
+        How many messages may be appended.
+    """
+    return *receive_bytes(descriptor, buffer, []), 0
+
+
 receive = compiled.receive if is_there else receive_bytes
 """The same, where a message begins; the frames of plain ones are appended to `messages`, and dealt with."""
 
 read_plain = compiled.read_plain if is_there else read_nothing
 """The same, with plain ones read."""
+
+receive_plain = compiled.receive_plain if is_there else receive_unread
+"""Both in one step, where a message begins: what a process does that was woken for a quote."""

@@ -84,6 +84,11 @@ class StreamClient:
         return self._link.look()
 
     @property
+    def is_direct(self) -> bool:
+        """Whether `drain` reads the descriptor itself: then nobody has to `look` before."""
+        return self._link.is_between
+
+    @property
     def has_waiting(self) -> bool:
         """Whether messages wait of which `descriptor` may say nothing."""
         return self._link.has_waiting
@@ -114,11 +119,20 @@ class StreamClient:
             were read; gaps come on top.
         """
         items: list[Item] = []
-        taken = self._link.take(max_messages)
+        link, tracker = self._link, self._tracker
+        if link.is_between:
+            number, has_more = link.receive(max_messages, tracker, items)
+            if number:
+                self._heard_s = time.monotonic()
+                self.counters["received"] += number
+                max_messages -= number
+            if not has_more:
+                return items
+        taken = link.take(max_messages)
         if not taken:
             return items
         self._heard_s = time.monotonic()
-        at, tracker = 0, self._tracker
+        at = 0
         while True:
             plain = read_plain(taken, at, PLAIN_SCHEMAS, tracker.seen, tracker.retired, Message, items)
             self.counters["received"] += plain - at

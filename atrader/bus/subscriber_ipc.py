@@ -16,10 +16,13 @@ import time
 from pathlib import Path
 from typing import Final
 
-from atrader.bus.reading import receive, receive_bytes
+from atrader.bus.reading import receive, receive_bytes, receive_plain
 from atrader.bus.sockets import SocketOptions, closed_with_context
+from atrader.bus.stream_messages import Gap, Message
+from atrader.bus.stream_tracker import StreamTracker
 from atrader.bus.zmtp import GREETING, GREETING_BYTES, Decoder, answer_to, check_greeting, ready, subscription
 from atrader.errors import WireError
+from atrader.wire import PLAIN_SCHEMAS
 
 _READ_BYTES: Final = 256 * 1024
 _GREETING_S: Final = 1.0  # a publisher that is stopped
@@ -140,6 +143,32 @@ class IpcSubscriber:
                 break
         return taken
 
+    @property
+    def is_between(self) -> bool:
+        """Whether `receive` can be called: nothing waits here, and the next byte begins a message."""
+        return self._is_between and not self._waiting
+
+    def receive(self, limit: int, tracker: StreamTracker, items: list[Message | Gap]) -> tuple[int, bool]:
+        """Read what has arrived, and append plain messages to `items`, so many at most.
+
+        All others, and those behind them, wait to be taken.
+
+        Returns
+        -------
+        tuple of int and bool
+            How many were appended, and whether there may be more to `take`.
+        """
+        count, done, number = receive_plain(
+            self._source, self._buffer, limit, PLAIN_SCHEMAS, tracker.seen, tracker.retired, Message, items
+        )
+        if count < 0 or 0 < count == done < _READ_BYTES:  # as nearly always
+            return number, False
+        try:
+            self._received(count, done)
+        except WireError:
+            self._waiting.append([])
+        return number, True
+
     def connect(self) -> None:
         """Connect now; when nobody is there try again later, each time after a longer pause."""
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
@@ -161,6 +190,7 @@ class IpcSubscriber:
     def disconnect(self) -> None:
         """Give the connection up until `connect`; messages that were read already can still be taken."""
         connection, self._socket = self._socket, None
+        self._is_between = False
         self._retry_s = math.inf
         if connection is not None:
             self._epoll.unregister(connection)
@@ -196,7 +226,10 @@ class IpcSubscriber:
                 self.connect()
             return
         take = receive if self._is_between else receive_bytes
-        count, done = take(self._source, self._buffer, self._waiting)
+        self._received(*take(self._source, self._buffer, self._waiting))
+
+    def _received(self, count: int, done: int) -> None:
+        """Work in what was read: so many bytes of the buffer, of which those up to `done` are dealt with."""
         self._is_empty = 0 < count < _READ_BYTES
         if count < 0 or count == done > 0:
             return

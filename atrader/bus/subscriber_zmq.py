@@ -7,6 +7,8 @@ import zmq
 from atrader.bus.curve import CurveKeys
 from atrader.bus.endpoints import Endpoint
 from atrader.bus.sockets import Socket, SocketOptions, client_socket, is_readable
+from atrader.bus.stream_messages import Gap, Message
+from atrader.bus.stream_tracker import StreamTracker
 
 
 class ZmqSubscriber:
@@ -29,6 +31,15 @@ class ZmqSubscriber:
     def closed(self) -> bool:
         """Whether it was closed."""
         return bool(self._socket.closed)
+
+    @property
+    def is_between(self) -> bool:
+        """Never: libzmq receives."""
+        return False
+
+    def receive(self, limit: int, tracker: StreamTracker, items: list[Message | Gap]) -> tuple[int, bool]:
+        """Leave everything to be taken."""
+        return 0, True
 
     @property
     def has_waiting(self) -> bool:

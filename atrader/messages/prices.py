@@ -15,6 +15,8 @@ from atrader.market import Tick
 
 TICKS: Final = "ticks"
 PRICES: Final = "prices"
+_PLACE_TYPES: Final = (int, int, int)
+_TICK_TYPES: Final = (str, int, int, float, float)
 
 
 class Place(NamedTuple):
@@ -71,17 +73,14 @@ def read_push(kind: str, body: dict[str, Any]) -> PricePush:
     """
     try:
         place = Place(*body["place"])
-        ticks = [Tick(*values) for values in body["ticks"]]
+        is_sound = tuple(map(type, place)) == _PLACE_TYPES
+        ticks = []
+        for values in body["ticks"]:
+            is_sound = is_sound and tuple(map(type, values)) == _TICK_TYPES
+            ticks.append(Tick(*values))
         instruments = tuple(body["instruments"]) if kind == PRICES else None
     except (KeyError, TypeError) as error:
         raise WireError(f"push {kind!r}: {error!r}") from error
-    whole = (*place, *(value for tick in ticks for value in tick[1:3]))
-    texts = (*(tick.instrument for tick in ticks), *(instruments or ()))
-    prices = (value for tick in ticks for value in tick[3:])
-    if not (
-        all(type(value) is int for value in whole)
-        and all(type(value) is str for value in texts)
-        and all(type(value) is float for value in prices)
-    ):
+    if not is_sound or (instruments and not all(type(symbol) is str for symbol in instruments)):
         raise WireError(f"push {kind!r}: a value has another type than it should")
     return PricePush(place, ticks, instruments)

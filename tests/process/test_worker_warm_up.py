@@ -10,7 +10,7 @@ import pytest
 from atrader.bus import Gap, Message
 from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S, SystemClock, iso_from_ns
-from atrader.market import BAR, Bars, bar_topic
+from atrader.market import BAR, Bars, Tick, bar_topic, tick_topic
 from data_layer.client import DataClient
 from tests.support.bar_sources import market_bars, rows, same
 from tests.support.candle_server import CandleServer
@@ -120,8 +120,13 @@ def test_bars_that_were_missed_while_the_data_layer_is_away_come_once_it_is_back
             client.bulk_timeout_s = 0.05
             values = BAR.values_type("EUR/USD", "1s", *history.row(15), complete=True)
             after = Message(topic, "bar", 9, values, 1)
+            quote = Message(tick_topic("EUR/USD"), "tick", 1, Tick("EUR/USD", now_ns, now_ns, 1.1, 1.2), 1)
+            assert feed.only_quote([quote]) == feed.tick == quote.values
+            others: tuple[list[Message | Gap], ...] = ([], [after], [quote, quote], [quote, after])
+            assert [feed.only_quote(items) for items in others] == [None] * 4
             assert feed.take([Gap(topic, 1, 9, epoch_changed=False), after]) == ([], None)
             assert feed.is_behind
+            assert feed.only_quote([quote]) is None, "the missed bars have to be asked for"
             assert feed.take([]) == ([], None), "it is still away"
             layer.start()
             client.bulk_timeout_s = 30.0

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgpack
 import numpy as np
@@ -10,6 +10,11 @@ import pytest
 
 from atrader.errors import WireError
 from atrader.wire import find_stream_schema, stream_schema
+
+
+class Pair(NamedTuple):
+    left: int
+    right: int
 
 
 class Side(StrEnum):
@@ -94,6 +99,15 @@ def test_a_schema_is_found_by_kind_and_version():
 def test_the_same_kind_and_version_cannot_be_defined_twice():
     with pytest.raises(TypeError, match="exists already"):
         stream_schema("test-stream.quote", 1, (("other", int),))
+
+
+def test_values_are_handed_out_in_the_named_tuple_of_who_defines_the_kind_and_no_other_fits():
+    schema = stream_schema("test-stream.pair", 1, (("left", int), ("right", int)), values_type=Pair)
+    values = schema.unpack([1, 2])
+    assert type(values) is Pair
+    assert values == Pair(1, 2)
+    with pytest.raises(TypeError, match="other fields"):
+        stream_schema("test-stream.turned", 1, (("right", int), ("left", int)), values_type=Pair)
 
 
 @pytest.mark.parametrize("declared", [object, set, Decimal | str, int | complex])
