@@ -23,7 +23,7 @@ from broker_api.oanda.prices import OandaPrices
 from broker_api.oanda.rest import OandaRest
 from broker_api.oanda.search import Search
 from broker_api.oanda.silence import silence_of
-from broker_api.oanda.terms import AccountTerms, instruments_of, terms_of
+from broker_api.oanda.terms import AccountTerms, account_in, instruments_of, terms_of
 from broker_api.oanda.translate import Translator
 from broker_api.oanda.transport import HttpTransport, Transport
 from broker_api.oanda.truth import money_of, snapshot_of
@@ -124,7 +124,7 @@ class OandaAdapter:
         """
         await self._budget.take(Priority.QUERY)
         body = Fields(await self._rest.get("/summary"))
-        summary = _account_in(body)
+        summary = account_in(body)
         if self._parts is None:
             await self._budget.take(Priority.QUERY)
             accounts = Fields(await self._rest.accounts()).each("accounts")
@@ -185,7 +185,7 @@ class OandaAdapter:
         """Return the whole truth, in one request."""
         parts = self._connected
         body = Fields(await self._rest.get(""))
-        account = _account_in(body)
+        account = account_in(body)
         self._shown = watermark = body.number("lastTransactionID")
         for trade in account.each("trades"):
             parts.translator.know_ticket(trade.text("id"), trade.within("clientExtensions").text("tag"))
@@ -194,7 +194,7 @@ class OandaAdapter:
     async def account(self) -> BrokerAccount:
         """Return the money."""
         await self._budget.take(Priority.QUERY)
-        return money_of(_account_in(Fields(await self._rest.get("/summary"))), self._clock.now_ns())
+        return money_of(account_in(Fields(await self._rest.get("/summary"))), self._clock.now_ns())
 
     async def reports(self) -> AsyncIterator[Sequence[AnyReport]]:
         """Yield what happens from `connect` on; see `TransactionFeed.batches` for what is raised.
@@ -242,17 +242,3 @@ class OandaAdapter:
             self._bound_pips, self._budget, self._clock,
         )  # fmt: skip
         return _Parts(terms, translator, desk, Search(self._rest, self._log, translator, self._budget))
-
-
-def _account_in(body: Fields) -> Fields:
-    """Return the account of an answer.
-
-    Raises
-    ------
-    BrokerUnavailable
-        It does not tell how much money there is: taken for none, that would close all.
-    """
-    account = body.within("account")
-    if account.amount("balance") is None:
-        raise BrokerUnavailable("OANDA: an answer that holds no account")
-    return account

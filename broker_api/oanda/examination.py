@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, Final
+from typing import Final
 
 from atrader.broker_health import BrokerHealth
 from atrader.clock import NS_PER_S, Clock
 from atrader.configuration.oanda import OandaSettings
 from broker_api.examination import AccountFacts
+from broker_api.oanda.codec import Fields
 from broker_api.oanda.rest import OandaRest
 from broker_api.oanda.status import body_of
+from broker_api.oanda.terms import account_in, terms_of
 from broker_api.oanda.transport import HttpTransport, Transport
-from broker_api.oanda.values import name_of, symbol_of, time_ns
+from broker_api.oanda.values import name_of, symbol_of
 
 _ANY_INSTRUMENT: Final = "EUR_USD"  # its price comes with the broker's time
 
@@ -34,16 +36,18 @@ async def examine(settings: OandaSettings, symbols: Collection[str], clock: Cloc
         if ours is None:
             return AccountFacts(account_ids=tuple(listed), may_use=False)
         rest = OandaRest(transport, settings)
-        summary = (await rest.get("/summary")).get("account", {})
-        known = {symbol_of(str(one.get("name"))) for one in (await rest.get("/instruments")).get("instruments", ())}
+        summary = account_in(Fields(await rest.get("/summary")))
+        offered = Fields(await rest.get("/instruments")).each("instruments")
+        known = {symbol_of(one.text("name")) for one in offered}
         tradeable, measured = await _prices(rest, [symbol for symbol in symbols if symbol in known], clock)
     finally:
         await transport.close()
+    terms = terms_of(summary, ours)
     return AccountFacts(
         account_ids=tuple(listed),
-        currency=summary.get("currency"),
-        positions="hedging" if summary.get("hedgingEnabled") else "netting",
-        carries_ids=ours.get("mt4AccountID") is None,
+        currency=terms.currency or None,
+        positions="hedging" if terms.hedging else "netting",
+        carries_ids=not terms.anonymous,
         trouble=_trouble(summary),
         instruments={symbol: tradeable.get(symbol) for symbol in symbols if symbol in known},
         clock_skew_s=measured.clock_skew_s,
@@ -51,25 +55,25 @@ async def examine(settings: OandaSettings, symbols: Collection[str], clock: Cloc
     )
 
 
-async def _listed(transport: Transport) -> dict[str, dict[str, Any]]:
+async def _listed(transport: Transport) -> dict[str, Fields]:
     """Return the accounts that the token may use, by id."""
     answer = await transport.request("GET", "/v3/accounts")
-    body = body_of(answer, acting=False, what="GET accounts")
-    return {str(one.get("id")): one for one in body.get("accounts", ())}
+    body = Fields(body_of(answer, acting=False, what="GET accounts"))
+    return {one.text("id"): one for one in body.each("accounts")}
 
 
 async def _prices(rest: OandaRest, symbols: list[str], clock: Clock) -> tuple[dict[str, bool], BrokerHealth]:
     """Return what can be traded now, and how far the broker's clock is from ours in the middle of the request."""
     names = [name_of(symbol) for symbol in symbols] or [_ANY_INSTRUMENT]
     sent_ns = clock.now_ns()
-    body = await rest.get("/pricing", {"instruments": ",".join(names)})
+    body = Fields(await rest.get("/pricing", {"instruments": ",".join(names)}))
     trip_ns = clock.now_ns() - sent_ns
-    found = {symbol_of(str(one.get("instrument"))): bool(one.get("tradeable")) for one in body.get("prices", ())}
-    told = body.get("time")
-    skew_s = None if told is None else (time_ns(str(told)) - sent_ns - trip_ns / 2) / NS_PER_S
+    found = {symbol_of(one.text("instrument")): one.flag("tradeable") for one in body.each("prices")}
+    told_ns = body.time_ns("time")
+    skew_s = (told_ns - sent_ns - trip_ns / 2) / NS_PER_S if told_ns else None
     return found, BrokerHealth(clock_skew_s=skew_s, round_trip_s=trip_ns / NS_PER_S)
 
 
-def _trouble(summary: dict[str, Any]) -> tuple[str, ...]:
-    since = summary.get("marginCallEnterTime")
-    return () if since is None else (f"in a margin call since {since}",)
+def _trouble(summary: Fields) -> tuple[str, ...]:
+    since = summary.text("marginCallEnterTime")
+    return (f"in a margin call since {since}",) if since else ()

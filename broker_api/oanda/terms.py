@@ -9,6 +9,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from atrader.errors import BrokerUnavailable
 from atrader.instruments import Instrument, InstrumentKind
 from broker_api.oanda.codec import Fields
 from broker_api.oanda.values import symbol_of
@@ -35,6 +36,20 @@ class AccountTerms:
     hedging: bool
     anonymous: bool
     guaranteed_stops: bool
+
+
+def account_in(body: Fields) -> Fields:
+    """Return the account of an answer.
+
+    Raises
+    ------
+    BrokerUnavailable
+        It does not tell how much money there is: taken for none, that would close all.
+    """
+    account = body.within("account")
+    if account.amount("balance") is None:
+        raise BrokerUnavailable("OANDA: an answer that holds no account")
+    return account
 
 
 def terms_of(account: Fields, listed: Fields) -> AccountTerms:

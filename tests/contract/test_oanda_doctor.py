@@ -155,3 +155,22 @@ async def test_secrets_that_are_missing_or_open_to_others_are_found(
     assert f"chmod 600 {token}" in finding.text
     token.unlink()
     assert next(examine_secrets(here)).level == "error"
+
+
+@in_loop
+async def test_answers_that_say_nothing_are_findings_and_say_nothing_false(token: Path) -> None:
+    async with broker() as sim:
+        fleet = installation(sim, token, HEDGING_ACCOUNT, "EUR/USD", positions="hedging")
+        for path, text in (
+            ("/v3/accounts", "may use other accounts only: none"),
+            ("/summary", "an answer that holds no account"),
+            ("/instruments", "does not offer it"),
+        ):
+            sim.faults.next("GET", path, "empty-json")
+            errors = [finding.text for finding in await asyncio.to_thread(examine_accounts, fleet, SystemClock())
+                      if finding.level == "error"]  # fmt: skip
+            assert len(errors) == 1, errors
+            assert text in errors[0]
+        sim.faults.next("GET", "/pricing", "empty-json")
+        found = await asyncio.to_thread(examine_accounts, fleet, SystemClock())
+        assert {finding.level for finding in found} == {"ok"}
