@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from atrader.broker_health import BrokerHealth
 from atrader.bus import Caller, Handler
 from atrader.clock import NS_PER_S, Clock
 from atrader.ledger import FOREIGN_MAGIC
@@ -12,7 +11,6 @@ from atrader.messages.account import AccountView, BrokerMoney, GetAccountView, T
 from atrader.wire import Request
 from broker_api.gateway.core import Gateway
 from broker_api.gateway.holdings import exposures
-from broker_api.health import Health
 
 
 class AccountViews:
@@ -75,7 +73,7 @@ class AccountViews:
             watermark=gateway.bookkeeper.watermark,
             outbox=self._outbox_lag(),
             budget=gateway.budget.state(),
-            health=health_of(gateway),
+            health=gateway.health(),
         )
 
 
@@ -89,8 +87,3 @@ def _broker_says(gateway: Gateway) -> BrokerMoney | None:
         margin_used=told.account.margin_used,
         age_s=max(0.0, (gateway.clock.now_ns() - gateway.reconciler.told_ns) / NS_PER_S),
     )
-
-
-def health_of(gateway: Gateway) -> BrokerHealth | None:
-    """Return what the adapter measured; None when it measures nothing."""
-    return gateway.adapter.health() if isinstance(gateway.adapter, Health) else None

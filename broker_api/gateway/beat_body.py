@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from atrader.ledger import FOREIGN_MAGIC
 from atrader.orders.states import LIVE
-from broker_api.gateway.account_view import health_of
 from broker_api.gateway.core import Gateway
 
 
@@ -21,7 +20,7 @@ def beat_body(gateway: Gateway) -> dict[str, object]:
 
 def _account(gateway: Gateway) -> dict[str, object]:
     worth, breaks = gateway.valuation.worth(gateway.book.ledger.open_trades()), gateway.reconciler.breaks
-    budget, health = gateway.budget.state(), health_of(gateway)
+    budget, health = gateway.budget.state(), gateway.health()
     return {
         "name": gateway.account.name,
         "balance": worth.balance,

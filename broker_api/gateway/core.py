@@ -40,6 +40,7 @@ from broker_api.gateway.own_intents import OwnIntents
 from broker_api.gateway.proof_watch import ProofWatch
 from broker_api.gateway.publish import Publisher, Stream
 from broker_api.gateway.reconciler import Reconciler
+from broker_api.gateway.skew_watch import SkewWatch
 from broker_api.gateway.submit import Submitter
 from broker_api.gateway.take_over import TakeOvers
 from broker_api.gateway.tasks import Tasks
@@ -47,6 +48,7 @@ from broker_api.gateway.trading_states import TradingStateReader
 from broker_api.gateway.unvalued import UnvaluedWatch
 from broker_api.gateway.valuation import Valuation
 from broker_api.gateway.virtual import Watch
+from broker_api.health import BrokerHealth, Health
 from broker_api.journal import Batch, Journal
 
 _IDENTITY: Final = "broker-account"  # in the journal: whose it is
@@ -164,12 +166,14 @@ class Gateway:
         )
         self._unvalued = UnvaluedWatch(account.name, account.currency, self.alerts)
         self.proof_watch = ProofWatch(self.alerts, pause_clock)
+        self._skew_watch = SkewWatch(self.alerts)
         self._pause_clock = pause_clock
         self._watch = Watch(
             self.book, self.bookkeeper, self.valuation, journal, self.flattener.close, self.net_stops.is_brokers
         )
         # Asked once: such a check costs 50 us, and quotes are many.
         self._price_driven = adapter if isinstance(adapter, PriceDriven) else None
+        self._measuring = adapter if isinstance(adapter, Health) else None
         self._equity_due_ns = 0
 
     # -- the broker
@@ -296,6 +300,7 @@ class Gateway:
             self.orphans.turn()
             worth = self.valuation.worth(self.book.ledger.open_trades())
             self._unvalued.look(worth.unvalued, self.book.own_trades(), self._pause_clock.monotonic_s())
+            self._skew_watch.look(self.health(), self._pause_clock.monotonic_s())
             self._note_equity(now_ns)
 
     # -- another configuration
@@ -355,6 +360,10 @@ class Gateway:
         # A paper account is here, and proves when its prices move.
         fresh = self.adapter.capabilities.price_driven or self.proof_watch.is_fresh(self.account.proof_interval)
         return "holds" if fresh else None
+
+    def health(self) -> BrokerHealth | None:
+        """Return what the adapter measured; None when it measures nothing."""
+        return None if self._measuring is None else self._measuring.health()
 
     @property
     def is_busy(self) -> bool:
