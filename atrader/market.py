@@ -157,6 +157,13 @@ class Bars:
         """Return one bar; negative indices count from the end."""
         return Bar(int(self.open_time_ns[index]), *(float(column[index]) for column in self.columns[1:]))
 
+    def read_only(self) -> Bars:
+        """Return the same bars (not copied) as nobody can write into them: what strategies are given."""
+        columns = [column.view() for column in self.columns]
+        for column in columns:
+            column.flags.writeable = False
+        return Bars(*columns)
+
     def append(self, later: Bars) -> Bars:
         """Return these bars followed by later ones (copied)."""
         return Bars(*(np.concatenate(pair) for pair in zip(self.columns, later.columns, strict=True)))

@@ -29,8 +29,8 @@ def check_signals(signals: Signals, count: int, *, last_only: bool = False, **mo
     Raises
     ------
     StrategyError
-        When it is no `Signals`, a column has another length, or sides are no whole numbers or others than there are;
-        names the column.
+        When it is no `Signals`, a column is no array or has another length, or sides are no whole numbers or others
+        than there are; names the column.
     """
     if not isinstance(signals, Signals):
         raise StrategyError(f"signals returned {type(signals).__name__}, expected Signals")
@@ -38,10 +38,12 @@ def check_signals(signals: Signals, count: int, *, last_only: bool = False, **mo
         f"indicators[{name!r}]": column for name, column in (signals.indicators or {}).items()
     }
     for name, column in (columns | more).items():
-        if column is not None and np.shape(column) != (count,):
-            raise StrategyError(f"signals.{name} has shape {np.shape(column)}, expected ({count},)")
+        if column is not None and not isinstance(column, np.ndarray):
+            raise StrategyError(f"signals.{name} is a {type(column).__name__}, expected a numpy array")
+        if column is not None and column.shape != (count,):
+            raise StrategyError(f"signals.{name} has shape {column.shape}, expected ({count},)")
     for name, low, high in _CODES:
-        column = np.asarray(columns[name])
+        column = columns[name]
         if column.dtype.kind != "i":
             raise StrategyError(f"signals.{name} holds {column.dtype}, expected int8")
         looked_at = column[-1:] if last_only else column

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from atrader.market import Bar, Bars
 
 
@@ -18,7 +16,7 @@ class BarWindow:
     Attributes
     ----------
     bars : Bars
-        Views of at most `size` rows; they stay as they are when more bars come.
+        Read-only views of at most `size` rows; they stay as they are when more bars come.
     """
 
     def __init__(self, size: int) -> None:
@@ -27,10 +25,10 @@ class BarWindow:
 
     def fill(self, bars: Bars) -> None:
         """Hold these bars, oldest first; of more than the window the last."""
-        self.bars = bars[-self.size :]
+        self.bars = bars[-self.size :].read_only()
         self._end = len(self.bars)
-        room = self._end + self.size  # filled up before the columns are copied again
-        self._columns = tuple(np.empty(room, column.dtype) for column in self.bars.columns)
+        room = Bars.allocate(self._end + self.size)  # filled up before the columns are copied again
+        self._columns, self._shown = room.columns, room.read_only()
         for column, first in zip(self._columns, self.bars.columns, strict=True):
             column[: self._end] = first
 
@@ -41,5 +39,4 @@ class BarWindow:
         for column, value in zip(self._columns, bar, strict=True):
             column[self._end] = value
         self._end += 1
-        where = slice(max(0, self._end - self.size), self._end)
-        self.bars = Bars(*(column[where] for column in self._columns))
+        self.bars = self._shown[max(0, self._end - self.size) : self._end]

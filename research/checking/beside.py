@@ -130,7 +130,7 @@ class Aside(BacktestContext):
         return self._of.account()
 
     def _own(self, bars: Bars) -> Bars:
-        return Bars(*(column.copy() for column in bars.columns)) if self._copies else bars
+        return Bars(*(column.copy() for column in bars.columns)).read_only() if self._copies else bars
 
     def _take_down(self, values: dict[str, object]) -> Intent:
         intent = Intent.model_validate({**values, "n": _OWN_NUMBERS + len(self.intents)})

@@ -24,7 +24,7 @@ class History:
     Attributes
     ----------
     bars : Bars
-        All of them, those before the first quote as well.
+        All of them, those before the first quote as well; read-only, as strategies get them.
     ends : ndarray of int64, shape (n,)
         When each bar is over, UTC ns.
     steps : ndarray of int64, shape (n,)
@@ -46,7 +46,7 @@ class History:
         ends = _ends(bars.open_time_ns, timeframe, calendar)
         self.until_ns = int(market.ends[-1])
         rows = int(ends.searchsorted(self.until_ns, side="right"))  # later ones are never complete
-        self.bars, self.ends = bars[:rows], ends[:rows]
+        self.bars, self.ends = bars[:rows].read_only(), ends[:rows]
         self.first = int(self.ends.searchsorted(market.first_ns, side="right"))
         is_market = np.array_equal(market.ends[:rows], self.ends)  # told in a twentieth of the time a search takes
         self.steps: NDArray[np.int64] = np.arange(rows) if is_market else market.ends.searchsorted(self.ends)

@@ -196,7 +196,7 @@ def test_answers_that_are_no_signals_end_a_run_with_the_column_that_is_wrong() -
     cases: Sequence[tuple[Callable[[Bars], Any], str]] = (
         (short, r"signals.entry has shape \(4,\), expected \(5,\)"),
         (wrong(stop_loss=np.ones(6)), r"signals.stop_loss has shape \(6,\), expected \(5,\)"),
-        (wrong(units=10.0), r"signals.units has shape \(\), expected \(5,\)"),
+        (wrong(units=10.0), "signals.units is a float, expected a numpy array"),
         (wrong(indicators={"rsi": np.ones(4)}), r"signals.indicators\['rsi'\] has shape \(4,\)"),
         (wrong(entry=np.zeros(5)), "signals.entry holds float64, expected int8"),
         (wrong(entry=np.full(5, 5, np.int8)), "signals.entry holds values from 5 to 5, may hold -1 to 1"),

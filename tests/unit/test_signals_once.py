@@ -78,6 +78,23 @@ class Failing(Momentum):
         return found
 
 
+class Writing(Momentum):
+    """Uses the bars it was given for its own sums, when it has looked at them."""
+
+    def signals(self, bars: Bars, instrument: Instrument) -> Signals:
+        found = super().signals(bars, instrument)
+        bars.close[:] = 1.0
+        return found
+
+
+class Listing(Momentum):
+    """Answers with a list."""
+
+    def signals(self, bars: Bars, instrument: Instrument) -> Signals:
+        found = super().signals(bars, instrument)
+        return replace(found, entry=found.entry.tolist())
+
+
 def _headline(alert: Alert) -> tuple[int, str, str]:
     return alert.time_ns, alert.kind, alert.text.splitlines()[0]
 
@@ -114,6 +131,21 @@ def test_what_differs_or_fails_over_all_bars_is_decided_over_windows_and_an_aler
     (alert,) = found.alerts
     assert alert.kind == "signals-by-window"
     assert why in alert.text
+
+
+@pytest.mark.parametrize(
+    ("strategy", "why"), [(Writing, "read-only"), (Listing, "signals.entry is a list, expected a numpy array")]
+)
+def test_a_strategy_that_writes_into_its_bars_or_answers_without_arrays_fails_and_changes_nothing(
+    strategy: type[Momentum], why: str
+) -> None:
+    before = BARS.close.copy()
+    for signals in ("once", "window"):
+        found = run(replace(plan_with(strategy()), signals=signals))
+        assert not found.trades
+        assert all(why in alert.text for alert in found.alerts)
+        assert len(found.alerts) >= len(BARS) - 9
+    assert (BARS.close == before).all()
 
 
 def test_an_entry_that_is_no_order_leaves_the_same_behind_in_both_forms() -> None:
