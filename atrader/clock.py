@@ -14,6 +14,8 @@ NS_PER_MS: Final = 1_000_000
 NS_PER_US: Final = 1_000
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_YEAR: Final = 1700
+_END_YEAR: Final = 2200  # not included; 64 bits of ns end in 2262, and calendars look beyond what they are asked about
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _FRACTION: Final = re.compile(r"(?<=:\d\d)[.,](\d+)", re.ASCII)
 
@@ -197,7 +199,7 @@ def parse_time(text: str) -> int:
     Raises
     ------
     ValueError
-        If the text is neither, or a date and time names no zone.
+        If the text is neither, a date and time names no zone, or the year is one whose nanoseconds nobody can add to.
     """
     text = text.strip()
     if _DATE.fullmatch(text):
@@ -212,4 +214,6 @@ def parse_time(text: str) -> int:
         raise ValueError(f"time: expected an ISO 8601 date or date and time, was {text!r}") from error
     if moment.tzinfo is None:
         raise ValueError(f"time: expected a zone after the date and time (Z or +01:00), was {text!r}")
+    if not _FIRST_YEAR <= moment.year < _END_YEAR:
+        raise ValueError(f"time: expected a year from {_FIRST_YEAR} to {_END_YEAR - 1}, was {text!r}")
     return ns_from_utc(moment) + rest_ns

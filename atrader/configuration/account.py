@@ -13,13 +13,14 @@ from atrader.configuration.limits import AccountLimits, Positive, PropFirmLimits
 from atrader.configuration.oanda import OandaSettings
 
 NonNegative = Annotated[Decimal, Field(ge=0)]
+Balance = Annotated[Decimal, Field(gt=0, le=10**12)]  # curves of it are floats, exact to the cent
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class PaperSettings(Section):
     """How the built-in paper account fills. The defaults are those of a cheap retail account, not of a dream."""
 
-    initial_balance: Positive = Decimal(10_000)  # account currency
+    initial_balance: Balance = Decimal(10_000)  # account currency
     seed: int = 1  # same seed, same prices, same orders: same fills
     extra_spread_pips: NonNegative = Decimal(0)  # added to the spread of the prices
     slippage_pips: NonNegative = Decimal("0.2")  # worst case; drawn uniformly between 0 and this, against the order

@@ -32,6 +32,8 @@ Engine = Literal["vector", "events"]
 MAX_GAP_S: Final = 86_400.0
 """A day: a quiet market and a broker's holiday have shorter gaps, a file that was forgotten a longer one."""
 
+_BALANCE: Final = "a positive amount, at most 1e12"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overrides:
@@ -96,18 +98,24 @@ def parse_parameters(texts: Sequence[str]) -> dict[str, object]:
     Raises
     ------
     ConfigError
-        When there is no ``=`` or no name.
+        When there is no ``=`` or no name, or a name comes twice.
     """
-    found: dict[str, object] = {}
+    given: dict[str, str] = {}
     for text in texts:
-        name, sign, value = text.partition("=")
-        if not sign or not name.strip():
+        name, sign, value = (part.strip() for part in text.partition("="))
+        if not sign or not name:
             raise ConfigError(f"--param {text!r}: expected NAME=VALUE, such as fast=20")
-        try:
-            found[name.strip()] = tomllib.loads(f"value = {value}", parse_float=Decimal)["value"]
-        except tomllib.TOMLDecodeError:
-            found[name.strip()] = value
-    return found
+        if name in given:
+            raise ConfigError(f"--param {name}: given twice, as {given[name]!r} and as {value!r}")
+        given[name] = value
+    return {name: _value_of(value) for name, value in given.items()}
+
+
+def _value_of(text: str) -> object:
+    try:
+        return tomllib.loads(f"value = {text}", parse_float=Decimal)["value"]
+    except tomllib.TOMLDecodeError:
+        return text
 
 
 def overrides_of(
@@ -214,7 +222,7 @@ def _instance_of(what: str, before: Sequence[str], installation: Installation, o
             " To run it as a strategy, say on what: --instrument EUR/USD --timeframe 1h"
         )
     name = what.rpartition(":")[2].lower().replace("_", "-")
-    account = next(iter(installation.accounts), "paper")
+    account = overrides.account or _only_account(name, installation)
     values = {
         "name": next(one for one in chain([name], (f"{name}-{n}" for n in count(2))) if one not in before),
         "strategy": what,
@@ -222,6 +230,13 @@ def _instance_of(what: str, before: Sequence[str], installation: Installation, o
         "account": account,
     }
     return _checked(values, overrides, what)
+
+
+def _only_account(name: str, installation: Installation) -> str:
+    accounts = list(installation.accounts) or ["paper"]
+    if len(accounts) > 1:
+        raise ConfigError(f"{name}: which account? There are {', '.join(accounts)}: --account {accounts[0]}")
+    return accounts[0]
 
 
 def _checked(values: Mapping[str, object], overrides: Overrides, file: str) -> InstanceConfig:
@@ -245,7 +260,7 @@ def _account_of(name: str, installation: Installation, overrides: Overrides) -> 
         known = ", ".join(installation.accounts) or "none"
         raise ConfigError(f"no account {name!r} is configured in etc/accounts; there are: {known}")
     account = found or AccountConfig(name="paper", broker="paper")
-    account = _with_paper(account, "initial_balance", overrides.balance, "--balance", "a positive amount")
+    account = _with_paper(account, "initial_balance", overrides.balance, "--balance", _BALANCE)
     return _with_paper(account, "slippage_pips", overrides.slippage, "--slippage", "pips, 0 or more")
 
 

@@ -12,7 +12,7 @@ from manager.commands.completing import tried_strategies
 from manager.commands.installed import home_of
 from manager.commands.output import json_option
 from manager.commands.periods import end_option, period_ns, start_option
-from manager.commands.run_options import instrument_option, parameters_option, timeframe_option
+from manager.commands.run_options import account_option, instrument_option, parameters_option, timeframe_option
 
 
 @click.command()
@@ -20,6 +20,7 @@ from manager.commands.run_options import instrument_option, parameters_option, t
 @parameters_option
 @instrument_option
 @timeframe_option
+@account_option
 @click.option("--bars", type=click.IntRange(1), default=500, show_default=True, help="Of the end, looked at each.")
 @start_option
 @end_option
@@ -31,6 +32,7 @@ def check(
     parameters: tuple[str, ...],
     instrument: str | None,
     timeframe: str | None,
+    account: str | None,
     bars: int,
     start: str | None,
     end: str | None,
@@ -43,6 +45,6 @@ def check(
     """
     from manager.commands.backtest_check_work import CheckWish, run_checks  # numpy: not for --help and completion
 
-    wish = CheckWish(what, parameters, instrument, timeframe, bars, period_ns(start, end), as_json)
+    wish = CheckWish(what, parameters, instrument, timeframe, account, bars, period_ns(start, end), as_json)
     if not run_checks(home_of(directory), wish):
         sys.exit(int(ExitCode.FAILURE))

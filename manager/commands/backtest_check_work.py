@@ -31,6 +31,7 @@ class CheckWish(NamedTuple):
     parameters: tuple[str, ...]
     instrument: str | None
     timeframe: str | None
+    account: str | None
     bars: int
     period: tuple[int | None, int | None]
     as_json: bool
@@ -44,7 +45,7 @@ def run_checks(home: Home, wish: CheckWish) -> bool:
     AtraderError
         When one cannot be checked.
     """
-    overrides = overrides_of(wish.instrument, wish.timeframe, wish.parameters)
+    overrides = overrides_of(wish.instrument, wish.timeframe, wish.parameters, account=wish.account)
     installation = load_installation(home.root)
     requests = requests_of(wish.what, installation, overrides, period=wish.period, quotes=None, apart=True)
     reports = [(request, _checked(request, wish)) for request in requests]

@@ -10,7 +10,7 @@ from manager.commands.completing import tried_strategies
 from manager.commands.installed import home_of
 from manager.commands.output import json_option
 from manager.commands.periods import end_option, period_ns, start_option
-from manager.commands.run_options import instrument_option, parameters_option, timeframe_option
+from manager.commands.run_options import account_option, instrument_option, parameters_option, timeframe_option
 
 
 @click.command()
@@ -18,6 +18,7 @@ from manager.commands.run_options import instrument_option, parameters_option, t
 @parameters_option
 @instrument_option
 @timeframe_option
+@account_option
 @start_option
 @end_option
 @click.option("--draws", type=click.IntRange(1), default=1_000, show_default=True, help="Orders, and series of days.")
@@ -33,6 +34,7 @@ def luck(
     parameters: tuple[str, ...],
     instrument: str | None,
     timeframe: str | None,
+    account: str | None,
     start: str | None,
     end: str | None,
     draws: int,
@@ -51,6 +53,7 @@ def luck(
         parameters=parameters,
         instrument=instrument,
         timeframe=timeframe,
+        account=account,
         period=period_ns(start, end),
         draws=draws,
         permutations=permutations,

@@ -24,6 +24,7 @@ class LuckWish(NamedTuple):
     parameters: tuple[str, ...]
     instrument: str | None
     timeframe: str | None
+    account: str | None
     period: tuple[int | None, int | None]
     draws: int
     permutations: int
@@ -39,7 +40,7 @@ def show_luck(home: Home, wish: LuckWish) -> None:
     AtraderError
         When one cannot be looked at.
     """
-    overrides = overrides_of(wish.instrument, wish.timeframe, wish.parameters)
+    overrides = overrides_of(wish.instrument, wish.timeframe, wish.parameters, account=wish.account)
     installation = load_installation(home.root)
     requests = requests_of(wish.what, installation, overrides, period=wish.period, quotes=None, apart=True)
     found = [(request, _found(request, wish)) for request in requests]

@@ -50,5 +50,6 @@ def duration_s(text: str, option: str) -> float:
     try:
         found: float = TypeAdapter(DurationS).validate_python(text)
     except ValidationError as error:
-        raise click.BadParameter(error.errors()[0]["msg"], param_hint=option) from error
+        said = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise click.BadParameter(said, param_hint=option) from error
     return found

@@ -12,7 +12,7 @@ parameters_option = click.option(
 instrument_option = click.option("--instrument", help="What it trades, where the file does not say it or says another.")
 timeframe_option = click.option("--timeframe", help="Of the bars it decides at.")
 account_option = click.option(
-    "--account", help="Whose limits, currency and [paper] settings count; default: that of the file."
+    "--account", help="Whose limits, currency and [paper] settings count; default: that of the file, or the only one."
 )
 balance_option = click.option("--balance", help="Money at the begin, in the account's currency.")
 quotes_option = click.option(

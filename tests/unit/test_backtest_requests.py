@@ -26,6 +26,32 @@ def test_a_strategy_is_called_by_its_own_name_and_by_a_number_only_when_that_is_
     assert found == [("trend", 1), ("bracket", 2), ("bracket-2", 3), ("myrule", 4), ("bracket-3", 5)]
 
 
+def test_with_several_accounts_a_strategy_that_no_file_names_has_to_say_whose_limits_count(tmp_path: Path) -> None:
+    write_template(tmp_path, "empty")
+    accounts = tmp_path / "etc" / "accounts"
+    (accounts / "crypto.toml").write_text((accounts / "paper.toml").read_text())
+    with pytest.raises(ConfigError, match=r"trend: which account\? There are crypto, paper: --account crypto"):
+        names_of(tmp_path, "trend")
+    overrides = overrides_of("EUR/USD", "5m", (), account="paper")
+    (request,) = requests_of(
+        ["trend"], load_installation(tmp_path), overrides, period=(None, None), quotes=None, apart=False
+    )
+    assert request.account.name == "paper"
+
+
+def test_a_parameter_that_is_given_twice_is_refused_and_not_taken_once() -> None:
+    with pytest.raises(ConfigError, match="--param fast: given twice, as '10' and as '20'"):
+        overrides_of("EUR/USD", "5m", ("fast=10", "slow=50", "fast = 20"))
+
+
+@pytest.mark.parametrize("balance", ["1e400", "1e16", "0", "-1", "nan", "inf"])
+def test_a_balance_that_floats_cannot_count_to_the_cent_is_refused(tmp_path: Path, balance: str) -> None:
+    write_template(tmp_path, "empty")
+    overrides = overrides_of("EUR/USD", "5m", (), balance=balance)
+    with pytest.raises(ConfigError, match=r"--balance .*: expected a positive amount, at most 1e12"):
+        requests_of(["trend"], load_installation(tmp_path), overrides, period=(None, None), quotes=None, apart=False)
+
+
 def test_a_strategy_without_parameters_is_told_to_have_none() -> None:
     with pytest.raises(ConfigError, match="the strategy has no parameters"):
         read_space(Parameters, {}, {}, ())
