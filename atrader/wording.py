@@ -35,6 +35,11 @@ def duration_text(seconds: float | None) -> str:
     return f"{seconds:.0f} s"
 
 
+def count_text(count: int, one: str) -> str:
+    """Write how many there are of something whose plural ends in s."""
+    return f"{count:,} {one}{'' if count == 1 else 's'}"
+
+
 def statistics_lines(row: Row) -> list[tuple[str, str]]:
     """Write the statistics of a group of trades as headings and texts; what they mean is in ``docs/statistics.md``."""
     still_open = f", {row['open']} open" if row["open"] else ""

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from atrader.wording import count_text
 from research.events.tape import Tape
 
 Row = Mapping[str, Any]
@@ -43,8 +44,8 @@ def cautions_of(summary: Mapping[str, Any], trades: Sequence[Row], tapes: Sequen
     found = [*_of_trades(closed), *_of_returns(summary["returns"]), *_of_prices(trades, tapes), *_of_run(summary)]
     if len(trades) > len(closed):
         count = len(trades) - len(closed)
-        be = "is" if count == 1 else "are"
-        text = f"{count} of {len(trades)} trades {be} open at the end: counted in equity, in no figure of trades"
+        be, all_of_them = "is" if count == 1 else "are", count_text(len(trades), "trade")
+        text = f"{count} of {all_of_them} {be} open at the end: counted in equity, in no figure of trades"
         found.append(Caution("open-trades", text))
     return found
 
@@ -54,7 +55,7 @@ def _of_trades(closed: Sequence[Row]) -> list[Caution]:
         return [Caution("no-trades", "no trade was closed: there is nothing to judge")]
     found = []
     if len(closed) < FEW_TRADES:
-        text = f"{len(closed)} closed trades: too few to tell skill from chance (below {FEW_TRADES})"
+        text = f"{count_text(len(closed), 'closed trade')}: too few to tell skill from chance (below {FEW_TRADES})"
         found.append(Caution("few-trades", text))
     net = np.sort([float(one["profit"]) + float(one["commission"]) + float(one["swap"]) for one in closed])
     best = max(1, round(len(net) * LUCKY_SHARE))
@@ -63,8 +64,9 @@ def _of_trades(closed: Sequence[Row]) -> list[Caution]:
         found.append(Caution("few-lucky-trades", text))
     inside = sum(bool(one["in_one_bar"]) for one in closed)
     if inside:
+        were, all_of_them = "was" if inside == 1 else "were", count_text(len(closed), "trade")
         text = (
-            f"{inside} of {len(closed)} trades were opened and closed inside one played bar, where the order of prices"
+            f"{inside} of {all_of_them} {were} opened and closed inside one played bar, where the order of prices"
             " is assumed: play finer bars or quotes (--quotes)"
         )
         found.append(Caution("inside-one-bar", text))
@@ -100,8 +102,8 @@ def _of_run(summary: Mapping[str, Any]) -> list[Caution]:
             found.append(Caution(code, f"{what}: {shown}"))
     for symbol, gaps in summary["gaps"].items():
         if gaps["missing"] > MANY_MISSING * gaps["expected"]:
-            share = gaps["missing"] / gaps["expected"]
-            text = f"{symbol}: {share:.1%} of the {gaps['timeframe']} bars are missing, in {gaps['gaps']:,} gaps"
+            share, places = gaps["missing"] / gaps["expected"], count_text(gaps["gaps"], "gap")
+            text = f"{symbol}: {share:.1%} of the {gaps['timeframe']} bars are missing, in {places}"
             found.append(Caution("gaps", text))
     alerts = summary["alerts"]
     if alerts.get("signals-by-window"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from atrader.wording import duration_text, money_text, ratio_text, share_text, statistics_lines
+from atrader.wording import count_text, duration_text, money_text, ratio_text, share_text, statistics_lines
 
 Summary = Mapping[str, Any]
 Lines = list[tuple[str, str]]
@@ -121,7 +121,7 @@ def gap_text(symbol: str, found: Mapping[str, Any]) -> str:
         return text
     places = ", ".join(f"{one['start'][:16]} ({one['bars']})" for one in found["first"])
     more = " ..." if found["gaps"] > len(found["first"]) else ""
-    gaps = f"{found['gaps']:,} gap{'s' if found['gaps'] > 1 else ''}"
+    gaps = count_text(found["gaps"], "gap")
     return f"{text}, in {gaps}, the longest {duration_text(found['longest_s'])}; {places}{more}"
 
 

@@ -95,6 +95,8 @@ def keep(folder: Path, run: Finished, told: Told | None = None) -> Saved:
         "statistics": report(trades, equity, "instance", end_ns),
         "overall": next(iter(report(trades, equity, "account", end_ns)), {}),
     }
+    for figures in (summary["overall"], *summary["statistics"]):
+        figures.update(_falls_of_all_steps(summary["curve"], figures))
     summary["warnings"] = [one._asdict() for one in cautions_of(summary, trades, run.tapes)]
     summary["identity_sha256"] = _identity(summary)
 
@@ -119,6 +121,12 @@ def _with_excursions(run: Finished) -> list[Row]:
         }
         for trade, adverse, favourable, inside in zip(run.trades, *columns, strict=True)
     ]
+
+
+def _falls_of_all_steps(curve: Row, figures: Row) -> Row:
+    """Return how deep the equity fell, if that is among the figures: those that are kept of it lack some peaks."""
+    keys = {f"equity_drawdown_{key}": curve[f"drawdown_{key}"] for key in ("deepest", "deepest_frac", "longest_s")}
+    return {key: value for key, value in keys.items() if key in figures}
 
 
 def _held(run: Finished) -> Tape | None:

@@ -24,16 +24,22 @@ _READ: Final = (2, FORMAT)
 
 SUMMARY: Final = "result.json"
 DETAILS: Final = "details.json"
-_NEEDED: Final = frozenset(
-    {
-        "name", "made", "engine", "not_vector", "program", "convention", "account", "costs", "seed", "initial_balance",
-        "instances", "gaps", "quotes", "start", "end", "bars", "took_s", "data_sha256", "identity_sha256",
-        "final_balance", "final_equity",
-        "lowest_equity", "calendar", "returns", "curve", "market", "months", "statistics", "overall", "warnings",
-        "files",
-    }
-)  # fmt: skip
-_NEEDED_DETAILS: Final = frozenset({"trades", "equity", "exposure", "days", "prices"})
+_MAP, _LIST, _NUMBER, _TEXT, _ANY = "a map", "a list", "a number", "a text", ""
+_KINDS: Final[Mapping[str, tuple[type, ...]]] = {_MAP: (dict,), _LIST: (list,), _NUMBER: (int, float), _TEXT: (str,)}
+_NEEDED: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("account", "bars", "costs", "curve", "gaps", "overall"), _MAP),
+    **dict.fromkeys(("files", "instances", "months", "statistics", "warnings"), _LIST),
+    **dict.fromkeys(("final_balance", "final_equity", "lowest_equity", "took_s"), _NUMBER),
+    **dict.fromkeys(("convention", "data_sha256", "end", "engine", "identity_sha256", "made", "name", "start"), _TEXT),
+    **dict.fromkeys(
+        ("calendar", "initial_balance", "market", "not_vector", "program", "quotes", "returns", "seed"), _ANY
+    ),
+}
+"""What ``result.json`` has, and what it is in JSON."""
+
+_NEEDED_DETAILS: Final[Mapping[str, str]] = {
+    "trades": _MAP, "equity": _MAP, "exposure": _MAP, "days": _MAP, "prices": _MAP
+}  # fmt: skip
 _SINCE: Final[Mapping[str, Mapping[str, Any]]] = {
     SUMMARY: {"not_vector": None, "gaps": {}},
     DETAILS: {"days": {"time_s": [], "return_frac": []}},
@@ -170,7 +176,7 @@ def found(folder: Path) -> tuple[list[Saved], list[StoreError]]:
     return sorted(results, key=lambda result: str(result.summary.get("made"))), errors
 
 
-def _read(path: Path, needed: frozenset[str]) -> dict[str, Any]:
+def _read(path: Path, needed: Mapping[str, str]) -> dict[str, Any]:
     try:
         values = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
@@ -185,9 +191,13 @@ def _read(path: Path, needed: frozenset[str]) -> dict[str, Any]:
         )
     if values["format"] < FORMAT:
         values = {**_SINCE[path.name], **values}
-    lacking = sorted(needed - values.keys())
+    lacking = sorted(needed.keys() - values.keys())
     if lacking:
         raise StoreError(f"{path}: is damaged: lacks {', '.join(lacking)}; run the backtest again")
+    for key, kind in needed.items():
+        if kind and not isinstance(values[key], _KINDS[kind]):
+            is_now = f"{key} is {values[key]!r:.40}, expected {kind}"
+            raise StoreError(f"{path}: is damaged: {is_now}; run the backtest again")
     return values
 
 

@@ -245,6 +245,16 @@ def test_each_reason_for_doubt_is_said(code: str, summary: dict[str, Any], trade
     assert [one.code for one in cautions_of({**SUMMARY, **summary}, trades, [tape])] == [code]
 
 
+def test_one_trade_and_one_gap_are_written_as_one() -> None:
+    gaps = {"EUR/USD": {"timeframe": "1m", "expected": 90, "missing": 9, "gaps": 1}}
+    trades = [*({**one, "in_one_bar": True} for one in closed_trades(-1))]
+    tape = BarTape("EUR/USD", bars_of(ROWS), MINUTE)
+    texts = [one.text for one in cautions_of({**SUMMARY, "gaps": gaps}, trades, [tape])]
+    assert texts[0].startswith("1 closed trade: ")
+    assert texts[1].startswith("1 of 1 trade was opened and closed")
+    assert texts[2].endswith("are missing, in 1 gap")
+
+
 def test_prices_without_a_spread_are_a_reason_for_doubt() -> None:
     bare = bars_of(ROWS)
     same = Bars(bare.open_time_ns, *(bare.open, bare.high, bare.low, bare.close) * 2, bare.volume)

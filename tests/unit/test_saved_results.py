@@ -16,7 +16,7 @@ from click.shell_completion import ShellComplete
 from atrader.errors import ConfigError, StoreError
 from atrader.market import Bars
 from manager.commands.tools import cli
-from research.reports import Saved, found, load
+from research.reports import Saved, found, load, rows
 from research.reports.comparing import differences, figures, result_row
 from research.reports.figures import identity_lines, result_lines
 from research.reports.page import page
@@ -61,6 +61,18 @@ def test_a_result_is_read_as_it_was_saved(tmp_path: Path) -> None:
 def test_the_final_equity_says_that_something_is_open_only_when_something_is(saved: Saved, count: int) -> None:
     lines = dict(result_lines({**saved.summary, "overall": {**saved.summary["overall"], "open": count}}))
     assert ("with what is open" in lines["final equity"]) == bool(count)
+
+
+def test_the_deepest_fall_is_the_same_among_the_statistics_as_in_the_figures_of_the_curve_however_long_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "EQUITY_POINTS", 50)  # of 900: peaks between the points that are kept
+    summary = save_cross(tmp_path, BARS).summary
+    curve = summary["curve"]
+    for told in (summary["overall"], *summary["statistics"]):
+        assert told["equity_drawdown_deepest"] == pytest.approx(curve["drawdown_deepest"], abs=1e-6)
+        assert told["equity_drawdown_deepest_frac"] == pytest.approx(curve["drawdown_deepest_frac"], abs=1e-6)
+        assert told["equity_drawdown_longest_s"] == pytest.approx(curve["drawdown_longest_s"])
 
 
 def test_parquet_and_json_hold_the_same_trades(saved: Saved) -> None:
@@ -125,6 +137,8 @@ def test_the_same_run_has_the_same_identity_and_any_other_another_one(tmp_path: 
         ({"format": 99}, "format 99"),
         ({"format": ...}, "is no result of a backtest"),
         ({"curve": ..., "trades": ...}, "is damaged: lacks"),
+        ({"curve": 5, "trades": 5}, "is damaged: (curve|trades) is 5, expected a map"),
+        ({"final_equity": "much", "equity": []}, "is damaged: (final_equity is 'much', expected a number|equity is)"),
     ],
 )
 def test_a_file_of_another_version_or_shape_is_refused_by_name(
