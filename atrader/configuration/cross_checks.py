@@ -173,7 +173,10 @@ def _feed_problems(
     """Check that somebody quotes what a paper account needs; it has no prices of its own."""
     if fleet.market.feed == "none":
         if not prices.with_prices:
-            yield f"{file}: instrument: a paper account has no prices while market.feed is 'none' in {FLEET_FILE}"
+            yield (
+                f"{file}: instrument: a paper account has no prices while market.feed is 'none' in {FLEET_FILE}: set a"
+                " feed, or enabled = false here (backtests run it all the same)"
+            )
         elif prices.account_of(instrument.symbol) is None and not prices.traded_on(instrument.symbol):
             yield (
                 f"{file}: instrument: of {', '.join(prices.with_prices)} nobody is said to bring the prices of"

@@ -100,7 +100,13 @@ def test_with_a_market_feed_no_account_brings_prices():
             {"p": 'broker = "paper"', "a": OANDA, "b": OANDA},
             "of a, b nobody is said to bring the prices of EUR/USD",
         ),
-        ("", {"one": "p"}, {"p": 'broker = "paper"'}, "a paper account has no prices while market.feed is 'none'"),
+        (
+            "",
+            {"one": "p"},
+            {"p": 'broker = "paper"'},
+            "while market.feed is 'none' in etc/atrader.toml: set a feed,"
+            " or enabled = false here (backtests run it all the same)",
+        ),
     ],
 )
 def test_what_contradicts_itself_is_refused_with_file_and_key(
