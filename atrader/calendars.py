@@ -68,6 +68,9 @@ class _Day(NamedTuple):
     open: tuple[Period, ...]
 
 
+_MOST_DAYS: Final = 4096  # that a calendar remembers: eleven years, which every part of a backtest goes through
+
+
 class Calendar:
     """A market's opening hours and bar boundaries. Get one with `Calendar.get`.
 
@@ -75,7 +78,7 @@ class Calendar:
     the methods may be called from any thread. Asking for times in the same day again is fast (below 1 us).
     """
 
-    __slots__ = ("_date_shift", "_day", "_hours", "_month", "_zone", "closed", "rules")
+    __slots__ = ("_date_shift", "_day", "_days_known", "_hours", "_month", "_zone", "closed", "rules")
 
     def __init__(self, rules: CalendarRules, closed: tuple[Period, ...] = ()) -> None:
         self.rules = rules
@@ -87,6 +90,7 @@ class Calendar:
         # The day and the month asked for last. Each is one tuple, replaced as a whole, hence safe among threads.
         self._day = _Day(0, 0, 0, ())
         self._month = (0, 0)
+        self._days_known: dict[int, _Day] = {}
 
     @staticmethod
     def get(name: str, closed: tuple[Period, ...] = ()) -> Calendar:
@@ -275,6 +279,14 @@ class Calendar:
         return day
 
     def _day_at(self, ordinal: int) -> _Day:
+        day = self._days_known.get(ordinal)
+        if day is None:
+            if len(self._days_known) >= _MOST_DAYS:
+                self._days_known.clear()
+            day = self._days_known[ordinal] = self._made_day(ordinal)
+        return day
+
+    def _made_day(self, ordinal: int) -> _Day:
         start_ns, end_ns = self._start_ns(ordinal), self._start_ns(ordinal + 1)
         if self._hours is not None:
             return _Day(start_ns, end_ns, ordinal, self._hours._open_within(start_ns, end_ns))

@@ -1,4 +1,4 @@
-"""The vector engine on a million minutes: a cross, a full run, a fresh process, a grid; beside a copy of the bars."""
+"""The vector engine on a million minutes: a cross, a full run, a grid; beside a copy of the bars."""
 
 import os
 import sys
@@ -9,8 +9,6 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 import argparse
 import resource
-import subprocess
-import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -111,48 +109,6 @@ def grid(prices: Prices, threads: int) -> Any:
     return sweep(prices, lambda number: long_while(*found[number]), 100, NEXT_OPEN, TERMS, days, threads=threads)
 
 
-COLD = """
-import sys, numpy as np
-from decimal import Decimal as D
-from atrader.instruments import KNOWN
-from atrader.market import Bars
-from research.vector import CONVENTIONS, Decisions, Prices, Rules, Terms, average_crossings, equity_curve, simulate
-item = KNOWN["BTC/USD"].model_copy(update={"price_tick": D("0.000001"), "unit_step": D(1), "max_units": D(1000)})
-terms, rules = Terms(instrument=item, commission_per_million=D(1000)), Rules(convention=CONVENTIONS["next-open"])
-columns = [np.load(f"{sys.argv[1]}/{number}.npy", mmap_mode="r") for number in range(6)]
-bids = columns[1:5]
-prices = Prices.of(Bars(columns[0], *bids, *bids, columns[5]), terms, 60 * 10**9)
-bars, sides = average_crossings(prices.bid_close, 10, 100)
-decisions = Decisions.at(bars, (sides > 0).astype(np.int8), (sides < 0).astype(np.int8), steps=1)
-outcome = simulate(prices, decisions, rules, terms)
-curve = equity_curve(outcome, prices, terms)
-print(len(outcome.trades), curve.equity[-1], curve.max_drawdown_frac)
-"""
-
-
-IMPORTS = "import numpy, pydantic.main, pydantic.types"
-
-
-def cold_ms(bars: Bars, rounds: int) -> tuple[float, float]:
-    """Return the wall time of a process from stored columns to a printed result, and that of bare imports."""
-    root = Path(__file__).resolve().parents[1]
-    with tempfile.TemporaryDirectory() as folder:
-        for number, column in enumerate((*bars.columns[:5], bars.volume)):
-            np.save(f"{folder}/{number}.npy", column)
-        ours = f"import sys; sys.path.insert(0, {str(root)!r})\n{COLD}"
-        return process_ms(rounds, ours, folder), process_ms(rounds, IMPORTS)
-
-
-def process_ms(rounds: int, *arguments: str) -> float:
-    """Return the shortest wall time of a program; a first run, not counted, leaves bytecode as installing does."""
-    times = []
-    for _ in range(1 + rounds):
-        began_s = time.perf_counter()
-        subprocess.run([sys.executable, "-P", "-c", *arguments], check=True, stdout=subprocess.DEVNULL)
-        times.append(time.perf_counter() - began_s)
-    return min(times[1:]) * 1000
-
-
 PEER_BARS = 100_000  # enough to agree or not; a million take freqtrade two minutes
 CROSSES = Path(__file__).parent / "_support" / "crosses"
 
@@ -233,11 +189,6 @@ def measure(options: Options) -> Report:
     add(f"ATR stop, two targets, trades, equity, drawdown: {len(outcome.fills):,} fills", took_ms, 10.0)
     report.add("bars made into ticks, all checked (once for any number of runs)", prepared_ms, "ms",
                beside="copy of a column", floor=copy_ms)  # fmt: skip
-    wall_ms, imports_ms = cold_ms(bars, 5)
-    report.add(
-        "fresh process: stored columns to a printed result", wall_ms, "ms", beside="imports of numpy and pydantic",
-        floor=imports_ms, mark="<= 400 ms", holds=wall_ms <= 400,
-    )  # fmt: skip
     took_ms, result = best_ms(lambda: grid(prices, 1), 3)
     add(f"grid of 100 pairs: {int(result.trades.sum()):,} trades, daily profits", took_ms, 100.0)
     two_s, one_s = (wall_s(lambda threads=threads: grid(prices, threads)) for threads in (2, 1))

@@ -32,8 +32,11 @@ def _gaps(request: Request, plan: Plan, tape: BarTape) -> dict[str, Any]:
     start_ns = int(opens[0]) if request.start_ns is None else request.start_ns
     end_ns = int(tape.end_ns[-1]) if request.end_ns is None else request.end_ns
     expected = plan.calendar_of(tape.symbol).expected_bars(start_ns, end_ns, frame)
-    played = np.minimum(np.searchsorted(opens, expected), len(opens) - 1)
-    places = np.flatnonzero(opens[played] != expected)
+    if np.array_equal(opens, expected):
+        places = np.empty(0, np.intp)
+    else:
+        played = np.minimum(np.searchsorted(opens, expected), len(opens) - 1)
+        places = np.flatnonzero(opens[played] != expected)
     found = np.split(places, np.flatnonzero(np.diff(places) > 1) + 1) if len(places) else []
     longest = max((len(gap) for gap in found), default=0)
     return {

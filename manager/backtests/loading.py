@@ -53,7 +53,7 @@ def load_plan(
     symbols = {key.instrument for key in wanted}
     loader = _Loader(market, request, fleet)
     symbols |= _converting(symbols, request.account.currency, fleet, loader.stored)
-    tapes = [loader.tape(symbol, _finest_wanted(symbol, wanted)) for symbol in sorted(symbols)]
+    tapes = [loader.tape(symbol, wanted) for symbol in sorted(symbols)]
     series = {key: loader.history(key) for key in wanted if key.timeframe}
     whole = {config.name for config, strategy in chosen if _needs_whole(strategy)}
     missing = {
@@ -129,7 +129,7 @@ def _converting(symbols: Collection[str], home: str, fleet: FleetConfig, stored:
 
 
 class _Loader:
-    """Reads each series once."""
+    """Reads each series once, also where its bars are decided at and played."""
 
     def __init__(self, market: Market, request: Request, fleet: FleetConfig) -> None:
         self._market = market
@@ -138,25 +138,37 @@ class _Loader:
         self._most_ns = int(request.max_gap_s * NS_PER_S)
         self._series = market.series()
         self.stored = {one.instrument for one in self._series}
+        self._histories: dict[SeriesKey, Bars] = {}
 
     def history(self, key: SeriesKey) -> Bars:
         """Return the complete bars of a series up to the end of the period, warm-up included."""
+        if key in self._histories:
+            return self._histories[key]
         bars = self._market.bars(key.instrument, key.timeframe, end_ns=self._request.end_ns)
         if not len(bars):
             raise self._nothing(key.instrument, key.timeframe)
+        self._histories[key] = bars
         return bars
+
+    def _period_of(self, key: SeriesKey, wanted: Collection[SeriesKey]) -> Bars:
+        """Return the bars of the period, out of the history where that is wanted, too."""
+        start_ns, end_ns = self._request.start_ns, self._request.end_ns
+        if key not in wanted:
+            return self._market.bars(key.instrument, key.timeframe, start_ns=start_ns, end_ns=end_ns)
+        known = self.history(key)
+        return known if start_ns is None else known[int(np.searchsorted(known.open_time_ns, start_ns)) :]
 
     def gaps(self, key: SeriesKey) -> list[tuple[int, int, int]]:
         """Return what is missing of a series."""
         answer = self._market.gaps(key.instrument, key.timeframe, None, self._request.end_ns)
         return [(gap.first_ns, gap.last_ns, gap.count) for gap in answer.gaps]
 
-    def tape(self, symbol: str, coarsest: Timeframe | None) -> Tape:
-        """Return what is played of an instrument in the period."""
+    def tape(self, symbol: str, wanted: Collection[SeriesKey]) -> Tape:
+        """Return what is played of an instrument in the period; what strategies look at is not read twice."""
         if self._request.quotes == TICKS:
             return self._quote_tape(symbol)
-        frame = self._frame_of(symbol, coarsest)
-        bars = self._market.bars(symbol, frame.name, start_ns=self._request.start_ns, end_ns=self._request.end_ns)
+        frame = self._frame_of(symbol, _finest_wanted(symbol, wanted))
+        bars = self._period_of(SeriesKey(symbol, frame.name), wanted)
         if not len(bars):
             raise self._nothing(symbol, frame.name)
         tape = BarTape(symbol, bars, frame.ns)

@@ -86,7 +86,9 @@ def _returns(figures: ReturnStatistics) -> dict[str, Any]:
 def _beside(curve: EquityCurve, initial: float, calendar: Calendar, held: Tape) -> dict[str, Any]:
     """Return what holding an instrument did, bid to bid, and what of the run it explains."""
     bids, _ = held.closes()
-    prices = bids[np.maximum(np.searchsorted(held.end_ns, curve.time_ns, side="right") - 1, 0)]
+    prices = bids
+    if held.end_ns is not curve.time_ns:  # the same where nothing else was played
+        prices = bids[np.maximum(np.searchsorted(held.end_ns, curve.time_ns, side="right") - 1, 0)]
     own = period_returns(curve.time_ns, curve.equity, calendar, initial=initial).returns
     its = period_returns(curve.time_ns, prices, calendar, initial=float(bids[0])).returns
     found = against_market(own, its, periods_per_year("1d", calendar.name)) if len(own) > 1 else None
