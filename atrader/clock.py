@@ -201,9 +201,8 @@ def parse_time(text: str) -> int:
     ValueError
         If the text is neither, a date and time names no zone, or the year is one whose nanoseconds nobody can add to.
     """
-    text = text.strip()
-    if _DATE.fullmatch(text):
-        text += "T00:00Z"
+    given = text.strip()
+    text = f"{given}T00:00Z" if _DATE.fullmatch(given) else given
     fraction = _FRACTION.search(text)
     # datetime keeps six digits only, so the fraction goes round it
     whole = text if fraction is None else text[: fraction.start()] + text[fraction.end() :]
@@ -211,9 +210,9 @@ def parse_time(text: str) -> int:
     try:
         moment = datetime.fromisoformat(whole)
     except ValueError as error:
-        raise ValueError(f"time: expected an ISO 8601 date or date and time, was {text!r}") from error
+        raise ValueError(f"time: expected an ISO 8601 date or date and time, was {given!r}") from error
     if moment.tzinfo is None:
         raise ValueError(f"time: expected a zone after the date and time (Z or +01:00), was {text!r}")
     if not _FIRST_YEAR <= moment.year < _END_YEAR:
-        raise ValueError(f"time: expected a year from {_FIRST_YEAR} to {_END_YEAR - 1}, was {text!r}")
+        raise ValueError(f"time: expected a year from {_FIRST_YEAR} to {_END_YEAR - 1}, was {given!r}")
     return ns_from_utc(moment) + rest_ns

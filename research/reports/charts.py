@@ -19,6 +19,9 @@ from research.reports.trades import Places, Trades
 Floats = NDArray[np.float64]
 Row = Mapping[str, Any]
 
+LEAST_FALL: Final = 0.01
+"""An axis of drawdowns goes down to it where nothing fell as deep."""
+
 ROLLING_DAYS: Final = 60
 """Days behind each point of a rolling figure: a quarter of a year of market days."""
 MARKED_TRADES: Final = 400
@@ -66,7 +69,7 @@ def drawdown_chart(drawn: Mapping[str, Any]) -> Drawing:
     points = drawn["equity"]
     times, falls = held(column(points["time_s"]), column(points["drawdown_frac"]))
     drawing = Drawing("Drawdown", WIDTH, 140, "equity below its highest so far")
-    frame = framed(drawing, (times[0], times[-1]), span(float(falls.min()), 0.0, zero=True))
+    frame = framed(drawing, (times[0], times[-1]), span(min(float(falls.min()), -LEAST_FALL), 0.0, zero=True))
     frame.draw_values(drawing, "%")
     frame.draw_times(drawing)
     x, y = frame.x.px(times), frame.y.px(falls)

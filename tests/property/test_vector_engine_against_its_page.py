@@ -30,12 +30,17 @@ class Held:
     price: int
     stop: int
     target: int
+    trail: int
     until: int | None
     exit_bar: int = -1
     exit_price: int = 0
 
     def is_stopped(self, price: int) -> bool:
         return self.stop != 0 and (price - self.stop) * self.side <= 0
+
+    def follow(self, price: int) -> None:
+        if self.trail and (price - self.side * self.trail - self.stop) * self.side > 0:
+            self.stop = price - self.side * self.trail
 
     def is_won(self, price: int) -> bool:
         return self.target != 0 and (price - self.target) * self.side >= 0
@@ -50,6 +55,7 @@ class Story:
     leave: list[int]
     stop: list[int]
     target: list[int]
+    trail: list[int]
     hold_bars: int | None
     most_trades: int
 
@@ -65,12 +71,14 @@ def drawn(seed: int) -> Story:
     def protection(close: int, way: int, often: float) -> int:
         return close + way * r.randint(3, 25) if way and r.random() < often else 0
 
+    stop = [protection(bar[3], -side, 0.7) for bar, side in zip(bars, entry, strict=True)]
     return Story(
         bars=bars,
         entry=entry,
         leave=[0 if side else r.choice([0, 0, 0, 0, 1, -1, 2]) for side in entry],
-        stop=[protection(bar[3], -side, 0.7) for bar, side in zip(bars, entry, strict=True)],
+        stop=stop,
         target=[protection(bar[3], side, 0.5) for bar, side in zip(bars, entry, strict=True)],
+        trail=[r.randint(4, 20) if side and not price else 0 for side, price in zip(entry, stop, strict=True)],
         hold_bars=r.choice([None, None, 1, 2, 5]),
         most_trades=r.choice([1, 1, 2, 3]),
     )
@@ -98,7 +106,8 @@ def played(story: Story, name: str) -> list[Held]:
         side, stop, target = story.entry[row], story.stop[row], story.target[row]
         if not side or sum(trade.side == side for trade in before) >= story.most_trades:
             return
-        made = Held(row, side, bar, price, stop, target, story.hold_bars and row + story.hold_bars)
+        trail, until = story.trail[row], story.hold_bars and row + story.hold_bars
+        made = Held(row, side, bar, price, price - side * trail if trail else stop, target, trail, until)
         if not made.is_stopped(price) and not made.is_won(price):
             trades.append(made)
 
@@ -106,11 +115,21 @@ def played(story: Story, name: str) -> list[Held]:
         for trade in held():
             worst, best = (low, high) if trade.side > 0 else (high, low)
             if trade.bar == bar and how.protected_from == "next-bar":
+                trade.follow(best)  # it hangs from the best price since the entry all the same
                 continue
             if trade.is_stopped(worst):
                 close(trade, bar, trade.stop)
             elif trade.is_won(best):
                 close(trade, bar, trade.target)
+            else:
+                trade.follow(best)
+
+    def pass_close(bar: int, end: int) -> None:
+        for trade in held():
+            if trade.bar == bar and how.protected_from == "next-bar":
+                continue
+            if trade.is_stopped(end):  # it has trailed: on the way down from the best price it was passed
+                close(trade, bar, trade.stop)
 
     for bar, (begin, high, low, end) in enumerate(story.bars):
         before = held()
@@ -119,11 +138,14 @@ def played(story: Story, name: str) -> list[Held]:
                 close(trade, bar, begin)
             elif trade.is_won(begin):
                 close(trade, bar, trade.target)
+            else:
+                trade.follow(begin)
         if how.fill == "next-open" and bar:
             if how.stop_before_open and any(is_left(trade, bar - 1) for trade in held()):
                 pass_range(bar, high, low)
             carry_out(bar - 1, bar, begin, before)
         pass_range(bar, high, low)
+        pass_close(bar, end)
         if how.fill == "close":
             carry_out(bar, bar, end, held())
     return trades
@@ -142,7 +164,8 @@ def simulated(story: Story, name: str, engine: Kind) -> tuple[Decisions, Outcome
     rules = Rules(convention=CONVENTIONS[name], hold_bars=story.hold_bars, most_trades=story.most_trades)
     terms = Terms(instrument=COIN)
     prices = Prices.of(bars, terms, MINUTE)
-    decisions = Decisions.of(signals, prices, COIN, rules)
+    trail = np.array([distance / 10 or np.nan for distance in story.trail])
+    decisions = Decisions.of(signals, prices, COIN, rules, trailing_distance=trail)
     return decisions, simulate(prices, decisions, rules, terms, engine=engine)
 
 

@@ -211,7 +211,11 @@ def test_a_run_without_a_trade_is_a_result_like_any_other(tmp_path: Path, bars: 
     assert told.summary["overall"] == {}
     assert {one["code"] for one in told.summary["warnings"]} - {"gaps"} == {"no-trades"}
     assert result_row(told)["trades"] == 0
-    assert "nan" not in page(told)
+    shown = page(told)
+    assert "nan" not in shown
+    below = shown[shown.index("<h2>Drawdown") : shown.index("<h2>Exposure")]
+    assert "-1.0%" in below  # and neither 100 % above nor below nothing: it never fell
+    assert "100%" not in below
 
 
 def test_a_comparison_shows_the_settings_that_differ_and_all_figures(tmp_path: Path) -> None:
