@@ -60,8 +60,9 @@ class OandaStory(RuleBasedStateMachine):
         hedging=st.booleans(),
         start=st.sampled_from([*_START, "a Tuesday", "a Tuesday"]),
         skew_s=st.sampled_from([0.0, 0.0, -45.0, 45.0]),
+        echoed=st.sampled_from(["all", "all", "declared", "none"]),  # which requests the broker repeats our ids of
     )
-    def begin(self, hedging: bool, start: str, skew_s: float) -> None:
+    def begin(self, hedging: bool, start: str, skew_s: float, echoed: Any) -> None:
         memory = Path("/dev/shm")  # what a dead machine leaves on a disk is tested elsewhere
         self._directory = tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None)
         self.loop = SkippingLoop()
@@ -70,6 +71,7 @@ class OandaStory(RuleBasedStateMachine):
         self.resumed_ns: list[int] = []  # when each of them ended, the venue's time
         root = Path(self._directory.name)
         self.world = OandaWorld(self.loop, root, hedging=hedging, start_ns=parse_time(_START[start]), skew_s=skew_s)
+        self.world.sim.echo_request_ids = echoed
         self.run(self.world.begin())
 
     def run(self, work: Any) -> Any:
