@@ -36,10 +36,12 @@ setup(
     ext_modules=[
         compiled("atrader.bus._reading"),
         compiled("atrader.indicators._recurrences"),
+        compiled("atrader.orders._models"),
         compiled("framework_bridge.abi._rolling"),
         compiled("data_layer.shared._slots"),
         compiled("research.vector._kernel"),
         compiled("research.events._rows"),
+        compiled("research.events._touch"),
         compiled("research.vector._columns"),
     ]
 )

@@ -1,7 +1,7 @@
 """Models of values that are known to be right: built and copied without the checks, at a tenth of the price.
 
 For what is made from other checked values, many times a second: fills, orders and trades. What comes from outside is
-always validated.
+always validated. Compiled where there was a compiler; either way the same comes out.
 """
 
 from __future__ import annotations
@@ -11,21 +11,37 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel
 
+from atrader.compiled_parts import are_current
+
+try:
+    from atrader.orders import _models as compiled
+
+    is_compiled = are_current(compiled)
+except ImportError:  # built where there is no compiler
+    is_compiled = False
+
 M = TypeVar("M", bound=BaseModel)
 
 _new: Final = object.__new__
 _set: Final = object.__setattr__  # the models are frozen, and check what is set
 
 
-def made(kind: type[M], **values: Any) -> M:
-    """Build a model; fields that are not given have their defaults. Nothing is checked, not even that all are there."""
-    fields = _defaults(kind)
-    given = _all_of(kind) if len(values) == len(fields) else set(values)
-    return _filled(kind, fields | values, given)
+@cache
+def _defaults(kind: type[BaseModel]) -> dict[str, Any]:
+    """Return all fields in their order; those without a default are None until they are given."""
+    return {
+        name: None if field.is_required() else field.get_default(call_default_factory=True)
+        for name, field in kind.model_fields.items()
+    }
 
 
-def changed(model: M, **update: Any) -> M:
-    """Return a copy with other values in some fields; as `BaseModel.model_copy`, which copies more carefully."""
+def plainly_made(kind: type[M], /, **values: Any) -> M:
+    """Build a model in Python; see `made`."""
+    return _filled(kind, _defaults(kind) | values, set(values))
+
+
+def plainly_changed(model: M, /, **update: Any) -> M:
+    """Return a changed copy in Python; see `changed`."""
     given = model.__pydantic_fields_set__
     if not given >= update.keys():
         given = given | update.keys()  # a set of its own only where it is another one: nobody changes them
@@ -41,16 +57,8 @@ def _filled(kind: type[M], fields: dict[str, Any], given: set[str]) -> M:
     return model
 
 
-@cache
-def _all_of(kind: type[BaseModel]) -> set[str]:
-    """Return the names of all fields; one set for all models that were given every field."""
-    return set(kind.model_fields)
+made: Final = compiled.maker(_defaults) if is_compiled else plainly_made
+"""Build a model; fields that are not given have their defaults. Nothing is checked, not even that all are there."""
 
-
-@cache
-def _defaults(kind: type[BaseModel]) -> dict[str, Any]:
-    """Return all fields in their order; those without a default are None until they are given."""
-    return {
-        name: None if field.is_required() else field.get_default(call_default_factory=True)
-        for name, field in kind.model_fields.items()
-    }
+changed: Final = compiled.changed if is_compiled else plainly_changed
+"""Return a copy with other values in some fields; as `BaseModel.model_copy`, which copies more carefully."""

@@ -1,0 +1,128 @@
+/* Models filled without checks; atrader/fast_models.py does the same in Python, and is the specification.
+
+   An order makes and copies a dozen of them. Here the values of a call go into the new model as they lie, without a
+   dictionary, a set and four calls in between; what follows from the names alone is kept for the next call with them. */
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdbool.h>
+
+#define MOST_FORMS 512 /* sets of names that are kept: calls with names are written down, and few */
+
+static PyObject *given_name, *extra_name, *private_name;
+
+/* Return a new model with these fields; takes both over. */
+static PyObject *filled(PyTypeObject *kind, PyObject *fields, PyObject *given) {
+    PyObject *model = fields && given ? kind->tp_alloc(kind, 0) : NULL;
+    if (model && (PyObject_GenericSetDict(model, fields, NULL) < 0 ||
+                  PyObject_GenericSetAttr(model, given_name, given) < 0 ||
+                  PyObject_GenericSetAttr(model, extra_name, Py_None) < 0 ||
+                  PyObject_GenericSetAttr(model, private_name, Py_None) < 0))
+        Py_CLEAR(model);
+    Py_XDECREF(fields);
+    Py_XDECREF(given);
+    return model;
+}
+
+/* Put the named values of a call into a new dictionary; give that up if one cannot be. */
+static PyObject *updated(PyObject *fields, PyObject *const *values, PyObject *names) {
+    for (Py_ssize_t i = 0; fields && names && i < PyTuple_GET_SIZE(names); i++)
+        if (PyDict_SetItem(fields, PyTuple_GET_ITEM(names, i), values[i]) < 0) Py_CLEAR(fields);
+    return fields;
+}
+
+/* Return a borrowed reference to what is kept under a key, made by a call the first time. */
+static PyObject *kept(PyObject *known, PyObject *key, PyObject *(*make)(PyObject *, PyObject *), PyObject *with) {
+    PyObject *found = PyDict_GetItemWithError(known, key);
+    if (found || PyErr_Occurred()) return found;
+    PyObject *made = make(with, key);
+    if (!made) return NULL;
+    if (PyDict_GET_SIZE(known) >= MOST_FORMS) PyDict_Clear(known);
+    found = PyDict_SetItem(known, key, made) < 0 ? NULL : made;
+    Py_DECREF(made);
+    return found;
+}
+
+/* What is kept of a kind: the fields of a model to which nothing was given, and sets of names by the names of a call. */
+static PyObject *form_of(PyObject *defaults_of, PyObject *kind) {
+    PyObject *defaults = PyObject_CallOneArg(defaults_of, kind);
+    return defaults ? Py_BuildValue("NN", defaults, PyDict_New()) : NULL;
+}
+
+static PyObject *set_of(PyObject *Py_UNUSED(with), PyObject *names) { return PySet_New(names); }
+
+static PyObject *made(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names) {
+    if (count != 1 || !PyType_Check(args[0])) {
+        PyErr_SetString(PyExc_TypeError, "expected a kind of model, and values by name");
+        return NULL;
+    }
+    PyObject *form = kept(PyTuple_GET_ITEM(self, 1), args[0], form_of, PyTuple_GET_ITEM(self, 0));
+    if (!form) return NULL;
+    PyObject *given = names ? kept(PyTuple_GET_ITEM(form, 1), names, set_of, NULL) : NULL;
+    if (names && !given) return NULL;
+    given = names ? Py_NewRef(given) : PySet_New(NULL);
+    PyObject *fields = updated(PyDict_Copy(PyTuple_GET_ITEM(form, 0)), args + 1, names);
+    return filled((PyTypeObject *)args[0], fields, given);
+}
+
+/* Return a set of all names of a set and of a call: the set itself where it holds them. */
+static PyObject *joined(PyObject *given, PyObject *names) {
+    Py_XINCREF(given);
+    bool is_own = false;
+    for (Py_ssize_t i = 0; given && names && i < PyTuple_GET_SIZE(names); i++) {
+        PyObject *name = PyTuple_GET_ITEM(names, i);
+        int known = PySet_Contains(given, name);
+        if (known == 1) continue;
+        if (!known && !is_own) {
+            Py_SETREF(given, PySet_New(given));
+            is_own = true;
+        }
+        if (known < 0 || !given || PySet_Add(given, name) < 0) Py_CLEAR(given);
+    }
+    return given;
+}
+
+static PyObject *changed(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t count, PyObject *names) {
+    if (count != 1) {
+        PyErr_SetString(PyExc_TypeError, "expected a model, and values by name");
+        return NULL;
+    }
+    PyObject *before = PyObject_GenericGetDict(args[0], NULL);
+    PyObject *given = before ? PyObject_GenericGetAttr(args[0], given_name) : NULL;
+    PyObject *fields = given ? updated(PyDict_Copy(before), args + 1, names) : NULL;
+    PyObject *after = given ? filled(Py_TYPE(args[0]), fields, joined(given, names)) : NULL;
+    Py_XDECREF(before);
+    Py_XDECREF(given);
+    return after;
+}
+
+static PyMethodDef made_method = {"made", (PyCFunction)(void (*)(void))made, METH_FASTCALL | METH_KEYWORDS,
+                                  "Build a model; fields that are not given have their defaults."};
+
+static PyObject *maker(PyObject *module, PyObject *defaults_of) {
+    PyObject *self = Py_BuildValue("ON", defaults_of, PyDict_New());
+    PyObject *function = self ? PyCFunction_NewEx(&made_method, self, NULL) : NULL;
+    Py_XDECREF(self);
+    return function;
+}
+
+static PyMethodDef methods[] = {
+    {"changed", (PyCFunction)(void (*)(void))changed, METH_FASTCALL | METH_KEYWORDS,
+     "Return a copy of a model with other values in some fields."},
+    {"maker", maker, METH_O, "maker(defaults_of)\n--\n\nReturn `made`; asks once for the fields of a kind."},
+    {NULL, NULL, 0, NULL},
+};
+
+static int fill(PyObject *Py_UNUSED(module)) {
+    given_name = PyUnicode_InternFromString("__pydantic_fields_set__");
+    extra_name = PyUnicode_InternFromString("__pydantic_extra__");
+    private_name = PyUnicode_InternFromString("__pydantic_private__");
+    return given_name && extra_name && private_name ? 0 : -1;
+}
+
+static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, fill}, {0, NULL}};
+
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_models", "Models filled without checks. " SOURCES, 0,
+                                    methods, module_slots, NULL, NULL, NULL};
+
+PyMODINIT_FUNC PyInit__models(void) { return PyModuleDef_Init(&module); }

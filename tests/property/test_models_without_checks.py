@@ -1,0 +1,70 @@
+"""Models built and copied without checks are the same whether that was compiled or not."""
+
+from __future__ import annotations
+
+import gc
+import pickle
+from decimal import Decimal
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from atrader.fast_models import changed, is_compiled, made, plainly_changed, plainly_made
+from atrader.orders.broker import AnyReport, BrokerOrder, Modification
+from atrader.orders.model import Fill, Intent, Order, Trade
+
+pytestmark = pytest.mark.skipif(not is_compiled, reason="nothing was compiled")
+
+KINDS = (Intent, Order, Fill, Trade, BrokerOrder, Modification, *get_args(AnyReport))
+VALUES = st.one_of(st.none(), st.text(max_size=3), st.integers(), st.decimals(allow_nan=False))
+
+
+def state_of(model: BaseModel) -> tuple[Any, ...]:
+    """Return all that a model holds, the order of its fields too."""
+    pydantic = (model.__pydantic_fields_set__, model.__pydantic_extra__, model.__pydantic_private__)
+    return type(model), list(model.__dict__.items()), *pydantic
+
+
+@st.composite
+def given_of(draw: st.DrawFn, kind: type[BaseModel]) -> dict[str, Any]:
+    names = draw(st.lists(st.sampled_from(sorted(kind.model_fields)), unique=True))
+    return {name: draw(VALUES) for name in names}
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data(), kind=st.sampled_from(KINDS))
+def test_compiled_or_not_a_model_and_its_copies_hold_the_same(data: st.DataObject, kind: type[BaseModel]) -> None:
+    values, first, second = (data.draw(given_of(kind)) for _ in range(3))
+    quick, slow = made(kind, **values), plainly_made(kind, **values)
+    assert state_of(quick) == state_of(slow)
+    before = state_of(slow)
+    copies = changed(changed(quick, **first), **second), plainly_changed(plainly_changed(slow, **first), **second)
+    assert state_of(copies[0]) == state_of(copies[1])
+    assert state_of(quick) == before
+    assert state_of(pickle.loads(pickle.dumps(copies[0]))) == state_of(copies[1])
+
+
+def test_a_copy_of_a_validated_model_is_that_of_python() -> None:
+    intent = Intent(magic=1, n=1, instance="i", instrument="EUR/USD", action="cancel", time_ns=1, order_id="a")
+    assert state_of(changed(intent, n=2)) == state_of(plainly_changed(intent, n=2))
+    assert changed(intent, n=2, units=Decimal(1)).model_fields_set == {*intent.model_fields_set, "units"}
+
+
+@pytest.mark.parametrize("call", [lambda: made(int, a=1), lambda: made("Order"), lambda: made(), lambda: changed(1)])  # type: ignore[type-var, arg-type, call-arg]
+def test_what_is_no_model_is_refused(call: Any) -> None:
+    with pytest.raises((TypeError, AttributeError)):
+        call()
+
+
+def test_models_are_given_back_when_nobody_has_them() -> None:
+    values = {"client_id": "c", "state": "SENT", "created_ns": 1}
+    made(Order, **values)
+    gc.collect()
+    before = len(gc.get_objects())
+    for number in range(2000):
+        changed(made(Order, **values, updated_ns=number), version=number, reason="other")
+    gc.collect()
+    assert len(gc.get_objects()) - before < 100
