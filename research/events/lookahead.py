@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from math import inf
 from typing import Final
-
-import numpy as np
 
 from atrader.paper.desk import Desk, Touch
 from atrader.paper.engine import Engine
 from atrader.paper.margin_watch import Reach
 from research.events.market import Market, Reel
 from research.events.net_watch import NetWatch
+from research.events.touch import first_touch
 
 _SHORTEST: Final = 256
 _LONGEST: Final = 8192  # steps looked over at once: 0.1 ms
@@ -102,20 +100,9 @@ def _first_touch(reel: Reel, at: Desk | Touch, step: int, end: int) -> int:
     first, last = reel.rows_until(step - 1), reel.rows_until(end - 1)
     if first >= last:
         return end
-    tape, found = reel.tape, last
-    for reaches, column, level in (
-        (np.less_equal, tape.bid_low, at.bid_low),
-        (np.greater_equal, tape.bid_high, at.bid_high),
-        (np.less_equal, tape.ask_low, at.ask_low),
-        (np.greater_equal, tape.ask_high, at.ask_high),
-    ):
-        if -inf < level < inf:
-            reached = reaches(column[first:found], level)
-            row = int(reached.argmax())
-            if reached[row]:
-                found = first + row
-        elif level < 0 and reaches is np.greater_equal:
-            found = first  # at any price
-        if found == first:
-            break
+    tape = reel.tape
+    found = first_touch(
+        first, last, tape.bid_low, tape.bid_high, tape.ask_low, tape.ask_high,
+        at.bid_low, at.bid_high, at.ask_low, at.ask_high,
+    )  # fmt: skip
     return end if found == last else int(reel.steps[found])
