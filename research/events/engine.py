@@ -16,6 +16,7 @@ from atrader.timeframes import Timeframe
 from research.events.account import Account
 from research.events.context import Alert, Signal, not_loaded
 from research.events.exits import ForcedExits
+from research.events.garbage import seldom_sought
 from research.events.history import History
 from research.events.lookahead import LookAhead
 from research.events.market import Market
@@ -139,6 +140,10 @@ class EventEngine:
         StrategyError
             When a strategy fails and its policy is to stop.
         """
+        with seldom_sought():
+            return self._run(progress)
+
+    def _run(self, progress: Progress | None) -> Result:
         self.account.now_ns = self.market.first_ns
         self._begin()
         self.account.roll_day()
