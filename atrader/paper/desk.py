@@ -48,12 +48,14 @@ class Desk:
         "instrument",
         "orders",
         "quote",
+        "symbol",
         "tickets",
         "time_ns",
     )
 
     def __init__(self, instrument: Instrument, calendar: Calendar, extra_spread_pips: Decimal) -> None:
         self.instrument = instrument
+        self.symbol = instrument.symbol
         self.quote = instrument.quote  # currency of its prices
         self.calendar = calendar
         extra = instrument.round_price(extra_spread_pips * instrument.pip)

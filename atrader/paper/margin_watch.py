@@ -19,22 +19,43 @@ from atrader.paper.money import Money
 # How far from the level the exact figures are asked: far more than float64 and the rounding of amounts can differ by.
 _NEAR_FRAC = 1e-3
 _ZERO = Decimal(0)
-_ONE = Decimal(1)
 
 
 @dataclass(slots=True)
 class _Held:
     desk: Desk
-    long_units: float
-    long_cost: float
-    short_units: float
-    short_cost: float
-    margin_units: float  # units of the larger leg times the margin rate
-    fallback_rate: float
     pairs: tuple[tuple[Desk, bool], ...]  # what converts the quote currency, and whether inverted
-    sources: set[str]  # instruments whose quotes move it
+    margin_rate: Decimal
+    long_units: float = 0.0
+    long_cost: float = 0.0
+    short_units: float = 0.0
+    short_cost: float = 0.0
+    margin_units: float = 0.0  # units of the larger leg times the margin rate
+    fallback_rate: float = 1.0
     profit: float = 0.0
     margin: float = 0.0
+
+    @property
+    def sources(self) -> set[str]:
+        """Instruments whose quotes move it."""
+        return {self.desk.symbol, *[pair.symbol for pair, _ in self.pairs]}
+
+    def count(self) -> None:
+        """Take the tickets as they are now."""
+        long_units = long_cost = short_units = short_cost = _ZERO
+        for ticket in self.desk.tickets.values():
+            if ticket.side == "buy":
+                long_units += ticket.units
+                long_cost += ticket.units * ticket.open_price
+            else:
+                short_units += ticket.units
+                short_cost += ticket.units * ticket.open_price
+            self.fallback_rate = float(ticket.home_rate)
+        # A wider spread at this account makes closing worse: put it into the costs once.
+        extra_bid, extra_ask = self.desk.extra_spread
+        self.long_units, self.long_cost = float(long_units), float(long_cost + long_units * extra_bid)
+        self.short_units, self.short_cost = float(short_units), float(short_cost - short_units * extra_ask)
+        self.margin_units = float(max(long_units, short_units) * self.margin_rate)
 
 
 class Reach(NamedTuple):
@@ -78,19 +99,30 @@ class MarginWatch:
     def refresh(self, desk: Desk, balance: Decimal) -> None:
         """Take the tickets of one instrument and the balance as they are now; needed after fills and bookings."""
         self._balance = float(balance)
-        symbol = desk.instrument.symbol
+        held = self._held.get(desk.symbol)
         if desk.tickets:
-            self._held[symbol] = _held(desk, self._money)
-        elif self._held.pop(symbol, None) is None:
+            if held is None:
+                pairs = self._money.pairs(desk.quote)
+                held = self._held[desk.symbol] = _Held(desk, pairs, self._money.margin_rate(desk.instrument))
+                self._index()
+            held.count()
+        elif held is None:
             return
-        self._by_symbol = {}
+        else:
+            del self._held[desk.symbol]
+            self._index()
         self._profit = self._margin = self._rounding = 0.0
         for held in self._held.values():
-            for source in held.sources:
-                self._by_symbol[source] = (*self._by_symbol.get(source, ()), held)
             held.profit = held.margin = 0.0
             self._estimate(held)
             self._rounding += self._quantum * (len(held.desk.tickets) + 1)
+
+    def _index(self) -> None:
+        """Know which instruments' quotes move what."""
+        self._by_symbol = {}
+        for held in self._held.values():
+            for source in held.sources:
+                self._by_symbol[source] = (*self._by_symbol.get(source, ()), held)
 
     def is_near(self, symbol: str) -> bool:
         """Take a new quote of an instrument into the estimate; tell whether a close-out is near or due."""
@@ -120,7 +152,7 @@ class MarginWatch:
         """
         profit = margin = 0.0
         for held in self._held.values():
-            at = reach.get(held.desk.instrument.symbol)
+            at = reach.get(held.desk.symbol)
             if at is None:
                 return False
             low_rate, high_rate = _rates(held, reach)
@@ -151,31 +183,7 @@ class MarginWatch:
 def _rates(held: _Held, reach: Mapping[str, Reach]) -> tuple[float, float]:
     """Return the least and the highest conversion rate."""
     for pair, inverse in held.pairs:
-        at = reach.get(pair.instrument.symbol)
+        at = reach.get(pair.symbol)
         if at is not None:
             return (1 / at.ask_high, 1 / at.bid_low) if inverse else (at.bid_low, at.ask_high)
     return held.fallback_rate, held.fallback_rate
-
-
-def _held(desk: Desk, money: Money) -> _Held:
-    units = {"buy": _ZERO, "sell": _ZERO}
-    cost = {"buy": _ZERO, "sell": _ZERO}
-    fallback = _ONE
-    for ticket in desk.tickets.values():
-        units[ticket.side] += ticket.units
-        cost[ticket.side] += ticket.units * ticket.open_price
-        fallback = ticket.home_rate
-    # A wider spread at this account makes closing worse: put it into the costs once.
-    extra_bid, extra_ask = desk.extra_spread
-    pairs = money.pairs(desk.quote)
-    return _Held(
-        desk=desk,
-        long_units=float(units["buy"]),
-        long_cost=float(cost["buy"] + units["buy"] * extra_bid),
-        short_units=float(units["sell"]),
-        short_cost=float(cost["sell"] - units["sell"] * extra_ask),
-        margin_units=float(max(units.values()) * money.margin_rate(desk.instrument)),
-        fallback_rate=float(fallback),
-        pairs=pairs,
-        sources={desk.instrument.symbol, *[pair.instrument.symbol for pair, _ in pairs]},
-    )
