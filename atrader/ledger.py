@@ -88,6 +88,20 @@ def average_price(units: Decimal, price: Decimal, more_units: Decimal, more_pric
     return exact if exact == rounded else rounded
 
 
+def _given(
+    stop_loss: Decimal | None, take_profit: Decimal | None, trailing_distance: Decimal | None
+) -> dict[str, object]:
+    """Return the protection that is given, by field; 0 removes, so it becomes None."""
+    found: dict[str, object] = {}
+    if stop_loss is not None:
+        found["stop_loss"] = stop_loss or None
+    if take_profit is not None:
+        found["take_profit"] = take_profit or None
+    if trailing_distance is not None:
+        found["trailing_distance"] = trailing_distance or None
+    return found
+
+
 def _first_stop(fill: Fill, stop_loss: Decimal | None, trailing_distance: Decimal | None) -> Decimal | None:
     """Return the stop a new trade begins with: its stop-loss, else the trailing distance from its price."""
     if stop_loss is not None or trailing_distance is None:
@@ -179,8 +193,7 @@ class Ledger:
         """
         self._check_account(fill)
         trade_id = fill.trade_id or self.opened_by(order, fill.fill_id, fill.client_id, broker_trade_id)
-        given = {"stop_loss": stop_loss, "take_profit": take_profit, "trailing_distance": trailing_distance}
-        update: dict[str, object] = {name: value or None for name, value in given.items() if value is not None}
+        update = _given(stop_loss, take_profit, trailing_distance)
         if broker_trade_id is not None:
             update["broker_trade_id"] = broker_trade_id
         known = self._trades.get(trade_id)
@@ -307,8 +320,7 @@ class Ledger:
             When there is no such open trade.
         """
         trade = self._open_trade(trade_id)
-        given = {"stop_loss": stop_loss, "take_profit": take_profit, "trailing_distance": trailing_distance}
-        update: dict[str, object] = {name: value or None for name, value in given.items() if value is not None}
+        update = _given(stop_loss, take_profit, trailing_distance)
         if all(getattr(trade, name) == value for name, value in update.items()):
             return trade
         return self._keep(changed(trade, **update, version=trade.version + 1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Final
 
@@ -53,9 +53,11 @@ class Telling:
         """Allow as many callbacks as one turn has."""
         self._allowance = _IN_ONE_TURN
 
-    def tell(self, orders: Iterable[Order], trades: Iterable[Trade]) -> None:
+    def tell(self, orders: Collection[Order], trades: Collection[Trade]) -> None:
         """Tell of trades, then of orders, and of what waits from before."""
         untold, strategy = self._untold, self._strategy
+        if not (untold or orders or trades):
+            return
         before = len(untold)
         for trade in trades:
             untold.append(("on_trade", partial(strategy.on_trade, trade)))

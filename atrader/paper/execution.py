@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Final
 
 from atrader.configuration.account import AccountConfig
 from atrader.errors import InvariantBroken
@@ -17,6 +18,8 @@ from atrader.paper.desk import Desk
 from atrader.paper.money import Money
 from atrader.paper.state import BookState, Changes, Ticket, WorkingOrder
 
+_ZERO: Final = Decimal(0)
+
 
 class Execution:
     """Changes tickets and balance of a state, and notes everything it changed.
@@ -24,10 +27,11 @@ class Execution:
     Nothing here decides: prices, sizes and times are given.
     """
 
-    __slots__ = ("_config", "_desks", "_money", "changes", "state")
+    __slots__ = ("_desks", "_digits", "_is_hedging", "_money", "changes", "state")
 
     def __init__(self, config: AccountConfig, state: BookState, desks: dict[str, Desk], money: Money) -> None:
-        self._config = config
+        self._is_hedging = config.positions == "hedging"
+        self._digits = config.currency_digits
         self._desks = desks
         self._money = money
         self.state = state
@@ -70,12 +74,12 @@ class Execution:
         order = working.order
         desk = self._desks[order.instrument]
         number = self.next_id()
-        profit = Decimal(0)
+        profit = _ZERO
         if order.close_broker_trade_id is not None:
             ticket = self.state.tickets[order.close_broker_trade_id]
             profit = self._reduce(ticket, units, price, rate)
             ticket_id: str | None = ticket.ticket_id
-        elif self._config.positions == "hedging":
+        elif self._is_hedging:
             ticket_id = self._open(working, number, units, price, rate, now_ns)
         else:
             profit = self._net(desk, order.side, units, price, rate, now_ns)
@@ -98,10 +102,10 @@ class Execution:
         side: Side = "sell" if ticket.side == "buy" else "buy"
         rate, units, number = self._money.rate_for(ticket), ticket.units, self.next_id()
         profit = self._reduce(ticket, units, price, rate)
-        hedging = self._config.positions == "hedging"
         self._report_fill(
             number, desk, side, units, price, rate, now_ns, reason, profit,
-            client_id=None, broker_id=None, ticket_id=ticket.ticket_id if hedging else None, magic=ticket.magic,
+            client_id=None, broker_id=None, magic=ticket.magic,
+            ticket_id=ticket.ticket_id if self._is_hedging else None,
         )  # fmt: skip
 
     def book_swap(self, ticket: Ticket, amount: Decimal, boundary_ns: int) -> None:
@@ -112,7 +116,7 @@ class Execution:
             transaction_id=self.next_id(),
             time_ns=boundary_ns,
             instrument=ticket.instrument,
-            broker_trade_id=ticket.ticket_id if self._config.positions == "hedging" else None,
+            broker_trade_id=ticket.ticket_id if self._is_hedging else None,
             amount=amount,
         )
         self.changes.reports.append(report)
@@ -156,10 +160,10 @@ class Execution:
 
     def _net(self, desk: Desk, side: Side, units: Decimal, price: Decimal, rate: Decimal, now_ns: int) -> Decimal:
         """Work units into the net position; return the profit of what it reduced."""
-        symbol = desk.instrument.symbol
+        symbol = desk.symbol
         held = self.state.tickets.get(symbol)
         before = None if held is None else NetPosition(held.side, held.units, held.open_price)
-        after, profit = netted(before, side, units, price, rate, self._config.currency_digits)
+        after, profit = netted(before, side, units, price, rate, self._digits)
         if held is not None and after is not None and after.side == held.side:
             held.units, held.open_price = after.units, after.price
             self.changes.tickets[symbol] = held
@@ -223,7 +227,7 @@ class Execution:
             client_id=client_id,
             broker_id=broker_id,
             broker_trade_id=ticket_id,
-            instrument=desk.instrument.symbol,
+            instrument=desk.symbol,
             side=side,
             units=units,
             price=price,

@@ -17,6 +17,7 @@ from atrader.orders.protection import closing_price
 from atrader.paper.desk import Desk
 from atrader.paper.state import BookState, Ticket
 
+_ZERO = Decimal(0)
 _ONE = Decimal(1)
 _MILLION = Decimal(1_000_000)
 _DAYS_A_YEAR = Decimal(365)
@@ -28,11 +29,13 @@ _RATE = Context(prec=12, rounding=ROUND_HALF_EVEN)
 class Money:
     """Arithmetic of one account over the quotes of its desks; holds no money itself."""
 
-    __slots__ = ("_config", "_desks", "_margin_rates", "_pairs", "quantum")
+    __slots__ = ("_config", "_currency", "_desks", "_digits", "_margin_rates", "_pairs", "_per_million", "quantum")
 
     def __init__(self, config: AccountConfig, desks: Mapping[str, Desk]) -> None:
         self._config = config
         self._desks = desks
+        self._currency, self._digits = config.currency, config.currency_digits
+        self._per_million = config.paper.commission_per_million
         self.quantum = quantum(config.currency_digits)
         leverage = config.paper.leverage
         self._margin_rates = {
@@ -49,7 +52,7 @@ class Money:
         """Return the instruments that convert a currency, each with whether its price must be inverted."""
         found = self._pairs.get(currency)
         if found is None:
-            home = self._config.currency
+            home = self._currency
             names = ((f"{currency}/{home}", False), (f"{home}/{currency}", True))
             found = tuple((self._desks[name], inverse) for name, inverse in names if name in self._desks)
             self._pairs[currency] = found
@@ -57,7 +60,7 @@ class Money:
 
     def rate(self, currency: str) -> Decimal | None:
         """Return the account currency per unit of a currency at the middle price, to 12 digits; None without one."""
-        if currency == self._config.currency:
+        if currency == self._currency:
             return _ONE
         for desk, inverse in self.pairs(currency):
             if desk.has_quote:
@@ -71,7 +74,7 @@ class Money:
 
     def profit(self, ticket: Ticket, units: Decimal, price: Decimal, rate: Decimal) -> Decimal:
         """Return the profit of closing units of a ticket."""
-        return profit_of(ticket.side, units, ticket.open_price, price, rate, self._config.currency_digits)
+        return profit_of(ticket.side, units, ticket.open_price, price, rate, self._digits)
 
     def unrealised(self, ticket: Ticket) -> Decimal:
         """Return what closing the ticket now would bring, without commission; 0 before any quote."""
@@ -117,11 +120,10 @@ class Money:
 
     def commission(self, units: Decimal, price: Decimal, rate: Decimal) -> Decimal:
         """Return the commission of one fill, negative = paid: per million of value in account currency."""
-        per_million = self._config.paper.commission_per_million
-        if not per_million:
-            return Decimal(0)
+        if not self._per_million:
+            return _ZERO
         value = _CONTEXT.multiply(_CONTEXT.multiply(units, price), rate)
-        return -self.rounded(_CONTEXT.divide(_CONTEXT.multiply(value, per_million), _MILLION))
+        return -self.rounded(_CONTEXT.divide(_CONTEXT.multiply(value, self._per_million), _MILLION))
 
     def swap(self, ticket: Ticket, days: int) -> Decimal:
         """Return the financing of a ticket for some days, negative = paid: a share of its value at the middle price."""

@@ -184,6 +184,8 @@ class Account:
 
     def closing_units(self, trade_id: str, but: str = "") -> Decimal:
         """Return how many units of a trade are being closed by orders without an outcome, one order left out."""
+        if not self.open_orders:
+            return _ZERO
         closing = (
             order
             for order in self.open_orders.values()
