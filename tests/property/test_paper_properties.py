@@ -155,10 +155,11 @@ class Player:
             self.symbol_of[order.client_id] = order.instrument
             self.told += await adapter.submit(order)
         elif step.what == "close" and snapshot.trades:
-            trade = snapshot.trades[step.number % len(snapshot.trades)]
+            trade, client_id = snapshot.trades[step.number % len(snapshot.trades)], self.client_id()
+            self.symbol_of[client_id] = trade.instrument  # a close that filled in part may outlive its ticket
             self.told += await adapter.submit(
                 BrokerOrder(
-                    client_id=self.client_id(), magic=trade.magic or 1, instance="x", instrument=trade.instrument,
+                    client_id=client_id, magic=trade.magic or 1, instance="x", instrument=trade.instrument,
                     side="sell" if trade.side == "buy" else "buy", order_type="market",
                     units=min(trade.units, D(step.units)), close_broker_trade_id=trade.broker_trade_id,
                 )
