@@ -306,6 +306,17 @@ class Strategy:
         """
         return ()
 
+    @property
+    def memory_files(self) -> tuple[Path, ...]:
+        """Files that it goes on from besides its state; asked after `prepare`.
+
+        What is in them when a worker begins is kept for who runs its day again.
+        """
+        return ()
+
+    def run_again(self, files: Mapping[Path, bytes]) -> None:
+        """Be told, after `prepare`, that a recorded day is run again, with the `memory_files` of then."""
+
 
 class SignalStrategy(Strategy):
     """A strategy as an array expression."""

@@ -16,6 +16,11 @@ from framework_bridge.legacy.old_text import decode
 NAME: Final = "AsirikuyConfig.xml"
 
 
+def temp_of(folder: Path) -> Path:
+    """Return where its temporary files are."""
+    return folder / "tmp"
+
+
 def write_aside(framework_config: Path, root: Path, folder: Path) -> Path:
     """Write the same configuration with folders of its own, all absolute; return the file.
 
@@ -34,7 +39,7 @@ def write_aside(framework_config: Path, root: Path, folder: Path) -> Path:
         When a path becomes too long for the library.
     """
     xml = parse_framework_xml(decode(framework_config.read_bytes()), str(framework_config))
-    temp, log = folder / "tmp", folder / "log"
+    temp, log = temp_of(folder), folder / "log"
     for one in (temp, log):
         one.mkdir(exist_ok=True)
     text = xml.with_paths(temp=str(temp), config=str(root / xml.values[CONFIG_FOLDER]), log=str(log)).text()

@@ -75,6 +75,11 @@ class InstanceFiles:
                 self._values_ns = written_ns
 
 
+def state_file(temp: Path, magic: int) -> Path:
+    """Return the file in which the library keeps the state of an instance."""
+    return temp / f"{magic}.state"
+
+
 def cut_output(process: str) -> bool:
     """Empty the file that takes what this process prints when it has grown too long; return whether it had.
 

@@ -12,8 +12,9 @@ from atrader.strategy import Context, Placement
 from framework_bridge.abi.call import StrategyCall
 from framework_bridge.abi.codes import LibraryError, ReturnCode, require_success
 from framework_bridge.abi.library import FrameworkLibrary
-from framework_bridge.aside import write_aside
+from framework_bridge.aside import temp_of, write_aside
 from framework_bridge.conversion import Conversion, library_symbol
+from framework_bridge.files import state_file
 from framework_bridge.parameters import AsirikuyParameters
 from framework_bridge.rates_feed import Filled, RatesFeed, Readiness
 from framework_bridge.setup import Setup
@@ -31,6 +32,8 @@ class LibrarySession:
         Which the library has to agree to.
     context : Context
         Asked for bars.
+    state : bytes, optional
+        Content of the state file that it goes on from, where it is not live; empty or None: it begins afresh.
     end : callable
         Ends the process, given the reason: after a call that hangs, or that damaged memory.
 
@@ -57,6 +60,7 @@ class LibrarySession:
         conversion: Conversion,
         context: Context,
         end: Callable[[str], object],
+        state: bytes | None = None,
     ) -> None:
         self._setup = setup
         self._placement = placement
@@ -88,6 +92,9 @@ class LibrarySession:
         self._config = setup.framework_config
         if self._aside is not None:
             self._config = write_aside(setup.framework_config, placement.root, Path(self._aside.name))
+            if state:
+                state_file(temp_of(Path(self._aside.name)), placement.magic).write_bytes(state)
+        self._begins_afresh = setup.is_testing and not state
         self._watchdog = Watchdog(parameters.call_deadline, end)
 
     def fill_bars(self, now_ns: int, bar_ns: int, *, is_new: bool) -> Filled:
@@ -137,7 +144,7 @@ class LibrarySession:
             self._library.init_instance(
                 self._placement.magic,
                 self._config,
-                testing=self._setup.is_testing,
+                testing=self._begins_afresh,
                 account_name=self._prefix,
             )
         self.initialised += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import ClassVar, Final
@@ -23,7 +24,7 @@ from framework_bridge.bars_plan import series_of
 from framework_bridge.complaints import Complaints
 from framework_bridge.conversion import Conversion, conversion_of
 from framework_bridge.decisions import Decision, Open, decide, terms_of
-from framework_bridge.files import InstanceFiles, cut_output
+from framework_bridge.files import InstanceFiles, cut_output, state_file
 from framework_bridge.known_library import require_known_library
 from framework_bridge.order_view import OrderView, Seen, is_in_the_air
 from framework_bridge.own_curve import OwnCurve
@@ -58,6 +59,7 @@ class AsirikuyStrategy(EventStrategy):
     parameters: AsirikuyParameters
     _placement: Placement
     _setup: Setup
+    _again: bytes | None = None  # a recorded day is run again: the library's state file of then, empty for none
     _conversion: Conversion
     _session: LibrarySession
 
@@ -74,6 +76,15 @@ class AsirikuyStrategy(EventStrategy):
         return tuple(self._placement.root / one for one in (given.library, given.framework_config, given.preset))
 
     @property
+    def memory_files(self) -> tuple[Path, ...]:
+        """The library's own state, which says what bar was run last; where it keeps one."""
+        return () if self._setup.is_testing else (state_file(self._setup.temp, self._placement.magic),)
+
+    def run_again(self, files: Mapping[Path, bytes]) -> None:
+        """Go on from the state file of then; it is called between bars, as it was, and looks at no clock."""
+        self._again = next(iter(files.values()), b"")
+
+    @property
     def warmup_bars(self) -> int:
         """Bars of the instance's own timeframe that the library needs."""
         return next((one.bars for one in series_of(self._setup.plans) if self._is_own(one)), 0)
@@ -86,7 +97,7 @@ class AsirikuyStrategy(EventStrategy):
     @property
     def wants_quotes(self) -> bool:
         """Live always: between bars the library shows that it lives, and repeats orders that were refused."""
-        return self._placement.is_live or self._setup.runs_every_tick
+        return self._placement.is_live or self._setup.runs_every_tick or self._again is not None
 
     def on_start(self) -> None:
         """Load the library.
@@ -104,7 +115,7 @@ class AsirikuyStrategy(EventStrategy):
         except OSError as error:
             raise ConfigError(f"{setup.framework_config}: a folder of it cannot be used: {error}") from error
         end = partial(end_process, self._process)
-        self._session = LibrarySession(setup, parameters, placement, self._conversion, context, end)
+        self._session = LibrarySession(setup, parameters, placement, self._conversion, context, end, self._again)
         self._files = None if setup.is_testing else files
         self._times = TimeProof(parameters.ntp_servers, parameters.ntp_deadline, setup.ntp_interval_s, SystemClock())
         self._complaints = Complaints(context.alert)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterable
 from importlib.metadata import version
 from inspect import getsourcefile
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Final, Protocol
 
 from atrader.clock import SystemClock
+from atrader.configuration.account import AccountConfig
 from atrader.configuration.instance import InstanceConfig
-from atrader.market import Bar, Bars
+from atrader.market import Bar, Bars, Tick
 from atrader.orders.model import Intent
-from atrader.runtime.session_file import Life, SessionFile
+from atrader.runtime.session_file import Life, SessionFile, packed_file
 from atrader.strategy import Strategy
 from worker.checkpoint import Checkpoint
+
+_SETTINGS: Final = {"positions", "currency", "currency_digits", "day_start", "trade", "limits", "prop_firm", "paper"}
 
 
 class _Desk(Protocol):
@@ -34,16 +38,21 @@ class Diary:
         Closed by its owner.
     config : InstanceConfig
         Whose worker it is.
-    code : str
-        Of its strategy, see `code_of`.
+    account : AccountConfig
+        On which it trades.
+    strategy : Strategy
+        Prepared.
     window : int
         Bars it looks back on.
     """
 
-    def __init__(self, file: SessionFile, config: InstanceConfig, code: str, window: int) -> None:
+    def __init__(
+        self, file: SessionFile, config: InstanceConfig, account: AccountConfig, strategy: Strategy, window: int
+    ) -> None:
         self._file = file
         self._config = config
-        self._code = code
+        self._account = account
+        self._strategy = strategy
         self._window = window
         self._clock = SystemClock()
 
@@ -53,7 +62,7 @@ class Diary:
         life = Life(
             market_ns=market_ns,
             strategy=config.strategy,
-            code=self._code,
+            code=code_of(self._strategy),
             program=version("atrader-platform"),
             instrument=config.instrument,
             timeframe=config.timeframe,
@@ -64,18 +73,35 @@ class Diary:
             n=desk.n,
             state=memory.state,
             pending=[intent.model_dump(mode="json") for intent in desk.waiting],
+            instance=config.model_dump(mode="json", exclude={"parameters"}),
+            account=account_settings(self._account),
+            files={str(path): packed for path in self._strategy.memory_files if (packed := packed_file(path))},
         )
         self._file.begin(life, bars)
 
-    def handled(self, bar: Bar) -> None:
-        """Note that a bar was handled."""
-        self._file.handled(bar, self._clock.now_ns())
+    def asked(self, time_ns: int, told: Tick) -> None:
+        """Note the price that a strategy asked for at a quote."""
+        self._file.asked(time_ns, told)
+
+    def handled(self, bar: Bar, told: Tick | None) -> None:
+        """Note that a bar was handled, and the price that its strategy was told meanwhile."""
+        self._file.handled(bar, self._clock.now_ns(), told)
+
+
+def account_settings(account: AccountConfig) -> dict[str, Any]:
+    """Return what decides about the orders of an account: no addresses, no references to secrets."""
+    return account.model_dump(mode="json", include=_SETTINGS)
 
 
 def code_of(strategy: Strategy) -> str:
-    """Return a fingerprint of the file a strategy is defined in, empty when there is none."""
+    """Return a fingerprint of the file a strategy is defined in and of its own files, empty when there is none."""
     try:
         name = getsourcefile(type(strategy))
-        return hashlib.sha256(Path(name).read_bytes()).hexdigest()[:16] if name else ""
-    except (OSError, TypeError):  # TypeError: of a class that is in no module
-        return ""
+    except TypeError:  # of a class that is in no module
+        name = None
+    digest, found = hashlib.sha256(), False
+    for path in (*((Path(name),) if name else ()), *strategy.own_files):
+        with contextlib.suppress(OSError):
+            digest.update(path.read_bytes())
+            found = True
+    return digest.hexdigest()[:16] if found else ""

@@ -33,7 +33,7 @@ from worker.account_feed import AccountFeed
 from worker.checkpoint import CheckpointFile
 from worker.context import LiveContext
 from worker.desk import Desk
-from worker.diary import Diary, code_of
+from worker.diary import Diary
 from worker.history_sender import HistorySender
 from worker.loading import load_strategy, make_strategy
 from worker.lockstep import Lockstep
@@ -107,7 +107,7 @@ class _Worker:
             f"worker:{config.name}", self._outbox, self._history_calls, SystemClock(), child.log
         )
         self._view = View()
-        self._code = code_of(strategy)
+        self._given = strategy
         self._strategy = SignalDriver(strategy) if isinstance(strategy, SignalStrategy) else strategy
 
     def run(self) -> None:
@@ -146,7 +146,7 @@ class _Worker:
                 self._memory,
                 self._file,
                 self._history,
-                Diary(self._session, config, self._code, self._window()),
+                Diary(self._session, config, child.installation.accounts[config.account], self._given, self._window()),
                 self._lockstep(f"{config.instrument}|{context.timeframe}", listens=listens),
             )
             self._loop = loop

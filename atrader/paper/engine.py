@@ -272,7 +272,8 @@ class Engine:
     def _exit(self, ticket: Ticket, desk: Desk, price: Decimal, reason: FillReason, now_ns: int) -> None:
         if reason != "take-profit":
             side = OPPOSITE[ticket.side]
-            price = slipped(self._config.paper, desk.instrument, side, price, f"ticket-{ticket.ticket_id}", "exit")
+            whose = ticket.client_id or f"ticket-{ticket.ticket_id}"
+            price = slipped(self._config.paper, desk.instrument, side, price, whose, "exit")
         self._execution.close_ticket(ticket, price, reason, now_ns)
 
     def _protect(self, ticket: Ticket, desk: Desk, change: Modification) -> None:

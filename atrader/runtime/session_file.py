@@ -7,6 +7,7 @@ one set aside before is forgotten.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
 import struct
@@ -17,7 +18,8 @@ from typing import Any, Final, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from atrader.market import Bar, Bars
+from atrader.clock import NS_PER_S
+from atrader.market import Bar, Bars, Tick
 
 _LARGE: Final = 32 << 20  # bytes: a year of minutes
 _LOOK_EVERY: Final = 1000  # bars between two looks at the size
@@ -47,6 +49,10 @@ class Life(BaseModel):
         The strategy's own, from the checkpoint.
     pending : list of dict
         Intents that the life before left to be handed over.
+    instance, account : dict
+        Their configuration; of the account what decides about orders (`account_settings`). Empty: of an older release.
+    files : dict of str to str
+        What the strategy goes on from besides its state, by path as it is named: base64 of the compressed content.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -64,6 +70,9 @@ class Life(BaseModel):
     n: int
     state: dict[str, Any]
     pending: list[dict[str, Any]]
+    instance: dict[str, Any] = {}
+    account: dict[str, Any] = {}
+    files: dict[str, str] = {}
 
 
 class SeenBar(NamedTuple):
@@ -75,18 +84,31 @@ class SeenBar(NamedTuple):
         Of its values, see `bar_crc`.
     host_ns : int
         When it was handled, by the host's clock; 0: it was part of the warm-up.
+    bid, ask : float
+        The last price that the strategy was told while it decided; 0: it did not ask.
     """
 
     open_time_ns: int
     crc: int
     host_ns: int
+    bid: float = 0.0
+    ask: float = 0.0
+
+
+class AskedPrice(NamedTuple):
+    """A price that a strategy asked for between two bars; market time, UTC ns."""
+
+    time_ns: int
+    bid: float
+    ask: float
 
 
 class Session(NamedTuple):
-    """A life and the bars it had, in the order it had them."""
+    """A life, the bars it had and the prices it asked for between them, in the order it had them."""
 
     life: Life
     bars: list[SeenBar]
+    asked: list[AskedPrice]
 
 
 def bar_crc(bar: Bar) -> int:
@@ -101,6 +123,7 @@ class SessionFile:
         self._path = path
         self._fd: int | None = None
         self._bars = 0
+        self._asked_ns = 0
 
     def begin(self, life: Life, bars: Bars) -> None:
         """Note a new life with its warm-up."""
@@ -112,13 +135,21 @@ class SessionFile:
             lines += [f"B {bar.open_time_ns} {bar_crc(bar):08x} 0\n" for bar in rows]
             self._write("".join(lines))
 
-    def handled(self, bar: Bar, host_ns: int) -> None:
-        """Note a bar that was handled; in the file when this returns."""
+    def handled(self, bar: Bar, host_ns: int, told: Tick | None = None) -> None:
+        """Note a bar that was handled, and the price that was told meanwhile; in the file when this returns."""
         with contextlib.suppress(OSError):
             self._bars += 1
             if self._bars % _LOOK_EVERY == 0:
                 self._open()
-            self._write(f"B {bar.open_time_ns} {bar_crc(bar):08x} {host_ns}\n")
+            price = "" if told is None else f" {told.bid!r} {told.ask!r}"
+            self._write(f"B {bar.open_time_ns} {bar_crc(bar):08x} {host_ns}{price}\n")
+
+    def asked(self, time_ns: int, tick: Tick) -> None:
+        """Note a price that was asked for between two bars, one in a second of market time."""
+        if time_ns - self._asked_ns >= NS_PER_S:
+            self._asked_ns = time_ns
+            with contextlib.suppress(OSError):
+                self._write(f"Q {time_ns} {tick.bid!r} {tick.ask!r}\n")
 
     def close(self) -> None:
         """Close the file."""
@@ -146,13 +177,30 @@ def read_sessions(path: Path) -> list[Session]:
         kind, _, rest = line.partition(" ")
         try:
             if kind == "L":
-                found.append(Session(Life.model_validate_json(rest), []))
+                found.append(Session(Life.model_validate_json(rest), [], []))
             elif kind == "B" and found:
-                opened, crc, host = rest.split()
-                found[-1].bars.append(SeenBar(int(opened), int(crc, 16), int(host)))
+                opened, crc, host, *prices = rest.split()
+                bid, ask = map(float, prices or (0, 0))
+                found[-1].bars.append(SeenBar(int(opened), int(crc, 16), int(host), bid, ask))
+            elif kind == "Q" and found:
+                time, bid_then, ask_then = rest.split()
+                found[-1].asked.append(AskedPrice(int(time), float(bid_then), float(ask_then)))
         except (ValueError, ValidationError):
             continue
     return found
+
+
+def packed_file(path: Path) -> str:
+    """Return the content of a file as `Life.files` keeps it; empty when it cannot be read."""
+    try:
+        return base64.b64encode(zlib.compress(path.read_bytes())).decode()
+    except OSError:
+        return ""
+
+
+def unpacked(text: str) -> bytes:
+    """Return what `packed_file` packed."""
+    return zlib.decompress(base64.b64decode(text))
 
 
 def _aside(path: Path) -> Path:

@@ -114,21 +114,21 @@ def run_all(
 def _run_apart(requests: Sequence[Request], folder: Path, done: Callable[[Outcome], None], tester: Path | None) -> None:
     """Run some requests at once, each in a process of its own: a death is that of its own request."""
     with ExitStack() as stack:
-        futures = {_apart(stack, run_in_root, request, folder): request for request in requests}
+        futures = {apart(stack, run_in_root, request, folder): request for request in requests}
         for future in as_completed(futures):
             outcome = _outcome(futures[future], future)
             if tester is not None and outcome.saved is not None:
                 from manager.backtests.comparing import ask_tester  # and all that knows the library
 
-                outcome = _compared(outcome, outcome.saved, _apart(stack, ask_tester, outcome.request, tester))
+                outcome = _compared(outcome, outcome.saved, apart(stack, ask_tester, outcome.request, tester))
             done(outcome)
 
 
-def _apart(stack: ExitStack, work: Callable[[Request, Path], T], request: Request, path: Path) -> Future[T]:
+def apart(stack: ExitStack, work: Callable[..., T], *given: object) -> Future[T]:
     """Begin some work in a process of its own, which ends with the stack."""
     context = multiprocessing.get_context("spawn")
     pool = stack.enter_context(ProcessPoolExecutor(1, context, die_with_spawner))
-    return pool.submit(work, request, path)
+    return pool.submit(work, *given)
 
 
 def _outcome(request: Request, future: Future[Saved]) -> Outcome:

@@ -15,7 +15,7 @@ from manager.rerun.diff import Answer, replay_diff
 
 
 def show_replay_diff(
-    home: Home, instance: str, day_ns: int, quotes: str | None, *, as_configured: bool, as_json: bool
+    home: Home, instance: str, day: tuple[int, int], quotes: str | None, *, as_configured: bool, as_json: bool
 ) -> bool:
     """Run a day again and show what came of it; return whether it is the same.
 
@@ -25,7 +25,9 @@ def show_replay_diff(
         When it cannot be run again.
     """
     with counting(instance, silent=as_json) as progress:
-        answer = replay_diff(home, instance, day_ns, quotes=quotes, as_configured=as_configured, progress=progress)
+        answer = replay_diff(
+            home, instance, day[0], end_ns=day[1], quotes=quotes, as_configured=as_configured, progress=progress
+        )
     if as_json:
         print_json(_as_json(instance, answer))
     else:
@@ -41,6 +43,7 @@ def _as_json(instance: str, answer: Answer) -> dict[str, Any]:
         "begin": _time(answer.begin_ns),
         "end": iso_from_ns(answer.end_ns),
         "restarts": answer.restarts,
+        "not_decided": [iso_from_ns(one) for one in answer.away],
         "compared": {"signals": found.signals, "intents": found.intents, "trades": found.trades},
         "better_prices": [str(one) for one in found.prices],
         "difference": None if found.difference is None else _difference(answer),
@@ -75,6 +78,11 @@ def _show(instance: str, answer: Answer) -> None:
     since = _time(answer.begin_ns) or "the begin of the replay"
     click.secho(f"{instance}: {since} to {iso_from_ns(answer.end_ns)}", bold=True)
     click.echo(f"  {found.signals} signals, {found.intents} intents, {found.trades} trades; {answer.restarts} restarts")
+    if answer.away:
+        first, last = iso_from_ns(answer.away[0]), iso_from_ns(answer.away[-1])
+        click.secho(
+            f"  {len(answer.away)} bars were decided by nobody, {first} to {last}: the worker was away", fg="yellow"
+        )
     if found.prices:
         mean = sum(found.prices) / len(found.prices)
         click.echo(

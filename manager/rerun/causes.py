@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from importlib.metadata import version
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
 from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S, iso_from_ns
+from atrader.configuration.account import AccountConfig
 from atrader.configuration.instance import InstanceConfig
 from atrader.market import Bars
 from atrader.runtime.session_file import SeenBar
 from atrader.timeframes import Timeframe
 from manager.rerun.sessions import Recorded
 from research.rerun import BarNews, Difference, bar_news
+from worker.diary import account_settings
 
 Kind = Literal[
-    "parameters", "code", "revised-bar", "missing-bar", "unseen-bar", "late-bar", "restart", "exception", "refused",
-    "unheard", "price", "carried", "unknown",
+    "parameters", "code", "revised-bar", "missing-bar", "unseen-bar", "late-bar", "exception", "refused",
+    "unheard", "settings", "chance", "price", "carried", "unknown",
 ]  # fmt: skip
 
 _LATE_S: Final = 5.0  # after its end: entries have grown older than some accounts allow
@@ -53,11 +56,13 @@ def causes_of(
     difference: Difference,
     recorded: Recorded,
     config: InstanceConfig,
+    today: tuple[InstanceConfig, AccountConfig],
     code: str,
     news: Sequence[BarNews],
     calendar: Calendar,
     *,
     is_live: bool,
+    chance: Sequence[str] = (),
 ) -> list[Cause]:
     """Return what may be why, the most telling first; never empty.
 
@@ -65,12 +70,16 @@ def causes_of(
     ----------
     config : InstanceConfig
         With what it was run again.
+    today : tuple of InstanceConfig and AccountConfig
+        As they are configured now.
     code : str
         Fingerprint of the strategy's file now.
     news : sequence of BarNews
         Bars that changed.
     is_live : bool
         Whether the host's clock was the market's: only then a bar can have been late.
+    chance : sequence of str
+        What shows that the strategy does not decide by bars alone.
     """
     found = [
         *_refusal(difference),
@@ -79,8 +88,9 @@ def causes_of(
         *_code(recorded, code),
         *_bars(difference, news),
         *(_late(difference, recorded, config, calendar) if is_live else ()),
-        *_restarts(difference, recorded),
         *_exceptions(difference, recorded),
+        *_settings(difference, recorded, *today),
+        *_chance(chance),
         *_carried(recorded),
     ]
     if not found and difference.kind in ("price", "exit", "size"):
@@ -122,6 +132,8 @@ def _parameters(recorded: Recorded, config: InstanceConfig) -> Iterator[Cause]:
 def _code(recorded: Recorded, code: str) -> Iterator[Cause]:
     if recorded.life.code != code:
         yield Cause("code", f"the file of the strategy was {recorded.life.code or 'unknown'}, is {code or 'unknown'}")
+    elif recorded.life.program != (release := version("atrader-platform")):
+        yield Cause("code", f"atrader was {recorded.life.program}, is {release}")
 
 
 def _bars(difference: Difference, news: Sequence[BarNews]) -> Iterator[Cause]:
@@ -147,19 +159,38 @@ def _late_s(bar: SeenBar, frame: Timeframe, calendar: Calendar) -> float:
     return (bar.host_ns - calendar.next_bar_open(bar.open_time_ns, frame)) / NS_PER_S
 
 
-def _restarts(difference: Difference, recorded: Recorded) -> Iterator[Cause]:
-    for life in recorded.later:
-        if life.market_ns <= difference.time_ns:
-            handled = iso_from_ns(life.bar_ns) if life.bar_ns else "none"
-            yield Cause(
-                "restart", f"the worker began anew at {iso_from_ns(life.market_ns)}; last bar before: {handled}"
-            )
-
-
 def _exceptions(difference: Difference, recorded: Recorded) -> Iterator[Cause]:
     for row in recorded.alerts:
         if row["kind"] == "strategy-error" and row["time_ns"] <= difference.time_ns:
             yield Cause("exception", f"{iso_from_ns(row['time_ns'])}: {str(row['text']).splitlines()[0]}")
+
+
+def _settings(
+    difference: Difference, recorded: Recorded, config: InstanceConfig, account: AccountConfig
+) -> Iterator[Cause]:
+    """Name settings that are other ones today: a reload may have changed them in the middle of a life."""
+    life = recorded.life
+    if difference.kind not in ("refused", "size", "price", "exit") or not life.account:
+        return
+    today = config.model_dump(mode="json", exclude={"parameters"})
+    pairs = (("", life.instance, today), (f"account {account.name}: ", life.account, account_settings(account)))
+    changed = [
+        f"{where}{name} was {_shown(then.get(name))}, is {_shown(now.get(name))}"
+        for where, then, now in pairs
+        for name in sorted({*then, *now} - {"warmup_bars"})
+        if then.get(name) != now.get(name)
+    ]
+    if changed:
+        yield Cause("settings", "; ".join(changed))
+
+
+def _shown(value: object) -> object:
+    return "not set" if value is None else value
+
+
+def _chance(found: Sequence[str]) -> Iterator[Cause]:
+    for text in found:
+        yield Cause("chance", text)
 
 
 def _carried(recorded: Recorded) -> Iterator[Cause]:
@@ -167,5 +198,5 @@ def _carried(recorded: Recorded) -> Iterator[Cause]:
     held = [row for row in recorded.trades if row["open_time_ns"] < at_ns and (row["close_time_ns"] or at_ns) >= at_ns]
     if held:
         yield Cause(
-            "carried", f"{len(held)} trades were open when the session began; what trailed is not known of them"
+            "carried", f"{len(held)} trades were open when this life of the worker began; the history tells of them"
         )

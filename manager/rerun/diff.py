@@ -1,25 +1,29 @@
-"""A day of an instance, run again and compared with what was recorded."""
+"""A day of an instance, run again life by life and compared with what was recorded."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from atrader.clock import NS_PER_S
 from atrader.configuration.home import Home
 from atrader.configuration.loader import load_installation
-from atrader.errors import ConfigError
-from data_layer.offline import open_history, open_market
-from manager.rerun.causes import Cause, causes_of, changed_bars
-from manager.rerun.running import as_recorded, plan_again, run_again
-from manager.rerun.sessions import load_recorded
-from research.events import Progress, SeriesKey
-from research.rerun import BarNews, Comparison, compare, record_of
-from worker.diary import code_of
+from atrader.errors import ConfigError, StrategyError
+from data_layer.offline import open_history
+from manager.backtests.request import ONE_PROCESS_EACH
+from manager.backtests.running import apart
+from manager.rerun.causes import Cause
+from manager.rerun.life import Again, Job, run_life
+from manager.rerun.sessions import Recorded, load_lives, sessions_of
+from research.events import Progress
+from research.rerun import BarNews, Comparison, Record
 
 DAY_NS: Final = 86_400 * NS_PER_S
-_SLACK_NS: Final = 60 * NS_PER_S  # of decisions at quotes, where the market's time is the host's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +36,8 @@ class Answer:
         Of the session that was run, UTC: from the begin of the worker's life to the end of the day.
     restarts : int
         Lives of the worker that began within it.
+    away : sequence of int
+        Open times of bars that no life decided: the worker was away.
     comparison : Comparison
         The first difference, and how much was compared.
     causes : sequence of Cause
@@ -43,6 +49,7 @@ class Answer:
     begin_ns: int
     end_ns: int
     restarts: int
+    away: Sequence[int]
     comparison: Comparison
     causes: Sequence[Cause]
     bars: Sequence[BarNews]
@@ -53,27 +60,29 @@ def replay_diff(
     instance: str,
     day_ns: int,
     *,
+    end_ns: int | None = None,
     quotes: str | None = None,
     as_configured: bool = False,
     progress: Progress | None = None,
 ) -> Answer:
-    """Run the session of a day again and compare.
+    """Run the session of a day again and compare, up to the first difference.
 
-    Blocks until it is done; trades nothing, writes nothing, and works with the fleet running or stopped.
+    Each life of the worker is run by itself, from what was recorded when it began. Blocks until it is done; trades
+    nothing, writes nothing, and works with the fleet running or stopped.
 
     Parameters
     ----------
-    day_ns : int
-        Begin of the day, UTC.
+    day_ns, end_ns : int
+        Begin and end of the day, UTC; it has 24 hours unless an end is given.
     as_configured : bool
-        With the parameters of today, instead of those of then.
+        With the parameters and limits of today, instead of those of then.
 
     Raises
     ------
     ConfigError
         When there is no such instance, nothing is recorded of the day, or it cannot be run again.
     StrategyError
-        When the strategy fails in the run, and its policy is to stop.
+        When the strategy fails in the run, and its policy is to stop; or its library ends the process.
     StoreError
         When the store cannot be read.
     """
@@ -82,30 +91,55 @@ def replay_diff(
     if config is None:
         known = ", ".join(installation.instances) or "none"
         raise ConfigError(f"no instance {instance!r} is configured in etc/strategies; there are: {known}")
-    fleet = installation.fleet
-    with open_history(home) as history, open_market(home, fleet) as market:
-        calendar = fleet.calendar_of(config.instrument)
-        recorded = load_recorded(home, history, config, (day_ns, day_ns + DAY_NS), calendar)
-        if not as_configured:
-            config = as_recorded(config, recorded.life)
-        plan, strategy = plan_again(config, recorded, installation, history, market, quotes)
-    in_lockstep = fleet.market.feed == "replay" and fleet.market.replay.speed == "max"
-    again = record_of(run_again(plan, progress), instance, recorded.end_ns)
-    slack_ns = 0 if in_lockstep else _SLACK_NS
-    comparison = compare(recorded.own, again, same_prices=in_lockstep, slack_ns=slack_ns)
-    stored = plan.series[SeriesKey(config.instrument, config.timeframe)]
-    news = changed_bars(recorded, stored)
-    causes: Sequence[Cause] = ()
-    if comparison.difference is not None:
-        causes = causes_of(
-            comparison.difference, recorded, config, code_of(strategy), news,
-            calendar, is_live=fleet.market.feed != "replay",
-        )  # fmt: skip
+    day, fleet = (day_ns, day_ns + DAY_NS if end_ns is None else end_ns), installation.fleet
+    sessions = sessions_of(home, config, day)
+    with open_history(home) as history:
+        lives = load_lives(history, config, sessions, day, fleet.calendar_of)
+    job = Job(str(home.root), instance, quotes, as_configured=as_configured)
+    done: list[Again] = []
+    for number, recorded in enumerate(lives):
+        before = lives[number - 1] if number else None
+        done.append(_run(job, recorded, before, progress))
+        if done[-1].comparison.difference is not None:
+            break
+    last = done[-1].comparison
+    found = [one.comparison for one in done]
     return Answer(
-        begin_ns=recorded.life.market_ns,
-        end_ns=recorded.end_ns,
-        restarts=len(recorded.later),
-        comparison=comparison,
-        causes=causes,
-        bars=news,
+        begin_ns=sessions[0].life.market_ns,
+        end_ns=lives[len(done) - 1].end_ns,
+        restarts=len(sessions) - 1,
+        away=[open_ns for one in done for open_ns in one.away],
+        comparison=Comparison(
+            last.difference,
+            sum(one.signals for one in found),
+            sum(one.intents for one in found),
+            sum(one.trades for one in found),
+            [price for one in found for price in one.prices],
+        ),
+        causes=done[-1].causes,
+        bars=sorted({news for one in done for news in one.bars}, key=lambda news: news.open_time_ns),
     )
+
+
+def _run(job: Job, recorded: Recorded, before: Recorded | None, progress: Progress | None) -> Again:
+    """Run one life; the C library gets a process of its own for each, as it had: its memory is that process's."""
+    if recorded.life.strategy != ONE_PROCESS_EACH:
+        return run_life(job, recorded, before, progress=progress)
+    again: Record | None = None
+    for _ in range(2):
+        with ExitStack() as stack:
+            future = apart(stack, partial(run_in_root, job, recorded, before), again)
+            try:
+                found = future.result()
+            except BrokenProcessPool as error:
+                raise StrategyError(f"{job.instance}: its process died: the library crashed") from error
+        if again is not None or found.comparison.difference is None:
+            break
+        again = found.record
+    return found
+
+
+def run_in_root(job: Job, recorded: Recorded, before: Recorded | None, first: Record | None) -> Again:
+    """Run one life in this process, which is its own."""
+    os.chdir(job.root)  # relative paths of a library's configuration begin there, as in a worker
+    return run_life(job, recorded, before, first=first)

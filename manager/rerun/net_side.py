@@ -67,9 +67,3 @@ def net_side(trades: Iterable[Row], fills: Sequence[Row], digits: int) -> NetSid
         if not any(held.values()):
             carried = Decimal(0)
     return NetSide(positions, told, carried)
-
-
-def place_of(fill: Row) -> tuple[int, int, int]:
-    """Return by what fills are put in the order the broker made them."""
-    number, _, part = str(fill["fill_id"]).partition("/")
-    return fill["time_ns"], int(number) if number.isdecimal() else 0, int(part or 0)

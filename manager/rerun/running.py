@@ -2,40 +2,49 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
-from atrader.clock import parse_time
+import numpy as np
+from pydantic import ValidationError
+
+from atrader.clock import NS_PER_S, parse_time
+from atrader.configuration.account import AccountConfig
 from atrader.configuration.fleet import Installation
 from atrader.configuration.instance import InstanceConfig
-from atrader.errors import ConfigError
+from atrader.market import Quotes
 from atrader.orders.model import Intent
-from atrader.runtime.session_file import Life
-from atrader.strategy import Strategy
+from atrader.runtime.session_file import Life, unpacked
+from atrader.strategy import EventStrategy, Strategy
 from atrader.timeframes import Timeframe
 from data_layer.offline import HistorySource, Market
 from manager.backtests.loading import TICKS, load_plan
-from manager.backtests.request import ONE_PROCESS_EACH, Request
+from manager.backtests.request import Request
 from manager.backtests.starting import maker_of
 from manager.rerun.carried import begin_of
+from manager.rerun.intents import intent_of
 from manager.rerun.sessions import Recorded
+from manager.rerun.trailing import Trailer
+from manager.rerun.working import REFUSED
 from research.events import EventEngine, Plan, Progress, Result
+from research.events.tape import BarTape, QuoteTape, Tape
 from research.rerun import Puppet
 from research.rerun.record import number_of
 
 Row = dict[str, Any]
 
-_FIELDS: Final = (
-    "magic", "instance", "instrument", "action", "time_ns", "decision", "side", "order_type", "units", "risk_frac",
-    "price", "stop_loss", "take_profit", "trailing_distance", "expires_ns", "trade_id", "order_id",
-)  # fmt: skip
 _ANY_GAP_S: Final = 1e9  # the worker went through it, too
-_REFUSED: Final = frozenset({"DENIED", "REJECTED", "LOST"})
 
 
 def as_recorded(config: InstanceConfig, life: Life) -> InstanceConfig:
-    """Return an instance as it was when a life began; its account, limits and magic number are those of today."""
+    """Return an instance as it was when a life began; what an older release did not record is that of today."""
+    then = config
+    if life.instance:
+        with contextlib.suppress(ValidationError):  # of another release: settings that are none any more
+            then = InstanceConfig.model_validate({**life.instance, "parameters": life.parameters})
     changes = {
         "strategy": life.strategy,
         "instrument": life.instrument,
@@ -43,11 +52,21 @@ def as_recorded(config: InstanceConfig, life: Life) -> InstanceConfig:
         "parameters": life.parameters,
         "warmup_bars": life.window,
     }
-    return config.model_copy(update=changes)
+    return then.model_copy(update=changes)
+
+
+def account_as_recorded(account: AccountConfig, life: Life) -> AccountConfig:
+    """Return an account with the limits and rules of when a life began, as far as they are recorded."""
+    try:
+        then = AccountConfig.model_validate({"name": account.name, "broker": "paper", **life.account})
+    except ValidationError:
+        return account
+    return account.model_copy(update={name: getattr(then, name) for name in life.account})
 
 
 def plan_again(
     config: InstanceConfig,
+    account: AccountConfig,
     recorded: Recorded,
     installation: Installation,
     history: HistorySource,
@@ -68,14 +87,7 @@ def plan_again(
     ConfigError
         When the strategy cannot be made, or bars are missing altogether.
     """
-    if config.strategy == ONE_PROCESS_EACH:
-        raise ConfigError(
-            f"{config.name}: the C library keeps what it remembers to itself, and in a file that goes on with each bar:"
-            " how it stood when that session began is not recorded, so the day cannot be run again. What it did then:"
-            f" 'atrader history signals --instance {config.name}'; what it does over the same bars from a fresh start:"
-            f" 'atrader backtest {config.name} --start DAY'"
-        )
-    fleet, account = installation.fleet, installation.accounts[config.account]
+    fleet = installation.fleet
     others = _puppets(config, recorded, installation)
     request = Request(
         root=installation.home,
@@ -88,9 +100,23 @@ def plan_again(
         signals="window",  # as the worker computed them
     )
     strategy = maker_of(config, request, fleet)()
+    strategy.run_again({Path(name): unpacked(text) for name, text in recorded.life.files.items()})
     plan = load_plan(request, [(config, strategy), *others], fleet, market)
-    begin = begin_of(recorded, config.name, account, history)
+    begin = begin_of(recorded, config.name, account, history, Trailer(plan, market).trailed)
+    if recorded.asked and isinstance(strategy, EventStrategy) and strategy.wants_quotes:
+        plan = replace(plan, tapes=[_with_asked(tape, config.instrument, recorded) for tape in plan.tapes])
     return replace(plan, begin=begin), strategy
+
+
+def _with_asked(tape: Tape, symbol: str, recorded: Recorded) -> Tape:
+    """Return what is played with the prices that the strategy asked for at their times, where only bars are stored."""
+    if tape.symbol != symbol or not isinstance(tape, BarTape):
+        return tape
+    made = [one for row in range(len(tape)) for one in tape.ticks(row) if one.time_ns >= recorded.life.market_ns]
+    quotes = [(one.time_ns, one.bid, one.ask) for one in made]
+    rows = sorted({*quotes, *((one.time_ns, one.bid, one.ask) for one in recorded.asked)})
+    times, bids, asks = (np.array(column) for column in zip(*rows, strict=True))
+    return QuoteTape(symbol, Quotes(times.astype(np.int64), times.astype(np.int64), bids, asks), NS_PER_S)
 
 
 def run_again(plan: Plan, progress: Progress | None = None) -> Result:
@@ -133,7 +159,7 @@ def _quotes(config: InstanceConfig, recorded: Recorded, installation: Installati
 def _puppets(
     config: InstanceConfig, recorded: Recorded, installation: Installation
 ) -> list[tuple[InstanceConfig, Strategy]]:
-    refused = {row["client_id"] for row in recorded.orders if row["state"] in _REFUSED}
+    refused = {row["client_id"] for row in recorded.orders if row["state"] in REFUSED}
     wanted: dict[str, list[Row]] = {}
     for row in recorded.intents:
         # What was wanted in the very moment in which the life began had come about: it is carried.
@@ -148,14 +174,9 @@ def _puppets(
 
 
 def _puppet(config: InstanceConfig, rows: Iterable[Row]) -> Puppet:
-    intents = sorted((_intent(row) for row in rows), key=lambda intent: intent.n)
+    intents = sorted((intent_of(row) for row in rows), key=lambda intent: intent.n)
     return Puppet(intents, at_quotes=not _only_at_bars(intents, Timeframe.parse(config.timeframe)))
 
 
 def _only_at_bars(intents: Sequence[Intent], frame: Timeframe) -> bool:
     return frame.is_fixed and all(intent.time_ns % frame.ns == 0 for intent in intents)
-
-
-def _intent(row: Row) -> Intent:
-    values = {name: row[name] for name in _FIELDS if row[name] is not None}
-    return Intent.model_validate({**values, "n": number_of(row), "reason": row["reason"] or ""})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from atrader.calendars import Calendar
@@ -13,7 +14,7 @@ from atrader.configuration.instance import InstanceConfig
 from atrader.errors import ConfigError
 from atrader.messages.history import HistoryTable, QueryHistory
 from atrader.orders.model import Intent
-from atrader.runtime.session_file import Life, SeenBar, read_sessions
+from atrader.runtime.session_file import AskedPrice, Life, SeenBar, Session, read_sessions
 from atrader.timeframes import Timeframe
 from data_layer.offline import HistorySource
 from research.rerun import Record, record_of_rows
@@ -24,21 +25,25 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """A session from the begin of a life to the end of a day.
+    """One life of a worker, up to the next one or to the end of a day.
 
     Attributes
     ----------
     life : Life
         With which it begins.
-    later : sequence of Life
-        That began within it.
     seen : sequence of SeenBar
         Bars that the worker had.
+    last_bar_ns : int
+        Open time of the last bar that it decided.
     last_ns, end_ns : int
-        End of the last bar that the worker handled, or of the day if that is earlier; and before when everything lies
-        that is compared. UTC.
+        Up to when the run has to go: the end of the last bar that was decided, or the last thing that was wanted; and
+        before when everything lies that is compared. UTC.
     own : Record
         What the instance did.
+    asked : sequence of AskedPrice
+        Prices that it asked for between bars.
+    left : frozenset of int
+        Numbers of intents that the next life handed over: they are compared with that one's.
     wanted : sequence of Row
         Intents of the instance.
     pending : sequence of Intent
@@ -52,11 +57,13 @@ class Recorded:
     """
 
     life: Life
-    later: Sequence[Life]
     seen: Sequence[SeenBar]
+    last_bar_ns: int = 0
     last_ns: int
     end_ns: int
     own: Record
+    asked: Sequence[AskedPrice] = ()
+    left: frozenset[int] = frozenset()
     wanted: Sequence[Row]
     pending: Sequence[Intent]
     intents: Sequence[Row]
@@ -65,45 +72,94 @@ class Recorded:
     alerts: Sequence[Row]
 
 
-def load_recorded(
-    home: Home, history: HistorySource, config: InstanceConfig, day: tuple[int, int], calendar: Calendar
-) -> Recorded:
-    """Read what is known of the session of a day.
+def sessions_of(home: Home, config: InstanceConfig, day: tuple[int, int]) -> list[Session]:
+    """Return the lives of a worker that a day consists of: from the last one that began before it on.
 
     Parameters
     ----------
     day : tuple of int and int
         Its begin and its end, UTC ns.
-    calendar : Calendar
-        Of the instrument.
 
     Raises
     ------
     ConfigError
-        When nothing is recorded of the worker on that day.
+        When nothing is recorded up to then.
     """
     day_ns, end_ns = day
-    sessions = read_sessions(home.session(config.name))
-    before = [number for number, one in enumerate(sessions) if one.life.market_ns <= day_ns]
-    within = [number for number, one in enumerate(sessions) if day_ns < one.life.market_ns < end_ns]
-    if not before and not within:
+    sessions = [one for one in read_sessions(home.session(config.name)) if one.life.market_ns < end_ns]
+    if not sessions:
         raise ConfigError(
             f"{config.name}: nothing is recorded of its worker up to {iso_from_ns(end_ns)}: it did not run, or with an"
             f" older version of atrader (looked for in {home.session(config.name)})"
         )
-    first = before[-1] if before else within[0]
-    chosen = [one for one in sessions[first:] if one.life.market_ns < end_ns]
-    life, seen = chosen[0].life, [bar for one in chosen for bar in one.bars]
-    last_ns = _end_of_last(seen, life, calendar)
+    before = [number for number, one in enumerate(sessions) if one.life.market_ns <= day_ns]
+    return sessions[before[-1] if before else 0 :]
+
+
+def load_lives(
+    history: HistorySource,
+    config: InstanceConfig,
+    sessions: Sequence[Session],
+    day: tuple[int, int],
+    calendar_of: Callable[[str], Calendar],
+) -> list[Recorded]:
+    """Read what is known of the lives of a day; those that decided nothing are left out.
+
+    Parameters
+    ----------
+    sessions : sequence of Session
+        See `sessions_of`.
+    day : tuple of int and int
+        Its begin and its end, UTC ns.
+    calendar_of : callable
+        Gives the calendar of an instrument.
+
+    Raises
+    ------
+    ConfigError
+        When the worker decided nothing on that day.
+    """
+    day_ns, end_ns = day
+    nexts = [*(later for _, later in pairwise(sessions)), None]
+    found, last_ns = [], 0
+    for one, later in zip(sessions, nexts, strict=True):
+        last_bar = _last_bar(one, None if later is None else later.life)
+        if last_bar is not None:
+            calendar, frame = calendar_of(one.life.instrument), Timeframe.parse(one.life.timeframe)
+            last_ns = calendar.next_bar_open(last_bar, frame)
+            found.append(_load(history, config, one, last_bar, None if later is None else later.life, last_ns, end_ns))
     if last_ns <= day_ns:
-        raise ConfigError(
-            f"{config.name}: its worker handled no bar on that day; the last ended {iso_from_ns(last_ns)}"
-        )
-    end_ns = min(end_ns, last_ns + 1)
+        last = f"the last ended {iso_from_ns(last_ns)}" if last_ns else "it never handled one"
+        raise ConfigError(f"{config.name}: its worker handled no bar on that day; {last}")
+    return found
+
+
+def _last_bar(one: Session, later: Life | None) -> int | None:
+    """Return the last bar that a life decided; None when there was none.
+
+    What it noted of a bar, and the next life knows, it decided; what the next life does not know, that one decided.
+    """
+    life, handled = one.life, [bar.open_time_ns for bar in one.bars if bar.host_ns]
+    if later is None or not later.bar_ns:
+        return max(handled, default=None)
+    is_noted = later.bar_ns > (life.bar_ns or life.newest_ns)
+    return later.bar_ns if handled or is_noted else None
+
+
+def _load(
+    history: HistorySource,
+    config: InstanceConfig,
+    session: Session,
+    last_bar: int,
+    later: Life | None,
+    last_ns: int,
+    end_ns: int,
+) -> Recorded:
+    life, until_ns = session.life, end_ns if later is None else min(end_ns, later.market_ns + 1)
 
     def rows(table: HistoryTable, start_ns: int | None, *, instance: str | None = None) -> list[Row]:
         query = QueryHistory(
-            table=table, account=config.account, instance=instance, start_ns=start_ns, end_ns=end_ns, archived=True
+            table=table, account=config.account, instance=instance, start_ns=start_ns, end_ns=until_ns, archived=True
         )
         return history.query(query)
 
@@ -111,22 +167,29 @@ def load_recorded(
     orders = rows("orders", None if life.pending else life.market_ns)
     trades = rows("trades", None)
     pending = pending_of(life, orders)
-    wanted = _wanted(config.name, life, pending, intents)
+    left = frozenset() if later is None else frozenset(intent.n for intent in pending_of(later, orders))
+    last_n = None if later is None else later.n
+    wanted = [row for row in _wanted(config.name, life, pending, intents, last_n) if number_of(row) not in left]
+    last_ns = min(end_ns, max([last_ns, *(row["time_ns"] + 1 for row in wanted)]))
+    until_ns = min(until_ns, last_ns + 1)
     ids = frozenset(row["client_id"] for row in wanted)
+    signals = rows("signals", life.market_ns, instance=config.name)
     own = record_of_rows(
-        (row for row in rows("signals", life.market_ns, instance=config.name) if _is_of(life, row)),
+        (row for row in signals if _is_of(life, row, None if later is None else last_bar)),
         wanted,
         (row for row in orders if row["client_id"] in ids),
         (row for row in trades if row["trade_id"] in ids),
-        end_ns,
+        until_ns,
     )
     return Recorded(
         life=life,
-        later=[one.life for one in chosen[1:]],
-        seen=seen,
-        last_ns=min(day[1], last_ns),
-        end_ns=end_ns,
+        seen=session.bars,
+        last_bar_ns=last_bar,
+        asked=session.asked,
+        last_ns=last_ns,
+        end_ns=until_ns,
         own=own,
+        left=left,
         wanted=wanted,
         pending=pending,
         intents=intents,
@@ -146,18 +209,21 @@ def pending_of(life: Life, orders: Sequence[Row]) -> list[Intent]:
     return [intent for intent in left if intent.client_id not in known]
 
 
-def _wanted(name: str, life: Life, pending: Sequence[Intent], intents: Sequence[Row]) -> list[Row]:
+def _wanted(name: str, life: Life, pending: Sequence[Intent], intents: Sequence[Row], last_n: int | None) -> list[Row]:
     left = {intent.client_id for intent in pending}
-    return [row for row in intents if row["instance"] == name and (number_of(row) > life.n or row["client_id"] in left)]
+    return [
+        row
+        for row in intents
+        if row["instance"] == name
+        and (last_n is None or number_of(row) <= last_n)
+        and (number_of(row) > life.n or row["client_id"] in left)
+    ]
 
 
-def _is_of(life: Life, signal: Row) -> bool:
-    """Tell whether a signal is of this life: a bar that the life before handled at the same moment is not."""
+def _is_of(life: Life, signal: Row, last_bar: int | None) -> bool:
+    """Tell whether a signal is of this life: of a bar that it decided, not the life before or after it."""
     bar = signal["bar"]
-    return bar is None or int(bar.rpartition("|")[2]) > life.bar_ns
-
-
-def _end_of_last(seen: Sequence[SeenBar], life: Life, calendar: Calendar) -> int:
-    """Return when the newest bar ends that was handled; nothing was decided after it."""
-    handled = [bar.open_time_ns for bar in seen if bar.host_ns]
-    return calendar.next_bar_open(max(handled), Timeframe.parse(life.timeframe)) if handled else 0
+    if bar is None:
+        return True
+    open_ns = int(bar.rpartition("|")[2])
+    return open_ns > life.bar_ns and (last_bar is None or open_ns <= last_bar)

@@ -30,7 +30,7 @@ from atrader.risk.pace import Pace
 from atrader.trading_state import TradingState, strictest
 from atrader.valuation import Valuation, Worth, day_after
 from research.events.booking import Booking, News
-from research.events.carried import book_of
+from research.events.carried import book_of, working_of
 from research.events.net_watch import NetWatch
 from research.events.own_intents import OwnIntents
 from research.events.plan import Begin
@@ -98,6 +98,7 @@ class Account:
         self.day: RiskDay | None = None
         self.orders: dict[str, Order] = {}  # all of them, by client id, in the order of their intents
         self.open_orders: dict[str, Order] = {}  # without an outcome, or working
+        self.first_intents: dict[str, Intent] = {}  # of orders that were modified since, by client id
         self._limits = {item.magic: RiskLimits.of(config, item) for item in instances}
         self._pace = Pace()
         self.own = OwnIntents(self)
@@ -105,19 +106,27 @@ class Account:
         self.booking = Booking(self)
 
     def carry(self, begin: Begin) -> None:
-        """Go on with the balance and the open trades of another time, as far as they are in what is played."""
+        """Go on with balance, open trades and working orders of another time, as far as they are in what is played."""
         held = begin.positions
         begin = replace(
             begin,
             trades=[trade for trade in begin.trades if trade.instrument in self.instruments],
             positions=held and {symbol: one for symbol, one in held.items() if symbol in self.instruments},
         )
-        self.engine.restore(book_of(begin))
+        book = book_of(begin)
+        for order in begin.orders:
+            instrument = self.instruments.get(order.intent.instrument)
+            if instrument is not None:
+                self.keep(order)
+                book.orders[order.client_id] = working_of(
+                    order, self.config.paper, instrument, self._capabilities, book.tickets.values()
+                )
+        self.engine.restore(book)
         self.valuation.balance, self.valuation.carried = begin.balance, begin.carried
         self.initial_balance = begin.balance + begin.carried
         self.own.carry(begin.own_ids)
         self.ledger.restore(begin.trades)
-        self.booking.carry(begin.trades)
+        self.booking.carry(begin.trades, begin.closed)
 
     # -- the market
 

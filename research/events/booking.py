@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 
@@ -69,9 +69,11 @@ class Booking:
         self.fills: list[Fill] = []
         self.changes: list[Booked] = []
 
-    def carry(self, trades: Sequence[Trade]) -> None:
-        """Know the tickets of trades that were opened before."""
+    def carry(self, trades: Sequence[Trade], closed: Iterable[Trade] = ()) -> None:
+        """Know the tickets of trades that were opened before, and what was closed."""
         self._tickets = {trade.broker_trade_id or trade.trade_id: trade.trade_id for trade in trades}
+        for trade in closed:
+            self._closed_of.setdefault(trade.magic, []).append(trade)
 
     def apply(self, reports: Sequence[AnyReport]) -> None:
         """Work reports in, in their order."""
@@ -134,6 +136,7 @@ class Booking:
         changes: dict[str, object] = {name: value or None for name, value in protection.items()}
         if intent.price is not None:
             changes["price"] = intent.price
+        self._account.first_intents.setdefault(order.client_id, order.intent)
         self._rewrite(order, intent=changed(order.intent, **changes))
 
     def protect(self, trade_id: str, protection: dict[str, Decimal]) -> None:

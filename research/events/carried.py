@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
+from itertools import accumulate, takewhile
 
+from atrader.clock import NS_PER_S
+from atrader.configuration.account import PaperSettings
+from atrader.instruments import Instrument
 from atrader.netting import NetPosition
-from atrader.orders.model import Trade
-from atrader.paper.state import BookState, Ticket
+from atrader.orders.broker import Capabilities
+from atrader.orders.model import Order, Trade
+from atrader.orders.translate import open_order
+from atrader.paper.matching import parts_of
+from atrader.paper.state import BookState, Ticket, WorkingOrder
 from research.events.plan import Begin
 
 
@@ -15,8 +23,34 @@ def book_of(begin: Begin) -> BookState:
     if begin.positions is None:
         tickets = {ticket.ticket_id: ticket for ticket in map(_ticket_of, begin.trades)}
     else:
-        tickets = {symbol: _net_ticket(symbol, held, begin.time_ns) for symbol, held in begin.positions.items()}
-    return BookState(balance=begin.balance, transaction_id=begin.last_id, swap_ns=begin.time_ns, tickets=tickets)
+        since = {trade.instrument: trade.open_time_ns for trade in reversed(begin.trades)}
+        tickets = {
+            symbol: _net_ticket(symbol, held, since.get(symbol, begin.time_ns))
+            for symbol, held in begin.positions.items()
+        }
+    swap_ns = begin.time_ns if begin.swap_ns is None else begin.swap_ns
+    return BookState(balance=begin.balance, transaction_id=begin.last_id, swap_ns=swap_ns, tickets=tickets)
+
+
+def working_of(
+    order: Order, settings: PaperSettings, instrument: Instrument, capabilities: Capabilities, tickets: Iterable[Ticket]
+) -> WorkingOrder:
+    """Return an order as the book has it after quotes that did not fill it, or not all of it."""
+    parts = parts_of(settings, instrument, order.client_id, order.units or Decimal(0))
+    filled = takewhile(lambda units: units <= order.filled_units, accumulate(parts))
+    return WorkingOrder(
+        order=open_order(order, instrument, capabilities),
+        broker_id=order.broker_id or "",
+        accepted_ns=order.created_ns,
+        ready_ns=order.created_ns + round(settings.latency * NS_PER_S),
+        quote_ns=order.created_ns,
+        parts=parts,
+        filled_parts=sum(1 for _ in filled),
+        filled_units=order.filled_units,
+        last_quote_ns=order.updated_ns if order.filled_units else None,
+        resting=True,
+        ticket_id=next((one.ticket_id for one in tickets if one.client_id == order.client_id), None),
+    )
 
 
 def _ticket_of(trade: Trade) -> Ticket:

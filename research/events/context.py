@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import NamedTuple, Protocol
 
@@ -86,6 +86,8 @@ class BacktestContext(Wishes):
         Whether that bar is being decided.
     step : int
         The step it is at while no bar is being decided; -1 before the first.
+    told : Mapping of int to (bid, ask)
+        Prices to be told instead of those that are played, see `Memory`.
     """
 
     def __init__(
@@ -109,6 +111,7 @@ class BacktestContext(Wishes):
         self.place = place
         self.deciding = False
         self.step = -1
+        self.told: Mapping[int, tuple[float, float]] = {}
 
     @property
     def row(self) -> int:
@@ -159,7 +162,13 @@ class BacktestContext(Wishes):
 
     def price(self) -> Tick | None:
         """Return the latest quote."""
-        return self.price_of(self.instrument.symbol)
+        tick = self.price_of(self.instrument.symbol)
+        if self.told and self.deciding:
+            told = self.told.get(int(self._history.bars.open_time_ns[self.row]))
+            if told is not None:
+                now_ns = self.now_ns()
+                return Tick(self.instrument.symbol, now_ns, now_ns, *told)
+        return tick
 
     def bars_of(self, instrument: str, timeframe: str, count: int, *, forming: bool = False) -> Bars:
         """Return the last complete bars of a series that the backtest loaded (`Strategy.other_series`).

@@ -180,7 +180,9 @@ class EventEngine:
         for runner in self._runners:
             memory = begin.memories.get(runner.name)
             if memory is not None:
-                runner.begin(memory, self.account.ledger.open_trades(runner.config.magic))
+                magic = runner.config.magic
+                orders = [one for one in self.account.open_orders.values() if one.intent.magic == magic]
+                runner.begin(memory, orders, self.account.ledger.open_trades(magic))
 
     def _next_work(self, step: int) -> tuple[int, bool]:
         if self._ahead is None or self._exits.has_news or self.account.news:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from atrader.calendars import Calendar
@@ -14,7 +15,7 @@ from atrader.instruments import Instrument
 from atrader.market import Bars
 from atrader.market_checks import check_bars
 from atrader.netting import NetPosition
-from atrader.orders.model import Intent, Trade
+from atrader.orders.model import Intent, Order, Trade
 from atrader.strategy import Strategy
 from research.events.tape import Tape
 
@@ -42,12 +43,15 @@ class Memory(NamedTuple):
         What it wanted and the account was not told; handed over in its first turn.
     bar_ns : int
         Open time of the newest bar that it decided, UTC; those up to it are not decided again.
+    told : Mapping of int to (bid, ask)
+        Prices that it is told while it decides a bar, by the bar's open time, whatever is quoted then.
     """
 
     n: int
     state: Mapping[str, object]
     waiting: Sequence[Intent] = ()
     bar_ns: int = 0
+    told: Mapping[int, tuple[float, float]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +68,10 @@ class Begin:
         Highest number that the broker had given: those of later tickets, and with them their slippage, follow from it.
     trades : sequence of Trade
         Open then.
+    orders : sequence of Order
+        Working then.
+    closed : sequence of Trade
+        Closed before, oldest first: what a strategy may ask for.
     memories : Mapping of str to Memory
         By instance; others begin as new.
     positions : Mapping of str to NetPosition, optional
@@ -72,16 +80,21 @@ class Begin:
         What trades realised more than a broker that nets.
     own_ids : Mapping of int to int
         Counters of the account's own intents by magic number, below zero.
+    swap_ns : int, optional
+        Up to when financing is in the balance; None: up to the time.
     """
 
     time_ns: int
     balance: Decimal
     last_id: int = 0
     trades: Sequence[Trade] = ()
+    orders: Sequence[Order] = ()
+    closed: Sequence[Trade] = ()
     memories: Mapping[str, Memory] = field(default_factory=dict)
     positions: Mapping[str, NetPosition] | None = None
     carried: Decimal = Decimal(0)
     own_ids: Mapping[int, int] = field(default_factory=dict)
+    swap_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from atrader.clock import iso_from_ns
-from atrader.orders.model import Fill, Order, Trade
+from atrader.orders.model import Fill, Intent, Order, Trade
 from research.events.account import Account
 from research.events.context import Alert, Signal
 from research.events.equity import EquityCurve, equity_curve
@@ -106,9 +106,12 @@ class Result(Findings):
     ----------
     fills : sequence of Fill
         Every execution.
+    first_intents : Mapping of str to Intent
+        What orders were that were modified since, by client id.
     """
 
     fills: Sequence[Fill]
+    first_intents: Mapping[str, Intent] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -127,6 +130,7 @@ class Result(Findings):
             open_trades=account.ledger.open_trades(),
             orders=tuple(account.orders.values()),
             fills=booking.fills,
+            first_intents=account.first_intents,
             signals=signals,
             alerts=alerts,
             curve=equity_curve(market, booking.changes, initial, config.currency, account.instruments),

@@ -119,12 +119,13 @@ class Runner:
         """Whether it is told the next quote because it has an open trade."""
         return self.listens_in_trades and bool(self._view.trades)
 
-    def begin(self, memory: Memory, trades: Iterable[Trade]) -> None:
+    def begin(self, memory: Memory, orders: Iterable[Order], trades: Iterable[Trade]) -> None:
         """Go on from where another run or life was."""
         self._n, self._decided_ns = memory.n, memory.bar_ns
         self.waiting = list(memory.waiting)
         self.context.state = dict(memory.state)
-        self._view.replace((), trades)
+        self.context.told = memory.told
+        self._view.replace(orders, trades)
 
     def start(self) -> None:
         """Let the strategy start; what it wants then is handed over in its first turn."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -84,9 +84,23 @@ class Record(NamedTuple):
     trades: dict[str, Held]
 
 
-def record_of(result: Result, instance: str, end_ns: int) -> Record:
-    """Return what an instance did in a run, up to a time."""
-    orders = [order for order in result.orders if order.intent.instance == instance and order.intent.n > 0]
+def record_of(
+    result: Result, instance: str, end_ns: int, *, carried: Collection[str] = (), left: Collection[int] = ()
+) -> Record:
+    """Return what an instance did in a run, up to a time.
+
+    Parameters
+    ----------
+    carried : collection of str
+        Client ids of orders that worked when the run began.
+    left : collection of int
+        Numbers of intents that count no more.
+    """
+    orders = [
+        order
+        for order in result.orders
+        if order.intent.instance == instance and order.intent.n > 0 and order.client_id not in carried
+    ]
     trades = [trade for trade in result.trades if trade.instance == instance]
     told = (
         Told(one.time_ns, one.bar, one.name, one.value, dict(one.indicators))
@@ -101,10 +115,10 @@ def record_of(result: Result, instance: str, end_ns: int) -> Record:
                 order.intent.n,
                 order.intent.time_ns,
                 _bar(order.intent.decision),
-                _wanted(order.intent),
+                _wanted(result.first_intents.get(order.client_id, order.intent)),
             )
             for order in orders
-            if order.intent.time_ns < end_ns
+            if order.intent.time_ns < end_ns and order.intent.n not in left
         ],
         {
             order.client_id: _outcome(

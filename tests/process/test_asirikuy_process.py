@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from atrader.clock import parse_time
+from manager.rerun.diff import replay_diff
 from tests.support.asirikuy import standin_library
 from tests.support.asirikuy_fleet import METRONOME, PAIR, AsirikuyFleet, time_server
 from tests.support.books import check_books, orders_so_far
@@ -46,6 +47,19 @@ def test_the_library_trades_live_on_bars_of_two_instruments_and_every_order_is_i
     assert len(read_anew) <= 2, "the library followed each call with its own bars, but for a minute nobody quoted"
 
 
+def check_a_changed_preset(fleet: AsirikuyFleet) -> None:
+    """Check that a preset with another period is found by the first decision, and that a crash is told."""
+    preset = fleet.home.root / "beat.set"
+    before = preset.read_text()
+    preset.write_text(before.replace("ADDITIONAL_PARAM_26=4", "ADDITIONAL_PARAM_26=6"))
+    answer = replay_diff(fleet.home, "beat", parse_time("2013-02-04"))
+    assert answer.comparison.difference is not None
+    assert answer.comparison.difference.kind in ("signal", "decision")
+    assert answer.causes[0].kind == "code", "the preset is part of what decides"
+    assert not [cause for cause in answer.causes if cause.kind == "chance"]
+    preset.write_text(before)
+
+
 def replayed(root: Path, kills: int) -> list[list[object]]:
     """Replay two days with the library, killing its worker so often; return what was traded."""
     fleet = AsirikuyFleet(root)
@@ -69,6 +83,13 @@ def replayed(root: Path, kills: int) -> list[list[object]]:
             wait_step(fleet, 25 * number)
             fleet.kill("worker-beat")
         finish(fleet)
+        for day in ("2013-02-04", "2013-02-05"):
+            answer = replay_diff(fleet.home, "beat", parse_time(day))
+            assert answer.comparison.difference is None, (
+                f"{day} runs again, each life in a process of its own: {answer}"
+            )
+            assert answer.comparison.intents > 5
+        check_a_changed_preset(fleet)
         return [gist_of_row(trade) for trade in trades_of(fleet)]
     finally:
         fleet.end()

@@ -11,7 +11,8 @@ import pytest
 
 from atrader.orders.model import Fill, Order, Trade
 from atrader.paper.money import signed_units
-from manager.rerun.net_side import flat_before, net_side, place_of
+from manager.rerun.moment import place_of
+from manager.rerun.net_side import flat_before, net_side
 from research.events import EventEngine, Plan
 from research.events.plan import Begin, Memory
 from research.events.tape import BarTape

@@ -5,20 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, get_args
 
 import pytest
 
 from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S, iso_from_ns
-from atrader.errors import ConfigError
 from atrader.messages.history import GetStatistics, QueryHistory
 from atrader.orders.model import Intent
 from atrader.runtime.session_file import Life, SeenBar
 from manager.rerun.carried import begin_of
 from manager.rerun.causes import Kind, causes_of
-from manager.rerun.running import plan_again
 from manager.rerun.sessions import Recorded, pending_of
 from research.rerun import BarNews, Difference, Record
 from tests.support.event_runs import account_of, instance_of
@@ -27,21 +26,22 @@ D = Decimal
 HOUR = 3600 * NS_PER_S
 AT = 1_709_640_000 * NS_PER_S  # 12:00
 CONFIG = instance_of(strategy="rsi", timeframe="1h", parameters={"rsi_period": 6})
+TODAY = (CONFIG, account_of())
 Row = dict[str, Any]
 
 
 def life(**values: Any) -> Life:
     usual: dict[str, Any] = {
-        "market_ns": AT - 10 * HOUR, "strategy": "rsi", "code": "abc", "program": "1", "instrument": "EUR/USD",
-        "timeframe": "1h", "parameters": {"rsi_period": 6}, "window": 10, "bar_ns": AT - 11 * HOUR,
-        "newest_ns": AT - 11 * HOUR, "n": 3, "state": {}, "pending": [],
+        "market_ns": AT - 10 * HOUR, "strategy": "rsi", "code": "abc", "program": version("atrader-platform"),
+        "instrument": "EUR/USD", "timeframe": "1h", "parameters": {"rsi_period": 6}, "window": 10,
+        "bar_ns": AT - 11 * HOUR, "newest_ns": AT - 11 * HOUR, "n": 3, "state": {}, "pending": [],
     }  # fmt: skip
     return Life(**{**usual, **values})
 
 
 def recorded(**values: Any) -> Recorded:
     usual: dict[str, Any] = {
-        "life": life(), "later": (), "seen": (), "last_ns": AT + HOUR, "end_ns": AT + HOUR,
+        "life": life(), "seen": (), "last_ns": AT + HOUR, "end_ns": AT + HOUR,
         "own": Record([], [], {}, {}), "wanted": (), "pending": (), "intents": (), "orders": (), "trades": (),
         "alerts": (),
     }  # fmt: skip
@@ -58,10 +58,12 @@ def trade(trade_id: str, open_ns: int, close_ns: int | None = None, **values: An
     return {**usual, **values}
 
 
-def kinds(found: Recorded, *, news: tuple[BarNews, ...] = (), code: str = "abc", **values: Any) -> list[str]:
+def kinds(
+    found: Recorded, *, news: tuple[BarNews, ...] = (), code: str = "abc", chance: tuple[str, ...] = (), **values: Any
+) -> list[str]:
     usual: dict[str, Any] = {"kind": "decision", "time_ns": AT, "bar": f"1h|{AT - HOUR}", "live": None, "again": None}
     difference = Difference(**{**usual, **values})
-    causes = causes_of(difference, found, CONFIG, code, news, Calendar.get("fx"), is_live=True)
+    causes = causes_of(difference, found, CONFIG, TODAY, code, news, Calendar.get("fx"), is_live=True, chance=chance)
     return [cause.kind for cause in causes]
 
 
@@ -72,10 +74,11 @@ CASES: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "missing-bar": ({}, {"news": (BarNews("missing", AT - HOUR, "x"),)}),
     "unseen-bar": ({}, {"news": (BarNews("unseen", AT - 3 * HOUR, "x"),)}),
     "late-bar": ({"seen": (SeenBar(AT - HOUR, 1, AT + 8 * NS_PER_S),)}, {}),
-    "restart": ({"later": (life(market_ns=AT - HOUR),)}, {}),
     "exception": ({"alerts": ({"kind": "strategy-error", "time_ns": AT, "text": "on_bar raised\nx"},)}, {}),
     "refused": ({}, {"kind": "refused", "live": {"state": "DENIED", "reason": "stale-price"}}),
     "unheard": ({"trades": (trade("t1", AT - HOUR, AT - 5),)}, {"live": {"action": "close", "trade_id": "t1"}}),
+    "settings": ({"life": life(account={"positions": "netting"})}, {"kind": "size"}),
+    "chance": ({}, {"chance": ("it throws dice",)}),
     "price": ({}, {"kind": "price"}),
     "carried": ({"trades": (trade("t1", AT - 20 * HOUR),)}, {}),
     "unknown": ({}, {}),
@@ -89,16 +92,14 @@ def test_a_cause_is_named_when_it_is_there_and_alone(kind: str) -> None:
 
 
 def test_what_came_after_the_difference_is_no_cause_of_it() -> None:
-    found = recorded(
-        later=(life(market_ns=AT + 1),), alerts=({"kind": "strategy-error", "time_ns": AT + 1, "text": "x"},)
-    )
+    found = recorded(alerts=({"kind": "strategy-error", "time_ns": AT + 1, "text": "x"},))
     assert kinds(found, news=(BarNews("revised", AT, "x"),)) == ["unknown"]
 
 
 def test_of_many_bars_the_last_before_the_difference_are_shown_and_the_others_counted() -> None:
     news = tuple(BarNews("revised", AT - number * HOUR, iso_from_ns(AT)) for number in range(9, 0, -1))
     difference = Difference("signal", AT, None, None, None)
-    causes = causes_of(difference, recorded(), CONFIG, "abc", news, Calendar.get("fx"), is_live=False)
+    causes = causes_of(difference, recorded(), CONFIG, TODAY, "abc", news, Calendar.get("fx"), is_live=False)
     assert [cause.bar_ns for cause in causes[:-1]] == [AT - number * HOUR for number in range(5, 0, -1)]
     assert causes[-1].text == "and 4 bars before these"
 
@@ -227,10 +228,3 @@ def test_what_the_gateway_got_in_the_moment_in_which_a_session_began_is_handed_o
     ]
     pending = pending_of(life(pending=[intent.model_dump(mode="json") for intent in left]), orders)
     assert pending == left[1:]
-
-
-def test_a_day_of_the_c_library_is_refused_and_what_can_be_done_instead_is_named() -> None:
-    nothing = cast(Any, None)
-    config = instance_of(strategy="asirikuy")
-    with pytest.raises(ConfigError, match="atrader backtest one --start DAY"):
-        plan_again(config, recorded(), nothing, nothing, nothing, None)

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from atrader.market import Bars
+from atrader.clock import NS_PER_S
+from atrader.market import Bars, Tick
 from atrader.runtime import session_file
-from atrader.runtime.session_file import Life, SessionFile, read_sessions
+from atrader.runtime.session_file import AskedPrice, Life, SessionFile, packed_file, read_sessions, unpacked
 from research.rerun import bar_news
 from tests.support.price_walks import walk
 from worker.diary import code_of
@@ -78,7 +79,7 @@ def altered(row: int) -> Bars:
 
 def test_a_bar_that_changed_in_its_last_bit_or_went_or_came_is_named(tmp_path: Path) -> None:
     written(tmp_path / "one.session")
-    ((_, seen),) = read_sessions(tmp_path / "one.session")
+    ((_, seen, _),) = read_sessions(tmp_path / "one.session")
     opens = BARS.open_time_ns.tolist()
     assert bar_news(seen, BARS) == []
     (revised,) = bar_news(seen, altered(7))
@@ -103,3 +104,26 @@ def test_a_strategy_without_a_source_file_has_no_fingerprint_and_fails_nobody() 
     parameters = RsiReversal.Parameters()
     assert len(code_of(RsiReversal(parameters))) == 16
     assert code_of(type("Made", (RsiReversal,), {"__module__": "nowhere"})(parameters)) == ""
+
+
+def test_prices_that_were_asked_for_are_kept_to_the_last_digit_and_one_in_a_second_between_bars(tmp_path: Path) -> None:
+    file = SessionFile(tmp_path / "one.session")
+    file.begin(life(), BARS[:10])
+    bid, ask = 1.1000000000000003, 1.1 + 0.2
+    file.handled(BARS.row(10), 99, Tick("EUR/USD", 5, 6, bid, ask))
+    file.handled(BARS.row(11), 99)
+    for time_ns in (7 * NS_PER_S, 7 * NS_PER_S + 1, 8 * NS_PER_S):
+        file.asked(time_ns, Tick("EUR/USD", 5, 6, bid, ask))
+    file.close()
+    ((_, bars, asked),) = read_sessions(tmp_path / "one.session")
+    assert [(bar.bid, bar.ask) for bar in bars[-2:]] == [(bid, ask), (0.0, 0.0)]
+    assert asked == [AskedPrice(7 * NS_PER_S, bid, ask), AskedPrice(8 * NS_PER_S, bid, ask)]
+
+
+def test_a_file_that_a_strategy_goes_on_from_is_kept_whole_and_one_that_is_not_there_is_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "7.state"
+    assert packed_file(path) == ""
+    path.write_bytes(bytes(12_020))
+    packed = packed_file(path)
+    assert len(packed) < 100
+    assert unpacked(packed) == bytes(12_020)
