@@ -144,7 +144,8 @@ def _start_ns(config: InstanceConfig, recorded: Recorded, installation: Installa
         return calendar.next_bar_open(known_ns, frame)
     feed = installation.fleet.market
     if life.market_ns or feed.feed != "replay" or feed.replay.start is None:
-        return life.market_ns or None
+        handled = [bar.open_time_ns for bar in recorded.seen if bar.host_ns]  # one may have ended just before
+        return min([life.market_ns, *handled]) or None
     return parse_time(feed.replay.start)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 
 from atrader.calendars import Calendar
-from atrader.clock import iso_from_ns
+from atrader.clock import NS_PER_S, iso_from_ns
 from atrader.configuration.home import Home
 from atrader.configuration.instance import InstanceConfig
 from atrader.errors import ConfigError
@@ -21,6 +22,8 @@ from research.rerun import Record, record_of_rows
 from research.rerun.record import number_of
 
 Row = dict[str, Any]
+
+_LATE_NS: Final = 3600 * NS_PER_S  # so long after its end a bar may have been decided
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,9 +128,11 @@ def load_lives(
     for one, later in zip(sessions, nexts, strict=True):
         last_bar = _last_bar(one, None if later is None else later.life)
         if last_bar is not None:
-            calendar, frame = calendar_of(one.life.instrument), Timeframe.parse(one.life.timeframe)
-            last_ns = calendar.next_bar_open(last_bar, frame)
-            found.append(_load(history, config, one, last_bar, None if later is None else later.life, last_ns, end_ns))
+            ends = partial(
+                calendar_of(one.life.instrument).next_bar_open, timeframe=Timeframe.parse(one.life.timeframe)
+            )
+            last_ns = ends(last_bar)
+            found.append(_load(history, config, one, last_bar, None if later is None else later.life, ends, end_ns))
     if last_ns <= day_ns:
         last = f"the last ended {iso_from_ns(last_ns)}" if last_ns else "it never handled one"
         raise ConfigError(f"{config.name}: its worker handled no bar on that day; {last}")
@@ -152,14 +157,19 @@ def _load(
     session: Session,
     last_bar: int,
     later: Life | None,
-    last_ns: int,
+    ends: Callable[[int], int],
     end_ns: int,
 ) -> Recorded:
     life, until_ns = session.life, end_ns if later is None else min(end_ns, later.market_ns + 1)
 
-    def rows(table: HistoryTable, start_ns: int | None, *, instance: str | None = None) -> list[Row]:
+    def rows(table: HistoryTable, start_ns: int | None, *, instance: str | None = None, late_ns: int = 0) -> list[Row]:
         query = QueryHistory(
-            table=table, account=config.account, instance=instance, start_ns=start_ns, end_ns=until_ns, archived=True
+            table=table,
+            account=config.account,
+            instance=instance,
+            start_ns=start_ns,
+            end_ns=until_ns + late_ns,
+            archived=True,
         )
         return history.query(query)
 
@@ -170,12 +180,13 @@ def _load(
     left = frozenset() if later is None else frozenset(intent.n for intent in pending_of(later, orders))
     last_n = None if later is None else later.n
     wanted = [row for row in _wanted(config.name, life, pending, intents, last_n) if number_of(row) not in left]
-    last_ns = min(end_ns, max([last_ns, *(row["time_ns"] + 1 for row in wanted)]))
+    last_ns = min(end_ns, max([ends(last_bar), *(row["time_ns"] + 1 for row in wanted)]))
     until_ns = min(until_ns, last_ns + 1)
     ids = frozenset(row["client_id"] for row in wanted)
-    signals = rows("signals", life.market_ns, instance=config.name)
+    signals = rows("signals", life.market_ns, instance=config.name, late_ns=_LATE_NS)
+    decided = last_bar if ends(last_bar) <= last_ns else _last_before(session, last_ns, ends)
     own = record_of_rows(
-        (row for row in signals if _is_of(life, row, None if later is None else last_bar)),
+        (row for row in signals if _is_of(life, row, decided, until_ns)),
         wanted,
         (row for row in orders if row["client_id"] in ids),
         (row for row in trades if row["trade_id"] in ids),
@@ -220,10 +231,17 @@ def _wanted(name: str, life: Life, pending: Sequence[Intent], intents: Sequence[
     ]
 
 
-def _is_of(life: Life, signal: Row, last_bar: int | None) -> bool:
-    """Tell whether a signal is of this life: of a bar that it decided, not the life before or after it."""
+def _is_of(life: Life, signal: Row, last_bar: int, until_ns: int) -> bool:
+    """Tell whether a signal is of this life: of a bar that it decided, not the life before or after it.
+
+    Live it was told a moment after the end of its bar, which may be that of the day.
+    """
     bar = signal["bar"]
     if bar is None:
-        return True
-    open_ns = int(bar.rpartition("|")[2])
-    return open_ns > life.bar_ns and (last_bar is None or open_ns <= last_bar)
+        return bool(signal["time_ns"] < until_ns)
+    return life.bar_ns < int(bar.rpartition("|")[2]) <= last_bar
+
+
+def _last_before(session: Session, last_ns: int, ends: Callable[[int], int]) -> int:
+    """Return the last bar of a life that was over at a time."""
+    return max((bar.open_time_ns for bar in session.bars if ends(bar.open_time_ns) <= last_ns), default=0)

@@ -1,7 +1,7 @@
 """Checks of a strategy itself: does it know what it cannot know, or depend on what a worker does not have.
 
-``finding`` (what is told), ``ahead`` (how far a leak
-reaches), ``signals`` (arrays cut at every bar of a sample), ``beside`` and ``events`` (decisions made a second time by
+``finding`` (what is told), ``ahead`` (how far a leak reaches), ``spread`` (rows all over the bars), ``signals`` (arrays
+cut at every bar of a sample), ``beside`` and ``events`` (decisions made a second time by
 a strategy that was started just before), in this order of imports.
 """
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from atrader.errors import StrategyError
 from atrader.orders.model import Intent
-from atrader.strategy import EventStrategy
-from research.checking.beside import Aside, At
+from atrader.strategy import Context, EventStrategy
+from research.checking.beside import Aside, At, Narrow
 from research.columns import TOLERANCE
 from research.events.context import BacktestContext, Signal
 
@@ -116,7 +116,7 @@ class Again:
         self._call = call
         self._on_bar = on_bar
 
-    def decide(self, *, factor: int = 1, copies: bool = True) -> Decision:
+    def decide(self, *, factor: int = 1, copies: bool = True, narrow: bool = True) -> Decision:
         """Let a new strategy decide.
 
         Parameters
@@ -125,6 +125,8 @@ class Again:
             Warm-ups that it has and asks for.
         copies : bool
             False: the arrays it gets are those of the run, with everything that lies behind their ends.
+        narrow : bool
+            False: its context is that of a backtest, with everything that a worker's has not.
         """
         strategy = self._make()
         if factor != 1:
@@ -135,7 +137,7 @@ class Again:
             size=None if factor == 1 else max(self._context.parts[3], strategy.warmup_bars),
             copies=copies,
         )
-        strategy.context = aside
+        strategy.context = cast(Context, Narrow(aside)) if narrow else aside
         try:
             self._start(strategy, aside)
             aside.forget()

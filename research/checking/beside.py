@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from atrader.calendars import Calendar
 from atrader.market import Bar, Bars
 from atrader.orders.model import Intent
-from atrader.strategy import AccountState
+from atrader.strategy import AccountState, Context
 from research.events.account import Account
 from research.events.context import Alert, BacktestContext, Signal, World
 from research.events.history import History
@@ -17,6 +17,9 @@ from research.events.market import Market
 from research.events.plan import SeriesKey
 
 _OWN_NUMBERS: Final = 10**9  # of intents that go nowhere: no real one has them
+
+
+_OF_WORKERS: Final = frozenset(name for name in {*dir(Context), *Context.__annotations__} if not name.startswith("_"))
 
 
 class At(NamedTuple):
@@ -136,6 +139,31 @@ class Aside(BacktestContext):
         intent = Intent.model_validate({**values, "n": _OWN_NUMBERS + len(self.intents)})
         self.intents.append(intent)
         return intent
+
+
+class Narrow:
+    """What every worker's context has, of another one: nothing of a backtest besides.
+
+    Parameters
+    ----------
+    of : Aside
+        The other one.
+    """
+
+    __slots__ = ("_of",)
+
+    def __init__(self, of: Aside) -> None:
+        object.__setattr__(self, "_of", of)
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in _OF_WORKERS:
+            return getattr(object.__getattribute__(self, "_of"), name)
+        raise AttributeError(f"a worker's context has no {name}")
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name != "state":
+            raise AttributeError(f"a strategy may not set {name} of its context")
+        object.__getattribute__(self, "_of").state = value
 
 
 class _QuietWorld:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import zip_longest
 from typing import Final
 
+from atrader.clock import iso_from_ns
 from atrader.errors import ConfigError
 from atrader.market import Bar, Tick
 from atrader.orders.model import Order, Trade
@@ -13,7 +15,7 @@ from atrader.strategy import EventStrategy, Series
 from research.checking.again import Again, Decision, decision_of, differs, state_text
 from research.checking.beside import Overheard
 from research.checking.finding import Finding, Kind, Report
-from research.events import EventEngine, Plan, Progress, SeriesKey
+from research.events import EventEngine, Plan, Progress, Result, SeriesKey
 from research.events.context import BacktestContext
 
 Make = Callable[[], EventStrategy]
@@ -47,8 +49,32 @@ def check_events(plan: Plan, make: Make, *, sample: int, progress: Progress | No
     ((config, _),) = plan.instances
     opens = plan.series[SeriesKey(config.instrument, config.timeframe)].open_time_ns
     witness = Witness(make, int(opens[-min(sample, len(opens))]), sample)
-    EventEngine(replace(plan, instances=[(config, witness)])).run(progress)
-    return witness.report()
+    first = EventEngine(replace(plan, instances=[(config, witness)])).run(progress)
+    report = witness.report()
+    second = EventEngine(replace(plan, instances=[(config, Witness(make, int(opens[-1]) + 1, 0))])).run()
+    parted_ns = _parted(first, second)
+    if parted_ns is None:
+        return report
+    text = (
+        f"at {iso_from_ns(parted_ns)} a second run in the same process wants something else: chance, a clock, or what"
+        " is kept beyond the run; mend that first: nobody can say what else it depends on"
+    )
+    chance = Finding("chance", "run", parted_ns, 1, text)
+    kept = [one for one in report.findings if one.kind == "memory"]
+    return replace(report, findings=[chance, *kept], warmup_needed=None)
+
+
+def _parted(first: Result, second: Result) -> int | None:
+    """Return when two runs first wanted or told different things; None when they did not."""
+    for one, other in zip_longest(_wanted(first), _wanted(second)):
+        if one != other:
+            return min(made[0] for made in (one, other) if made is not None)
+    return None
+
+
+def _wanted(result: Result) -> list[tuple[int, str]]:
+    orders = [(order.intent.time_ns, repr(order.intent)) for order in result.orders]
+    return sorted([*orders, *((signal.time_ns, repr(signal)) for signal in result.signals)])
 
 
 class Witness(EventStrategy):
@@ -179,6 +205,9 @@ class Witness(EventStrategy):
         if difference is not None:
             if differs(ran, again.decide(copies=False), tick, exact=True) is None:
                 text = "it reaches behind the end of the bars it is given, into later ones"
+                self._note("looks-ahead", what, bar_ns, f"{difference}: {text}")
+            elif differs(ran, again.decide(narrow=False), tick, exact=True) is None:
+                text = "it takes from the backtest what no worker has, which may be of the future"
                 self._note("looks-ahead", what, bar_ns, f"{difference}: {text}")
             else:
                 text = "keep what it remembers in context.state, or rebuild it from warmup_bars in on_start"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import inf, nan
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
@@ -17,7 +17,8 @@ from atrader.strategy import SignalStrategy
 from atrader.timeframes import Timeframe
 from research.checking.ahead import bars_ahead, longer_bar
 from research.checking.finding import Finding, Kind, Report
-from research.columns import TOLERANCE, Columns, Compute, Yardstick, compute_with
+from research.checking.spread import Difference, Values, at_row, check_spread, copied
+from research.columns import TOLERANCE, Compute, Yardstick, compute_with
 
 Progress = Callable[[int, int], None]
 """Takes the bars done and all bars."""
@@ -27,18 +28,6 @@ _EXAMPLES: Final = 24  # rows of a finding that are looked at closely
 _FEW: Final = 12  # rows at which the warm-up that is needed is looked for
 _HISTORY: Final = 4  # warm-ups before the sample, to compare with
 _LEAST_HISTORY: Final = 500  # bars
-
-
-Values = Mapping[str, float]
-"""One row of the columns."""
-
-
-class Difference(NamedTuple):
-    """A value that is another one than it should be."""
-
-    row: int
-    given: float
-    found: float
 
 
 def check_signals(
@@ -54,7 +43,9 @@ def check_signals(
     """Cut the bars at each bar of a sample: the last so many bars, and bars before with a signal.
 
     What a row says must be the same without the bars after it, and, within `TOLERANCE`, with only the strategy's
-    warm-up before it: that is what a worker gives it.
+    warm-up before it: that is what a worker gives it. The last bars are cut before the strategy has seen them all, so
+    that what it keeps from call to call is of the past; what it is given is a copy, behind whose end nothing lies.
+    Bars of other weeks are looked at too, see `check_spread`.
 
     Parameters
     ----------
@@ -75,8 +66,11 @@ def check_signals(
         raise ConfigError(f"{len(bars)} bars are too few: {2 * window + 2} or more are needed (twice its warm-up)")
     lead = min(max(_HISTORY * window, window + _LEAST_HISTORY), max(len(bars) - sample, len(bars) // 2))
     case = bars[-(sample + lead) :]
-    check = _Check(compute_with(strategy, instrument), case, window, len(case) - min(sample, len(case) - lead))
+    compute = compute_with(strategy, instrument)
+    check = _Check(compute, case, window, len(case) - min(sample, len(case) - lead))
     findings = [*check.chance(), *check.cuts(timeframe, calendar, progress)]
+    known = {one.what for one in findings}
+    findings += [one for one in check_spread(compute, bars, len(case), window, sample) if one.what not in known]
     return Report(
         bars=len(check.rows),
         first_ns=int(case.open_time_ns[check.rows[0]]),
@@ -94,7 +88,8 @@ class _Check:
         self._compute = compute
         self._bars = bars
         self._window = window
-        self._whole = compute(bars)
+        self._cuts = {row: at_row(compute(copied(bars[: row + 1])), -1) for row in range(first, len(bars))}
+        self._whole = compute(copied(bars))
         self._yardstick = Yardstick(self._whole, bars.close)
         marked = np.flatnonzero((self._whole["entry"] != 0) | (self._whole["exit"] != 0))
         earlier = marked[(marked >= max(window, first // 2)) & (marked < first)][-(len(bars) - first) :]
@@ -104,9 +99,9 @@ class _Check:
 
     def chance(self) -> Iterator[Finding]:
         """Compute everything a second time."""
-        again, found = self._compute(self._bars), dict[str, list[Difference]]()
+        again, found = self._compute(copied(self._bars)), dict[str, list[Difference]]()
         for row in self.rows:
-            self._note(found, row, _at(self._whole, row), _at(again, row), 0.0)
+            self._note(found, row, at_row(self._whole, row), at_row(again, row), 0.0)
         text = (
             "a second call over the same bars says something else: a worker that decides a bar again after a restart,"
             " and every replay, need the same answer"
@@ -118,9 +113,9 @@ class _Check:
         """Cut behind each row, then before it."""
         ahead, before = dict[str, list[Difference]](), dict[str, list[Difference]]()
         for number, row in enumerate(self.rows, start=1):
-            cut = _at(self._compute(self._bars[: row + 1]), -1)
-            short = _at(self._compute(self._bars[row + 1 - self._window : row + 1]), -1)
-            self._note(ahead, row, _at(self._whole, row), cut, _SAME)
+            cut = self._cuts.get(row) or at_row(self._compute(copied(self._bars[: row + 1])), -1)
+            short = at_row(self._compute(copied(self._bars[row + 1 - self._window : row + 1])), -1)
+            self._note(ahead, row, at_row(self._whole, row), cut, _SAME)
             self._note(before, row, cut, short, TOLERANCE)
             if progress is not None:
                 progress(number, len(self.rows))
@@ -157,7 +152,7 @@ class _Check:
         row, most = difference.row, len(self._bars) - difference.row - 1
 
         def is_settled(more: int) -> bool:
-            value = float(self._compute(self._bars[: row + 1 + more])[name][row])
+            value = float(self._compute(copied(self._bars[: row + 1 + more]))[name][row])
             return self._yardstick.error(name, row, difference.given, value) <= _SAME
 
         return bars_ahead(is_settled, most)
@@ -178,9 +173,9 @@ class _Check:
         worst = 0.0
         for row in rows:
             if row not in self._prefixes:
-                self._prefixes[row] = _at(self._compute(self._bars[: row + 1]), -1)
+                self._prefixes[row] = at_row(self._compute(copied(self._bars[: row + 1])), -1)
             try:
-                short = _at(self._compute(self._bars[row + 1 - window : row + 1]), -1)
+                short = at_row(self._compute(copied(self._bars[row + 1 - window : row + 1])), -1)
             except StrategyError:
                 return inf  # too short for it
             for name, value in self._prefixes[row].items():
@@ -210,7 +205,3 @@ class _Check:
         bar_ns = int(self._bars.open_time_ns[first.row])
         where = f"at {iso_from_ns(bar_ns)} {first.given:.10g}, then {first.found:.10g}"
         return Finding(kind, name, bar_ns, len(differences), f"{where}: {text}", ahead)
-
-
-def _at(columns: Columns, row: int) -> Values:
-    return {name: float(column[row]) for name, column in columns.items()}

@@ -144,7 +144,7 @@ def record_of_rows(
     Parameters
     ----------
     signals, intents, orders, trades : iterable of Row
-        Of one instance, from the begin of the session on.
+        Of one instance, from the begin of the session on; of the signals those that count.
     end_ns : int
         What came later is left out.
     """
@@ -154,9 +154,7 @@ def record_of_rows(
         if number_of(row) > 0 and row["time_ns"] < end_ns
     ]
     told = (
-        Told(row["time_ns"], row["bar"], row["name"], row["value"], dict(row["indicators"] or {}))
-        for row in signals
-        if row["time_ns"] < end_ns
+        Told(row["time_ns"], row["bar"], row["name"], row["value"], dict(row["indicators"] or {})) for row in signals
     )
     return Record(
         sorted(told, key=_place),

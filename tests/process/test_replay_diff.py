@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from atrader.clock import parse_time
-from manager.rerun.diff import Answer, replay_diff
+from manager.rerun.diff import DAY_NS, Answer, replay_diff
 from tests.support.books import check_books
-from tests.support.fleet import Fleet
+from tests.support.fleet import Fleet, wait_for
 from tests.support.replays import TOOLS, finish, trades_of, wait_step, write_bars, write_replay
 
 MakeFleet = Callable[[str], Fleet]
@@ -121,6 +121,45 @@ def test_orders_that_waited_stops_that_trailed_and_financing_are_carried_into_ea
     answers = all_the_same(fleet, list(names))
     assert sum(answer.comparison.intents for answer in answers) > 100
     assert max(answer.restarts for answer in answers) > 0
+
+
+PRICED = """
+from decimal import Decimal
+
+from atrader.strategy import EventStrategy
+
+
+class Priced(EventStrategy):
+    def on_bar(self, bar):
+        tick, state = self.context.price(), self.context.state
+        count = state["count"] = int(state.get("count", 0)) + 1
+        self.context.signal("price", tick.bid, ask=tick.ask, count=count)
+        if count % 3 == 0 and not self.context.trades():
+            self.context.order("buy", units=Decimal(1000), stop_loss=Decimal(repr(tick.bid)) - Decimal("0.01"))
+        if count % 3 == 2:
+            for trade in self.context.trades():
+                self.context.close(trade.trade_id)
+"""
+
+
+def test_a_live_day_runs_again_with_the_prices_that_were_asked_for_also_through_a_death(make_fleet: MakeFleet) -> None:
+    fleet = make_fleet("live")
+    fleet.write_fleet(ticks=20.0)
+    fleet.write_account()
+    fleet.write_instance("priced", 1, strategy="priced.py:Priced", text=fleet.unlimited())
+    (fleet.home.root / "priced.py").write_text(PRICED)
+    fleet.start()
+    wait_for(lambda: len(fleet.history("trades")) >= 3, "trades")
+    fleet.wait_replaced("worker-priced", fleet.kill("worker-priced"))
+    known = len(fleet.history("trades"))
+    wait_for(lambda: len(fleet.history("trades")) >= known + 3, "trades of the second life")
+    assert fleet.stop() == 0
+    first = parse_time(fleet.history("signals")[0]["time"])
+    answer = replay_diff(fleet.home, "priced", first // DAY_NS * DAY_NS, end_ns=first + DAY_NS)
+    assert answer.comparison.difference is None, f"{answer.comparison.difference} {answer.causes}"
+    assert answer.restarts == 1
+    assert answer.comparison.trades >= 4, "one may have been open at the death"
+    assert answer.comparison.signals > 12
 
 
 CHANCE = """

@@ -159,7 +159,7 @@ def test_a_column_of_another_length_is_refused_by_name() -> None:
         def signals(self, bars: Bars, instrument: Instrument) -> Signals:
             return replace(super().signals(bars, instrument), stop_loss=bars.close[1:])
 
-    with pytest.raises(StrategyError, match=r"signals.stop_loss has shape \(779,\), expected \(780,\)"):
+    with pytest.raises(StrategyError, match=r"signals.stop_loss has shape \(560,\), expected \(561,\)"):
         check_signals(
             Short(lambda bars: bars.close, 60), BARS, known_instrument("EUR/USD"), FRAME, Calendar.get("fx"), sample=220
         )
