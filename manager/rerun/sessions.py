@@ -184,7 +184,7 @@ def _load(
     until_ns = min(until_ns, last_ns + 1)
     ids = frozenset(row["client_id"] for row in wanted)
     signals = rows("signals", life.market_ns, instance=config.name, late_ns=_LATE_NS)
-    decided = last_bar if ends(last_bar) <= last_ns else _last_before(session, last_ns, ends)
+    decided = last_bar if ends(last_bar) < until_ns else _last_before(session, until_ns, ends)
     own = record_of_rows(
         (row for row in signals if _is_of(life, row, decided, until_ns)),
         wanted,
@@ -242,6 +242,6 @@ def _is_of(life: Life, signal: Row, last_bar: int, until_ns: int) -> bool:
     return life.bar_ns < int(bar.rpartition("|")[2]) <= last_bar
 
 
-def _last_before(session: Session, last_ns: int, ends: Callable[[int], int]) -> int:
-    """Return the last bar of a life that was over at a time."""
-    return max((bar.open_time_ns for bar in session.bars if ends(bar.open_time_ns) <= last_ns), default=0)
+def _last_before(session: Session, until_ns: int, ends: Callable[[int], int]) -> int:
+    """Return the last bar of a life that ended before a time."""
+    return max((bar.open_time_ns for bar in session.bars if ends(bar.open_time_ns) < until_ns), default=0)
