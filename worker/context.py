@@ -58,7 +58,7 @@ class LiveContext(Wishes):
         self.history = Bars.empty()
         self.last_tick: Tick | None = None
         self.listens = False  # whether every quote comes in; else one is fetched when it is asked for
-        self.told: Tick | None = None  # the price that was asked for last, since a decision began
+        self._told: Tick | None = None  # the price that was asked for last
         self.account_equity = Decimal(0)
         self.warm_up = WarmUp(0, 0, 0)
 
@@ -71,7 +71,7 @@ class LiveContext(Wishes):
         self._decision, self._decided_ns = decision, bar_end_ns
         self._signals.clear()
         if decision is not None:
-            self.told = None
+            self._told = None
 
     def decided(self) -> tuple[str | None, int]:
         """Return the decision that is being made."""
@@ -93,8 +93,13 @@ class LiveContext(Wishes):
 
     def price(self) -> Tick | None:
         """Return the latest quote."""
-        self.told = self.last_tick if self.listens else self._ask_price()
-        return self.told
+        self._told = self.last_tick if self.listens else self._ask_price()
+        return self._told
+
+    def take_told(self) -> Tick | None:
+        """Return the price that was told last since this was asked, None when none was."""
+        told, self._told = self._told, None
+        return told
 
     def bars_of(self, instrument: str, timeframe: str, count: int, *, forming: bool = False) -> Bars:
         """Return the last complete bars of any instrument and timeframe, with the forming one if that is wanted."""

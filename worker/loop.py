@@ -205,10 +205,11 @@ class Loop:
         context.last_tick = tick
         self._lag_s = max(0.0, (context.advance_clock(tick.time_ns) - tick.received_ns) / 1e9)
         if self._wants_ticks and (not self._only_in_trades or context.trades()):
-            context.told = None
+            context.take_told()
             self._callback("on_tick", lambda: self._strategy.on_tick(tick))
-            if context.told is not None and self._lockstep is None:  # in lockstep each quote is played again
-                self._diary.asked(context.now_ns(), context.told)
+            told = context.take_told()
+            if told is not None and self._lockstep is None:  # in lockstep each quote is played again
+                self._diary.asked(context.now_ns(), told)
             self._progress += 1
 
     def _handle_bar(self, bar: Bar) -> None:
@@ -223,7 +224,7 @@ class Loop:
             return  # the next life hands over what was noted
         self._drain_account()
         self._memory.bar_open_time_ns = bar.open_time_ns
-        self._diary.handled(bar, self._context.told)
+        self._diary.handled(bar, self._context.take_told())
         self._progress += 1
         self._save()
 
