@@ -44,6 +44,11 @@ QUICK: dict[str, dict[str, Any]] = {  # where the usual parameters would hardly 
     "trend": {"trend_period": 20, "slope_bars": 3, "band_atr": 0.5},
 }
 
+COSTS = (
+    "[paper]\nslippage_pips = 0.5\ncommission_per_million = 30\nextra_spread_pips = 0.3\n"
+    "swap_long_frac = -0.02\nswap_short_frac = 0.01\n"
+)
+
 
 def instance_text(name: str, magic: int) -> str:
     """Return the configuration of a built-in strategy."""
@@ -63,6 +68,8 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     try:
         texts = {name: instance_text(name, magic) for magic, name in enumerate(NAMES, start=1)}
         write_replay(fleet, texts, files=[path], settings=f"start = '{PLAYED}'\n")
+        account = fleet.home.etc / "accounts" / "paper.toml"
+        account.write_text(account.read_text().replace("[paper]\n", COSTS))
         with open_market(fleet.home) as stored:
             bars = stored.bars("USD/JPY", "30m")
         days = WalkForward(train_days=40, test_days=7)
