@@ -126,38 +126,64 @@ VECTORISED static int compare(const double *fast, const double *slow, int64_t fi
             }
             if (stays[0] & stays[1] & stays[2] & stays[3]) continue;
         }
+        /* A bit for each bar: without branches, as nobody foretells in which of them it crosses. */
+        uint32_t above = 0, below = 0, known = 0;
         for (int64_t at = k; at < end; at++) {
-            bool is_known = fast[at] == fast[at] && slow[at] == slow[at];
-            int is = is_known ? (fast[at] > slow[at]) - (fast[at] < slow[at]) : UNKNOWN;
-            if (is != was && is != 0 && is_known && was != UNKNOWN) note(found, first + at, is);
-            was = is;
+            above |= (uint32_t)(fast[at] > slow[at]) << (at - k);
+            below |= (uint32_t)(fast[at] < slow[at]) << (at - k);
+            known |= (uint32_t)(fast[at] == fast[at] && slow[at] == slow[at]) << (at - k);
         }
+        uint32_t up = above & ~(above << 1 | (was == 1)), down = below & ~(below << 1 | (was == -1));
+        for (uint32_t at = (up | down) & (known << 1 | (was != UNKNOWN)); at; at &= at - 1) {
+            int place = __builtin_ctz(at);
+            note(found, first + k + place, up >> place & 1 ? 1 : -1);
+        }
+        uint32_t last = 1u << (end - k - 1);
+        was = !(known & last) ? UNKNOWN : above & last ? 1 : below & last ? -1 : 0;
     }
     return was;
 }
 
-/* One block of an average, given the sum of the period - 1 values before it (fewer at the beginning). */
-VECTORISED static void average_block(const int32_t *values, int64_t first, int64_t size, int64_t period, int64_t *sum,
-                                     double *out) {
-    int64_t sums[STRETCH];
-    for (int64_t k = 0; k < size; k++) {
-        int64_t i = first + k;
-        *sum += values[i];
-        sums[k] = *sum;
-        if (i >= period - 1) *sum -= values[i - period + 1];
-    }
-    for (int64_t k = 0; k < size; k++) out[k] = (double)sums[k] / (double)period;
-    for (int64_t k = 0; k < size && first + k < period - 1; k++) out[k] = NAN;
+/* Sums of the values since some bar: the difference of two is the sum of a window. */
+typedef struct {
+    double *sums; /* of the values before a bar; exact, as windows are no longer than LONGEST */
+    int64_t room, first, end; /* the bars that have one */
+} Totals;
+
+enum { LONGEST = 1 << 21, MORE = 4096 };
+
+/* Make room for the sums of more bars, if there is none for those of a stretch, and keep those of the last window. */
+static void go_on_summing(Totals *t, const int32_t *values, int64_t count, int64_t end) {
+    if (end < t->end) return;
+    int64_t kept = t->end - t->first < t->room - MORE ? t->end - t->first : t->room - MORE;
+    memmove(t->sums, t->sums + (t->end - t->first) - kept, (size_t)kept * sizeof(double));
+    t->first = t->end - kept;
+    double begin = t->sums[0];
+    for (int64_t k = 0; k < kept; k++) t->sums[k] -= begin; /* so that they stay small */
+    for (int64_t until = t->first + t->room; t->end < until && t->end <= count; t->end++)
+        t->sums[t->end - t->first] = t->sums[t->end - t->first - 1] + values[t->end - 1];
+}
+
+/* One block of an average; NaN until there are values enough. */
+VECTORISED static void average_block(const Totals *t, int64_t first, int64_t size, int64_t period, double *out) {
+    int64_t missing = period - 1 - first;
+    if (missing < 0) missing = 0;
+    if (missing > size) missing = size;
+    for (int64_t k = 0; k < missing; k++) out[k] = NAN;
+    const double *ends = t->sums + (first + 1 - t->first), *begins = ends - period;
+    double bars = (double)period;
+    for (int64_t k = missing; k < size; k++) out[k] = (ends[k] - begins[k]) / bars;
 }
 
 /* Crossings of many pairs of averages, block by block, so that the averages stay in the cache. */
 static void grid_crossings(const int32_t *values, int64_t count, const int64_t *periods, int64_t period_count,
-                           const int32_t *pairs, int64_t pair_count, Crossings *found, double *averages, int64_t *sums,
+                           const int32_t *pairs, int64_t pair_count, Crossings *found, double *averages, Totals *totals,
                            int8_t *last) {
     for (int64_t first = 0; first < count; first += STRETCH) {
         int64_t size = count - first < STRETCH ? count - first : STRETCH;
+        go_on_summing(totals, values, count, first + size);
         for (int64_t p = 0; p < period_count; p++)
-            average_block(values, first, size, periods[p], &sums[p], averages + p * STRETCH);
+            average_block(totals, first, size, periods[p], averages + p * STRETCH);
         for (int64_t pair = 0; pair < pair_count; pair++) {
             const double *fast = averages + pairs[2 * pair] * STRETCH, *slow = averages + pairs[2 * pair + 1] * STRETCH;
             last[pair] = (int8_t)compare(fast, slow, first, size, last[pair], &found[pair]);

@@ -152,16 +152,19 @@ static PyObject *py_grid_crossings(PyObject *self, PyObject *args) {
     int8_t *sides = bars ? memory(&views, sides_of, 1, &room, PyBUF_WRITABLE) : NULL;
     Crossings *found = sides ? PyMem_Calloc((size_t)pair_count + 1, sizeof(Crossings)) : NULL;
     double *averages = sides ? PyMem_Malloc((size_t)(period_count * STRETCH + 1) * sizeof(double)) : NULL;
-    int64_t *sums = sides ? PyMem_Calloc((size_t)period_count + 1, sizeof(int64_t)) : NULL;
+    int64_t longest = 1;
+    for (int64_t p = 0; sides && p < period_count; p++) longest = periods[p] > longest ? periods[p] : longest;
+    Totals totals = {.room = longest + STRETCH + MORE, .end = 1};
+    if (sides && longest <= LONGEST) totals.sums = PyMem_Calloc((size_t)totals.room, sizeof(double));
     int8_t *last = sides ? PyMem_Malloc((size_t)pair_count + 1) : NULL;
-    bool is_fine = found && averages && sums && last;
+    bool is_fine = found && averages && totals.sums && last;
     if (is_fine) {
         int64_t each = pair_count ? room / pair_count : 0;
         for (int64_t pair = 0; pair < pair_count; pair++)
             found[pair] = (Crossings){bars + pair * each, sides + pair * each, 0, each};
         memset(last, UNKNOWN, (size_t)pair_count);
         Py_BEGIN_ALLOW_THREADS
-        grid_crossings(values, count, periods, period_count, pairs, pair_count, found, averages, sums, last);
+        grid_crossings(values, count, periods, period_count, pairs, pair_count, found, averages, &totals, last);
         Py_END_ALLOW_THREADS
         for (int64_t pair = 0; pair < pair_count; pair++) counts[pair] = found[pair].count;
     } else if (sides) {
@@ -169,7 +172,7 @@ static PyObject *py_grid_crossings(PyObject *self, PyObject *args) {
     }
     PyMem_Free(found);
     PyMem_Free(averages);
-    PyMem_Free(sums);
+    PyMem_Free(totals.sums);
     PyMem_Free(last);
     release(&views);
     if (!is_fine) return NULL;

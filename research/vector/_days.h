@@ -4,7 +4,7 @@
 #define ATRADER_VECTOR_DAYS_H
 
 #include "_equity.h"
-#include "_swift.h"
+#include "_plain.h"
 
 #define AT_ONCE 4096 /* bars whose prices stay in the cache while all runs play them */
 #define LINE 16 /* bars in a line of the cache */
@@ -29,10 +29,12 @@ static void fetch_day(const Prices *p, int64_t first, int64_t end) {
 }
 
 static void go_on(Machine *m, int64_t end, Extremes extremes) {
-    if (m->next)
-        run_swiftly(m, end, extremes);
-    else
+    if (!m->next)
         run_until(m, end, extremes);
+    else if (m->s->next_open)
+        run_plainly(m, end);
+    else
+        run_swiftly(m, end, extremes);
 }
 
 /* Return the first day after those that are played together. */

@@ -100,11 +100,11 @@ static bool take_asked(Asked *asked, Views *views, PyObject *const *args, Py_ssi
     return asked->counts != NULL;
 }
 
-/* Make what swift runs look ahead with, once for those that share entries and exits; tell whether there was memory. */
+/* Make what swift and plain runs look ahead with, once for those that share entries and exits; tell whether there was memory. */
 static bool take_next(Machine *runs, Py_ssize_t count, Next **made) {
     for (Py_ssize_t i = 0; i < count; i++) {
         const Decisions *d = &runs[i].d, *before = i ? &runs[i - 1].d : NULL;
-        if (!is_swift(&runs[i])) continue;
+        if (!is_swift(&runs[i]) && !is_plain(&runs[i])) continue;
         bool is_shared = before && runs[i - 1].next && d->entry == before->entry && d->leave == before->leave;
         if (!is_shared) {
             if (!(made[i] = PyMem_Malloc((size_t)(d->count + 1) * sizeof(Next)))) return false;

@@ -82,7 +82,7 @@ typedef struct {
     TradeRow *trades; /* NULL, as the next: what happens is counted only */
     Fill *fills;
     int64_t trade_room, fill_room, trade_count, fill_count, closed_count;
-    const Next *next; /* NULL: a run that _swift.h does not know how to play */
+    const Next *next; /* NULL: a run that neither _swift.h nor _plain.h knows how to play */
     bool is_full; /* an array was too small: never, if the caller counted right */
     int64_t balance, refused[REFUSALS], next_decision, next_day, next_halt, pending;
     int64_t quiet;           /* up to this bar nothing happens, if nothing happened since */

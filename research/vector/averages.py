@@ -20,6 +20,8 @@ Floats = NDArray[np.float64]
 Crossings = tuple[NDArray[np.int32], NDArray[np.int8]]
 """Bars, rising, and the side to which the first crossed the second there: +1 above, -1 below."""
 
+_LONGEST = 2**21  # bars whose sum is exact as float64, whatever the ticks are
+
 
 def moving_average(ticks: Ticks, period: int, out: Floats | None = None) -> Floats:
     """Return the simple moving average of ticks, shape (n,); NaN for the first ``period - 1`` bars.
@@ -142,7 +144,7 @@ def grid_crossings(ticks: Ticks, pairs: Sequence[tuple[int, int]]) -> list[Cross
     """
     periods = sorted({period for pair in pairs for period in pair})
     _check_periods(*periods)
-    if not built.is_there:
+    if not (built.is_there and max(periods, default=1) <= _LONGEST):
         columns = {period: moving_average(ticks, period) for period in periods}
         return [crossings(columns[fast], columns[slow]) for fast, slow in pairs]
     place = {period: number for number, period in enumerate(periods)}

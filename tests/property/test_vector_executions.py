@@ -120,17 +120,25 @@ def test_the_compiled_execution_gives_what_the_one_in_python_gives(
     terms=terms_drawn,
     seed=st.integers(0, 10**6),
     pace=st.sampled_from([0.02, 0.3]),
+    is_bare=st.booleans(),
 )
 def test_many_runs_side_by_side_come_to_what_each_comes_to_alone(
-    rules: Rules, terms: Terms, seed: int, pace: float
+    rules: Rules, terms: Terms, seed: int, pace: float, *, is_bare: bool
 ) -> None:
+    if is_bare:  # of a fixed size, without stops and targets: mostly only decisions end a trade
+        rules = Rules(convention=CONVENTIONS["next-open"], hold_bars=rules.hold_bars)
+        terms = replace(terms, margin_frac=None if seed % 2 else terms.margin_frac)
     bars = random_bars(seed, 300, 1.09, 1e-5)
     prices, chance = Prices.of(bars, terms, MINUTE), np.random.default_rng(seed)
     rates = np.linspace(1.2, 1.3, len(bars)) if terms.rate == "given" else None
     below = chance.normal(0, 2e-4, len(bars))
     wanted = []
     for number in range(4):
-        signals = random_signals(bars, seed + number, pace, by_risk=number % 2 == 0, as_distances=rules.distances)
+        by_risk = number % 2 == 0 and not is_bare
+        signals = random_signals(bars, seed + number, pace, by_risk=by_risk, as_distances=rules.distances)
+        if is_bare:
+            kept = np.where(number % 2, signals.exit, 0).astype(np.int8)
+            signals = replace(signals, stop_loss=None, take_profit=None, exit=kept)
         price = None if rules.order_type == "market" else bars.close * (1 - below)
         wanted.append(Decisions.of(signals, prices, terms.instrument, rules, price=price))
     ends = np.unique(chance.integers(0, len(bars), 12)).astype(np.int32)

@@ -77,8 +77,8 @@ def test_crossings_are_the_same_compiled_in_numpy_and_of_averages(
 
 
 def test_crossings_of_many_pairs_are_those_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    ticks = ticks_of(3, 2500)
-    pairs = [(1, 2), (5, 20), (20, 5), (7, 7), (5, 700), (10, 5000)]
+    ticks = ticks_of(3, 15_000)
+    pairs = [(1, 2), (5, 20), (20, 5), (7, 7), (5, 700), (10, 5000), (3, 20_000)]
     expected = [average_crossings(ticks, *pair) for pair in pairs]
     for found in twice(monkeypatch, lambda: grid_crossings(ticks, pairs)):
         for (bars, sides), (expected_bars, expected_sides) in zip(found, expected, strict=True):
