@@ -135,9 +135,9 @@ class MarketFeed:
                     self._must_fetch(item.values.end_ns)
             elif item.topic == self._bar_topic:
                 bars.append(Bar(item.values.open_time_ns, *item.values[3:-1]))
-        self._catch_revisions()
+        is_answering = self._catch_revisions()
         if self._missed:
-            bars = self._all_since(bars)
+            bars = self._all_since(bars) if is_answering else []
         if latest is None:
             return self._news(bars), None
         self.tick = latest.values
@@ -162,15 +162,17 @@ class MarketFeed:
     def _must_fetch(self, end_ns: int) -> None:
         self._revised_ns, self._caught_ns = max(self._revised_ns, end_ns), -1
 
-    def _catch_revisions(self) -> None:
+    def _catch_revisions(self) -> bool:
         """Fetch the window again when bars in it were revised, without going ahead of what was handled.
+
+        False when the data layer does not answer: whoever asks it again at once waits too long for its own beats.
 
         A bar that came late, and is newer than all that was handled, is no news any more: it is in the window as soon
         as a bar after it was handled.
         """
         revised = bool(self._revised_ns) and self._caught_ns != self.last_bar_ns
         if not revised and not self._watch.is_due:
-            return
+            return True
         try:
             if revised:
                 end_ns = self.last_bar_ns + 1 if self.last_bar_ns else self._revised_ns
@@ -183,7 +185,8 @@ class MarketFeed:
                     self._revised_ns = 0
             self._watch.look()
         except Retryable:
-            pass  # the data layer is away: again with the next news
+            return False  # the data layer is away: again with the next news
+        return True
 
     def _all_since(self, streamed: list[Bar]) -> list[Bar]:
         """Return the bars that were missed and those that came after them; none while nobody gives the former."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from atrader.bus import Gap, Message
+from atrader.bus.questions import Question
 from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S, SystemClock, iso_from_ns
-from atrader.market import BAR, Bars, Tick, bar_topic, tick_topic
+from atrader.market import BAR, Bars, Tick, bar_topic, revision_topic, tick_topic
 from data_layer.client import DataClient
 from tests.support.bar_sources import market_bars, rows, same
 from tests.support.candle_server import CandleServer
@@ -21,6 +23,15 @@ pytestmark = pytest.mark.usefixtures("closed_context")
 
 PAIR = "BTC/USDT"
 ALWAYS = Calendar.get("24/7")
+T = TypeVar("T")
+
+
+class _CountingClient(DataClient):
+    asked = 0
+
+    def ask(self, question: Question[T]) -> T:
+        self.asked += 1
+        return super().ask(question)
 
 
 @pytest.fixture
@@ -109,7 +120,7 @@ def test_bars_that_were_missed_while_the_data_layer_is_away_come_once_it_is_back
     now_ns = SystemClock().now_ns() // NS_PER_S * NS_PER_S
     history = market_bars(ALWAYS, iso_from_ns(now_ns - 40 * NS_PER_S), iso_from_ns(now_ns - 20 * NS_PER_S), "1s")
     layer = DataLayerProcess(tmp_path, {"data": {"base_timeframe": "1s"}})
-    with layer, DataClient(layer.home) as client:
+    with layer, _CountingClient(layer.home) as client:
         client.import_bars("EUR/USD", "1s", "file", history[:10])
         feed = MarketFeed(layer.home, client, "EUR/USD", "1s", 20, ALWAYS, quotes=False)
         topic = bar_topic("EUR/USD", "1s")
@@ -128,6 +139,9 @@ def test_bars_that_were_missed_while_the_data_layer_is_away_come_once_it_is_back
             assert feed.is_behind
             assert feed.only_quote([quote]) is None, "the missed bars have to be asked for"
             assert feed.take([]) == ([], None), "it is still away"
+            before = client.asked
+            assert feed.take([Gap(revision_topic("EUR/USD", "1s"), 1, 2, epoch_changed=True)]) == ([], None)
+            assert client.asked == before + 1, "each wait is half of the time a worker may be silent"
             layer.start()
             client.bulk_timeout_s = 30.0
             assert feed.take([])[0] == rows(history[10:])
