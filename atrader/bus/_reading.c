@@ -150,12 +150,12 @@ typedef struct {
 
 /* Whether the number is the next one of a topic that is followed, in the same life of the publisher. */
 static bool is_next(Stream *s, PyObject *topic, int64_t epoch, int64_t seq, PyObject **its_epoch) {
-    PyObject *known = PyDict_GetItemWithError(s->seen, topic);
+    PyObject *known = seq < 1 ? NULL : PyDict_GetItemWithError(s->seen, topic);
     if (!known || !PyTuple_CheckExact(known) || PyTuple_GET_SIZE(known) != 2) return false;
     *its_epoch = PyTuple_GET_ITEM(known, 0);
     int other;
     if (PyLong_AsLongLongAndOverflow(*its_epoch, &other) != epoch || other || PyErr_Occurred()) return false;
-    if (PyLong_AsLongLongAndOverflow(PyTuple_GET_ITEM(known, 1), &other) != seq - 1 || other || seq < 1) return false;
+    if (PyLong_AsLongLongAndOverflow(PyTuple_GET_ITEM(known, 1), &other) != seq - 1 || other) return false;
     return PySequence_Contains(s->retired, *its_epoch) == 0;
 }
 

@@ -89,6 +89,10 @@ static PyObject *changed(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ss
     }
     PyObject *before = PyObject_GenericGetDict(args[0], NULL);
     PyObject *given = before ? PyObject_GenericGetAttr(args[0], given_name) : NULL;
+    if (given && !PySet_Check(given)) {
+        PyErr_Format(PyExc_TypeError, "expected a model, was %.100s", Py_TYPE(args[0])->tp_name);
+        Py_CLEAR(given);
+    }
     PyObject *fields = given ? updated(PyDict_Copy(before), args + 1, names) : NULL;
     PyObject *after = given ? filled(Py_TYPE(args[0]), fields, joined(given, names)) : NULL;
     Py_XDECREF(before);

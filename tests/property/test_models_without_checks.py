@@ -59,6 +59,12 @@ def test_what_is_no_model_is_refused(call: Any) -> None:
         call()
 
 
+@pytest.mark.parametrize("change", [changed, plainly_changed])
+def test_a_class_in_place_of_its_model_is_refused(change: Any) -> None:
+    with pytest.raises((TypeError, AttributeError)):
+        change(BaseModel)
+
+
 def test_models_are_given_back_when_nobody_has_them() -> None:
     values = {"client_id": "c", "state": "SENT", "created_ns": 1}
     made(Order, **values)
