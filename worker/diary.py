@@ -97,7 +97,7 @@ def code_of(strategy: Strategy) -> str:
     """Return a fingerprint of the file a strategy is defined in and of its own files, empty when there is none."""
     try:
         name = getsourcefile(type(strategy))
-    except TypeError:  # of a class that is in no module
+    except (OSError, TypeError):  # of a class that is in no module, or in one that was typed in
         name = None
     digest, found = hashlib.sha256(), False
     for path in (*((Path(name),) if name else ()), *strategy.own_files):

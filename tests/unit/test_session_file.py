@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -100,10 +101,14 @@ def test_of_a_bar_that_was_revised_while_the_worker_ran_the_last_counts(tmp_path
     assert bar_news(seen, altered(7)) == []
 
 
-def test_a_strategy_without_a_source_file_has_no_fingerprint_and_fails_nobody() -> None:
+@pytest.mark.parametrize("module", ["nowhere", "__main__"])
+def test_a_strategy_without_a_source_file_has_no_fingerprint_and_fails_nobody(
+    module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(sys.modules["__main__"], "__file__", raising=False)  # as in an interpreter that is typed into
     parameters = RsiReversal.Parameters()
     assert len(code_of(RsiReversal(parameters))) == 16
-    assert code_of(type("Made", (RsiReversal,), {"__module__": "nowhere"})(parameters)) == ""
+    assert code_of(type("Made", (RsiReversal,), {"__module__": module})(parameters)) == ""
 
 
 def test_prices_that_were_asked_for_are_kept_to_the_last_digit_and_one_in_a_second_between_bars(tmp_path: Path) -> None:
