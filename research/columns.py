@@ -48,13 +48,18 @@ def compute_with(strategy: SignalStrategy, instrument: Instrument) -> Compute:
 
 
 def columns_of(signals: Signals, count: int) -> Columns:
-    """Return everything a strategy answered, and `check_signals` did not refuse, as float64; NaN: not given."""
+    """Return everything a strategy answered, and `check_signals` did not refuse, as float64 to read; NaN: not given."""
     given = {name: getattr(signals, name) for name in _WISHES}
     given |= {f"indicators.{name}": column for name, column in (signals.indicators or {}).items()}
     found: Columns = {}
     for name, column in given.items():
-        found[name] = np.full(count, np.nan) if column is None else np.asarray(column, np.float64)
+        found[name] = _not_given(count) if column is None else np.asarray(column, np.float64)
     return found
+
+
+def _not_given(count: int) -> Floats:
+    """Return NaN so many times, in the memory of one."""
+    return np.broadcast_to(np.float64(np.nan), count)
 
 
 class Yardstick:
@@ -71,7 +76,8 @@ class Yardstick:
 
     def __init__(self, whole: Mapping[str, Floats], closes: Floats) -> None:
         self._closes = closes
-        self._sizes = {name: _mean_size(column, name, closes) for name, column in whole.items()}
+        self._whole = whole
+        self._sizes: dict[str, float] = {}  # of columns that were asked for: each takes a walk over all of it
 
     def error(self, name: str, row: int, one: float, other: float) -> float:
         """Return the relative difference of two values of a column; infinite where only equal is the same."""
@@ -80,7 +86,21 @@ class Yardstick:
         if name in _EXACT or isnan(one) or isnan(other):
             return inf
         base = float(self._closes[row]) if name in _PRICES else 0.0
-        return abs(one - other) / max(abs(one - base), abs(other - base), self._sizes.get(name, 0.0))
+        return abs(one - other) / max(abs(one - base), abs(other - base), self._size(name))
+
+    def is_same(self, name: str, row: int, one: float, other: float) -> bool:
+        """Return whether the error is within `TOLERANCE`: the column's size is asked for only where that counts."""
+        base = float(self._closes[row]) if name in _PRICES else 0.0
+        own = max(abs(one - base), abs(other - base))
+        if name not in _EXACT and own and abs(one - other) / own <= TOLERANCE:
+            return True
+        return not self.error(name, row, one, other) > TOLERANCE  # neither is what is no number
+
+    def _size(self, name: str) -> float:
+        if name not in self._sizes:
+            column = self._whole.get(name)
+            self._sizes[name] = 0.0 if column is None else _mean_size(column, name, self._closes)
+        return self._sizes[name]
 
 
 def difference_over_windows(
@@ -106,7 +126,7 @@ def difference_over_windows(
             one, other = (
                 float(found[name][at]) if name in found else nan for found, at in ((whole, row), (window, -1))
             )
-            if yardstick.error(name, row, one, other) > TOLERANCE:
+            if not yardstick.is_same(name, row, one, other):
                 return f"{name} differs; 'atrader backtest check' says why"
     return None
 

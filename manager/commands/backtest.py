@@ -62,6 +62,9 @@ def backtest(
     WHAT is a configured instance, a strategy file (.toml), a built-in strategy, or a class as configuration names it.
     Several run together on one account. What came of it is kept as JSON and Parquet.
     """
+    from atrader.runtime.memory import keep_memory
+
+    keep_memory()  # before numpy is imported
     from manager.commands.backtest_work import Wish, run_backtest  # numpy: not for --help and completion
 
     home = home_of(directory)
