@@ -34,16 +34,18 @@ def _writing(method: Callable[Concatenate[SqlMarketStore, P], T]) -> Callable[Co
 
     @wraps(method)
     def call(self: SqlMarketStore, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        tried = False
+
         def work() -> T:
-            try:
-                return method(self, *args, **kwargs)
-            except BaseException:
+            nonlocal tried
+            if tried:  # done again, as nobody knows whether it was committed: a series that it made may be gone with it
                 self._known.clear()
-                raise
+            tried = True
+            return method(self, *args, **kwargs)
 
         try:
             return self._db.writing(work)
-        except BaseException:  # a series that it made is gone with it
+        except BaseException:
             self._known.clear()
             raise
 

@@ -42,9 +42,11 @@ def connect(url: str) -> psycopg.Connection:
 
 
 @pytest.mark.parametrize("server_still_believes", [False, True])
-def test_a_commit_whose_answer_was_lost_is_done_again_and_changes_nothing(
-    proxy: LossyProxy, postgresql_url: str, *, server_still_believes: bool
+@pytest.mark.parametrize("was_carried_out", [False, True])
+def test_a_commit_that_nobody_knows_of_is_done_again_and_what_was_committed_before_changes_nothing(
+    proxy: LossyProxy, *, was_carried_out: bool, server_still_believes: bool
 ) -> None:
+    proxy.commits = was_carried_out
     proxy.keeps_session = server_still_believes
     store = PostgresMarketStore(Address(proxy.url), "test")
     history = PostgresHistoryStore(Address(proxy.url), "test")

@@ -1,4 +1,4 @@
-"""A socket between a client and a PostgreSQL server that can lose the answer to a commit."""
+"""A socket between a client and a PostgreSQL server that can lose a commit, or the answer to it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SOCKET = ".s.PGSQL.5432"
 
 
 class LossyProxy:
-    """Passes everything on, until it is told to lose the answer to the next commit.
+    """Passes everything on, until it is told to lose the next commit.
 
     Parameters
     ----------
@@ -29,7 +29,9 @@ class LossyProxy:
         self.url = f"{parts.scheme}://{parts.netloc}{parts.path}?host={directory}"
         self.lost = 0
         self.keeps_session = False  # whether the server goes on believing in the client that was cut off
+        self.commits = True  # whether a commit that is lost was carried out: the answer is lost then, else the request
         self._lose = False
+        self._muted: set[socket.socket] = set()
         self._open: list[socket.socket] = []
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(directory / _SOCKET))
@@ -38,7 +40,7 @@ class LossyProxy:
         self._threads[0].start()
 
     def lose_next_commit(self) -> None:
-        """Carry out the next commit and cut the client off before it learns of it."""
+        """Cut the client off at the next commit, before it learns what became of it."""
         self._lose = True
 
     def __enter__(self) -> Self:
@@ -73,19 +75,23 @@ class LossyProxy:
                 if self._lose and b"COMMIT" in data:
                     self._lose = False
                     self.lost += 1
-                    _cut(client)  # first, so that the answer reaches nobody
-                    server.sendall(data)
-                    return
+                    self._muted.add(client)
+                    if self.commits:
+                        server.sendall(data)  # the client is cut off with the answer: then it is done
+                        return
+                    _cut(client)
+                    if self.keeps_session:
+                        return
+                    break
                 server.sendall(data)
         _cut(server)
 
     def _answers(self, client: socket.socket, server: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := server.recv(1 << 16):
-                try:
-                    client.sendall(data)
-                except OSError:  # the client is cut off; the commit is done now
+                if client in self._muted:
                     break
+                client.sendall(data)
         if not self.keeps_session:
             _cut(server)
         _cut(client)
