@@ -209,9 +209,7 @@ class EventEngine:
 
     def _turns_until(self, step: int, turn: int) -> int:
         """Take what is left of the turns before a step, and all of its own, in the order of names."""
-        while turn < len(self._turn_steps) and self._turn_steps[turn] < step:
-            self._whole_turn(int(self._turn_steps[turn]), self._turn_of[turn], int(self._turn_bars[turn]))
-            turn += 1
+        turn = self._turns_before(step, turn)
         due: dict[int, int] = {}
         while turn < len(self._turn_steps) and self._turn_steps[turn] == step:
             due[self._turn_of[turn]] = int(self._turn_bars[turn])
@@ -223,6 +221,13 @@ class EventEngine:
             self._hear_until(step, number)
             self._whole_turn(step, number, due[number])
         self._hear_until(step, len(self._runners))
+        return turn
+
+    def _turns_before(self, step: int, turn: int) -> int:
+        """Take what is left of the turns before a step."""
+        while turn < len(self._turn_steps) and self._turn_steps[turn] < step:
+            self._whole_turn(int(self._turn_steps[turn]), self._turn_of[turn], int(self._turn_bars[turn]))
+            turn += 1
         return turn
 
     def _settle(self) -> None:
@@ -251,6 +256,7 @@ class EventEngine:
         """
         account, before = self.account, self.account.submitted
         if self._in_trades and any(runner.listens_now for _, runner in self._in_trades):
+            turn = self._turns_before(step, turn)  # of a step in which somebody wanted something: before the next quote
             while step < work and account.submitted == before:
                 turn = self._turns_until(step, turn)
                 step += 1

@@ -46,7 +46,7 @@ QUICK: dict[str, dict[str, Any]] = {  # where the usual parameters would hardly 
 
 COSTS = (
     "[paper]\nslippage_pips = 0.5\ncommission_per_million = 30\nextra_spread_pips = 0.3\n"
-    "swap_long_frac = -0.02\nswap_short_frac = 0.01\n"
+    "swap_long_frac = -0.02\nswap_short_frac = 0.01\npartial_fill_share = 0.3\n"
 )
 
 

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from decimal import Decimal
 from random import Random
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from atrader.market import Bar
+from atrader.market import Bar, Tick
 from atrader.orders.model import Order, Trade
 from atrader.strategy import BaseParameters, EventStrategy
 from research.events import Result
 from tests.support.event_runs import MINUTE, account_of, instance_of, plan_of, random_bars, run
 
 D = Decimal
+Listens = Literal["never", "always", "in trades"]
 
 
 class Restless(EventStrategy):
     """Does anything a strategy may do, now and then, as a seed says."""
 
-    def __init__(self, seed: int, pace: float, *, listens: bool) -> None:
+    def __init__(self, seed: int, pace: float, listens: Listens) -> None:
         super().__init__(BaseParameters())
         self._random = Random(seed)
         self._pace = pace
@@ -32,7 +33,14 @@ class Restless(EventStrategy):
 
     @property
     def wants_quotes(self) -> bool:
-        return self._listens
+        return self._listens != "never"
+
+    @property
+    def quotes_only_in_trades(self) -> bool:
+        return self._listens == "in trades"
+
+    def on_tick(self, tick: Tick) -> None:
+        self.heard.append(("quote", tick))
 
     def on_bar(self, bar: Bar) -> None:
         if self._random.random() < self._pace:
@@ -124,11 +132,13 @@ ACCOUNTS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def outcome(account: str, seed: int, pace: float, *, look_ahead: bool) -> tuple[Result, list[list[tuple[Any, ...]]]]:
+def outcome(
+    account: str, seed: int, pace: float, listens: tuple[Listens, Listens] = ("never", "always"), *, look_ahead: bool
+) -> tuple[Result, list[list[tuple[Any, ...]]]]:
     euro, yen = random_bars(seed, 400, 1.09, 1e-5), random_bars(seed + 1, 400, 147.0, 1e-3)
     chosen = [
-        (instance_of("a", magic=1, limits={"max_orders_per_minute": 5}), Restless(seed, pace, listens=False)),
-        (instance_of("b", magic=2, instrument="USD/JPY"), Restless(seed + 7, pace, listens=seed % 3 == 0)),
+        (instance_of("a", magic=1, limits={"max_orders_per_minute": 5}), Restless(seed, pace, listens[0])),
+        (instance_of("b", magic=2, instrument="USD/JPY"), Restless(seed + 7, pace, listens[1])),
     ]
     if seed % 2:
         chosen = chosen[:1]
@@ -139,10 +149,15 @@ def outcome(account: str, seed: int, pace: float, *, look_ahead: bool) -> tuple[
 
 @pytest.mark.parametrize("account", ACCOUNTS)
 @settings(max_examples=3, deadline=None)
-@given(seed=st.integers(0, 10**6), pace=st.sampled_from([0.01, 0.05, 0.3]))
-def test_looking_ahead_changes_nothing(account: str, seed: int, pace: float) -> None:
-    quick, heard = outcome(account, seed, pace, look_ahead=True)
-    slow, heard_slowly = outcome(account, seed, pace, look_ahead=False)
+@given(
+    seed=st.integers(0, 10**6),
+    pace=st.sampled_from([0.01, 0.05, 0.3]),
+    listens=st.tuples(*[st.sampled_from(get_args(Listens))] * 2),
+)
+@example(seed=2, pace=0.3, listens=("in trades", "never"))
+def test_looking_ahead_changes_nothing(account: str, seed: int, pace: float, listens: tuple[Listens, Listens]) -> None:
+    quick, heard = outcome(account, seed, pace, listens, look_ahead=True)
+    slow, heard_slowly = outcome(account, seed, pace, listens, look_ahead=False)
     assert quick.fills == slow.fills
     assert quick.orders == slow.orders
     assert quick.trades == slow.trades

@@ -28,7 +28,7 @@ Row = dict[str, Any]
 def plan(**changes: Any) -> Plan:
     account = account_of(positions="netting", paper={"slippage_pips": 0}, trade={"max_price_age": "2d"})
     chosen = [
-        (instance_of(name, magic=magic, limits={"max_orders_per_minute": 99}), Restless(magic, 0.2, listens=False))
+        (instance_of(name, magic=magic, limits={"max_orders_per_minute": 99}), Restless(magic, 0.2, listens="never"))
         for magic, name in enumerate(("one", "two"), start=1)
     ]
     return replace(plan_of(account, chosen, {("EUR/USD", "1m"): BARS}), **changes)
@@ -79,7 +79,7 @@ def test_a_run_of_a_netting_account_goes_on_from_the_middle() -> None:
         memories={name: Memory(_highest(early.orders, name), {}) for name in ("one", "two")},
         own_ids={magic: _lowest(early.orders, magic) for magic in (1, 2)},
     )  # fmt: skip
-    quiet = [(config, Restless(0, 0.0, listens=False)) for config, _ in plan().instances]
+    quiet = [(config, Restless(0, 0.0, listens="never")) for config, _ in plan().instances]
     late = EventEngine(plan(tapes=[BarTape("EUR/USD", BARS[row:], MINUTE)], begin=begin, instances=quiet))
     found = late.run()
     held = {trade.trade_id for trade in early.open_trades}
