@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -11,11 +11,19 @@ from atrader.messages.history import TradeGroup
 from atrader.statistics.drawdown import drawdown
 from atrader.statistics.exposure import exposure
 from atrader.statistics.results import results, streaks
-from atrader.statistics.trades import Floats, Times, columns_of
+from atrader.statistics.trades import Floats, Times, TradeColumns, columns_of
 
 _DIGITS: Final = 8  # floats are sums of money with a few decimals: what comes after is noise
 
 Row = Mapping[str, Any]
+
+
+class EquityColumns(NamedTuple):
+    """Snapshots of an account, oldest first; arrays of shape ``(n,)``, UTC ns and account currency."""
+
+    time_ns: Times
+    equity: Floats
+    balance: Floats
 
 
 def report(trades: Sequence[Row], equity: Sequence[Row], by: TradeGroup, now_ns: int) -> list[dict[str, Any]]:
@@ -39,19 +47,35 @@ def report(trades: Sequence[Row], equity: Sequence[Row], by: TradeGroup, now_ns:
         only), the fields of `Results`, `Streaks` (``streak_*``), `Drawdown` (``drawdown_*``, of the closed trades) and
         `Exposure`, ``profit commission swap``, and ``equity_drawdown_*`` (of the account's equity snapshots).
     """
-    groups: dict[tuple[str, Any], list[Row]] = {}
-    for trade in trades:
-        groups.setdefault((trade["account"], trade[by]), []).append(trade)
-    curves = _curves(equity)
+    keys = [(trade["account"], trade[by]) for trade in trades]
+    return report_of(columns_of(trades), keys, _curves(equity), by, now_ns)
+
+
+def report_of(
+    columns: TradeColumns, keys: Sequence[tuple[str, Any]], curves: Mapping[str, EquityColumns], by: str, now_ns: int
+) -> list[dict[str, Any]]:
+    """Compute the statistics of `report` from columns.
+
+    Parameters
+    ----------
+    columns : TradeColumns
+        Trades, oldest first.
+    keys : sequence of (account, group)
+        Of each trade.
+    curves : Mapping of str to EquityColumns
+        By account, oldest first.
+    """
+    groups: dict[tuple[str, Any], list[int]] = {}
+    for place, key in enumerate(keys):
+        groups.setdefault(key, []).append(place)
     found = []
-    for (account, name), rows in sorted(groups.items(), key=lambda item: (item[0][0], str(item[0][1]))):
-        figures = _figures(rows, curves.get(account), now_ns)
+    for (account, name), places in sorted(groups.items(), key=lambda item: (item[0][0], str(item[0][1]))):
+        figures = _figures(columns.take(np.array(places, np.intp)), curves.get(account), now_ns)
         found.append({"account": account, by: name, **{key: _rounded(value) for key, value in figures.items()}})
     return found
 
 
-def _figures(rows: Sequence[Row], curve: tuple[Times, Floats, Floats] | None, now_ns: int) -> dict[str, Any]:
-    columns = columns_of(rows)
+def _figures(columns: TradeColumns, curve: EquityColumns | None, now_ns: int) -> dict[str, Any]:
     closed = columns.closed()
     start = 0.0 if curve is None else _balance_before(curve, int(columns.open_ns.min()))
     times, values = _closed_curve(closed.close_ns, closed.net, int(columns.open_ns.min()), start)
@@ -76,14 +100,14 @@ def _closed_curve(close_ns: Times, net: Floats, first_ns: int, start: float) -> 
     return times, np.concatenate([[start], start + np.cumsum(net)])
 
 
-def _curves(equity: Sequence[Row]) -> dict[str, tuple[Times, Floats, Floats]]:
+def _curves(equity: Sequence[Row]) -> dict[str, EquityColumns]:
     """Return times, equity and balance by account."""
     accounts: dict[str, list[Row]] = {}
     for row in equity:
         if row["equity"] is not None and row["balance"] is not None:
             accounts.setdefault(row["account"], []).append(row)
     return {
-        account: (
+        account: EquityColumns(
             np.array([row["time_ns"] for row in rows], np.int64),
             np.array([float(row["equity"]) for row in rows], np.float64),
             np.array([float(row["balance"]) for row in rows], np.float64),
@@ -92,7 +116,7 @@ def _curves(equity: Sequence[Row]) -> dict[str, tuple[Times, Floats, Floats]]:
     }
 
 
-def _balance_before(curve: tuple[Times, Floats, Floats], time_ns: int) -> float:
+def _balance_before(curve: EquityColumns, time_ns: int) -> float:
     """Return the account's balance at a time, or the first that is known."""
     place = int(np.searchsorted(curve[0], time_ns, side="right")) - 1
     return float(curve[2][max(place, 0)])

@@ -43,12 +43,13 @@ class TradeColumns:
     def closed(self) -> Self:
         """Return the closed trades, in the order they were closed; those closed at once, as they were opened."""
         rows = np.flatnonzero(self.close_ns)
-        return self._take(rows[np.lexsort((self.open_ns[rows], self.close_ns[rows]))])
+        return self.take(rows[np.lexsort((self.open_ns[rows], self.close_ns[rows]))])
 
     def __len__(self) -> int:
         return len(self.open_ns)
 
-    def _take(self, rows: NDArray[np.intp]) -> Self:
+    def take(self, rows: NDArray[np.intp]) -> Self:
+        """Return some trades."""
         return type(self)(*(getattr(self, name)[rows] for name in self.__slots__))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections import Counter
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,9 +20,11 @@ from manager.backtests.engines import Ran
 from manager.backtests.gaps import gaps_of
 from manager.backtests.request import Request
 from research.events import Plan
+from research.events.traded import Traded
+from research.later import Later
 from research.reports.finished import Finished, keep
 from research.reports.measures import calendar_for
-from research.reports.rows import alert_row, order_row, signal_row, trade_row
+from research.reports.rows import Row, alert_row, order_row, signal_row, trade_row
 from research.reports.saved import Saved, Told
 
 if TYPE_CHECKING:
@@ -58,7 +61,7 @@ def save(
         When it cannot be written.
     """
     result = ran.findings
-    trades = [trade_row(trade) for trade in result.trades]
+    trades: Sequence[Row] = Later(lambda: [trade_row(trade) for trade in result.trades])
     return keep(
         folder,
         Finished(
@@ -74,6 +77,7 @@ def save(
                 },
             },
             trades=trades,
+            traded=result.traded or Traded.of(trades),
             curve=result.curve,
             tapes=plan.tapes,
             calendar=calendar_for([config.instrument for config, _ in plan.instances], plan.calendar_of),

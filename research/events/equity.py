@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,8 +35,46 @@ class EquityCurve(NamedTuple):
     short: Floats
 
 
+class Changes(NamedTuple):
+    """What was booked, oldest first; arrays of shape ``(n,)``.
+
+    Attributes
+    ----------
+    time_ns : ndarray of int64
+        When, UTC.
+    balance : ndarray of float64
+        After it, account currency.
+    units : ndarray of float64
+        Added to what is held, negative = taken off.
+    cost : ndarray of float64
+        The same at the price at which the trade was opened.
+    places : Mapping of (instrument, side of the trade) to sequence of int
+        Which are whose.
+    """
+
+    time_ns: NDArray[np.int64]
+    balance: Floats
+    units: Floats
+    cost: Floats
+    places: Mapping[tuple[str, str], NDArray[np.intp]]
+
+    @classmethod
+    def of(cls, booked: Sequence[Booked]) -> Self:
+        """Take what was booked one by one."""
+        places: dict[tuple[str, str], list[int]] = {}
+        for place, one in enumerate(booked):
+            places.setdefault((one.instrument, one.side), []).append(place)
+        return cls(
+            np.array([one.time_ns for one in booked], np.int64),
+            np.array([float(one.balance) for one in booked], np.float64),
+            np.array([float(one.units) for one in booked], np.float64),
+            np.array([float(one.units * one.price) for one in booked], np.float64),
+            {key: np.array(found, np.intp) for key, found in places.items()},
+        )
+
+
 def equity_curve(
-    market: Market, changes: Sequence[Booked], initial: float, currency: str, instruments: Mapping[str, Instrument]
+    market: Market, changes: Changes, initial: float, currency: str, instruments: Mapping[str, Instrument]
 ) -> EquityCurve:
     """Value what was held with the last quotes of every step, as the gateway does, in float64.
 
@@ -44,8 +82,8 @@ def equity_curve(
     ----------
     market : Market
         What was played.
-    changes : sequence of Booked
-        What was booked, oldest first.
+    changes : Changes
+        What was booked.
     initial : float
         Balance at the begin.
     currency : str
@@ -55,21 +93,18 @@ def equity_curve(
     """
     count = len(market)
     # A fill belongs to the step whose quotes made it, one on the very end of a step to that step.
-    times = np.array([change.time_ns for change in changes], np.int64)
-    at = np.maximum.accumulate(np.minimum(np.searchsorted(market.ends, times), count - 1))
-    balance = _stepped(at, np.array([float(change.balance) for change in changes]), count, initial)
+    at = np.maximum.accumulate(np.minimum(np.searchsorted(market.ends, changes.time_ns), count - 1))
+    balance = _stepped(at, changes.balance, count, initial)
     equity = balance.copy()
     worth = {"buy": np.zeros(count), "sell": np.zeros(count)}
-    for symbol in sorted({change.instrument for change in changes}):  # sums of floats depend on their order
+    for symbol in sorted({instrument for instrument, _ in changes.places}):  # sums of floats depend on their order
         bid, ask = closes_of(market, symbol)
         rate = rate_of(market, instruments[symbol].quote, currency)
         for side, price, sign in (("buy", bid, 1.0), ("sell", ask, -1.0)):
-            mine = [i for i, change in enumerate(changes) if (change.instrument, change.side) == (symbol, side)]
-            if mine:
-                units = np.array([float(changes[i].units) for i in mine])
-                cost = np.array([float(changes[i].units * changes[i].price) for i in mine])
-                held = _stepped(at[mine], np.cumsum(units), count, 0.0)
-                paid = _stepped(at[mine], np.cumsum(cost), count, 0.0)
+            mine = changes.places.get((symbol, side))
+            if mine is not None and len(mine):
+                held = _stepped(at[mine], np.cumsum(changes.units[mine]), count, 0.0)
+                paid = _stepped(at[mine], np.cumsum(changes.cost[mine]), count, 0.0)
                 nothing = held <= 1e-12
                 value = np.multiply(held, price, out=held)  # in place: new memory costs more than the sums
                 value[nothing] = 0.0

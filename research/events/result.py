@@ -11,9 +11,10 @@ from atrader.clock import iso_from_ns
 from atrader.orders.model import Fill, Intent, Order, Trade
 from research.events.account import Account
 from research.events.context import Alert, Signal
-from research.events.equity import EquityCurve, equity_curve
+from research.events.equity import Changes, EquityCurve, equity_curve
 from research.events.market import Market
 from research.events.runner import Runner
+from research.events.traded import Traded
 
 _HALTING: Final = frozenset(
     {
@@ -53,6 +54,8 @@ class Findings:
         Entries that were refused and are no orders here, by reason.
     counted_refused : Mapping of str to int, optional
         Refused orders by reason, where that is known without looking at all orders.
+    traded : Traded, optional
+        `trades` as columns, where they are known without looking at each.
     """
 
     closed: Sequence[Trade]
@@ -65,6 +68,7 @@ class Findings:
     errors: Mapping[str, int]
     more_refused: Mapping[str, int] = field(default_factory=dict)
     counted_refused: Mapping[str, int] | None = None
+    traded: Traded | None = None
 
     @property
     def refused(self) -> dict[str, int]:
@@ -133,7 +137,7 @@ class Result(Findings):
             first_intents=account.first_intents,
             signals=signals,
             alerts=alerts,
-            curve=equity_curve(market, booking.changes, initial, config.currency, account.instruments),
+            curve=equity_curve(market, Changes.of(booking.changes), initial, config.currency, account.instruments),
             bars={runner.name: runner.bars_handled for runner in runners},
             errors={runner.name: runner.errors for runner in runners},
         )

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from atrader.wording import count_text
 from research.events.tape import Tape
+from research.events.traded import Traded
 
-Row = Mapping[str, Any]
+Floats = NDArray[np.float64]
 
 MANY_MISSING: Final = 0.01
 """Share of the expected bars; a quiet market lacks fewer, lost data more."""
@@ -27,7 +29,9 @@ class Caution(NamedTuple):
     text: str
 
 
-def cautions_of(summary: Mapping[str, Any], trades: Sequence[Row], tapes: Sequence[Tape]) -> list[Caution]:
+def cautions_of(
+    summary: Mapping[str, Any], trades: Traded, in_one_bar: NDArray[np.bool_], tapes: Sequence[Tape]
+) -> list[Caution]:
     """Look for what makes a result doubtful.
 
     Parameters
@@ -35,34 +39,42 @@ def cautions_of(summary: Mapping[str, Any], trades: Sequence[Row], tapes: Sequen
     summary : mapping
         ``returns``, ``lowest_equity``, ``gaps``, ``errors``, ``refused``, ``halted`` (if any), ``missing_bars`` and
         ``alerts``.
-    trades : sequence of mappings
-        Rows with ``in_one_bar``.
+    trades : Traded
+        What was traded.
+    in_one_bar : ndarray of bool
+        Of each, as of `excursions`.
     tapes : sequence of Tape
         What was played.
     """
-    closed = [trade for trade in trades if trade["state"] == "closed"]
-    found = [*_of_trades(closed), *_of_returns(summary["returns"]), *_of_prices(trades, tapes), *_of_run(summary)]
-    if len(trades) > len(closed):
-        count = len(trades) - len(closed)
-        be, all_of_them = "is" if count == 1 else "are", count_text(len(trades), "trade")
+    is_closed = trades.columns.close_ns != 0
+    closed = trades.columns.net[is_closed]
+    inside = int(in_one_bar[is_closed].sum())
+    found = [
+        *_of_trades(closed, inside),
+        *_of_returns(summary["returns"]),
+        *_of_prices(trades, tapes),
+        *_of_run(summary),
+    ]
+    if len(is_closed) > len(closed):
+        count = len(is_closed) - len(closed)
+        be, all_of_them = "is" if count == 1 else "are", count_text(len(is_closed), "trade")
         text = f"{count} of {all_of_them} {be} open at the end: counted in equity, in no figure of trades"
         found.append(Caution("open-trades", text))
     return found
 
 
-def _of_trades(closed: Sequence[Row]) -> list[Caution]:
-    if not closed:
+def _of_trades(closed: Floats, inside: int) -> list[Caution]:
+    if not len(closed):
         return [Caution("no-trades", "no trade was closed: there is nothing to judge")]
     found = []
     if len(closed) < FEW_TRADES:
         text = f"{count_text(len(closed), 'closed trade')}: too few to tell skill from chance (below {FEW_TRADES})"
         found.append(Caution("few-trades", text))
-    net = np.sort([float(one["profit"]) + float(one["commission"]) + float(one["swap"]) for one in closed])
+    net = np.sort(closed)
     best = max(1, round(len(net) * LUCKY_SHARE))
     if net.sum() > 0 >= net[:-best].sum():
         text = f"without its best {best} of {len(net)} trades the result is a loss"
         found.append(Caution("few-lucky-trades", text))
-    inside = sum(bool(one["in_one_bar"]) for one in closed)
     if inside:
         were, all_of_them = "was" if inside == 1 else "were", count_text(len(closed), "trade")
         text = (
@@ -83,8 +95,8 @@ def _of_returns(returns: Mapping[str, Any] | None) -> list[Caution]:
     return [Caution("short-record", text)]
 
 
-def _of_prices(trades: Sequence[Row], tapes: Sequence[Tape]) -> list[Caution]:
-    traded = {trade["instrument"] for trade in trades}
+def _of_prices(trades: Traded, tapes: Sequence[Tape]) -> list[Caution]:
+    traded = set(trades.instrument)
     bare = [tape.symbol for tape in tapes if tape.symbol in traded and not np.any(np.subtract(*tape.closes()))]
     return [Caution("no-spread", f"{symbol}: bid and ask are the same in the stored prices") for symbol in bare]
 

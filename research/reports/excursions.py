@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from research.events.tape import Tape
+from research.events.traded import Traded
 
 Floats = NDArray[np.float64]
-Row = Mapping[str, Any]
 
 
 class Excursions(NamedTuple):
@@ -31,45 +31,43 @@ class Excursions(NamedTuple):
     in_one_bar: NDArray[np.bool_]
 
 
-def excursions(trades: Sequence[Row], tapes: Sequence[Tape]) -> Excursions:
+def excursions(trades: Traded, tapes: Sequence[Tape]) -> Excursions:
     """Look along what was played.
 
     Parameters
     ----------
-    trades : sequence of mappings
-        Rows of trades: ``instrument side open_time_ns open_price close_time_ns close_price`` (the last two None while
-        a trade is open: it is followed to the end).
+    trades : Traded
+        A trade that is open is followed to the end.
     tapes : sequence of Tape
         What was played.
     """
-    count = len(trades)
+    count = len(trades.columns)
     found = Excursions(np.full(count, np.nan), np.full(count, np.nan), np.zeros(count, bool))
     groups: dict[tuple[str, str], list[int]] = {}
-    for number, trade in enumerate(trades):
-        groups.setdefault((trade["instrument"], trade["side"]), []).append(number)
+    for number, key in enumerate(zip(trades.instrument, trades.side, strict=True)):
+        groups.setdefault(key, []).append(number)
     by_symbol = {tape.symbol: tape for tape in tapes if len(tape)}
     for (symbol, side), numbers in groups.items():
         if symbol in by_symbol:
-            part = _of_side([trades[number] for number in numbers], by_symbol[symbol], is_long=side == "buy")
+            part = _of_side(trades, np.array(numbers, np.intp), by_symbol[symbol], is_long=side == "buy")
             for column, values in zip(found, part, strict=True):
                 column[numbers] = values
     return found
 
 
-def _of_side(trades: Sequence[Row], tape: Tape, *, is_long: bool) -> Excursions:
+def _of_side(trades: Traded, places: NDArray[np.intp], tape: Tape, *, is_long: bool) -> Excursions:
     lows, highs = (tape.bid_low, tape.bid_high) if is_long else (tape.ask_low, tape.ask_high)
     end_ns = int(tape.end_ns[-1])
-    opened_ns = np.array([trade["open_time_ns"] for trade in trades], np.int64)
-    closed_ns = np.array([trade["close_time_ns"] or end_ns for trade in trades], np.int64)
+    opened_ns, closed_ns = trades.columns.open_ns[places], trades.columns.close_ns[places]
+    is_closed = closed_ns != 0
+    closed_ns = np.where(is_closed, closed_ns, end_ns)
     last_row = len(tape) - 1
     first = np.minimum(np.searchsorted(tape.end_ns, opened_ns), last_row)
     last = np.minimum(np.searchsorted(tape.end_ns, closed_ns), last_row)
     low = _over_ranges(np.minimum, lows, first + 1, last, np.inf)
     high = _over_ranges(np.maximum, highs, first + 1, last, -np.inf)
-    price = np.array([float(trade["open_price"]) for trade in trades])
-    # Until its close a trade is known by its open price only.
-    closes = (price[at] if one["close_price"] is None else float(one["close_price"]) for at, one in enumerate(trades))
-    left = np.fromiter(closes, np.float64, len(trades))
+    price, close = trades.open_price[places], trades.close_price[places]
+    left = np.where(np.isnan(close), price, close)  # until its close a trade is known by its open price only
     low, high = np.minimum(low, np.minimum(price, left)), np.maximum(high, np.maximum(price, left))
     for rows in (first, last):
         which, times_ns, bids, asks = tape.quotes_in(rows)
@@ -79,7 +77,7 @@ def _of_side(trades: Sequence[Row], tape: Tape, *, is_long: bool) -> Excursions:
         np.maximum.at(high, which, quoted)
     down, up = (price - low) / price, (high - price) / price
     adverse, favourable = (down, up) if is_long else (up, down)
-    return Excursions(adverse, favourable, (first == last) & np.array([bool(one["close_time_ns"]) for one in trades]))
+    return Excursions(adverse, favourable, (first == last) & is_closed)
 
 
 def _over_ranges(

@@ -8,18 +8,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from atrader.calendars import Calendar
 from atrader.clock import iso_from_ns
-from atrader.statistics import report
+from atrader.statistics import EquityColumns, report_of
 from research.events.equity import EquityCurve
 from research.events.tape import Tape
+from research.events.traded import Traded
+from research.later import Later
 from research.reports.cautions import cautions_of
 from research.reports.details import details
-from research.reports.excursions import excursions
+from research.reports.excursions import Excursions, excursions
 from research.reports.measures import measures
-from research.reports.rows import Row, equity_rows, in_plain
+from research.reports.rows import Row, equity_points, equity_rows, in_plain
 from research.reports.saved import Saved, Told, save
 from research.statistics import period_returns
 
@@ -44,7 +46,9 @@ class Finished:
         ``errors``, ``refused``, ``missing_bars``, ``alerts`` (by kind): counts by name; ``halted``: since when and
         why, by rule.
     trades : sequence of Row
-        Rows of `trade_row`, in the order they were opened.
+        Rows of `trade_row`, in the order they were opened; they are looked at when all figures are known.
+    traded : Traded
+        The same as columns.
     curve : EquityCurve
         Of every step.
     tapes : sequence of Tape
@@ -59,6 +63,7 @@ class Finished:
     setup: Mapping[str, Any]
     events: Mapping[str, Mapping[str, Any]]
     trades: Sequence[Row]
+    traded: Traded
     curve: EquityCurve
     tapes: Sequence[Tape]
     calendar: Calendar
@@ -80,7 +85,8 @@ def keep(folder: Path, run: Finished, told: Told | None = None) -> Saved:
     """
     curve, initial = run.curve, float(run.setup["initial_balance"])
     account, end_ns = str(run.setup["account"]["name"]), int(curve.time_ns[-1])
-    trades, equity = _with_excursions(run), equity_rows(curve, account)
+    moved, points = excursions(run.traded, run.tapes), equity_points(curve)
+    trades = Later(lambda: _with_excursions(run.trades, moved))
     summary: dict[str, Any] = {
         **run.setup,
         "name": run.name,
@@ -92,12 +98,12 @@ def keep(folder: Path, run: Finished, told: Told | None = None) -> Saved:
         "lowest_equity": float(curve.equity.min()),
         **run.events,
         **measures(curve, initial, run.calendar, _held(run)),
-        "statistics": report(trades, equity, "instance", end_ns),
-        "overall": next(iter(report(trades, equity, "account", end_ns)), {}),
+        "statistics": _report(run.traded, {account: points}, "instance", end_ns),
+        "overall": next(iter(_report(run.traded, {account: points}, "account", end_ns)), {}),
     }
     for figures in (summary["overall"], *summary["statistics"]):
         figures.update(_falls_of_all_steps(summary["curve"], figures))
-    summary["warnings"] = [one._asdict() for one in cautions_of(summary, trades, run.tapes)]
+    summary["warnings"] = [one._asdict() for one in cautions_of(summary, run.traded, moved.in_one_bar, run.tapes)]
     summary["identity_sha256"] = _identity(summary)
 
     def drawn() -> dict[str, Any]:
@@ -105,13 +111,21 @@ def keep(folder: Path, run: Finished, told: Told | None = None) -> Saved:
         return details(in_plain(trades), curve, run.tapes, initial, days)
 
     def tables() -> dict[str, Sequence[Row]]:
-        return {"trades": trades, "equity": equity, **{name: rows() for name, rows in run.tables.items()}}
+        more = {name: rows() for name, rows in run.tables.items()}
+        return {"trades": trades, "equity": equity_rows(points, account), **more}
 
     return save(folder, run.name, summary, drawn, tables, told)
 
 
-def _with_excursions(run: Finished) -> list[Row]:
-    columns = (column.tolist() for column in excursions(run.trades, run.tapes))
+def _report(
+    traded: Traded, curves: Mapping[str, EquityColumns], by: Literal["instance", "account"], end_ns: int
+) -> list[dict[str, Any]]:
+    keys = list(zip(traded.account, getattr(traded, by), strict=True))
+    return report_of(traded.columns, keys, curves, by, end_ns)
+
+
+def _with_excursions(trades: Sequence[Row], moved: Excursions) -> list[Row]:
+    columns = (column.tolist() for column in moved)
     return [
         {
             **trade,
@@ -119,7 +133,7 @@ def _with_excursions(run: Finished) -> list[Row]:
             "favourable_frac": None if isnan(favourable) else round(favourable, 8),
             "in_one_bar": inside,
         }
-        for trade, adverse, favourable, inside in zip(run.trades, *columns, strict=True)
+        for trade, adverse, favourable, inside in zip(trades, *columns, strict=True)
     ]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from atrader.clock import iso_from_ns
 from atrader.orders.model import Order, Trade
+from atrader.statistics import EquityColumns
 from research.events.context import Alert, Signal
 from research.events.equity import EquityCurve
 
@@ -77,21 +78,24 @@ def alert_row(alert: Alert) -> Row:
     return {"time_ns": alert.time_ns, "instance": alert.instance, "kind": alert.kind, "text": alert.text}
 
 
-def equity_rows(curve: EquityCurve, account: str) -> list[Row]:
+def equity_points(curve: EquityCurve) -> EquityColumns:
     """Return the equity curve in at most `EQUITY_POINTS` points; a fall within a stretch is never lost."""
     count = len(curve.time_ns)
     stride = -(-count // EQUITY_POINTS)
-    firsts = np.arange(0, count, stride)
-    lowest = [first + int(curve.equity[first : first + stride].argmin()) for first in firsts.tolist()]
-    kept = sorted({*lowest, count - 1}) if stride > 1 else range(count)
+    kept = np.arange(count)
+    if stride > 1:
+        firsts = range(0, count, stride)
+        lowest = [first + int(curve.equity[first : first + stride].argmin()) for first in firsts]
+        kept = np.unique([*lowest, count - 1])
+    return EquityColumns(curve.time_ns[kept], curve.equity[kept], curve.balance[kept])
+
+
+def equity_rows(points: EquityColumns, account: str) -> list[Row]:
+    """Return an equity curve as the history keeps it."""
+    columns = (column.tolist() for column in (points.time_ns, points.balance, points.equity))
     return [
-        {
-            "account": account,
-            "time_ns": int(curve.time_ns[at]),
-            "balance": float(curve.balance[at]),
-            "equity": float(curve.equity[at]),
-        }
-        for at in kept
+        {"account": account, "time_ns": time_ns, "balance": balance, "equity": equity}
+        for time_ns, balance, equity in zip(*columns, strict=True)
     ]
 
 

@@ -53,7 +53,7 @@ def trades_of(outcome: Outcome, prices: Prices, terms: Terms, instance: Instance
     cent = Decimal(1).scaleb(-terms.currency_digits)
     opened = times_of(prices, table["entry_bar"], table["entry_phase"]).tolist()
     closed = times_of(prices, table["exit_bar"], table["exit_phase"]).tolist()
-    averages = _averages(outcome)
+    averages = averages_of(outcome)
     names = ("side", "steps", "left", "entry_price", "stop", "target", "reason", "profit", "commission", "swap")
     rows = zip(*(table[name].tolist() for name in names), strict=True)
     trades = []
@@ -88,9 +88,17 @@ def trades_of(outcome: Outcome, prices: Prices, terms: Terms, instance: Instance
     return trades
 
 
-def _averages(outcome: Outcome) -> dict[int, Decimal]:
-    """Return the average closing price of each trade, in ticks, averaged exit by exit as the ledger does."""
+def averages_of(outcome: Outcome, wanted: NDArray[np.bool_] | None = None) -> dict[int, Decimal]:
+    """Return the average closing price of each trade, in ticks, averaged exit by exit as the ledger does.
+
+    Parameters
+    ----------
+    wanted : ndarray of bool, shape (t,), optional
+        Of which trades; without it of all. One of which nothing was closed has none.
+    """
     fills = outcome.fills[outcome.fills["steps"] < 0]
+    if wanted is not None:
+        fills = fills[wanted[fills["trade"]]]
     found: dict[int, tuple[Decimal, Decimal]] = {}
     for number, steps, price in zip(*(fills[name].tolist() for name in ("trade", "steps", "price")), strict=True):
         units, average = found.get(number, (Decimal(0), Decimal(0)))

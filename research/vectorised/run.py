@@ -18,9 +18,8 @@ from atrader.orders.model import Trade
 from atrader.paper.financing import boundaries, days_booked
 from atrader.strategy import Signals, SignalStrategy
 from research.events import Plan
-from research.events.booking import Booked
 from research.events.context import Signal
-from research.events.equity import equity_curve
+from research.events.equity import Changes, equity_curve
 from research.events.history import check_decides
 from research.events.result import Findings
 from research.events.whole import signals_once
@@ -32,6 +31,7 @@ from research.vectorised.fit import NotVector, check_band, check_risk, check_tar
 from research.vectorised.orders import Wishes
 from research.vectorised.refusals import BY_KIND
 from research.vectorised.stage import Stage
+from research.vectorised.traded import floats_of, traded_of
 
 _RATE: Final = Context(prec=12)  # of a rate, as the paper account takes it
 
@@ -75,7 +75,32 @@ def run_vector(plan: Plan, rules: Rules | None = None) -> Findings:
     if stage.is_paper:
         _check_exits(stage, outcome)
     wishes = Wishes(stage, decisions, outcome, signals)
-    trades = [
+    trades = Later(lambda: _trades(stage, outcome, wishes))
+    ended = np.lexsort((outcome.trades["exit_phase"], outcome.trades["exit_bar"]))
+    is_open = outcome.trades["left"] > 0
+    return Findings(
+        closed=Later(lambda: [trades[number] for number in ended[~is_open[ended]].tolist()]),
+        open_trades=Later(lambda: [trades[number] for number in np.flatnonzero(is_open).tolist()]),
+        orders=Later(wishes.orders),
+        signals=Later(partial(_signals, stage, strategy, signals)),
+        alerts=(),
+        curve=equity_curve(
+            stage.market,
+            _booked(stage, outcome),
+            float(plan.account.paper.initial_balance),
+            plan.account.currency,
+            plan.instruments,
+        ),
+        bars={stage.config.name: len(stage.history.bars) - stage.history.first},
+        errors={stage.config.name: 0},
+        more_refused={} if stage.is_paper else _counted(outcome),
+        counted_refused=wishes.refused(),
+        traded=traded_of(stage, outcome),
+    )
+
+
+def _trades(stage: Stage, outcome: Outcome, wishes: Wishes) -> list[Trade]:
+    return [
         changed(
             trade,
             trade_id=wishes.trade_id(number),
@@ -88,25 +113,6 @@ def run_vector(plan: Plan, rules: Rules | None = None) -> Findings:
         )
         for number, trade in enumerate(trades_of(outcome, stage.prices, stage.terms, stage.config))
     ]
-    ended = np.lexsort((outcome.trades["exit_phase"], outcome.trades["exit_bar"])).tolist()
-    return Findings(
-        closed=[trades[number] for number in ended if not trades[number].is_open],
-        open_trades=[trade for trade in trades if trade.is_open],
-        orders=Later(wishes.orders),
-        signals=Later(partial(_signals, stage, strategy, signals)),
-        alerts=(),
-        curve=equity_curve(
-            stage.market,
-            _booked(stage, outcome, trades),
-            float(plan.account.paper.initial_balance),
-            plan.account.currency,
-            plan.instruments,
-        ),
-        bars={stage.config.name: len(stage.history.bars) - stage.history.first},
-        errors={stage.config.name: 0},
-        more_refused={} if stage.is_paper else _counted(outcome),
-        counted_refused=wishes.refused(),
-    )
 
 
 def _counted(outcome: Outcome) -> dict[str, int]:
@@ -158,20 +164,21 @@ def _signals(stage: Stage, strategy: SignalStrategy, signals: Signals) -> list[S
     return found
 
 
-def _booked(stage: Stage, outcome: Outcome, trades: list[Trade]) -> list[Booked]:
+def _booked(stage: Stage, outcome: Outcome) -> Changes:
     """Return what changed what was held, for the equity."""
-    fills, symbol, step = outcome.fills, stage.instrument.symbol, stage.instrument.unit_step
-    cent = Decimal(1).scaleb(-stage.terms.currency_digits)
+    fills, item = outcome.fills, stage.instrument
     times = times_of(stage.prices, fills["bar"], fills["phase"])
     is_swap = fills["reason"] == Reason.SWAP
     times[is_swap] = _due_times(stage, fills[is_swap])
-    columns = (fills[name].tolist() for name in ("trade", "reason", "steps", "balance"))
-    found = []
-    for time_ns, number, reason, steps, balance in zip(times.tolist(), *columns, strict=True):
-        trade = trades[number]
-        price = Decimal(0) if reason == Reason.SWAP else trade.open_price
-        found.append(Booked(time_ns, symbol, trade.side, steps * step, price, balance * cent))
-    return found
+    steps, trades = fills["steps"], outcome.trades[fills["trade"]]
+    sides = (("buy", trades["side"] > 0), ("sell", trades["side"] < 0))
+    return Changes(
+        times,
+        floats_of(fills["balance"], Decimal(1).scaleb(-stage.terms.currency_digits)),
+        floats_of(steps, item.unit_step),
+        floats_of(steps * trades["entry_price"], item.unit_step * item.price_tick),
+        {(item.symbol, side): np.flatnonzero(mine) for side, mine in sides if mine.any()},
+    )
 
 
 def _due_times(stage: Stage, swaps: NDArray[np.void]) -> list[int]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -15,8 +17,12 @@ from atrader.strategy import BaseParameters, Signals, SignalStrategy
 from research.events import Plan
 from research.events.result import Findings
 from research.events.tape import BarTape
+from research.events.traded import Traded
 from research.reports.rows import in_plain, order_row, signal_row, trade_row
+from research.vector import Rules
+from research.vector.rules import Target
 from research.vectorised import run_vector, why_not_same, why_not_vector
+from research.vectorised.traded import floats_of
 from tests.support.event_runs import MINUTE, account_of, instance_of, plan_of, random_bars, run
 from tests.support.vector_runs import random_signals
 
@@ -97,3 +103,34 @@ def test_the_findings_are_those_of_the_event_engine(
     assert len(events["orders"]) > 3
     for name, expected in events.items():
         assert vector[name] == expected, name
+
+
+@pytest.mark.parametrize("by_risk", [False, True])
+@pytest.mark.parametrize("account", ACCOUNTS)
+@settings(max_examples=5, deadline=None, phases=[Phase.generate])
+@given(seed=st.integers(0, 10**6), pace=st.sampled_from([0.02, 0.1, 0.3]), targets=st.booleans())
+def test_trades_as_columns_are_those_of_each_trade(
+    account: str, by_risk: bool, seed: int, pace: float, targets: bool
+) -> None:
+    by_risk = by_risk or "trade" in ACCOUNTS[account]
+    plan = plan_with(account, "EUR/USD", seed, pace, by_risk=by_risk)
+    rules = Rules(targets=(Target(1.0, 0.5), Target(2.0, 0.3)), most_trades=3) if targets and by_risk else Rules()
+    findings = run_vector(plan, rules)
+    rows = [trade_row(trade) for trade in findings.trades]
+    assert findings.traded is not None
+    for found, expected in zip(flat(findings.traded), flat(Traded.of(rows)), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def flat(traded: Traded) -> list[Any]:
+    """Return all columns."""
+    return [*traded[:-1], *(getattr(traded.columns, name) for name in traded.columns.__slots__)]
+
+
+@given(
+    numbers=st.lists(st.integers(-(2**62), 2**62) | st.integers(-(10**6), 10**6)),
+    unit=st.decimals(min_value="1e-9", max_value="1e4", places=9).filter(bool),
+)
+def test_so_many_units_are_rounded_once(numbers: list[int], unit: Decimal) -> None:
+    found = floats_of(np.array(numbers, np.int64), unit)
+    assert found.tolist() == [float(number * unit) for number in numbers]

@@ -15,8 +15,9 @@ from atrader.clock import parse_time
 from atrader.market import Bars
 from research.events.equity import EquityCurve
 from research.events.tape import BarTape
+from research.events.traded import Traded
 from research.reports.axes import round_times, round_values, span, value_texts
-from research.reports.cautions import cautions_of
+from research.reports.cautions import Caution, cautions_of
 from research.reports.charts import ROLLING_DAYS, rolling_chart
 from research.reports.details import details
 from research.reports.drawing import Line
@@ -44,8 +45,11 @@ def trade_of(
 ) -> dict[str, Any]:
     """Return a row of a trade; times in minutes from the begin."""
     return {
+        "account": "paper",
+        "instance": "one",
         "instrument": "EUR/USD",
         "side": side,
+        "initial_risk": None,
         "state": "open" if closed is None else "closed",
         "open_time_ns": BEGIN + round(opened * MINUTE),
         "close_time_ns": None if closed is None else BEGIN + round(closed * MINUTE),
@@ -79,7 +83,7 @@ ROWS = [(100, 110, 90, 100), (100, 104, 98, 102), (102, 103, 95, 96), (96, 120, 
 def test_excursions_are_those_of_the_quotes_while_a_trade_is_open(
     trade: dict[str, Any], adverse: float, favourable: float
 ) -> None:
-    found = excursions([trade], [BarTape("EUR/USD", bars_of(ROWS), MINUTE)])
+    found = excursions(Traded.of([trade]), [BarTape("EUR/USD", bars_of(ROWS), MINUTE)])
     assert found.adverse_frac.tolist() == pytest.approx([adverse])
     assert found.favourable_frac.tolist() == pytest.approx([favourable])
 
@@ -96,7 +100,7 @@ def test_excursions_are_those_of_a_walk_over_every_quote() -> None:
         row |= {key: row[key] + shift_ns for key in ("open_time_ns", "close_time_ns")}
         price = D(str(round(float(tape.closes()[0][min(opened, 250)]), 5)))
         trades.append({**row, "open_price": price, "close_price": price})
-    found = excursions(trades, [tape])
+    found = excursions(Traded.of(trades), [tape])
     assert np.count_nonzero(found.favourable_frac) > 15
     quotes = [tick for row in range(len(tape)) for tick in tape.ticks(row)]
     for number, trade in enumerate(trades):
@@ -112,7 +116,7 @@ def test_trades_without_prices_have_no_excursions_and_those_within_a_bar_are_tol
     tape = BarTape("EUR/USD", bars_of(ROWS), MINUTE)
     other = {**trade_of("buy", 1, 2, "1", "1"), "instrument": "USD/JPY"}
     within = trade_of("buy", 1.4, 1.7, "101", "101")
-    found = excursions([other, within, trade_of("buy", 0.4, 1.7, "101", "101")], [tape])
+    found = excursions(Traded.of([other, within, trade_of("buy", 0.4, 1.7, "101", "101")]), [tape])
     assert np.isnan(found.adverse_frac).tolist() == [True, False, False]
     assert found.in_one_bar.tolist() == [False, True, False]
 
@@ -209,6 +213,11 @@ SUMMARY: dict[str, Any] = {
 }
 
 
+def cautions(trades: list[Trade], tape: BarTape, **summary: Any) -> list[Caution]:
+    in_one_bar = np.array([one["in_one_bar"] for one in trades], bool)
+    return cautions_of({**SUMMARY, **summary}, Traded.of(trades), in_one_bar, [tape])
+
+
 def closed_trades(*profits: float) -> list[dict[str, Any]]:
     return [{**trade_of("buy", 0, 1, "1", "1"), "profit": profit} for profit in profits]
 
@@ -242,14 +251,14 @@ def closed_trades(*profits: float) -> list[dict[str, Any]]:
 )
 def test_each_reason_for_doubt_is_said(code: str, summary: dict[str, Any], trades: list[dict[str, Any]]) -> None:
     tape = BarTape("EUR/USD", bars_of(ROWS), MINUTE)
-    assert [one.code for one in cautions_of({**SUMMARY, **summary}, trades, [tape])] == [code]
+    assert [one.code for one in cautions(trades, tape, **summary)] == [code]
 
 
 def test_one_trade_and_one_gap_are_written_as_one() -> None:
     gaps = {"EUR/USD": {"timeframe": "1m", "expected": 90, "missing": 9, "gaps": 1}}
     trades = [*({**one, "in_one_bar": True} for one in closed_trades(-1))]
     tape = BarTape("EUR/USD", bars_of(ROWS), MINUTE)
-    texts = [one.text for one in cautions_of({**SUMMARY, "gaps": gaps}, trades, [tape])]
+    texts = [one.text for one in cautions(trades, tape, gaps=gaps)]
     assert texts[0].startswith("1 closed trade: ")
     assert texts[1].startswith("1 of 1 trade was opened and closed")
     assert texts[2].endswith("are missing, in 1 gap")
@@ -258,7 +267,7 @@ def test_one_trade_and_one_gap_are_written_as_one() -> None:
 def test_prices_without_a_spread_are_a_reason_for_doubt() -> None:
     bare = bars_of(ROWS)
     same = Bars(bare.open_time_ns, *(bare.open, bare.high, bare.low, bare.close) * 2, bare.volume)
-    (doubt,) = cautions_of(SUMMARY, closed_trades(*[1] * 40), [BarTape("EUR/USD", same, MINUTE)])
+    (doubt,) = cautions(closed_trades(*[1] * 40), BarTape("EUR/USD", same, MINUTE))
     assert doubt.code == "no-spread"
 
 
