@@ -165,6 +165,7 @@ class EventEngine:
             if progress is not None and step - reported >= _REPORT_EVERY:
                 reported = step
                 progress(step, total)
+        self._turns_before(total, turn)  # of the last step, in which somebody wanted something
         self.reach(total - 1)
         for runner in self._runners:
             runner.stop()

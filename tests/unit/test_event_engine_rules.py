@@ -232,6 +232,21 @@ def test_quotes_may_be_told_only_while_a_trade_is_open(look_ahead: bool, others:
     assert strategy.told == [6, 7, 8, 9, 10, 16, 17, 18, 19, 20]
 
 
+@pytest.mark.parametrize("look_ahead", [True, False])
+def test_everybody_decides_the_last_bar(look_ahead: bool) -> None:
+    def act(strategy: Doing, bar: Bar) -> None:
+        if strategy.bars == 5:
+            strategy.context.order("buy", units=D(10))
+
+    chosen: list[tuple[InstanceConfig, EventStrategy]] = [
+        (instance_of(name, magic=1 + n), Doing(act)) for n, name in enumerate("abc")
+    ]
+    plan = plan_of(account_of(), chosen, {("EUR/USD", "1m"): flat_bars([1.1] * 5)})
+    result = EventEngine(plan, look_ahead=look_ahead).run()
+    assert [trade.instance for trade in result.open_trades] == ["a", "b", "c"]
+    assert result.bars == {"a": 5, "b": 5, "c": 5}
+
+
 def test_a_period_without_quotes_is_refused() -> None:
     with pytest.raises(ConfigError, match="nothing to play"):
         over(Doing(), [])
