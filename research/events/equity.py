@@ -127,8 +127,13 @@ def _stepped(at: NDArray[np.int64], values: Floats, count: int, before: float) -
 
 
 def closes_of(market: Market, symbol: str) -> tuple[Floats, Floats]:
-    """Return the last bid and ask of an instrument at the end of every step; before its first quote that one."""
+    """Return the last bid and ask of an instrument at the end of every step; before its first quote that one.
+
+    To read: they may be the tape's own.
+    """
     reel = market.reels[symbol]
+    if reel.tape.end_ns is market.ends:  # nothing else is played: each row is a step
+        return reel.tape.closes()
     rows = reel.last_rows(len(market))
     bid, ask = reel.tape.closes()
     return bid[rows], ask[rows]

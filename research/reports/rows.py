@@ -84,9 +84,10 @@ def equity_points(curve: EquityCurve) -> EquityColumns:
     stride = -(-count // EQUITY_POINTS)
     kept = np.arange(count)
     if stride > 1:
-        firsts = range(0, count, stride)
-        lowest = [first + int(curve.equity[first : first + stride].argmin()) for first in firsts]
-        kept = np.unique([*lowest, count - 1])
+        last = count // stride * stride  # where a stretch begins that is not full
+        lowest = np.arange(0, last, stride) + curve.equity[:last].reshape(-1, stride).argmin(axis=1)
+        rest = [last + int(curve.equity[last:].argmin())] if last < count else []
+        kept = np.unique(np.concatenate([lowest, np.array([*rest, count - 1], np.intp)]))
     return EquityColumns(curve.time_ns[kept], curve.equity[kept], curve.balance[kept])
 
 

@@ -105,7 +105,12 @@ def periods_between(
 
 
 def until_ruin(values: Floats) -> Floats:
-    """Return a curve, or the curves in rows, that stays at zero from where it first was not above zero."""
+    """Return a curve, or the curves in rows, that stays at zero from where it first was not above zero.
+
+    To read: a curve that is above zero everywhere is returned as it is.
+    """
+    if values.size and values.min() > 0:
+        return values
     return np.where(np.maximum.accumulate(values <= 0, axis=-1), 0.0, values)
 
 

@@ -23,6 +23,7 @@ from research.reports.details import details
 from research.reports.drawing import Line
 from research.reports.excursions import excursions
 from research.reports.measures import calendar_for, measures
+from research.reports.rows import EQUITY_POINTS, equity_points
 from research.reports.thinning import extremes, held, stretches
 from research.statistics import period_returns
 from tests.support.event_runs import MINUTE, random_bars
@@ -308,3 +309,15 @@ def test_a_span_is_never_empty(values: tuple[float, float]) -> None:
         assert low < high
         assert low <= min(values) <= max(values) <= high
         assert 2 <= len(round_values(low, high, 6)) <= 9
+
+
+@pytest.mark.parametrize("count", [1, 2, 9_999, 10_000, 10_001, 19_999, 20_000, 20_001, 123_457])
+def test_a_thinned_curve_keeps_the_first_of_the_lowest_of_each_stretch_and_the_end(count: int) -> None:
+    equity = np.random.default_rng(count).integers(1, 9, count).astype(np.float64)
+    curve = EquityCurve(np.arange(count, dtype=np.int64), equity + 1, equity, equity, equity)
+    stride = -(-count // EQUITY_POINTS)
+    kept = {first + int(equity[first : first + stride].argmin()) for first in range(0, count, stride)}
+    found = equity_points(curve)
+    assert found.time_ns.tolist() == sorted({*kept, count - 1})
+    assert found.equity.tolist() == equity[found.time_ns].tolist()
+    assert found.balance.tolist() == (equity[found.time_ns] + 1).tolist()
