@@ -103,7 +103,7 @@ static PyObject *changed(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ss
 static PyMethodDef made_method = {"made", (PyCFunction)(void (*)(void))made, METH_FASTCALL | METH_KEYWORDS,
                                   "Build a model; fields that are not given have their defaults."};
 
-static PyObject *maker(PyObject *module, PyObject *defaults_of) {
+static PyObject *maker(PyObject *Py_UNUSED(module), PyObject *defaults_of) {
     PyObject *self = Py_BuildValue("ON", defaults_of, PyDict_New());
     PyObject *function = self ? PyCFunction_NewEx(&made_method, self, NULL) : NULL;
     Py_XDECREF(self);
