@@ -35,7 +35,8 @@ from atrader.market import Bar, Bars, decimal_price
 from atrader.orders.model import Trade
 from atrader.strategy import BaseParameters, Context, EventStrategy
 from benchmarks._support.report import Options, Report, run
-from research.events import EventEngine, Result
+from research.events.engine import EventEngine
+from research.events.result import Result
 from tests.support.event_runs import account_of, instance_of, plan_of
 
 CLAIM = "A strategy in pure Python decides a million bars a second, and its orders are those of a live run"

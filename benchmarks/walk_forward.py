@@ -24,8 +24,8 @@ from atrader.instruments import KNOWN
 from atrader.market import Bars
 from benchmarks._support.report import Options, Report, median, run
 from benchmarks.vector_engine import MINUTE, bars_of
-from research.events import Plan, SeriesKey
 from research.events.market import Market
+from research.events.plan import Plan, SeriesKey
 from research.events.tape import BarTape
 from research.optimisation.analysis import Analysis, analyse
 from research.optimisation.axes import Choices

@@ -16,7 +16,6 @@ from atrader.configuration.loader import load_fleet
 from atrader.errors import StoreError, StoreUnavailable
 from atrader.market import Bars, Quotes
 from atrader.messages.data import BackfillJob, CoverageAnswer, GetCoverage, RequestBars, SeriesInfo, Stored, Watched
-from atrader.messages.history import GetStatistics, QueryHistory
 from atrader.timeframes import Timeframe
 from data_layer.bars import BarLibrary, coverage_of
 from data_layer.disk_guard import DiskGuard
@@ -26,6 +25,7 @@ from data_layer.store.places import StorePlace, data_layer_runs, place_of
 from data_layer.tick_pages import QuotePage, tick_pages
 
 if TYPE_CHECKING:
+    from atrader.messages.history import GetStatistics, QueryHistory
     from data_layer.archive import HistoryView
     from data_layer.backfill.offline import OfflineBackfill
     from data_layer.client import DataClient

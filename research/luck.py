@@ -18,7 +18,9 @@ from atrader.market import Bars
 from atrader.statistics.trades import Floats
 from atrader.strategy import Strategy
 from atrader.timeframes import Timeframe
-from research.events import EventEngine, Plan, Result, SeriesKey
+from research.events.engine import EventEngine
+from research.events.plan import Plan, SeriesKey
+from research.events.result import Result
 from research.events.tape import BarTape
 from research.statistics import (
     bootstrap_returns,

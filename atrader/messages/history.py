@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
+from atrader.history_tables import HistoryTable, TradeGroup
 from atrader.wire import Answer, Request
-
-HistoryTable = Literal["intents", "orders", "fills", "trades", "signals", "equity", "alerts", "events"]
-"""Tables of the history that can be asked for."""
-
-TradeGroup = Literal["instance", "magic", "account", "instrument", "side", "close_reason"]
-"""What statistics put trades together by."""
 
 
 class AppendHistory(Request):

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from atrader.messages.history import TradeGroup
+from atrader.history_tables import TradeGroup
 from atrader.statistics.drawdown import drawdown
 from atrader.statistics.exposure import exposure
 from atrader.statistics.results import results, streaks

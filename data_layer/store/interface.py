@@ -8,15 +8,17 @@ Writers are for one thread; readers see what was committed when the call began.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from atrader.errors import StoreError, StoreUnavailable
 from atrader.market import Bar, Bars, Quotes, Tick
 from atrader.messages.data import SeriesInfo, Stored
-from atrader.messages.gateway import OutboxRow
-from atrader.messages.history import QueryHistory
 from data_layer.store.ranges import TimeRange
 from data_layer.tick_pages import PAGE_ROWS, QuotePage
+
+if TYPE_CHECKING:  # only said what history takes: who reads bars need not build the messages of gateways
+    from atrader.messages.gateway import OutboxRow
+    from atrader.messages.history import QueryHistory
 
 StoreState = Literal["ok", "read-only", "away"]
 """How a store is: it can be read and written, only read (its disk is full), or neither (its server is away)."""

@@ -20,7 +20,7 @@ from manager.backtests.loading import load_plan
 from manager.backtests.request import ONE_PROCESS_EACH, Request
 from manager.backtests.starting import maker_of
 from research.checking import Report, check_events, check_signals
-from research.events import Progress, SeriesKey
+from research.events.plan import Progress, SeriesKey
 
 _RUN_UP: Final = 2  # samples that an event strategy trades before the sample, where the period is not said
 

@@ -19,7 +19,7 @@ from manager.backtests.conventions import convention_text
 from manager.backtests.engines import Ran
 from manager.backtests.gaps import gaps_of
 from manager.backtests.request import Request
-from research.events import Plan
+from research.events.plan import Plan
 from research.events.traded import Traded
 from research.later import Later
 from research.reports.finished import Finished, keep

@@ -9,7 +9,7 @@ import numpy as np
 from atrader.clock import NS_PER_S, iso_from_ns
 from atrader.timeframes import Timeframe
 from manager.backtests.request import Request
-from research.events import Plan
+from research.events.plan import Plan
 from research.events.tape import BarTape
 
 _FIRST: Final = 5  # places that are named

@@ -22,7 +22,7 @@ from atrader.timeframes import Timeframe
 from data_layer.bars import divides
 from data_layer.offline import Market
 from manager.backtests.request import Request
-from research.events import Plan, SeriesKey
+from research.events.plan import Plan, SeriesKey
 from research.events.tape import BarTape, QuoteTape, Tape
 
 TICKS: Final = "ticks"

@@ -22,7 +22,7 @@ from manager.backtests.files import add_comparison, data_hash, save
 from manager.backtests.loading import load_plan
 from manager.backtests.request import ONE_PROCESS_EACH, Request
 from manager.backtests.starting import placed
-from research.events import Progress
+from research.events.plan import Progress
 from research.reports import Saved
 from research.reports.saved import Told
 

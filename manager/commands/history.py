@@ -12,8 +12,9 @@ from atrader.clock import iso_from_ns
 from atrader.configuration.home import Home
 from atrader.configuration.loader import load_installation
 from atrader.errors import ConfigError
+from atrader.history_tables import HistoryTable, TradeGroup
 from atrader.instruments import Instrument
-from atrader.messages.history import GetStatistics, HistoryTable, QueryHistory, TradeGroup
+from atrader.messages.history import GetStatistics, QueryHistory
 from manager.commands.completing import accounts, instances
 from manager.commands.history_hints import unknown_names
 from manager.commands.history_statistics import print_statistics

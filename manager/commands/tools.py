@@ -8,7 +8,7 @@ from typing import get_args
 
 import click
 
-from atrader.messages.history import HistoryTable
+from atrader.history_tables import HistoryTable
 from manager.commands.installed import directory_option
 from manager.commands.lazy import Entry, LazyGroup
 from manager.commands.output import run

@@ -7,8 +7,9 @@ from decimal import Decimal
 from typing import Any, Final
 
 from atrader.configuration.account import AccountConfig
+from atrader.history_tables import HistoryTable
 from atrader.ledger import average_price
-from atrader.messages.history import HistoryTable, QueryHistory
+from atrader.messages.history import QueryHistory
 from atrader.orders.model import Trade
 from data_layer.offline import HistorySource
 from manager.rerun.moment import WATCHED, Moment, place_of

@@ -20,7 +20,7 @@ from manager.backtests.running import apart
 from manager.rerun.causes import Cause
 from manager.rerun.life import Again, Job, run_life
 from manager.rerun.sessions import Recorded, load_lives, sessions_of
-from research.events import Progress
+from research.events.plan import Progress
 from research.rerun import BarNews, Comparison, Record
 
 DAY_NS: Final = 86_400 * NS_PER_S

@@ -16,7 +16,7 @@ from manager.rerun.causes import Cause, causes_of, changed_bars
 from manager.rerun.chance import difference_of_runs, signs_of_chance
 from manager.rerun.running import account_as_recorded, as_recorded, plan_again, run_again
 from manager.rerun.sessions import Recorded
-from research.events import Plan, Progress, SeriesKey
+from research.events.plan import Plan, Progress, SeriesKey
 from research.rerun import BarNews, Comparison, Record, compare, record_of
 from worker.diary import code_of
 

@@ -29,7 +29,9 @@ from manager.rerun.intents import intent_of
 from manager.rerun.sessions import Recorded
 from manager.rerun.trailing import Trailer
 from manager.rerun.working import REFUSED
-from research.events import EventEngine, Plan, Progress, Result
+from research.events.engine import EventEngine
+from research.events.plan import Plan, Progress
+from research.events.result import Result
 from research.events.tape import BarTape, QuoteTape, Tape
 from research.rerun import Puppet
 from research.rerun.record import number_of

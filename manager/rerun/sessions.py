@@ -13,7 +13,8 @@ from atrader.clock import NS_PER_S, iso_from_ns
 from atrader.configuration.home import Home
 from atrader.configuration.instance import InstanceConfig
 from atrader.errors import ConfigError
-from atrader.messages.history import HistoryTable, QueryHistory
+from atrader.history_tables import HistoryTable
+from atrader.messages.history import QueryHistory
 from atrader.orders.model import Intent
 from atrader.runtime.session_file import AskedPrice, Life, SeenBar, Session, read_sessions
 from atrader.timeframes import Timeframe

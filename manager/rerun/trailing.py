@@ -13,7 +13,7 @@ from atrader.orders.protection import trailed_stop
 from atrader.paper.desk import Desk
 from atrader.timeframes import Timeframe
 from data_layer.offline import Market
-from research.events import Plan
+from research.events.plan import Plan
 from research.events.tape import BarTape, QuoteTape, Tape
 
 _LOOK_BACK_NS: Final = 4 * 86_400 * NS_PER_S  # for the quote at which it was set: over a weekend and a holiday

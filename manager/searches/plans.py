@@ -13,7 +13,7 @@ from data_layer.offline import open_market
 from manager.backtests.loading import load_plan
 from manager.backtests.request import Engine, Request
 from manager.backtests.starting import maker_of
-from research.events import Plan
+from research.events.plan import Plan
 from research.optimisation.events import EventTrials, Times
 from research.optimisation.pools import Evaluate
 from research.optimisation.space import Combination

@@ -21,8 +21,8 @@ from manager.backtests.files import data_hash, source_hash
 from manager.backtests.request import ONE_PROCESS_EACH, Engine, Overrides, Request, parse_parameters, requests_of
 from manager.searches.plans import Plans, trials_of, trials_on
 from manager.searches.wish import SearchWish
-from research.events import Plan
 from research.events.market import Market
+from research.events.plan import Plan
 from research.optimisation.events import Times, days_of
 from research.optimisation.optuna_search import OptunaSearch
 from research.optimisation.pools import Pool, processes, threads

@@ -12,7 +12,8 @@ from atrader.orders.model import Intent
 from atrader.strategy import Context, EventStrategy
 from research.checking.beside import Aside, At, Narrow
 from research.columns import TOLERANCE
-from research.events.context import BacktestContext, Signal
+from research.events.context import BacktestContext
+from research.events.told import Signal
 
 Decision = Sequence[Mapping[str, Any]]
 """What was wanted and told in one call, in order; a map for each."""

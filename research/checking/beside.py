@@ -11,10 +11,11 @@ from atrader.market import Bar, Bars
 from atrader.orders.model import Intent
 from atrader.strategy import AccountState, Context
 from research.events.account import Account
-from research.events.context import Alert, BacktestContext, Signal, World
+from research.events.context import BacktestContext, World
 from research.events.history import History
 from research.events.market import Market
 from research.events.plan import SeriesKey
+from research.events.told import Alert, Signal
 
 _OWN_NUMBERS: Final = 10**9  # of intents that go nowhere: no real one has them
 

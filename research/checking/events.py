@@ -15,8 +15,10 @@ from atrader.strategy import EventStrategy, Series
 from research.checking.again import Again, Decision, decision_of, differs, state_text
 from research.checking.beside import Overheard
 from research.checking.finding import Finding, Kind, Report
-from research.events import EventEngine, Plan, Progress, Result, SeriesKey
 from research.events.context import BacktestContext
+from research.events.engine import EventEngine
+from research.events.plan import Plan, Progress, SeriesKey
+from research.events.result import Result
 
 Make = Callable[[], EventStrategy]
 

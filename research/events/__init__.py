@@ -2,14 +2,9 @@
 
 What fills, what is refused and what a trade won is decided by the same code as live (`atrader.paper`, `atrader.risk`,
 `atrader.ledger`); here is only what drives it. Layers, each importing only those above it: ``tape`` (one instrument as
-steps), ``market`` (all of them on one time line), ``plan`` (the input), ``booking`` and ``account`` (orders, trades and
-money), ``exits`` (what limits force), ``history``, ``rows`` and ``context`` (what a strategy sees), ``whole`` and
-``once`` (signals and indicators of all bars at once), ``runner`` (one instance), ``equity`` and ``result`` (what came
-of it), ``lookahead`` and ``watching`` (when something can happen next), ``engine`` (the loop).
+steps), ``market`` (all of them on one time line), ``plan`` (the input), ``told`` (by strategies), ``equity`` and
+``findings`` (what is kept, whichever engine ran), ``booking`` and ``account`` (orders, trades and money), ``exits``
+(what limits force), ``history``, ``rows`` and ``context`` (what a strategy sees), ``whole`` and ``once`` (signals and
+indicators of all bars at once), ``runner`` (one instance), ``result`` (what came of it), ``lookahead`` and
+``watching`` (when something can happen next), ``engine`` (the loop).
 """
-
-from research.events.engine import EventEngine, Progress
-from research.events.plan import Plan, SeriesKey
-from research.events.result import Result
-
-__all__ = ["EventEngine", "Plan", "Progress", "Result", "SeriesKey"]

@@ -13,6 +13,7 @@ from atrader.netting import shares_of, split_fill
 from atrader.orders.broker import AnyReport, FillReport, OrderReport, SwapReport
 from atrader.orders.model import Fill, FillReason, Intent, Order, Trade
 from atrader.orders.states import OrderState, may_move
+from research.events.equity import Booked
 
 if TYPE_CHECKING:
     from research.events.account import Account
@@ -27,17 +28,6 @@ class News(NamedTuple):
 
     orders: list[Order]
     trades: list[Trade]
-
-
-class Booked(NamedTuple):
-    """One change of what is held, for the equity curve; money in account currency."""
-
-    time_ns: int
-    instrument: str
-    side: str  # of the trade
-    units: Decimal  # added, negative = taken off
-    price: Decimal  # at which the trade was opened
-    balance: Decimal  # after it
 
 
 class Booking:

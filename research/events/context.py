@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from atrader.calendars import Calendar
 from atrader.configuration.instance import InstanceConfig
@@ -19,26 +19,7 @@ from research.events.account import Account
 from research.events.history import History
 from research.events.market import Market
 from research.events.plan import SeriesKey
-
-
-class Signal(NamedTuple):
-    """A signal that a strategy recorded."""
-
-    time_ns: int
-    instance: str
-    name: str
-    value: float
-    indicators: dict[str, float]
-    bar: str | None
-
-
-class Alert(NamedTuple):
-    """Something that a strategy, or an error in it, told people."""
-
-    time_ns: int
-    instance: str
-    kind: str
-    text: str
+from research.events.told import Alert, Signal
 
 
 class World(Protocol):

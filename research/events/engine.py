@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -14,20 +13,18 @@ from atrader.errors import ConfigError
 from atrader.market import Bar
 from atrader.timeframes import Timeframe
 from research.events.account import Account
-from research.events.context import Alert, Signal, not_loaded
+from research.events.context import not_loaded
 from research.events.exits import ForcedExits
 from research.events.garbage import seldom_sought
 from research.events.history import History
 from research.events.lookahead import LookAhead
 from research.events.market import Market
-from research.events.plan import Plan, SeriesKey
+from research.events.plan import Plan, Progress, SeriesKey
 from research.events.result import Result
 from research.events.runner import Runner
 from research.events.selected import SelectedSteps
+from research.events.told import Alert, Signal
 from research.events.watching import LimitWatch
-
-Progress = Callable[[int, int], None]
-"""Takes the steps done and all steps; called every few thousand steps."""
 
 _REPORT_EVERY: Final = 4096
 

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atrader.instruments import Instrument
-from research.events.booking import Booked
 from research.events.market import Market
 
 Floats = NDArray[np.float64]
+
+
+class Booked(NamedTuple):
+    """One change of what is held, for the equity curve; money in account currency."""
+
+    time_ns: int
+    instrument: str
+    side: str  # of the trade
+    units: Decimal  # added, negative = taken off
+    price: Decimal  # at which the trade was opened
+    balance: Decimal  # after it
 
 
 class EquityCurve(NamedTuple):

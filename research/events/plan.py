@@ -19,6 +19,9 @@ from atrader.orders.model import Intent, Order, Trade
 from atrader.strategy import Strategy
 from research.events.tape import Tape
 
+Progress = Callable[[int, int], None]
+"""Takes the steps done and all steps; called every few thousand steps."""
+
 SignalsOver = Literal["once", "window"]
 """Signals of a strategy: computed once over all bars, or at each bar over its warm-up, as a worker does."""
 

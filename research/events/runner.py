@@ -18,12 +18,13 @@ from atrader.strategy import EventStrategy, SignalStrategy, Strategy
 from atrader.telling import Telling
 from atrader.trading_state import TradingState
 from atrader.view import View
-from research.events.context import Alert, BacktestContext, World
+from research.events.context import BacktestContext, World
 from research.events.history import History, check_decides
 from research.events.once import indicators_once
 from research.events.plan import Memory, SignalsOver
 from research.events.rows import rows_of
 from research.events.selected import SelectedSteps
+from research.events.told import Alert
 from research.events.whole import WholeDriver
 
 _TRACE_LINES: Final = 12

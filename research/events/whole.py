@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 
@@ -14,8 +14,10 @@ from atrader.signal_checks import check_signals
 from atrader.signal_driver import DECIDED, LEAVING, SignalDriver
 from atrader.strategy import Signals, SignalStrategy
 from research.columns import Columns, columns_of, compute_with, difference_over_windows, spread
-from research.events.context import BacktestContext
 from research.events.history import History
+
+if TYPE_CHECKING:  # the context brings the account with it, of which signals over all bars know nothing
+    from research.events.context import BacktestContext
 
 _SAMPLE: Final = 32  # rows with entries, with exits only, and without both, that are computed as a worker does
 _NEVER: Final = -2
@@ -66,8 +68,7 @@ class WholeDriver(SignalDriver):
 
     @property
     def _at(self) -> BacktestContext:
-        assert isinstance(self.context, BacktestContext)
-        return self.context
+        return cast("BacktestContext", self.context)
 
     def _signals(self, bars: Bars) -> Signals:
         if not self._is_asked:

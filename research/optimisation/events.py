@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from atrader.calendars import Calendar
 from atrader.errors import ConfigError, StrategyError
-from research.events import EventEngine, Plan
+from research.events.engine import EventEngine
+from research.events.plan import Plan
 from research.optimisation.pools import Outcome
 from research.optimisation.space import Combination
 from research.statistics import period_returns

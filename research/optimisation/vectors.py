@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from atrader.errors import ConfigError, StrategyError
 from atrader.strategy import Signals, SignalStrategy, Strategy
-from research.events import Plan
+from research.events.plan import Plan
 from research.optimisation.events import Times
 from research.optimisation.pools import Outcome
 from research.optimisation.space import Combination

@@ -10,8 +10,8 @@ import numpy as np
 from atrader.clock import iso_from_ns
 from atrader.orders.model import Order, Trade
 from atrader.statistics import EquityColumns
-from research.events.context import Alert, Signal
 from research.events.equity import EquityCurve
+from research.events.told import Alert, Signal
 
 Row = dict[str, Any]
 

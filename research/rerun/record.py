@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from atrader.orders.model import Intent
-from research.events import Result
+from research.events.result import Result
 
 Row = Mapping[str, Any]
 """A row of the history: money as text, times ns UTC."""

@@ -12,7 +12,7 @@ from atrader.configuration.instance import InstanceConfig
 from atrader.configuration.limits import AccountLimits, InstanceLimits, TradeLimits
 from atrader.errors import ConfigError
 from atrader.strategy import SignalStrategy, Strategy
-from research.events import Plan
+from research.events.plan import Plan
 from research.events.tape import BarTape
 from research.vector import Decisions, Prices, Rules, Terms
 from research.vector.decisions import RISK_PARTS

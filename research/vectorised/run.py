@@ -17,11 +17,11 @@ from atrader.ledger import profit_of
 from atrader.orders.model import Trade
 from atrader.paper.financing import boundaries, days_booked
 from atrader.strategy import Signals, SignalStrategy
-from research.events import Plan
-from research.events.context import Signal
 from research.events.equity import Changes, equity_curve
+from research.events.findings import Findings
 from research.events.history import check_decides
-from research.events.result import Findings
+from research.events.plan import Plan
+from research.events.told import Signal
 from research.events.whole import signals_once
 from research.later import Later
 from research.vector import Decisions, Outcome, Reason, Refusal, Rules

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atrader.timeframes import Timeframe
-from research.events import Plan, SeriesKey
 from research.events.equity import rate_of
 from research.events.history import History
 from research.events.market import Market
+from research.events.plan import Plan, SeriesKey
 from research.events.tape import BarTape
 from research.vector import Prices, Rules, Schedule, Terms, rows_of
 from research.vector.engine import Execution

@@ -16,7 +16,7 @@ from atrader.clock import NS_PER_S, parse_time
 from atrader.configuration.loader import load_installation
 from data_layer.offline import open_market
 from manager.rerun.diff import replay_diff as day_again
-from research.events import Result
+from research.events.result import Result
 from research.events.tape import BarTape
 from research.optimisation.windows import WalkForward
 from tests.support.books import check_books

@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from atrader.configuration.home import Home
 from atrader.configuration.templates import write_template
+from data_layer.offline import open_market
+from tests.support.price_walks import walk
 
 HEAVY = ("numpy", "pandas", "pyarrow", "zmq", "sqlalchemy")
 MODULES = {"atrader-manager": "manager.commands.fleet", "atrader": "manager.commands.tools"}
@@ -156,7 +159,48 @@ def test_nothing_is_proposed_where_there_is_no_installation(programs: Programs, 
     assert not any(found)
 
 
-def test_a_backtest_imports_no_sqlalchemy_and_no_event_loop() -> None:
-    work = "import sys, manager.commands.backtest_work; print(*({'sqlalchemy', 'asyncio', 'zmq'} & sys.modules.keys()))"
+NOT_OF_A_VECTOR_RUN = (
+    "sqlalchemy",
+    "asyncio",
+    "zmq",
+    "pandas",
+    "atrader.messages.gateway",
+    "atrader.messages.history",
+    "atrader.orders.broker",
+    "atrader.paper.engine",
+    "atrader.risk",
+    "research.events.account",
+    "research.events.context",
+    "research.events.engine",
+)
+_RUN = f"""
+import sys
+from manager.commands.tools import main
+
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+print("imported:", *[name for name in {NOT_OF_A_VECTOR_RUN!r} if name in sys.modules])
+"""
+
+
+def test_a_run_of_the_vector_engine_imports_neither_the_event_engine_nor_messages_of_gateways(
+    tmp_path: Path,
+) -> None:
+    home = Home(tmp_path / "home")
+    write_template(home.root, "empty")
+    with open_market(home) as market:
+        market.import_bars("EUR/USD", "1m", "test", walk(5_000, "1m", begin="2024-03-04T00:00:00Z"))
+    words = f"-C {home.root} backtest sma-cross --instrument EUR/USD --timeframe 1m --engine vector --start 2024-03-04"
+    command = [sys.executable, "-P", "-c", _RUN, *words.split()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "profit factor" in done.stdout
+    assert done.stdout.splitlines()[-1].split() == ["imported:"]
+
+
+def test_the_words_of_commands_are_known_without_the_messages_of_the_bus() -> None:
+    work = "import sys, manager.commands.tools; print(*({'pydantic', 'atrader.wire'} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-P", "-c", work], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.split() == []

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from atrader.market import Bar, Tick
 from atrader.orders.model import Order, Trade
 from atrader.strategy import BaseParameters, EventStrategy
-from research.events import Result
+from research.events.result import Result
 from tests.support.event_runs import MINUTE, account_of, instance_of, plan_of, random_bars, run
 
 D = Decimal

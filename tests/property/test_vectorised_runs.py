@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from atrader.instruments import Instrument
 from atrader.market import Bars
 from atrader.strategy import BaseParameters, Signals, SignalStrategy
-from research.events import Plan
-from research.events.result import Findings
+from research.events.findings import Findings
+from research.events.plan import Plan
 from research.events.tape import BarTape
 from research.events.traded import Traded
 from research.reports.rows import in_plain, order_row, signal_row, trade_row

@@ -15,7 +15,9 @@ from atrader.instruments import KNOWN
 from atrader.market import Bars
 from atrader.strategy import Strategy
 from atrader.timeframes import Timeframe
-from research.events import EventEngine, Plan, Result, SeriesKey
+from research.events.engine import EventEngine
+from research.events.plan import Plan, SeriesKey
+from research.events.result import Result
 from research.events.tape import BarTape, Tape
 
 MINUTE = Timeframe.parse("1m").ns

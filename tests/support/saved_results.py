@@ -13,7 +13,9 @@ from atrader.strategy import BaseParameters, EventStrategy
 from manager.backtests.engines import Ran
 from manager.backtests.files import save
 from manager.backtests.request import Request
-from research.events import EventEngine, Plan, Result
+from research.events.engine import EventEngine
+from research.events.plan import Plan
+from research.events.result import Result
 from research.reports import Saved
 from tests.support.event_runs import account_of, instance_of, plan_of
 

@@ -17,7 +17,7 @@ from atrader.instruments import KNOWN, Instrument
 from atrader.market import Bars
 from atrader.strategy import Placement
 from atrader.timeframes import Timeframe
-from research.events import Plan
+from research.events.plan import Plan
 from tests.support.event_runs import account_of, instance_of, plan_of
 from worker.loading import load_strategy, make_strategy
 from worker.strategies.sessions.range_strategy import RangeStrategy

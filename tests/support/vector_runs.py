@@ -14,7 +14,7 @@ from atrader.instruments import KNOWN, Instrument
 from atrader.market import Bar, Bars, decimal_price
 from atrader.orders.model import Trade
 from atrader.strategy import BaseParameters, EventStrategy, Signals, SignalStrategy
-from research.events import Result
+from research.events.result import Result
 from research.vector import Decisions, Outcome, Prices, Rules, Schedule, Terms, simulate
 from research.vector.rows import trades_of
 from tests.support.event_runs import MINUTE, instance_of, plan_of, run

@@ -20,7 +20,7 @@ from manager.backtests.engines import Ran, run_plan
 from manager.backtests.files import save
 from manager.backtests.request import Request
 from manager.commands.engine_options import CONVENTION_NAMES, engine_options, rules_of
-from research.events import Plan
+from research.events.plan import Plan
 from research.reports import Saved
 from research.vector import CONVENTIONS, Rules
 from tests.support.event_runs import account_of, instance_of, plan_of, random_bars

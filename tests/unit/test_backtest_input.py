@@ -23,7 +23,8 @@ from data_layer.offline import open_market
 from data_layer.store.market_sqlite import SqliteMarketStore
 from manager.backtests.loading import load_plan
 from manager.backtests.request import Request
-from research.events import Plan, Result
+from research.events.plan import Plan
+from research.events.result import Result
 from research.events.tape import BarTape
 from tests.support.bar_sources import market_bars, without
 from tests.support.event_runs import account_of, instance_of, plan_of, run

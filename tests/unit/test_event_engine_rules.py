@@ -17,7 +17,7 @@ from atrader.market_checks import check_bars, check_quotes
 from atrader.orders.model import Order, Trade
 from atrader.strategy import BaseParameters, EventStrategy
 from manager.backtests.comparing import side_by_side
-from research.events import EventEngine
+from research.events.engine import EventEngine
 from research.events.tape import BarTape, QuoteTape
 from tests.support.event_runs import account_of, instance_of, plan_of, run
 

@@ -15,7 +15,7 @@ from atrader.indicator_strategy import IndicatorStrategy
 from atrader.indicators import Sma, highest, sma
 from atrader.market import Bar, Bars
 from atrader.strategy import BaseParameters
-from research.events import Plan
+from research.events.plan import Plan
 from tests.support.event_runs import account_of, instance_of, plan_of, random_bars, run
 
 D = Decimal

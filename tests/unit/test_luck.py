@@ -14,7 +14,7 @@ from atrader.errors import ConfigError
 from atrader.market import Bar, Bars
 from atrader.orders.model import Trade
 from atrader.strategy import BaseParameters, EventStrategy
-from research.events import Plan
+from research.events.plan import Plan
 from research.luck import luck_of
 from research.statistics import bootstrap_returns, period_returns, trade_orders
 from tests.support.event_runs import account_of, instance_of, plan_of, run

@@ -13,8 +13,8 @@ from atrader.orders.model import Fill, Order, Trade
 from atrader.paper.money import signed_units
 from manager.rerun.moment import place_of
 from manager.rerun.net_side import flat_before, net_side
-from research.events import EventEngine, Plan
-from research.events.plan import Begin, Memory
+from research.events.engine import EventEngine
+from research.events.plan import Begin, Memory, Plan
 from research.events.tape import BarTape
 from tests.property.test_event_engine import Restless
 from tests.support.event_runs import MINUTE, account_of, instance_of, plan_of, random_bars

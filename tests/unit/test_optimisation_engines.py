@@ -16,8 +16,8 @@ from atrader.errors import ConfigError
 from atrader.instruments import Instrument
 from atrader.market import Bars
 from atrader.strategy import Parameters, Signals, SignalStrategy, Strategy
-from research.events import Plan
 from research.events.market import Market
+from research.events.plan import Plan
 from research.optimisation.analysis import Analysis, analyse
 from research.optimisation.axes import Choices
 from research.optimisation.events import EventTrials, days_of

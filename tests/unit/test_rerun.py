@@ -12,8 +12,8 @@ from atrader.clock import NS_PER_S
 from atrader.market import Bar
 from atrader.netting import NetPosition
 from atrader.strategy import BaseParameters, EventStrategy
-from research.events import EventEngine, Plan
-from research.events.plan import Begin, Memory
+from research.events.engine import EventEngine
+from research.events.plan import Begin, Memory, Plan
 from research.events.tape import BarTape
 from research.rerun import Puppet, Record, compare, record_of
 from research.rerun.record import Held, Outcome, Told, Wish

@@ -15,7 +15,8 @@ from atrader.clock import parse_time
 from atrader.errors import ConfigError
 from atrader.instruments import KNOWN
 from atrader.market import Bars
-from research.events import EventEngine, Result
+from research.events.engine import EventEngine
+from research.events.result import Result
 from tests.support.event_runs import account_of
 from tests.support.session_bars import FREE, NQ, day_plan, days_of_range, placed, walk
 from worker.strategies.morning_range import MorningRangeParameters

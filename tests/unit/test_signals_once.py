@@ -11,8 +11,9 @@ import pytest
 from atrader.instruments import Instrument
 from atrader.market import Bars
 from atrader.strategy import BaseParameters, Signals, SignalStrategy
-from research.events import Plan, Result
-from research.events.context import Alert
+from research.events.plan import Plan
+from research.events.result import Result
+from research.events.told import Alert
 from tests.support.event_runs import account_of, instance_of, plan_of, run
 from tests.support.price_walks import walk
 
