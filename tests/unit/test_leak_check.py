@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.support.data_layer import wait_until
 from tests.support.leaks import Baseline, end_leaked_processes
 
 
@@ -46,6 +47,7 @@ def test_a_process_that_lost_its_parent_is_found_by_its_tag(baseline: Baseline) 
     command = [sys.executable, "-W", "ignore::ResourceWarning", "-c", code]
     out = subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=60).stdout
     orphan = psutil.Process(int(out))
+    wait_until(orphan.environ, "its environment, which is there a moment after it was started")
     leaks = baseline.wait_for_leaks_to_go(within_s=0.1)
     assert [leak.process for leak in leaks] == [orphan]
     end_leaked_processes(leaks)
