@@ -5,10 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.support.fleet import Fleet, wait_for
 
@@ -58,15 +55,6 @@ class Telling({base}):
         path.with_suffix(".new").write_text(" ".join([str(os.getpid()), *sorted(sys.modules)]))
         path.with_suffix(".new").rename(path)
 """
-
-
-@pytest.fixture
-def fleet(tmp_path: Path) -> Iterator[Fleet]:
-    made = Fleet(tmp_path / "home")
-    try:
-        yield made
-    finally:
-        made.end()
 
 
 def test_workers_that_trade_have_imported_none_of_them(fleet: Fleet, tmp_path: Path) -> None:

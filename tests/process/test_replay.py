@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,20 +39,6 @@ from worker.loading import load_strategy, make_strategy
 MakeFleet = Callable[[str], Fleet]
 BOTH = {"cross": CROSS, "bracket": BRACKET}
 REAL_DATA = Path(__file__).parents[3] / "shared" / "data"
-
-
-@pytest.fixture
-def make_fleet(tmp_path: Path) -> Iterator[MakeFleet]:
-    """Give installations that are not started; nothing of them survives the test."""
-    made: list[Fleet] = []
-
-    def make(name: str) -> Fleet:
-        made.append(Fleet(tmp_path / name))
-        return made[-1]
-
-    yield make
-    for fleet in made:
-        fleet.end()
 
 
 @pytest.fixture(scope="module")

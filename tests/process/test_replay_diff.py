@@ -62,20 +62,6 @@ class Waiting(EventStrategy):
 """
 
 
-@pytest.fixture
-def make_fleet(tmp_path: Path) -> Iterator[MakeFleet]:
-    """Give installations that are not started; nothing of them survives the test."""
-    made: list[Fleet] = []
-
-    def make(name: str) -> Fleet:
-        made.append(Fleet(tmp_path / name))
-        return made[-1]
-
-    yield make
-    for fleet in made:
-        fleet.end()
-
-
 @pytest.fixture(scope="module")
 def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give half-hour bars."""

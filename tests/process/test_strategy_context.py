@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from tests.support.books import check_books
 from tests.support.fleet import Fleet, wait_for
@@ -68,15 +65,6 @@ class Curious(EventStrategy):
         with Path("@FILE@").open("a") as file:
             file.write(json.dumps(line) + chr(10))
 '''
-
-
-@pytest.fixture
-def fleet(tmp_path: Path) -> Iterator[Fleet]:
-    made = Fleet(tmp_path / "home")
-    try:
-        yield made
-    finally:
-        made.end()
 
 
 def test_a_strategy_sees_other_bars_and_prices_its_account_and_what_it_closed(fleet: Fleet, tmp_path: Path) -> None:
