@@ -22,6 +22,7 @@ class AccountFacts(Value):
     carries_ids: bool = True  # orders and trades can carry our ids and magic numbers
     trouble: tuple[str, ...] = ()  # why it may not trade now, in the broker's words
     instruments: Mapping[str, bool | None] = {}  # by symbol: can be traded now; missing: the broker does not have it
+    streams: Mapping[str, str | None] = {}  # by what they bring: why it does not come, None where it does
     clock_skew_s: float | None = None  # the broker's clock minus the host's
     round_trip_s: float | None = None
 

@@ -72,11 +72,19 @@ def judge(
         yield Finding("error", f"{what}: permissions", "; ".join(facts.trouble), "settle it with the broker first")
     else:
         yield Finding("ok", f"{what}: permissions", "the account may trade, as far as the broker says")
+    yield from _streams(account, facts)
     yield from _clock(account, facts)
     yield from _kind(account, facts)
     yield from _currency(account, facts)
     for item in instances:
         yield _instrument(item, installation.fleet.calendar_of(item.instrument), facts, now_ns)
+
+
+def _streams(account: AccountConfig, facts: AccountFacts) -> Iterator[Finding]:
+    remedy = f"correct {account.broker}.stream_url in {account_file(account.name)}, or let it pass the firewall"
+    for name, trouble in facts.streams.items():
+        what = f"account {account.name}: stream of {name}"
+        yield Finding("error", what, trouble, remedy) if trouble else Finding("ok", what, "it comes")
 
 
 def _clock(account: AccountConfig, facts: AccountFacts) -> Iterator[Finding]:

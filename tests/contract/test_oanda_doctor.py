@@ -76,10 +76,40 @@ async def test_a_good_account_is_well_in_every_respect(token: Path) -> None:
     async with broker() as sim:
         found = await examined(sim, token, positions="netting", currency="USD")
     assert {what: finding.level for what, finding in found.items()} == dict.fromkeys(
-        ("login", "permissions", "clock", "kind", "currency", "EUR/USD of alpha"), "ok"
+        (
+            "login",
+            "permissions",
+            "stream of transactions",
+            "stream of prices",
+            "clock",
+            "kind",
+            "currency",
+            "EUR/USD of alpha",
+        ),
+        "ok",
     )
     assert found["kind"].text == "netting"
     assert found["EUR/USD of alpha"].text == "can be traded now"
+
+
+@in_loop
+@pytest.mark.parametrize(("host", "said"), [("nobody", "nothing was sent"), ("other", "status 404")])
+async def test_streams_that_do_not_come_are_found_although_requests_are_answered(
+    token: Path, host: str, said: str
+) -> None:
+    async with broker() as sim:
+        wrong = "http://127.0.0.1:1" if host == "nobody" else f"{sim.stream_url}/elsewhere"
+        here = installation(sim, token, NETTING_ACCOUNT, "EUR/USD", positions="netting")
+        account = here.accounts["demo"]
+        assert account.oanda is not None
+        settings = account.oanda.model_copy(update={"stream_url": wrong})
+        accounts = {"demo": account.model_copy(update={"oanda": settings})}
+        found = await asyncio.to_thread(examine_accounts, here.model_copy(update={"accounts": accounts}), SystemClock())
+    by_what = {finding.what.removeprefix("account demo: "): finding for finding in found}
+    assert by_what["login"].level == "ok"
+    for name in ("stream of transactions", "stream of prices"):
+        assert (by_what[name].level, said in by_what[name].text) == ("error", True), by_what[name]
+        assert "oanda.stream_url in etc/accounts/demo.toml" in by_what[name].remedy
 
 
 @in_loop
