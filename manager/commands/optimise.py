@@ -95,7 +95,7 @@ def optimise(
     judging = judging_of(options)
     wish = SearchWish(
         what=strategy,
-        vary={**varied, **dict(_name_and_values(text) for text in vary)},
+        vary=_once([*varied, *(_name_and_values(text) for text in vary)]),
         start_ns=period[0],
         end_ns=period[1],
         judging=judging,
@@ -104,9 +104,9 @@ def optimise(
     run_search(home, wish, out or home.root / "results", processes, as_json=as_json)
 
 
-def _split_words(words: tuple[str, ...]) -> tuple[str, dict[str, str]]:
+def _split_words(words: tuple[str, ...]) -> tuple[str, list[tuple[str, str]]]:
     """Tell the strategy from the parameters among the words that are no options of ours."""
-    strategies, varied, left = [], {}, list(words)
+    strategies, varied, left = [], [], list(words)
     while left:
         word = left.pop(0)
         if not word.startswith("--"):
@@ -117,13 +117,21 @@ def _split_words(words: tuple[str, ...]) -> tuple[str, dict[str, str]]:
             if not left or left[0].startswith("--"):
                 raise click.UsageError(f"{word}: no such option, or a parameter without values such as {word} 5,10,15")
             values = left.pop(0)
-        if name in varied:
-            raise click.UsageError(f"--{name} is given twice: put all its values behind one")
-        varied[name] = values
+        varied.append((name, values))
     if len(strategies) != 1:
         given = ", ".join(strategies) or "none"
         raise click.UsageError(f"one STRATEGY is searched at a time, given: {given}")
     return strategies[0], varied
+
+
+def _once(varied: list[tuple[str, str]]) -> dict[str, str]:
+    """Return values by name; what is given as ``--NAME`` and by ``--vary`` is given twice."""
+    found: dict[str, str] = {}
+    for name, values in varied:
+        if name in found:
+            raise click.UsageError(f"--{name} is given twice: put all its values behind one")
+        found[name] = values
+    return found
 
 
 def _name_and_values(text: str) -> tuple[str, str]:

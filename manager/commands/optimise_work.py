@@ -78,6 +78,11 @@ def _show(found: Judged) -> None:
     if left_out := found.study.get("left_out"):  # not known of searches by chance, and of files before it was kept
         many = "" if left_out == 1 else "s"
         click.echo(f"  {left_out:,} combination{many} of the grid left out: refused by the strategy or a constraint")
+    for error, count in analysis.failures.items():
+        click.secho(f"  {count:,} failed: {error}", fg="yellow")
+    wanted = found.study["wish"]["trials"]
+    if wanted is not None and found.study["total"] < wanted:
+        click.echo(f"  no more different sets were found than {found.study['total']:,}, of {wanted:,} wanted")
     if analysis.tried < found.study["total"]:
         left = found.study["total"] - analysis.tried
         click.secho(
@@ -106,8 +111,9 @@ def _show_luck(analysis: Analysis) -> None:
         f" (day by day); robustness factor above zero in {round(robust['positive_frac'] * robust['windows'])} of"
         f" {robust['windows']} window{'' if robust['windows'] == 1 else 's'}"
     )
+    tries = f"{analysis.tried:,} {'try' if analysis.tried == 1 else 'tries'}"
     click.echo(
-        f"  luck: deflated Sharpe {_ratio(luck['deflated_sharpe'])} of {analysis.tried:,} tries (worth"
+        f"  luck: deflated Sharpe {_ratio(luck['deflated_sharpe'])} of {tries} (worth"
         f" {_ratio(luck['effective_trials'])}), probability of overfitting {_ratio(luck['pbo'])}{_missing(luck)};"
         f" {luck['years']:.1f} years, {luck['needed_years']:.1f} wanted for so many tries"
     )

@@ -93,7 +93,7 @@ def judge(path: Path, judging: Judging | None, top: int, write: Path | None = No
         _check_free(write)
     with TrialFile(path) as file:
         study, days_ns, trials = file.study, file.days_ns, file.trials()
-    wish = SearchWish.from_json(study["wish"])
+    wish = SearchWish.from_json(study["wish"], path)
     learned = wish.method in ("tpe", "nsga2")
     if judging is not None and learned:
         raise ConfigError(

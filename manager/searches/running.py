@@ -42,6 +42,7 @@ TRIALS: Final = "trials.sqlite"
 """Name of the file of trials in the folder of a search."""
 
 _MOST_CELLS: Final = 250_000_000  # returns of days of all sets together: 2 GB when they are judged
+_MOST_COUNTED: Final = 100_000  # sets of a space, to see whether a search that learns finds as many as it may try
 _OF_INSTANCE: Final = {"name", "strategy", "account", "magic", "instrument", "timeframe"}
 _OF_ACCOUNT: Final = {"name", "currency", "positions", "paper", "limits", "trade"}
 _MADE: Final = {"program", "made"}  # what of a study may differ when it goes on
@@ -102,7 +103,7 @@ def prepare(home: Home, wish: SearchWish) -> Prepared:
     engine, not_vector = _engine(wish, plan)
     days_ns = days_of(Market(plan.tapes).ends, plans.calendar)
     windows = wish.judging.rule().windows(days_ns)
-    total = wish.trials if wish.method in ("tpe", "nsga2") and wish.trials else len(listed)
+    total = _total(space, wish, len(listed))
     if total * len(days_ns) > _MOST_CELLS:
         raise ConfigError(
             f"{total:,} sets over {len(days_ns):,} days do not fit into memory when they are"
@@ -150,7 +151,7 @@ def prepare_again(home: Home, path: Path) -> Prepared:
     """
     with TrialFile(path) as file:
         kept = file.study
-    prepared = prepare(home, SearchWish.from_json(kept["wish"]))
+    prepared = prepare(home, SearchWish.from_json(kept["wish"], path))
     changed = [key for key in kept if key not in _MADE and kept[key] != prepared.study.get(key)]
     if changed:
         raise ConfigError(
@@ -234,6 +235,15 @@ def _listed(space: SearchSpace, wish: SearchWish) -> list[Combination]:
         return every_combination(space)
     count = wish.trials if wish.method == "random" and wish.trials else 1
     return random_combinations(space, count, wish.seed)
+
+
+def _total(space: SearchSpace, wish: SearchWish, listed: int) -> int:
+    """Return how many sets will be tried, which are fewer than wished for where there are no more."""
+    if wish.method not in ("tpe", "nsga2") or not wish.trials:
+        return listed
+    if space.size is None or space.size > _MOST_COUNTED:
+        return wish.trials
+    return min(wish.trials, sum(1 for _ in space.grid()))
 
 
 def _search(prepared: Prepared, file: TrialFile) -> Search:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
 from atrader.clock import parse_time
 from atrader.configuration.base import DurationS
-from atrader.errors import ConfigError
-from manager.backtests.request import Engine
+from atrader.errors import ConfigError, StoreError
+from manager.backtests.request import Engine, parse_parameters
 from research.optimisation.figures import Aim
 from research.optimisation.windows import Split, WalkForward
 
@@ -111,9 +112,21 @@ class SearchWish:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> SearchWish:
-        """Return what `as_json` made."""
-        return cls(**{**values, "judging": Judging(**values["judging"])})
+    def from_json(cls, values: Mapping[str, Any], path: Path) -> SearchWish:
+        """Return what `as_json` made, of the file of trials at a path.
+
+        Raises
+        ------
+        StoreError
+            When another version made it, whose searches have other options.
+        """
+        try:
+            return cls(**{**values, "judging": Judging(**values["judging"])})
+        except (TypeError, KeyError) as error:
+            raise StoreError(
+                f"{path} was written by another version of atrader ({error}): run the release that wrote it, or begin"
+                " the search anew"
+            ) from error
 
     def check(self) -> None:
         """Refuse options that do not go together.
@@ -124,6 +137,9 @@ class SearchWish:
             Naming them.
         """
         learns = self.method in ("tpe", "nsga2")
+        varied = {name.replace("-", "_") for name in self.vary}
+        if both := sorted(varied & set(parse_parameters(self.parameters))):
+            raise ConfigError(f"--param {both[0]}: it cannot stay and vary; leave out one of --param and --{both[0]}")
         if self.method == "grid" and self.trials is not None:
             raise ConfigError("--trials: a grid tries everything; --method random or tpe takes a number of trials")
         if self.method != "grid" and self.trials is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -72,6 +73,8 @@ class Analysis:
     ----------
     tried, failed : int
         Sets that were looked at, and those of them that could not be run.
+    failures : dict of str to int
+        Their errors, and how many sets had each; the most frequent first.
     steps : sequence of Step
         The walk forward. Each set was chosen without a look at the days it is judged on.
     walk_forward : dict
@@ -90,6 +93,7 @@ class Analysis:
 
     tried: int
     failed: int
+    failures: dict[str, int]
     days: int
     windows: int
     steps: Sequence[Step]
@@ -161,6 +165,7 @@ def analyse(
     return Analysis(
         tried=trials.tried,
         failed=len(trials.failed),
+        failures=dict(Counter(one.error for one in trials.failed).most_common()),
         days=len(days_ns),
         windows=len(windows),
         steps=steps,

@@ -61,8 +61,21 @@ def read_space(
     if twice:
         raise ConfigError(f"--{twice.pop()} is given twice: put all its values behind one")
     rest = {name: value for name, value in fixed.items() if name not in {axis.name for axis in axes}}
+    for name, value in rest.items():
+        _check_fixed(model, name, value)
     known = set(model.model_fields)
     return SearchSpace(model, rest, axes, [Constraint(text, known) for text in constraints])
+
+
+def _check_fixed(model: type[Parameters], name: str, value: object) -> None:
+    field = model.model_fields.get(name)
+    if field is not None:
+        _checked(field, name, value, f"parameter {name}")
+    elif model.model_config.get("extra") == "forbid":
+        known = ", ".join(model.model_fields)
+        raise ConfigError(
+            f"parameter {name}: no such parameter{did_you_mean(name, model.model_fields)}; there are {known}"
+        )
 
 
 def _axis(model: type[Parameters], name: str, text: str) -> Axis:
@@ -84,7 +97,15 @@ def _axis(model: type[Parameters], name: str, text: str) -> Axis:
                 raise ConfigError(f"--{name} {text}: a range without steps ({piece}) stands alone")
             return _span(field, name, low, high)
         found += [_checked(field, name, value) for value in _steps(name, low, high, Decimal(step or 1))]
-    return Choices.of(name, found)
+    return _each_once(Choices.of(name, found), text, found)
+
+
+def _each_once(axis: Choices, text: str, given: Sequence[Value]) -> Choices:
+    """Return the axis, unless it dropped one of the values that were given."""
+    if len(axis.values) < len(given):
+        twice = next(value for at, value in enumerate(given) if value in given[:at])
+        raise ConfigError(f"--{axis.name} {text}: {twice} is given twice; give each value once")
+    return axis
 
 
 def _pieces(text: str, name: str) -> list[str]:
@@ -181,8 +202,13 @@ def _fits(field: FieldInfo, value: Value) -> bool:
     return True
 
 
-def _checked(field: FieldInfo, name: str, value: Value) -> Value:
+def _checked(field: FieldInfo, name: str, value: Value, told: str | None = None) -> Value:
     """Return a value as JSON holds it, once the strategy's own range was asked.
+
+    Parameters
+    ----------
+    told : str, optional
+        What an error calls the parameter instead of ``--NAME``.
 
     Raises
     ------
@@ -194,8 +220,12 @@ def _checked(field: FieldInfo, name: str, value: Value) -> Value:
         found = adapter.validate_python(value)
     except ValidationError as error:
         problems = "; ".join(item["msg"][:1].lower() + item["msg"][1:] for item in error.errors())
-        raise ConfigError(f"--{name}: {value!r}: {problems}") from error
+        raise ConfigError(f"{told or f'--{name}'}: {_shown(value)}: {problems}") from error
     return _as_number(adapter.dump_python(found, mode="json"))
+
+
+def _shown(value: Value) -> str:
+    return str(value) if isinstance(value, Decimal) else repr(value)
 
 
 def _as_number(value: Value) -> Value:

@@ -119,9 +119,11 @@ def key_of(what: Combination | Value) -> str:
 
 
 def nothing_left(space: SearchSpace) -> ConfigError:
-    """Say that no combination is allowed."""
+    """Say that no combination is allowed, and why one of them is not."""
     given = ", ".join(f"{one.text!r}" for one in space.constraints) or "none given"
+    one = space.draw(np.random.default_rng(0))
+    told = " ".join(f"{name}={value}" for name, value in one.items())
     return ConfigError(
         f"the strategy's own conditions and the constraints ({given}) allow no combination of"
-        f" {', '.join(axis.name for axis in space.axes)}: give other values"
+        f" {', '.join(axis.name for axis in space.axes)}: give other values. {told} is refused: {space.why_not(one)}"
     )

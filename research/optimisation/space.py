@@ -54,11 +54,23 @@ class SearchSpace:
 
     def allows(self, combination: Combination) -> bool:
         """Tell whether the strategy takes a combination, and every constraint holds."""
+        return self._refusal(combination) is None
+
+    def why_not(self, combination: Combination) -> str:
+        """Return what refuses a combination, for people."""
+        match self._refusal(combination):
+            case ValidationError() as error:
+                return str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+            case Constraint(text=text):
+                return f"not {text}"
+        return "allowed"
+
+    def _refusal(self, combination: Combination) -> ValidationError | Constraint | None:
         try:
             parameters = self.model.model_validate({**self.fixed, **combination})
-        except ValidationError:
-            return False
-        return all(one.holds(_numbers(parameters)) for one in self.constraints)
+        except ValidationError as error:
+            return error
+        return next((one for one in self.constraints if not one.holds(_numbers(parameters))), None)
 
     def grid(self) -> Iterator[Combination]:
         """Yield every allowed combination; the last axis varies first.

@@ -116,6 +116,9 @@ class TrialFile:
             self._check()
             self.study: dict[str, Any] = json.loads(self._value("study"))
             self.days_ns: Times = np.frombuffer(self._value("days_ns"), np.int64)
+        except ValueError as error:
+            self._connection.close()
+            raise self._damaged(error) from error
         except BaseException:
             self._connection.close()
             raise
@@ -144,21 +147,35 @@ class TrialFile:
         return {number for (number,) in rows}
 
     def trials(self) -> Trials:
-        """Return everything that was tried."""
+        """Return everything that was tried.
+
+        Raises
+        ------
+        StoreError
+            When the file is damaged, or cannot be read.
+        """
         rows = self._guarded(
             lambda: self._connection.execute(
                 "SELECT number, parameters, trades, error, returns FROM trial ORDER BY number"
             ).fetchall()
         )
         good = [row for row in rows if not row[3]]
-        failed = [Trial(row[0], json.loads(row[1]), row[2], np.empty(0), row[3]) for row in rows if row[3]]
         returns = np.empty((len(good), len(self.days_ns)))
-        for at, row in enumerate(good):
-            returns[at] = np.frombuffer(row[4], np.float64)
+        try:
+            failed = [Trial(row[0], json.loads(row[1]), row[2], np.empty(0), row[3]) for row in rows if row[3]]
+            parameters = [json.loads(row[1]) for row in good]
+            for at, row in enumerate(good):
+                if len(row[4]) != returns[at].nbytes:
+                    raise ValueError(f"set {row[0]} has returns of other days")
+                returns[at] = np.frombuffer(row[4], np.float64)
+        except ValueError as error:
+            raise self._damaged(error) from error
+        if not np.isfinite(returns).all():
+            raise self._damaged("a return is no number")
         return Trials(
             numbers=np.array([row[0] for row in good], np.int64),
             trades=np.array([row[2] for row in good], np.int64),
-            parameters=[json.loads(row[1]) for row in good],
+            parameters=parameters,
             returns=returns,
             failed=failed,
         )
@@ -189,7 +206,8 @@ class TrialFile:
             try:
                 cursor.executemany(statement, rows)
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:  # a full disk has ended it already
+                    self._connection.execute("ROLLBACK")
                 raise
         self._connection.execute("COMMIT")
 
@@ -197,6 +215,11 @@ class TrialFile:
         try:
             return work()
         except sqlite3.DatabaseError as error:
+            full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+            remedy = "; free some space, and go on with --resume" if full else ""
             raise StoreError(
-                f"{self.path} cannot be read or written as a file of 'atrader optimise': {error}"
+                f"{self.path} cannot be read or written as a file of 'atrader optimise': {error}{remedy}"
             ) from error
+
+    def _damaged(self, why: object) -> StoreError:
+        return StoreError(f"{self.path} is damaged ({why}): put a copy in its place, or begin the search anew")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import tomllib
@@ -167,6 +168,25 @@ def test_a_search_that_is_interrupted_says_on_a_line_of_its_own_how_it_goes_on(
     assert found_by(yen, "optimise", "--resume", str(path))["analysis"]["tried"] == 2
 
 
+@pytest.mark.parametrize("method", ["random", "tpe"])
+def test_a_search_for_more_sets_than_there_are_says_so_and_is_finished(yen: Fleet, tmp_path: Path, method: str) -> None:
+    few = ("--fast", "2,3,9", "--slow", "6,8", "--method", method, "--trials", "50", "--out", str(tmp_path))
+    done = yen.command("optimise", "cross", *few, program=TOOLS)
+    assert done.returncode == 0, done.stderr
+    assert "4 sets tried" in done.stdout  # 9 is below neither
+    assert "no more different sets were found than 4, of 50 wanted" in done.stdout
+    assert "not finished" not in done.stdout
+
+
+def test_a_file_of_a_version_with_other_options_is_refused_by_name(yen: Fleet, tmp_path: Path) -> None:
+    path = Path(found_by(yen, "optimise", "cross", "--fast", "2,3", "--out", str(tmp_path))["file"])
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE study SET value = json_set(value, '$.wish.other', 1) WHERE key = 'study'")
+    connection.close()
+    for words in (("analyse", str(path)), ("optimise", "--resume", str(path))):
+        assert f"{path} was written by another version of atrader" in refusal(yen, *words)
+
+
 def test_a_search_does_not_go_on_with_another_configuration(yen: Fleet, tmp_path: Path) -> None:
     found = found_by(yen, "optimise", "cross", "--fast", "2,3", "--slow", "3,8", "--out", str(tmp_path))
     assert (found["study"]["left_out"], found["analysis"]["tried"]) == (1, 3)  # 3 is not below 3
@@ -192,6 +212,8 @@ def test_a_search_does_not_go_on_with_another_configuration(yen: Fleet, tmp_path
         (("cross", "--fast", "2,3", "--constraint", "fast <"), "expected a condition"),
         (("cross", "--fast", "2,3", "--trials", "5"), "--trials"),
         (("cross", "--fast", "2,3", "--method", "tpe"), "needs --trials"),
+        (("cross", "--fast", "2,3", "--vary", "fast=4"), "--fast is given twice"),
+        (("cross", "--fast", "2,3", "--param", "fast=4"), "--param fast: it cannot stay and vary"),
         (("cross", "--fast", "2,3", "--method", "tpe", "--trials", "5", *WALK), "--method tpe learns"),
         (("cross", "--fast", "2,3", "--start", "2013-02-04"), "split"),
         (("cross", "--fast", "2,3", "--train", "90d", "--test", "30d"), "no window"),

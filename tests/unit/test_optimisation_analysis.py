@@ -157,6 +157,7 @@ def test_failed_sets_count_as_tried_and_deflate() -> None:
     failed = [Trial(1000 + at, SETS[0], 0, np.empty(0), "division by zero") for at in range(900)]
     few, many = judged(trials), judged(trials._replace(failed=failed))
     assert (many.tried, many.failed) == (936, 900)
+    assert (few.failures, many.failures) == ({}, {"division by zero": 900})
     assert many.overfitting["deflated_sharpe"] < few.overfitting["deflated_sharpe"]
 
 

@@ -103,6 +103,39 @@ def test_a_file_that_is_none_of_ours_or_newer_or_missing_is_refused_by_name(tmp_
             TrialFile(path)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE trial SET returns = substr(returns, 1, 80)",
+        """UPDATE trial SET parameters = '{"fast": 2'""",
+        "UPDATE trial SET returns = CAST(x'000000000000f87f' || substr(returns, 9) AS BLOB)",
+        """UPDATE study SET value = '{"wish' WHERE key = 'study'""",
+    ],
+    ids=["days", "parameters", "nan", "study"],
+)
+def test_a_file_whose_rows_are_damaged_is_refused_by_name(file: TrialFile, change: str) -> None:
+    file.append([Trial(0, {"fast": 2}, 5, np.ones(len(DAYS_NS)))])
+    with sqlite3.connect(file.path) as connection:
+        connection.execute(change)
+    connection.close()
+    with pytest.raises(StoreError, match=r"trials\.sqlite is damaged .*: put a copy"), TrialFile(file.path) as found:
+        found.trials()
+
+
+def test_a_full_disk_is_named_with_what_to_do_and_the_search_goes_on_behind_it(file: TrialFile) -> None:
+    with sqlite3.connect(file.path) as connection:
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.close()
+    file._connection.execute(f"PRAGMA max_page_count = {pages}")  # what sqlite takes for a full disk
+    many = [Trial(number, {"fast": number}, 5, np.ones(len(DAYS_NS))) for number in range(200)]
+    with pytest.raises(StoreError, match=r"full; free some space, and go on with --resume"):
+        file.append(many)
+    assert file.numbers() == set()
+    file._connection.execute(f"PRAGMA max_page_count = {pages + 200}")
+    file.append(many)
+    assert len(file.numbers()) == 200
+
+
 def test_an_empty_file_of_a_program_that_died_is_no_search(tmp_path: Path) -> None:
     (tmp_path / "trials.sqlite").touch()
     with pytest.raises(ConfigError, match="holds no search"):

@@ -45,7 +45,7 @@ def test_the_search_of_the_issue_has_every_pair_in_which_fast_is_below_slow() ->
 @pytest.mark.parametrize(
     ("model", "name", "text", "values"),
     [
-        (SmaCrossParameters, "fast", "15,5,10,5", (5, 10, 15)),
+        (SmaCrossParameters, "fast", "15,5,10", (5, 10, 15)),
         (SmaCrossParameters, "slow", "50:60:5", (50, 55, 60)),
         (SmaCrossParameters, "slow", "50:52", (50, 51, 52)),
         (SmaCrossParameters, "slow", "7,20:40:10", (7, 20, 30, 40)),
@@ -83,6 +83,8 @@ def test_a_range_without_steps_is_drawn_from_and_its_open_ends_are_inside() -> N
         ("stop_atr", "1:2,5", "stands alone"),
         ("stop_atr", "0.1:40:0.0001", "100,000 at most"),
         ("stop_atr", "1:99", "less than or equal to 50"),
+        ("fast", "5,10,5", "--fast 5,10,5: 5 is given twice"),
+        ("fast", "5:20:5,20:40:10", "20 is given twice"),
     ],
 )
 def test_values_that_mean_nothing_are_refused_by_name(name: str, text: str, said: str) -> None:
@@ -103,6 +105,20 @@ def test_a_search_of_nothing_names_what_may_be_varied() -> None:
 def test_a_parameter_given_in_two_spellings_is_given_twice() -> None:
     with pytest.raises(ConfigError, match="twice"):
         read_space(SmaCrossParameters, {}, {"stop-atr": "1", "stop_atr": "2"}, [])
+
+
+@pytest.mark.parametrize(
+    ("fixed", "said"),
+    [
+        ({"fats": 3}, "parameter fats: no such parameter - did you mean 'fast'"),
+        ({"stop_atr": -1}, "stop_atr: -1: input"),
+    ],
+)
+def test_a_wrong_parameter_that_stays_is_named_and_not_taken_for_wrong_values(
+    fixed: dict[str, object], said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        read_space(SmaCrossParameters, fixed, {"slow": "20,40"}, [])
 
 
 def test_constraints_see_fixed_and_usual_parameters_and_money_as_numbers() -> None:
@@ -136,8 +152,11 @@ def test_a_condition_that_cannot_be_worked_out_is_an_error_and_no_refusal(text: 
 def test_a_space_without_any_allowed_set_says_so() -> None:
     space = read_space(SmaCrossParameters, {}, {"fast": "50,60", "slow": "20,30"}, ["fast > 1"])
     for search in (lambda: every_combination(space), lambda: random_combinations(space, 5, 1)):
-        with pytest.raises(ConfigError, match="allow no combination of fast, slow"):
+        with pytest.raises(ConfigError, match=r"allow no combination of fast, slow.* is refused: fast must be"):
             search()
+    space = read_space(SmaCrossParameters, {}, {"fast": "5,6", "slow": "20,30"}, ["fast > slow"])
+    with pytest.raises(ConfigError, match="is refused: not fast > slow"):
+        every_combination(space)
 
 
 def test_a_grid_cannot_walk_a_range_without_steps() -> None:
