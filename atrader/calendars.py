@@ -151,6 +151,10 @@ class Calendar:
         """Return the end of the calendar's day that holds `ts_ns` (closed days count)."""
         return self._day_of(ts_ns).end_ns
 
+    def date_of(self, ts_ns: int) -> date:
+        """Return the date that the day of `ts_ns` is called by: one that begins in the evening is the next date's."""
+        return date.fromordinal(self._day_of(ts_ns).ordinal + self._date_shift)
+
     def bar_open(self, ts_ns: int, timeframe: Timeframe) -> int:
         """Return the open time of the bar that covers `ts_ns`, whether or not the market is open then.
 
@@ -226,7 +230,7 @@ class Calendar:
         month = self._month
         if month[0] <= ts_ns < month[1]:
             return month
-        day = date.fromordinal(self._day_of(ts_ns).ordinal + self._date_shift)
+        day = self.date_of(ts_ns)
         months = day.year * 12 + day.month - 1
         if ts_ns < self._month_start_ns(months):
             months -= 1

@@ -43,7 +43,7 @@ def count_text(count: int, one: str) -> str:
 def statistics_lines(row: Row) -> list[tuple[str, str]]:
     """Write the statistics of a group of trades as headings and texts; what they mean is in ``docs/statistics.md``."""
     still_open = f", {row['open']} open" if row["open"] else ""
-    lines = [("trades", f"{row['trades']} closed ({row['wins']} won, {row['losses']} lost){still_open}")]
+    lines = [("trades", f"{row['trades']:,} closed ({row['wins']:,} won, {row['losses']:,} lost){still_open}")]
     if row["trades"]:
         costs = f"commission {money_text(row['commission'])}, swap {money_text(row['swap'])}"
         lines += [
@@ -58,7 +58,8 @@ def statistics_lines(row: Row) -> list[tuple[str, str]]:
             ("streaks", f"{row['streak_wins']} won, {row['streak_losses']} lost; now {row['streak_current']:+d}"),
             ("holding time", f"{duration_text(row['average_holding_s'])} on average"),
         ]
-    lines.append(("exposure", f"{duration_text(row['exposed_s'])}, {share_text(row['exposed_frac'])} of the time"))
+    share = f"{share_text(row['exposed_frac'])} of the time since the first open"
+    lines.append(("exposure", f"{duration_text(row['exposed_s'])}, {share}"))
     if row["equity_drawdown_deepest"] is not None:
         lines.append(("account drawdown", _drawdown(row, "equity_drawdown")))
     return lines

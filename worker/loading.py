@@ -11,7 +11,7 @@ from types import ModuleType
 
 from pydantic import ValidationError
 
-from atrader.configuration.problems import problems_of
+from atrader.configuration.problems import did_you_mean, problems_of
 from atrader.errors import ConfigError
 from atrader.strategy import EventStrategy, SignalStrategy, Strategy
 from worker.strategies import BUILT_IN
@@ -50,7 +50,7 @@ def load_strategy(reference: str, home: Path) -> type[Strategy]:
         known = ", ".join(sorted(BUILT_IN))
         raise ConfigError(
             f"strategy {reference!r} is neither built in ({known}) nor of the form 'package.module:Class' "
-            "or 'strategies/file.py:Class'"
+            f"or 'strategies/file.py:Class'{did_you_mean(reference, BUILT_IN)}"
         )
     if place.endswith(".py") and not (home / place).is_file():
         raise ConfigError(f"strategy {reference!r}: there is no file {home / place}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from atrader.timeframes import Timeframe
 from research.events.plan import SignalsOver
 from research.vector import Rules
 from research.vectorised import without_limits
+from worker.strategies import BUILT_IN
 
 ONE_PROCESS_EACH: Final = "asirikuy"
 """A strategy that takes a process of its own: the library it loads holds the state of one instance."""
@@ -31,6 +33,8 @@ Engine = Literal["vector", "events"]
 
 MAX_GAP_S: Final = 86_400.0
 """A day: a quiet market and a broker's holiday have shorter gaps, a file that was forgotten a longer one."""
+
+_LONGEST_NAME: Final = 36
 
 _BALANCE: Final = "a positive amount, at most 1e12"
 
@@ -215,13 +219,17 @@ def _instance_of(what: str, before: Sequence[str], installation: Installation, o
         except FileProblem as problem:
             raise ConfigError(f"{what}: {problem}") from problem
         return _checked({"name": Path(what).stem, **values}, overrides, what)
-    if overrides.instrument is None or overrides.timeframe is None:
+    wanted = {"--instrument EUR/USD": overrides.instrument, "--timeframe 1h": overrides.timeframe}
+    missing = " ".join(option for option, value in wanted.items() if value is None)
+    if missing and (what in BUILT_IN or ":" in what):
+        raise ConfigError(f"{what}: say what it is to run on, such as {missing}")
+    if missing:
         known = f"; there are: {', '.join(installation.instances)}" if installation.instances else ""
         raise ConfigError(
             f"{what!r} is no .toml file and no configured instance{did_you_mean(what, installation.instances)}{known}."
             " To run it as a strategy, say on what: --instrument EUR/USD --timeframe 1h"
         )
-    name = what.rpartition(":")[2].lower().replace("_", "-")
+    name = _short_name(what.rpartition(":")[2])
     account = overrides.account or _only_account(name, installation)
     values = {
         "name": next(one for one in chain([name], (f"{name}-{n}" for n in count(2))) if one not in before),
@@ -230,6 +238,11 @@ def _instance_of(what: str, before: Sequence[str], installation: Installation, o
         "account": account,
     }
     return _checked(values, overrides, what)
+
+
+def _short_name(strategy: str) -> str:
+    """Return the name of a strategy as one that instances may have, with room for a number behind it."""
+    return re.sub("[^a-z0-9]+", "-", strategy.lower()).strip("-")[:_LONGEST_NAME].rstrip("-") or "strategy"
 
 
 def _only_account(name: str, installation: Installation) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import click
 import numpy as np
 
-from atrader.clock import iso_from_ns
+from atrader.calendars import Calendar
 from atrader.configuration.home import Home
 from atrader.configuration.loader import load_installation
 from atrader.errors import ConfigError
@@ -133,13 +133,13 @@ def _write(path: Path, report: Mapping[str, Any]) -> None:
 
 
 def _about(found: Traded, choice: Choice) -> dict[str, Any]:
-    days = found.daily.open_ns
+    days, calendar = found.daily.open_ns, Calendar.get(found.calendar)
     return {
         "source": list(choice.results) or "history",
         "unit": choice.unit,
         "calendar": found.calendar,
-        "first_day": iso_from_ns(int(days[0])),
-        "last_day": iso_from_ns(int(days[-1])),
+        "first_day": calendar.date_of(int(days[0])).isoformat(),
+        "last_day": calendar.date_of(int(days[-1])).isoformat(),
         "days": len(days),
     }
 
@@ -147,7 +147,7 @@ def _about(found: Traded, choice: Choice) -> dict[str, Any]:
 def _tell_basis(found: Traded, choice: Choice) -> None:
     about = _about(found, choice)
     source = "history" if about["source"] == "history" else ", ".join(about["source"])
-    span = f"{about['first_day'][:10]} to {about['last_day'][:10]}"
+    span = f"{about['first_day']} to {about['last_day']}"
     unit = "R" if choice.unit == "r" else "account currency"
     click.secho(
         f"{source}: {about['days']} days of the calendar {about['calendar']}, {span}; daily results in {unit}",

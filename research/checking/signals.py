@@ -26,8 +26,9 @@ Progress = Callable[[int, int], None]
 _SAME: Final = 1e-9  # what the order of floating point sums may do
 _EXAMPLES: Final = 24  # rows of a finding that are looked at closely
 _FEW: Final = 12  # rows at which the warm-up that is needed is looked for
+_STEP: Final = 8  # part of a window by which it grows
 _HISTORY: Final = 4  # warm-ups before the sample, to compare with
-_LEAST_HISTORY: Final = 500  # bars
+_LEAST_HISTORY: Final = 1500  # bars
 
 
 def check_signals(
@@ -68,8 +69,10 @@ def check_signals(
     case = bars[-(sample + lead) :]
     compute = compute_with(strategy, instrument)
     check = _Check(compute, case, window, len(case) - min(sample, len(case) - lead))
-    findings = [*check.chance(), *check.cuts(timeframe, calendar, progress)]
-    known = {one.what for one in findings}
+    chance = list(check.chance())
+    known = {one.what for one in chance}  # of what is drawn anew, a cut tells nothing
+    findings = chance + [one for one in check.cuts(timeframe, calendar, progress) if one.what not in known]
+    known |= {one.what for one in findings}
     findings += [one for one in check_spread(compute, bars, len(case), window, sample) if one.what not in known]
     return Report(
         bars=len(check.rows),
@@ -81,6 +84,11 @@ def check_signals(
     )
 
 
+def _few(rows: Sequence[int]) -> Sequence[int]:
+    """Return some of many rows, evenly spread."""
+    return rows[:: -(-len(rows) // _FEW)] if rows else rows
+
+
 class _Check:
     """The rows of one strategy."""
 
@@ -88,13 +96,15 @@ class _Check:
         self._compute = compute
         self._bars = bars
         self._window = window
+        self._first = first
+        self._longest = first * 7 // 8  # window that is tried: all rows of the sample have more bars before them
         self._cuts = {row: at_row(compute(copied(bars[: row + 1])), -1) for row in range(first, len(bars))}
         self._whole = compute(copied(bars))
         self._yardstick = Yardstick(self._whole, bars.close)
         marked = np.flatnonzero((self._whole["entry"] != 0) | (self._whole["exit"] != 0))
         earlier = marked[(marked >= max(window, first // 2)) & (marked < first)][-(len(bars) - first) :]
         self.rows: list[int] = [*earlier.tolist(), *range(first, len(bars))]
-        self._prefixes: dict[int, Values] = {}
+        self._prefixes = dict(self._cuts)
         self.warmup_needed: int | None = None
 
     def chance(self) -> Iterator[Finding]:
@@ -122,7 +132,7 @@ class _Check:
         for name, differences in ahead.items():
             yield self._ahead(name, differences, timeframe, calendar)
         if not ahead:  # of what knows the future, nobody can say how much of the past it needs
-            self.warmup_needed = self._needed()
+            self.warmup_needed = self._needed([one.row for rows in before.values() for one in rows])
         for name, differences in before.items():
             if name not in ahead:
                 yield self._finding("history", name, differences, self._history_text())
@@ -157,16 +167,21 @@ class _Check:
 
         return bars_ahead(is_settled, most)
 
-    def _needed(self) -> int | None:
+    def _needed(self, differing: Sequence[int]) -> int | None:
         """Return how long the window must be for every column of some rows to be what all bars make it."""
-        rows = self.rows[:: -(-len(self.rows) // _FEW)]
-        longest = rows[0] * 7 // 8
+        sample = range(self._first, len(self._bars))
+        rows = sorted({*_few(sample), *_few(sorted({*differing} & {*sample}))})
+        longest = self._longest
         if longest < self._window or self._worst(longest, rows) > TOLERANCE:
             return None
         low, high = 0, longest
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (low, middle) if self._worst(middle, rows) <= TOLERANCE else (middle, high)
+        while self._worst(high, sample) > TOLERANCE:  # the few agreed by chance, or needed less than others
+            if high == longest:
+                return None
+            high = min(high + high // _STEP + 1, longest)
         return high
 
     def _worst(self, window: int, rows: Sequence[int]) -> float:
@@ -185,8 +200,8 @@ class _Check:
     def _history_text(self) -> str:
         if self.warmup_needed is None:
             return (
-                f"it depends on where its bars begin, and no length of them tried (up to {self.rows[0] * 7 // 8})"
-                " mends it: count from times, not from the first row"
+                f"it depends on where its bars begin, and no length of them tried (up to {self._longest})"
+                " mends it: count from times, not from the first row, and take means over a fixed number of bars"
             )
         return (
             f"its {self._window} bars of warm-up are too few: it differs by more than {TOLERANCE:g} from what many bars"

@@ -26,6 +26,28 @@ def test_a_strategy_is_called_by_its_own_name_and_by_a_number_only_when_that_is_
     assert found == [("trend", 1), ("bracket", 2), ("bracket-2", 3), ("myrule", 4), ("bracket-3", 5)]
 
 
+def test_a_class_of_any_name_gets_a_name_that_instances_may_have(tmp_path: Path) -> None:
+    write_template(tmp_path, "empty")
+    long = "x" * 60
+    found = names_of(tmp_path, f"a.py:{long}", f"b.py:{long}", "a.py:_Own_Rule_", "a.py:_")
+    assert [name for name, _ in found] == ["x" * 36, "x" * 36 + "-2", "own-rule", "strategy"]
+
+
+@pytest.mark.parametrize("what", ["sma-cross", "strategies/mine.py:Mine"])
+def test_a_strategy_that_is_told_half_of_what_it_runs_on_is_asked_for_the_other_half(tmp_path: Path, what: str) -> None:
+    write_template(tmp_path, "empty")
+    for instrument, timeframe, missing in (
+        ("EUR/USD", None, "--timeframe 1h"),
+        (None, "1h", "--instrument EUR/USD"),
+        (None, None, "--instrument EUR/USD --timeframe 1h"),
+    ):
+        with pytest.raises(ConfigError, match=f"^{what}: say what it is to run on, such as {missing}$"):
+            requests_of(
+                [what], load_installation(tmp_path), overrides_of(instrument, timeframe, ()),
+                period=(None, None), quotes=None, apart=False,
+            )  # fmt: skip
+
+
 def test_with_several_accounts_a_strategy_that_no_file_names_has_to_say_whose_limits_count(tmp_path: Path) -> None:
     write_template(tmp_path, "empty")
     accounts = tmp_path / "etc" / "accounts"

@@ -90,6 +90,20 @@ def test_fx_days_begin_at_17_new_york(moment, day):
 
 
 @pytest.mark.parametrize(
+    ("moment", "day"),
+    [
+        ("2013-02-03T22:00Z", "2013-02-04"),  # Sunday evening: Monday
+        ("2013-02-04T21:59Z", "2013-02-04"),
+        ("2013-02-04T22:00Z", "2013-02-05"),
+        ("2013-02-28T22:00Z", "2013-03-01"),
+    ],
+)
+def test_fx_days_are_called_by_the_date_on_which_they_end(moment, day):
+    assert FX.date_of(parse_time(moment)).isoformat() == day
+    assert Calendar.get("24/7").date_of(parse_time(moment)).isoformat() == moment[:10]
+
+
+@pytest.mark.parametrize(
     ("moment", "week"),
     [
         ("2024-03-08T12:00Z", "2024-03-03T22:00Z"),

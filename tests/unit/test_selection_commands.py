@@ -76,9 +76,10 @@ def test_ranking_puts_the_best_sharpe_ratio_first(tmp_path: Path) -> None:
     answer = tool(home, "rank --json").json
     assert [row["instance"] for row in answer["rows"]] == ["calm", "twin", "wild"]
     assert (answer["calendar"], answer["days"], answer["unit"]) == ("fx", 40, "money")
+    assert answer["first_day"] == "2026-01-05"  # which begins on the evening before
     assert answer["rows"][0]["trades"] == 40
     shown = tool(home, "rank wild --unit r --by drawdown").out
-    assert "history: 40 days of the calendar fx, 2026-01-04 to " in shown
+    assert "history: 40 days of the calendar fx, 2026-01-05 to " in shown
     assert "; daily results in R" in shown
     assert "calm" not in shown
 

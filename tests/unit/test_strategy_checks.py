@@ -143,6 +143,37 @@ def test_the_warm_up_that_an_average_needs_is_the_one_after_which_its_seed_count
     assert checked(level, needed + 40).passed
 
 
+@pytest.mark.parametrize("period", [20, 35, 50])
+def test_a_warm_up_that_was_found_too_short_is_long_enough_as_the_check_says_it(period: int) -> None:
+    def level(bars: Bars) -> Floats:
+        return ema(bars.close, period)
+
+    needed = checked(level, period + 1).warmup_needed
+    assert needed is not None
+    assert checked(level, needed).passed
+
+
+def test_no_warm_up_is_called_long_enough_for_what_is_measured_against_all_bars() -> None:
+    class Stretched(Level):
+        def signals(self, bars: Bars, instrument: Instrument) -> Signals:
+            is_far = bars.close > bars.close.mean() + 0.5 * bars.close.std()
+            return Signals(
+                entry=np.where(np.diff(is_far, prepend=is_far[:1]) & is_far, 1, 0).astype(np.int8),
+                exit=np.zeros(len(bars), np.int8),
+                units=np.full(len(bars), 1000.0),
+            )
+
+    for warmup in (100, 200, 300):
+        strategy = Stretched(lambda bars: bars.close, warmup)
+        report = check_signals(strategy, BARS, known_instrument("EUR/USD"), FRAME, Calendar.get("fx"), sample=300)
+        assert not report.passed
+        assert report.warmup_needed is None
+
+
+def test_of_what_is_drawn_anew_nothing_is_said_about_the_future() -> None:
+    assert {one.kind for one in checked(random_level).findings} == {"chance"}
+
+
 def test_an_answer_that_is_no_signals_is_refused() -> None:
     class Nothing(Level):
         def signals(self, bars: Bars, instrument: Instrument) -> Signals:
@@ -159,7 +190,7 @@ def test_a_column_of_another_length_is_refused_by_name() -> None:
         def signals(self, bars: Bars, instrument: Instrument) -> Signals:
             return replace(super().signals(bars, instrument), stop_loss=bars.close[1:])
 
-    with pytest.raises(StrategyError, match=r"signals.stop_loss has shape \(560,\), expected \(561,\)"):
+    with pytest.raises(StrategyError, match=r"signals.stop_loss has shape \(1560,\), expected \(1561,\)"):
         check_signals(
             Short(lambda bars: bars.close, 60), BARS, known_instrument("EUR/USD"), FRAME, Calendar.get("fx"), sample=220
         )

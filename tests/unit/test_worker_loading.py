@@ -29,7 +29,7 @@ def test_a_file_in_the_installation_directory_loads(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("reference", "says"),
     [
-        ("sma-croos", "neither built in"),
+        ("sma-croos", "neither built in .* - did you mean 'sma-cross'"),
         ("no.such.module:Thing", "cannot be imported"),
         ("strategies/none.py:Thing", "there is no file /.*/strategies/none.py"),
         ("worker.strategies.sma_cross:Nothing", "is no SignalStrategy"),
