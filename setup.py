@@ -43,5 +43,6 @@ setup(
         compiled("research.events._rows"),
         compiled("research.events._touch"),
         compiled("research.vector._columns"),
+        compiled("research.statistics._splits"),
     ]
 )

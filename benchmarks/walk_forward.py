@@ -85,7 +85,8 @@ def whole(plan: Plan, sets: list[Combination], workers: int, folder: Path) -> An
         run_study(ListedSearch(sets, set()), threads(VectorTrials(plan, strategy_of, days_ns), workers), file)
         trials = file.trials()
     windows = WalkForward(train_days=180, test_days=30).windows(days_ns)
-    return analyse(trials, days_ns, AXES, windows, DAYS_A_YEAR, threads=workers)
+    with ThreadPoolExecutor(workers) as pool:
+        return analyse(trials, days_ns, AXES, windows, DAYS_A_YEAR, pool=pool)
 
 
 class Scan:

@@ -57,6 +57,58 @@ static PyObject *exponential(PyObject *self, PyObject *args) {
     return close_arrays(&a, is_fine);
 }
 
+typedef struct {
+    const double *values;
+    double kept, whole; /* (last * kept + value) / whole is the next average */
+    double *out;
+} Averages;
+
+static inline double next_average(const Averages *a, double last, int64_t at) {
+    return (last * a->kept + a->values[at]) / a->whole;
+}
+
+/* Go on from the average before a value; return the last one. Stops where it gets what is there already, if it may. */
+static double follow(const Averages *a, double last, int64_t first, int64_t end, bool is_again) {
+    for (int64_t at = first; at < end; at++) {
+        last = next_average(a, last, at);
+        if (is_again && a->out[at] == last) return a->out[end - 1];
+        a->out[at] = last;
+    }
+    return last;
+}
+
+enum { SIDE_BY_SIDE = 4, WARM_UP = 48 };
+
+/* Each average waits for the one before it, so some parts are worked on side by side: the later ones begin with what a
+   while of values before them gives, which is mostly the same to the last bit, as averages forget. Where it is not they
+   are done again, until both agree. */
+static double follow_side_by_side(const Averages *a, double last, int64_t first, int64_t size, int64_t warm_up) {
+    double now[SIDE_BY_SIDE] = {last}, guess[SIDE_BY_SIDE];
+    for (int64_t k = -warm_up; k < 0; k++)
+        for (int part = 1; part < SIDE_BY_SIDE; part++) now[part] = next_average(a, now[part], first + part * size + k);
+    memcpy(guess, now, sizeof guess);
+    for (int64_t k = 0; k < size; k++)
+        for (int part = 0; part < SIDE_BY_SIDE; part++) {
+            int64_t at = first + part * size + k;
+            a->out[at] = now[part] = next_average(a, now[part], at);
+        }
+    last = now[0];
+    for (int part = 1; part < SIDE_BY_SIDE; part++) {
+        int64_t begin = first + part * size;
+        last = last == guess[part] ? now[part] : follow(a, last, begin, begin + size, true);
+    }
+    return last;
+}
+
+static void average_all(const Averages *a, double last, int64_t count, int64_t warm_up) {
+    int64_t first = 1, size = (count - first) / SIDE_BY_SIDE;
+    if (size > warm_up) {
+        last = follow_side_by_side(a, last, first, size, warm_up);
+        first += SIDE_BY_SIDE * size;
+    }
+    follow(a, last, first, count, false);
+}
+
 static PyObject *wilder(PyObject *self, PyObject *args) {
     (void)self;
     PyObject *series, *out;
@@ -66,13 +118,10 @@ static PyObject *wilder(PyObject *self, PyObject *args) {
     if (!PyArg_ParseTuple(args, "OndO", &series, &period, &last, &out) || !open_arrays(&a, series, out)) return NULL;
     bool is_fine = period > 0 && a.room == a.count - period + 1;
     if (is_fine) {
-        double kept = (double)(period - 1), whole = (double)period;
+        Averages averages = {a.values + period - 1, (double)(period - 1), (double)period, a.results};
         Py_BEGIN_ALLOW_THREADS
         a.results[0] = last;
-        for (Py_ssize_t i = period; i < a.count; i++) {
-            last = (last * kept + a.values[i]) / whole;
-            a.results[i - period + 1] = last;
-        }
+        average_all(&averages, last, a.room, WARM_UP * period);
         Py_END_ALLOW_THREADS
     }
     return close_arrays(&a, is_fine);

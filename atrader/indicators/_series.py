@@ -8,6 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float64]
 
+_FEW = 4_096  # rows among which the first number is nearly always
+
 
 def check_period(name: str, period: int, minimum: int) -> int:
     """Return `period` as int.
@@ -53,7 +55,8 @@ def usable(**columns: ArrayLike) -> list[FloatArray]:
 def _leading_nans(array: FloatArray) -> int:
     if not len(array) or array[0] == array[0]:
         return 0
-    numbers = array == array
+    few = array[:_FEW] == array[:_FEW]
+    numbers = few if few.any() else array == array
     return int(np.argmax(numbers)) if numbers.any() else len(array)
 
 

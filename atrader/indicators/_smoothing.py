@@ -13,7 +13,7 @@ from math import nan
 import numpy as np
 
 from atrader.indicators import _compiled
-from atrader.indicators._series import FloatArray
+from atrader.indicators._series import FloatArray, padded
 
 _PIECE = 4_096
 
@@ -52,14 +52,19 @@ def exponential(series: FloatArray, period: int) -> FloatArray:
     return recurrence(steps(seed, factor), len(series) - period + 1)
 
 
-def wilder(series: FloatArray, period: int) -> FloatArray:
-    """Return `(last * (n - 1) + x) / n` from its seed on, shape (max(0, length - period + 1),)."""
-    if len(series) < period:
-        return np.empty(0)
+def wilder(series: FloatArray, period: int, before: int = 0) -> FloatArray:
+    """Return `(last * (n - 1) + x) / n` from its seed on, shape (before + max(0, length - period + 1),).
+
+    The first values, so many as there are to be `before` them, are NaN: room that would else be copied to.
+    """
+    count = max(0, len(series) - period + 1)
+    if not count:
+        return np.full(before, nan)
     seed = first_sum(series, period) / period
     if _compiled.is_there:
-        out = np.empty(len(series) - period + 1)
-        _compiled.recurrences.wilder(np.ascontiguousarray(series), period, seed, out)
+        out = np.empty(before + count)
+        out[:before] = nan
+        _compiled.recurrences.wilder(np.ascontiguousarray(series), period, seed, out[before:])
         return out
 
     def steps(last: float, kept: float, whole: float) -> Iterator[float]:
@@ -68,7 +73,7 @@ def wilder(series: FloatArray, period: int) -> FloatArray:
             last = (last * kept + x) / whole
             yield last
 
-    return recurrence(steps(seed, float(period - 1), float(period)), len(series) - period + 1)
+    return padded(recurrence(steps(seed, float(period - 1), float(period)), count), before + count)
 
 
 class Seed:

@@ -61,13 +61,18 @@ def atr(high: ArrayLike, low: ArrayLike, close: ArrayLike, period: int = 14) -> 
         If `period` or a column cannot be used.
     """
     period = check_period("period", period, 1)
-    return padded(wilder(ranges(*usable(high=high, low=low, close=close)), period), np.shape(close)[0])
+    return _averaged(ranges(*usable(high=high, low=low, close=close)), period, np.shape(close)[0])
 
 
 def average_of(true_ranges: FloatArray, period: int) -> FloatArray:
     """Return `atr` from what `true_range` returned, which does not depend on the period."""
     (values,) = usable(true_ranges=true_ranges)
-    return padded(wilder(values, check_period("period", period, 1)), len(true_ranges))
+    return _averaged(values, check_period("period", period, 1), len(true_ranges))
+
+
+def _averaged(values: FloatArray, period: int, length: int) -> FloatArray:
+    """Return the averages of the last values of a column of `length`, NaN before them."""
+    return wilder(values, period, length - max(0, len(values) - period + 1))
 
 
 def ranges(high: FloatArray, low: FloatArray, close: FloatArray) -> FloatArray:

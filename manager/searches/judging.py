@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -101,12 +102,11 @@ def judge(path: Path, judging: Judging | None, top: int, write: Path | None = No
         )
     rule = (judging or wish.judging).rule()
     axes, windows, per_year = [axis_of(axis) for axis in study["axes"]], rule.windows(days_ns), study["days_per_year"]
-    workers = os.cpu_count() or 1
-    scores = score(trials, axes, windows, per_year, workers) if len(trials.returns) else None
-    analysis = analyse(
-        trials, days_ns, axes, windows, per_year,
-        is_adaptive=learned, top=top, scores=scores, threads=workers,
-    )  # fmt: skip
+    with ThreadPoolExecutor(os.cpu_count(), "judge") as pool:
+        scores = score(trials, axes, windows, per_year, pool) if len(trials.returns) else None
+        analysis = analyse(
+            trials, days_ns, axes, windows, per_year, is_adaptive=learned, top=top, scores=scores, pool=pool
+        )  # fmt: skip
     assert scores is not None  # or nothing was judged
     report = path.with_name(REPORT)
     target = None if analysis.recommended is None else write or path.with_name(RECOMMENDED)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
@@ -115,7 +116,7 @@ def analyse(
     is_adaptive: bool = False,
     top: int = 5,
     scores: Scores | None = None,
-    threads: int = 1,
+    pool: Executor | None = None,
 ) -> Analysis:
     """Judge a run.
 
@@ -138,8 +139,8 @@ def analyse(
         Sets of the ranking to tell of.
     scores : Scores, optional
         Of these trials, where they were worked out before.
-    threads : int
-        How many work at it at once.
+    pool : Executor, optional
+        Whose threads work at it at once, by default one.
 
     Raises
     ------
@@ -149,17 +150,15 @@ def analyse(
     if not len(trials.returns):
         first = f": {trials.failed[0].error}" if trials.failed else ""
         raise ConfigError(f"no set of parameters has figures: {trials.tried} were tried{first}")
-    with ThreadPoolExecutor(1, "count") as aside:
-        counted = aside.submit(_effective_trials, trials.returns.T)
-        if threads == 1:
-            wait([counted])
-        scores = score(trials, axes, windows, days_per_year, threads) if scores is None else scores
+    with nullcontext(pool) if pool else ThreadPoolExecutor(1, "judge") as workers:
+        counted = workers.submit(_effective_trials, trials.returns.T)  # the longest piece: the others share the rest
+        scores = score(trials, axes, windows, days_per_year, workers) if scores is None else scores
         best = ranked(trials, scores, windows, top)
         recommended = best[0] if (best[0].robustness_factor or 0.0) > 0 else None
         chosen = scores.train.argmax(axis=0)
         steps = [_step(at, window, int(chosen[at]), trials, scores, days_ns) for at, window in enumerate(windows)]
         walked = _walk_forward(trials, chosen, steps, windows, days_per_year)
-        overfitting = _overfitting(trials, int(scores.order[0]), days_ns, threads, is_adaptive=is_adaptive)
+        overfitting = _overfitting(trials, int(scores.order[0]), days_ns, workers, is_adaptive=is_adaptive)
         overfitting["effective_trials"] = counted.result()
     reasons = _reasons(recommended, walked, overfitting)
     return Analysis(
@@ -211,7 +210,7 @@ def _walk_forward(
     }
 
 
-def _overfitting(trials: Trials, best: int, days_ns: Times, threads: int, *, is_adaptive: bool) -> dict[str, Any]:
+def _overfitting(trials: Trials, best: int, days_ns: Times, pool: Executor, *, is_adaptive: bool) -> dict[str, Any]:
     """Hold the best set against the luck of as many tries; None where a figure cannot be had.
 
     ``luck_sharpe`` is the largest ratio, of days and not annualised, that as many tries without skill are expected to
@@ -242,7 +241,7 @@ def _overfitting(trials: Trials, best: int, days_ns: Times, threads: int, *, is_
         luck = min(spread, 1 / chosen.periods)
         found["beyond_luck"] = deflated_sharpe(ratio, chosen.periods, tried, luck, chosen.shape).probability
     if found["pbo_missing"] is None:
-        crossed = probability_of_overfitting(returns, _BLOCKS, threads=threads)
+        crossed = probability_of_overfitting(returns, _BLOCKS, pool=pool)
         found["pbo"], found["pbo_loss_probability"] = crossed.probability, crossed.loss_probability
     return found
 

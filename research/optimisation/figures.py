@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
@@ -60,7 +60,7 @@ AIMS: Final[dict[Aim, Callable[[Floats, float], Floats]]] = {
 
 
 def in_windows(
-    returns: Floats, windows: Sequence[Window], days_per_year: float, threads: int = 1
+    returns: Floats, windows: Sequence[Window], days_per_year: float, pool: Executor | None = None
 ) -> tuple[Floats, Floats]:
     """Return the Sharpe ratios of all sets in all windows.
 
@@ -72,8 +72,8 @@ def in_windows(
         What is chosen on and judged on.
     days_per_year : float
         Trading days in a year.
-    threads : int
-        How many look at windows at once.
+    pool : Executor, optional
+        Whose threads look at windows at once.
 
     Returns
     -------
@@ -81,8 +81,7 @@ def in_windows(
         Of the two parts of each window.
     """
     parts = [window.train for window in windows] + [window.test for window in windows]
-    with ThreadPoolExecutor(threads, "score") as pool:
-        columns = list(pool.map(lambda part: annual_sharpes(returns[:, part], days_per_year), parts))
+    columns = list((pool.map if pool else map)(lambda part: annual_sharpes(returns[:, part], days_per_year), parts))
     both = np.stack(columns, axis=1)
     return both[:, : len(windows)], both[:, len(windows) :]
 

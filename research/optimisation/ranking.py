@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -87,10 +88,14 @@ class Ranked(NamedTuple):
 
 
 def score(
-    trials: Trials, axes: Sequence[Axis], windows: Sequence[Window], days_per_year: float, threads: int = 1
+    trials: Trials,
+    axes: Sequence[Axis],
+    windows: Sequence[Window],
+    days_per_year: float,
+    pool: Executor | None = None,
 ) -> Scores:
-    """Work out the figures of all sets, some windows at once."""
-    train, test = in_windows(trials.returns, windows, days_per_year, threads)
+    """Work out the figures of all sets; with the threads of a pool, some windows at once."""
+    train, test = in_windows(trials.returns, windows, days_per_year, pool)
     sharpe_is = train.mean(axis=1)
     sharpe_oos = annual_sharpes(test_days(trials.returns, windows), days_per_year)
     factor = robustness_factors(sharpe_is, sharpe_oos)

@@ -8,7 +8,7 @@ the lower half as often as not, choosing the best was worth nothing.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from itertools import combinations
 from typing import Final, NamedTuple
 
@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from atrader.statistics.trades import Floats
+from research.statistics.splits import Blocks, Crossed, Masks, cross
 from research.statistics.trials import checked_matrix, ratios_of
 
-_AT_ONCE: Final = 1 << 17  # ratios in work at a time: fewer, and threads wait for the interpreter; more, and for memory
+_AT_ONCE: Final = 256  # splits that a thread looks at in one go
 _MOST_BLOCKS: Final = 20  # 184,756 splits
 
 
@@ -38,7 +39,7 @@ class Overfitting(NamedTuple):
         How well that line fits.
     logits : ndarray of float64, shape (splits,)
         ``log(w / (1 - w))`` of the relative rank w = rank / (combinations + 1) out of sample, best = largest.
-    chosen : ndarray of intp, shape (splits,)
+    chosen : ndarray of int64, shape (splits,)
         Best combination in sample.
     in_sample, out_of_sample : ndarray of float64, shape (splits,)
         Its Sharpe ratios, per period.
@@ -50,13 +51,13 @@ class Overfitting(NamedTuple):
     intercept: float
     adjusted_r2: float
     logits: Floats
-    chosen: NDArray[np.intp]
+    chosen: NDArray[np.int64]
     in_sample: Floats
     out_of_sample: Floats
 
 
 def probability_of_overfitting(
-    returns: ArrayLike, blocks: int = 16, threshold: float = 0.0, *, threads: int = 1
+    returns: ArrayLike, blocks: int = 16, threshold: float = 0.0, *, pool: Executor | None = None
 ) -> Overfitting:
     """Cross-validate the choice of the combination with the highest Sharpe ratio.
 
@@ -71,8 +72,8 @@ def probability_of_overfitting(
         Even, 2 to 20. Blocks differ by one period when they do not divide the periods; none is left out.
     threshold : float
         Sharpe ratio per period below which the choice is a loss.
-    threads : int
-        How many look at splits at once; the answer is the same to the last bit.
+    pool : Executor, optional
+        Whose threads look at splits at once; the answer is the same to the last bit.
 
     Raises
     ------
@@ -87,60 +88,42 @@ def probability_of_overfitting(
         raise ValueError("returns: expected two or more combinations, was 1")
     starts = np.linspace(0, len(values), blocks, endpoint=False).astype(np.intp)
     lengths = np.diff(starts, append=len(values)).astype(np.float64)
-    sums, squares = (np.add.reduceat(moment, starts, axis=0) for moment in (values, values**2))
-    first = _halves(blocks)
-    in_half, ranks, best = _crossed(first, sums, squares, lengths, threads)
-    return _summed_up(in_half, ranks, best, values.shape[1], threshold)
+    summed = (np.add.reduceat(moment, starts, axis=0) for moment in (values, values**2))
+    sums, squares = (np.ascontiguousarray(one) for one in summed)
+    masks = _halves(blocks)
+    found = _crossed(Blocks(sums, squares, lengths), masks, pool)
+    ratios = _ratios(found, masks, lengths)
+    return _summed_up(ratios, found.ranks.T.ravel(), found.best.T.ravel(), values.shape[1], threshold)
 
 
-def _halves(blocks: int) -> Floats:
-    """Return a row of 0 and 1 for every half of the blocks that holds the first one: each is split against its rest."""
-    chosen = np.array(list(combinations(range(1, blocks), blocks // 2 - 1)), np.intp)
-    rows = np.zeros((len(chosen), blocks))
-    rows[:, 0] = 1.0
-    np.put_along_axis(rows, chosen, 1.0, axis=1)
-    return rows
+def _halves(blocks: int) -> Masks:
+    """Return a mask for every half of the blocks that holds the first one: each is split against its rest."""
+    chosen = np.array(list(combinations(range(1, blocks), blocks // 2 - 1)), np.uint32)
+    masks: Masks = (np.uint32(1) << chosen).sum(axis=1, dtype=np.uint32) + np.uint32(1)
+    return masks
 
 
-def _crossed(
-    first: Floats, sums: Floats, squares: Floats, lengths: Floats, threads: int
-) -> tuple[Floats, Floats, NDArray[np.intp]]:
-    """Choose in each half, look up in the other, and the other way round.
-
-    Returns
-    -------
-    ratios : ndarray, shape (2, splits)
-        Of the chosen combination in sample and out of sample.
-    ranks : ndarray, shape (splits,)
-        Of it out of sample, from 1 (worst); those that tie share their mean.
-    best : ndarray of intp, shape (splits,)
-        The chosen combination.
-    """
-    halves, trials = len(first), sums.shape[1]
-    ratios, ranks = np.empty((2, 2, halves)), np.empty((2, halves))
-    best = np.empty((2, halves), np.intp)
-    step = max(_AT_ONCE // trials, 1)
-
-    def cross(at: int) -> None:
-        rows = slice(at, at + step)
-        masks = (first[rows], 1.0 - first[rows])
-        both = [ratios_of(mask @ sums, mask @ squares, (mask @ lengths)[:, None]) for mask in masks]
-        for side, (within, without) in enumerate((both, both[::-1])):
-            choice = within.argmax(axis=1)[:, None]
-            best[side, rows] = choice[:, 0]
-            ratios[0, side, rows] = np.take_along_axis(within, choice, axis=1)[:, 0]
-            found = np.take_along_axis(without, choice, axis=1)
-            ratios[1, side, rows] = found[:, 0]
-            below, upto = np.count_nonzero(without < found, axis=1), np.count_nonzero(without <= found, axis=1)
-            ranks[side, rows] = (below + upto + 1) / 2
-
-    with ThreadPoolExecutor(threads, "cross") as pool:
-        for _ in pool.map(cross, range(0, halves, step)):
-            pass  # what it raises is raised here
-    return ratios.reshape(2, -1), ranks.ravel(), best.ravel()
+def _crossed(blocks: Blocks, masks: Masks, pool: Executor | None) -> Crossed:
+    """Look at all splits, some at once."""
+    found = Crossed.empty(len(masks))
+    parts = [slice(first, first + _AT_ONCE) for first in range(0, len(masks), _AT_ONCE)]
+    for _ in (pool.map if pool else map)(lambda part: cross(blocks, masks[part], found.part(part)), parts):
+        pass  # what it raises is raised here
+    return found
 
 
-def _summed_up(ratios: Floats, ranks: Floats, best: NDArray[np.intp], trials: int, threshold: float) -> Overfitting:
+def _ratios(found: Crossed, masks: Masks, lengths: Floats) -> Floats:
+    """Return the Sharpe ratios of the chosen in and out of sample; shape (2, splits), one side after the other."""
+    is_in = masks[:, None] >> np.arange(len(lengths), dtype=np.uint32) & 1
+    within = is_in @ lengths
+    periods = np.stack([within, lengths.sum() - within])
+    moments = found.moments.transpose(2, 1, 0)  # which, side, split
+    before = ratios_of(moments[0].copy(), moments[1].copy(), periods)
+    after = ratios_of(moments[2].copy(), moments[3].copy(), periods[::-1])
+    return np.stack([before.ravel(), after.ravel()])
+
+
+def _summed_up(ratios: Floats, ranks: Floats, best: NDArray[np.int64], trials: int, threshold: float) -> Overfitting:
     shares = ranks / (trials + 1)
     before, after = ratios
     apart = before - before.mean()

@@ -36,3 +36,19 @@ def test_compiled_or_not_every_indicator_has_the_same_bits(kind: str, seed: int,
         slow = all_lines(high, low, close, period)
     for one, other in zip(quick, slow, strict=True):
         assert np.array_equal(one, other, equal_nan=True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10**6), length=st.integers(1, 3000), period=st.integers(1, 12), giants=st.integers(0, 4))
+def test_a_long_average_range_has_the_same_bits_also_where_it_does_not_forget(
+    seed: int, length: int, period: int, giants: int
+) -> None:
+    chance = np.random.default_rng(seed)
+    close = chance.normal(100, 1, length)
+    close[chance.integers(0, length, giants)] = 10.0 ** chance.integers(20, 300)  # later parts do not know it
+    high, low = close + chance.random(length), close - chance.random(length)
+    quick = atr(high, low, close, period)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_compiled, "is_there", False)
+        slow = atr(high, low, close, period)
+    assert quick.tobytes() == slow.tobytes()

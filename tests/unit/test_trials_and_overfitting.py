@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 from typing import Any
 
@@ -196,7 +197,8 @@ def test_overfitting_from_sums_over_blocks_is_that_from_the_returns(periods: int
 
 def test_overfitting_is_the_same_to_the_last_bit_on_any_number_of_threads() -> None:
     values = np.random.default_rng(3).normal(0.05, 1, (90, 6000))  # too many for one go
-    alone, together = (probability_of_overfitting(values, 8, threads=threads) for threads in (1, 3))
+    with ThreadPoolExecutor(3) as pool:
+        alone, together = (probability_of_overfitting(values, 12, pool=one) for one in (None, pool))
     for one, other in zip(alone, together, strict=True):
         np.testing.assert_array_equal(one, other)
 

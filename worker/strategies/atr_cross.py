@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -46,7 +47,7 @@ class AtrCross(EntryStrategy):
         """The stop, and no target."""
         return Distances(self.parameters.atr_window, self.parameters.atr_multiplier, None)
 
-    @property
+    @cached_property
     def filters(self) -> tuple[EntryFilter, ...]:
         """Momentum, and those that are configured."""
         momentum = MomentumFilter(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import Field
 
 from atrader.instruments import Instrument
 from atrader.market import Bars
-from worker.strategies.arrays import row_before
 from worker.strategies.filters.entry_filter import Allowed, EntryFilter
 
 
@@ -26,5 +26,7 @@ class MomentumFilter(EntryFilter):
 
     def allowed(self, bars: Bars, instrument: Instrument) -> Allowed:
         """Judge every bar; nothing is allowed on the first ones."""
-        momentum = bars.close / row_before(bars.close, self.period) - 1.0
+        momentum = np.full(len(bars), np.nan)
+        now, before = bars.close[self.period :], bars.close[: -self.period]
+        np.subtract(np.divide(now, before, out=momentum[self.period :]), 1.0, out=momentum[self.period :])
         return Allowed(momentum > self.least_frac, momentum < -self.least_frac, {f"momentum_{self.period}": momentum})
