@@ -114,7 +114,8 @@ def _show_luck(analysis: Analysis) -> None:
     tries = f"{analysis.tried:,} {'try' if analysis.tried == 1 else 'tries'}"
     click.echo(
         f"  luck: deflated Sharpe {_ratio(luck['deflated_sharpe'])} of {tries} (worth"
-        f" {_ratio(luck['effective_trials'])}), probability of overfitting {_ratio(luck['pbo'])}{_missing(luck)};"
+        f" {_ratio(luck['effective_trials'])}), probability of overfitting {_ratio(luck['pbo'])}{_missing(luck)},"
+        f" of a loss of what was chosen {_ratio(luck['pbo_loss_probability'])};"
         f" {luck['years']:.1f} years, {luck['needed_years']:.1f} wanted for so many tries"
     )
 

@@ -161,7 +161,10 @@ def strategy_file(study: Mapping[str, Any], analysis: Analysis, chosen: Ranked) 
     document.add(tomlkit.nl())
     told = {"magic": "give it one of its own before it trades", "enabled": "a search enables nothing"}
     keys = ("strategy", "account", "magic", "instrument", "timeframe")
-    for key, value in {**{key: study["instance"][key] for key in keys}, "enabled": False}.items():
+    besides = {**study.get("settings", {}), **study.get("besides", {})}  # neither in files of before they were kept
+    tables = {key: value for key, value in besides.items() if isinstance(value, dict)}
+    plain = {key: value for key, value in besides.items() if key not in tables}
+    for key, value in {**{key: study["instance"][key] for key in keys}, "enabled": False, **plain}.items():
         item = tomlkit.item(value)
         if key in told:
             item.comment(told[key])
@@ -171,6 +174,8 @@ def strategy_file(study: Mapping[str, Any], analysis: Analysis, chosen: Ranked) 
     for key, value in {**study["fixed"], **chosen.parameters}.items():
         parameters.add(key, value)
     document.add("parameters", parameters)
+    for key, value in tables.items():
+        document.add(key, tomlkit.item(value))
     return tomlkit.dumps(document)
 
 

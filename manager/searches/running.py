@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from functools import partial
 from importlib.metadata import version
@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from atrader.clock import SystemClock, iso_from_ns
 from atrader.configuration.home import Home
+from atrader.configuration.instance import InstanceConfig
 from atrader.configuration.loader import load_installation
 from atrader.errors import ConfigError, StoreError
 from atrader.runtime.file_lock import FileLock
@@ -35,7 +36,7 @@ from research.optimisation.windows import Window
 from research.reports.saved import new_folder
 from research.statistics import periods_per_year
 from research.vector import built
-from research.vectorised import why_not_plan
+from research.vectorised import why_not_plan, without_limits
 from worker.loading import load_strategy
 
 TRIALS: Final = "trials.sqlite"
@@ -45,7 +46,9 @@ _MOST_CELLS: Final = 250_000_000  # returns of days of all sets together: 2 GB w
 _MOST_COUNTED: Final = 100_000  # sets of a space, to see whether a search that learns finds as many as it may try
 _OF_INSTANCE: Final = {"name", "strategy", "account", "magic", "instrument", "timeframe"}
 _OF_ACCOUNT: Final = {"name", "currency", "positions", "paper", "limits", "trade"}
-_MADE: Final = {"program", "made"}  # what of a study may differ when it goes on
+_PLAYED: Final = {"warmup_bars", "trade", "limits", "selection", "on_error", "max_errors"}
+"""Settings of an instance, besides its parameters, that a run depends on."""
+_MADE: Final = {"program", "made", "besides"}  # what of a study may differ when it goes on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +94,9 @@ def prepare(home: Home, wish: SearchWish) -> Prepared:
         When the store cannot be read.
     """
     wish.check()
-    request = _request(home, wish)
+    limited = _request(home, wish)
+    (own,) = limited.instances
+    request = _freed(limited) if wish.unlimited else limited
     (config,) = request.instances
     space = read_space(
         load_strategy(config.strategy, Path(request.root)).Parameters, config.parameters, wish.vary, wish.constraints
@@ -116,7 +121,11 @@ def prepare(home: Home, wish: SearchWish) -> Prepared:
         space=space,
         plans=plans,
         study=_study(
-            wish, request, space, plans.calendar.name, {"left_out": left_out, **_fingerprints(plan, total, engine)}
+            wish,
+            request,
+            space,
+            plans.calendar.name,
+            {"left_out": left_out, **_settings_of(own), **_fingerprints(plan, total, engine)},
         ),
         listed=listed,
         days_ns=days_ns,
@@ -209,7 +218,6 @@ def _request(home: Home, wish: SearchWish) -> Request:
         period=period,
         quotes=wish.quotes,
         apart=False,
-        unlimited=wish.unlimited,
     )
     if request.instances[0].strategy == ONE_PROCESS_EACH:
         raise ConfigError(
@@ -217,6 +225,22 @@ def _request(home: Home, wish: SearchWish) -> Request:
             " of its own: it cannot be searched here"
         )
     return request
+
+
+def _freed(request: Request) -> Request:
+    """Return the same without limits, chance and selection."""
+    account, config = without_limits(request.account, request.instances[0])
+    return replace(request, account=account, instances=(config,))
+
+
+def _settings_of(own: InstanceConfig) -> dict[str, object]:
+    """Return what else the file of an instance sets: what a run depends on, and what the recommended set keeps."""
+    told = {"parameters", "enabled", *_OF_INSTANCE}
+    found = own.model_dump(mode="json", exclude_unset=True, exclude_none=True, exclude=told)
+    return {
+        "settings": {key: value for key, value in found.items() if key in _PLAYED},
+        "besides": {key: value for key, value in found.items() if key not in _PLAYED},
+    }
 
 
 def _engine(wish: SearchWish, plan: Plan) -> tuple[Engine, str | None]:

@@ -39,6 +39,9 @@ LEAST_SURE: Final = 0.95
 """Probability, at least, that the Sharpe ratio of an edge is more than the luck of as many tries."""
 MOST_OVERFITTING: Final = 0.2
 """Probability of overfitting that an edge has at most; choosing among equals gives 0.5."""
+MOST_LOSING: Final = 0.05
+"""Share of the splits in which the chosen set loses that an edge has at most, or a low probability of overfitting. Where
+all sets earn about the same, choosing among them is worth nothing (0.5), and yet whatever is chosen earns."""
 FEWEST_TRADES: Final = 30
 """Trades that figures need to mean something."""
 _BLOCKS: Final = 16
@@ -271,12 +274,13 @@ def _reasons(recommended: Ranked | None, walked: dict[str, Any], overfitting: di
     found = []
     if walked["sharpe_oos"] <= 0:
         found.append(f"the walk forward lost: Sharpe ratio {walked['sharpe_oos']:.2f} on the days it was not chosen on")
-    sure, pbo = overfitting["beyond_luck"], overfitting["pbo"]
+    sure, pbo, losing = overfitting["beyond_luck"], overfitting["pbo"], overfitting["pbo_loss_probability"]
     if sure is None or sure < LEAST_SURE:
         found.append(f"luck finds as much in as many tries: more than that by {sure or 0:.2f}, below {LEAST_SURE}")
-    if pbo is not None and pbo > MOST_OVERFITTING:
+    if pbo is not None and pbo > MOST_OVERFITTING and losing > MOST_LOSING:
         found.append(
-            f"the best in one half is often among the worse in the other: PBO {pbo:.2f}, above {MOST_OVERFITTING}"
+            f"the best in one half is often among the worse in the other: PBO {pbo:.2f}, above {MOST_OVERFITTING},"
+            f" and loses in {100 * losing:.0f} % of the other halves, above {100 * MOST_LOSING:.0f} %"
         )
     if recommended.trades < FEWEST_TRADES:
         found.append(f"{recommended.trades} trades are too few, {FEWEST_TRADES} at least")

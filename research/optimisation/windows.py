@@ -14,6 +14,7 @@ from atrader.errors import ConfigError
 Times = NDArray[np.int64]
 
 DAY_NS: Final = 86_400 * NS_PER_S
+_LONGEST_DAY_NS: Final = 25 * 3600 * NS_PER_S  # when clocks are set back
 FEWEST_DAYS: Final = 5
 """Trading days that a part must have: a Sharpe ratio of fewer says nothing."""
 
@@ -71,9 +72,10 @@ class WalkForward:
     is_anchored : bool
         Whether they do.
     purge_days : float
-        Left out at the end of each training: what was held there may still be held in the test.
+        Left out at the end of each training: what was held there may still be held in the test. Days are left out
+        whole: of one hour, a day.
     embargo_days : float
-        Left out at the begin of each test: a move that the training saw begin must not pay for its choice.
+        Left out at the begin of each test, likewise: a move that the training saw begin must not pay for its choice.
     """
 
     train_days: float
@@ -120,9 +122,17 @@ class WalkForward:
 def _window(
     days_ns: Times, start_ns: int, cut_ns: int, end_ns: int, purge_days: float, embargo_days: float
 ) -> Window | None:
-    """Return the days of a window, None when too few are left in one of its parts."""
-    times = (start_ns, cut_ns - round(purge_days * DAY_NS), cut_ns + round(embargo_days * DAY_NS), end_ns)
-    first, last, begin, end = np.searchsorted(days_ns, times, side="right").tolist()
+    """Return the days of a window, None when too few are left in one of its parts.
+
+    The cut is the end of the last day that ended by `cut_ns`; gaps are counted from there. A day of which any part lies
+    in a gap is left out.
+    """
+    first, cut, end = np.searchsorted(days_ns, (start_ns, cut_ns, end_ns), side="right").tolist()
+    cut_ns = int(days_ns[cut - 1]) if cut else cut_ns
+    last = int(np.searchsorted(days_ns, cut_ns - round(purge_days * DAY_NS), side="right"))
+    # A day begins where the one before it ended; behind a closed market it is no longer than the longest there is.
+    begins_ns = np.maximum(days_ns[cut:] - _LONGEST_DAY_NS, np.append(cut_ns, days_ns[cut:-1]))
+    begin = cut + int(np.searchsorted(begins_ns, cut_ns + round(embargo_days * DAY_NS)))
     if last - first < FEWEST_DAYS or end - begin < FEWEST_DAYS:
         return None
     return Window(slice(first, last), slice(begin, end))

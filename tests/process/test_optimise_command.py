@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from atrader.configuration.loader import load_installation
 from atrader.errors import ConfigError, StoreError
 from manager.commands import optimise_work, tools
 from research.optimisation.trials import TrialFile, Trials
@@ -176,6 +177,37 @@ def test_a_search_for_more_sets_than_there_are_says_so_and_is_finished(yen: Flee
     assert "4 sets tried" in done.stdout  # 9 is below neither
     assert "no more different sets were found than 4, of 50 wanted" in done.stdout
     assert "not finished" not in done.stdout
+
+
+def test_the_recommended_set_keeps_the_limits_of_its_instance_also_when_it_was_found_without_them(
+    yen: Fleet, tmp_path: Path
+) -> None:
+    cross = CROSS.replace("magic = 1", "magic = 77")
+    guarded = "on_down = 'flatten'\n" + cross + "[trade]\nmax_risk_frac = 0.001\n[limits]\nmax_open_trades = 2\n"
+    guarded += "[selection]\nphases = ['trend']\n"
+    file = yen.home.etc / "strategies" / "guarded.toml"
+    file.write_text(guarded)
+    try:
+        words = ("--fast", "2,3,4", "--slow", "6,8", "--stop-atr", "1.0,2.0", "--without-limits", "--split", "0.4")
+        found = found_by(yen, "optimise", "guarded", *words, "--out", str(tmp_path))
+        assert found["study"]["engine"] == "vector"
+        recommended = Path(found["recommended_file"])
+        (yen.home.etc / "strategies" / "best.toml").write_text(
+            recommended.read_text().replace("magic = 77", "magic = 78")
+        )
+        instances = load_installation(yen.home.root).instances
+        best, own = instances["best"], instances["guarded"]
+        assert (best.trade, best.limits, best.selection, best.on_down) == (
+            own.trade,
+            own.limits,
+            own.selection,
+            own.on_down,
+        )
+        file.write_text(guarded.replace("max_risk_frac = 0.001", "max_risk_frac = 0.002"))
+        assert "settings changed since it began" in refusal(yen, "optimise", "--resume", found["file"])
+    finally:
+        file.unlink()
+        (yen.home.etc / "strategies" / "best.toml").unlink(missing_ok=True)
 
 
 def test_a_file_of_a_version_with_other_options_is_refused_by_name(yen: Fleet, tmp_path: Path) -> None:

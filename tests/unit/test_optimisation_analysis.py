@@ -4,40 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from atrader.errors import ConfigError
-from research.optimisation.analysis import Analysis, analyse
-from research.optimisation.axes import Choices
 from research.optimisation.ranking import ranked, score
 from research.optimisation.trials import Trial, Trials
-from research.optimisation.windows import DAY_NS, Split, WalkForward
-
-SIDE = 6
-DAYS = 500
-PEAK = (4, 2)
-AXES = [Choices.of("fast", range(SIDE)), Choices.of("slow", range(SIDE))]
-SETS = [{"fast": fast, "slow": slow} for fast in range(SIDE) for slow in range(SIDE)]
-WINDOWS = WalkForward(train_days=180, test_days=30)
-
-
-def returns_of(seed: int, edge: float) -> NDArray[np.float64]:
-    """Return days of sets that share a market, the better the nearer they lie to a peak; shape (sets, days)."""
-    chance = np.random.default_rng(seed)
-    found = chance.normal(0, 0.006, (SIDE * SIDE, DAYS)) + chance.normal(0, 0.004, DAYS)
-    away = np.array([(one["fast"] - PEAK[0]) ** 2 + (one["slow"] - PEAK[1]) ** 2 for one in SETS])
-    planted: NDArray[np.float64] = found + edge * np.exp(-away / 3)[:, None]
-    return planted
-
-
-def trials_of(returns: NDArray[np.float64], trades: int = 100) -> Trials:
-    count = len(returns)
-    return Trials(np.arange(count), np.full(count, trades), SETS[:count], returns, [])
-
-
-def judged(trials: Trials, rule: Split | WalkForward = WINDOWS, *, is_adaptive: bool = False) -> Analysis:
-    days_ns = DAY_NS * np.arange(1, trials.returns.shape[1] + 1)
-    return analyse(trials, days_ns, AXES, rule.windows(days_ns), 365.0, is_adaptive=is_adaptive)
+from research.optimisation.windows import DAY_NS, Split
+from tests.support.planted import AXES, DAYS, PEAK, SETS, WINDOWS, edge_of, judged, returns_of, trials_of
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -62,6 +34,19 @@ def test_pure_noise_is_called_noise_however_good_its_best_set_looks(seed: int) -
     assert found.top[0].sharpe_is > 0
     assert found.overfitting["beyond_luck"] < 0.95
     assert found.overfitting["beyond_luck"] == pytest.approx(found.overfitting["deflated_sharpe"], abs=0.1)
+
+
+@pytest.mark.parametrize("seed", [0, 2, 5])
+def test_an_edge_that_all_sets_share_is_found_though_choosing_among_them_is_worth_nothing(seed: int) -> None:
+    found = judged(trials_of(returns_of(seed, edge_of(4), "everywhere", alike=True)))
+    assert found.overfitting["pbo"] > 0.2
+    assert found.overfitting["pbo_loss_probability"] < 0.05
+    assert found.verdict == "edge", found.reasons
+
+
+def test_a_choice_that_loses_as_often_as_not_speaks_against_an_edge_with_both_its_figures() -> None:
+    found = judged(trials_of(returns_of(0, edge=0.0)))
+    assert any("PBO" in reason and "and loses in" in reason for reason in found.reasons)
 
 
 def test_the_walk_forward_chooses_without_a_look_at_the_days_it_is_judged_on() -> None:

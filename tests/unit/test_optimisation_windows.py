@@ -12,6 +12,7 @@ from atrader.errors import ConfigError
 from manager.searches.wish import Judging
 from research.optimisation.windows import DAY_NS, FEWEST_DAYS, Split, WalkForward, Window
 
+HOUR_NS = DAY_NS // 24
 BEGIN = parse_time("2024-01-01")
 DAYS = BEGIN + DAY_NS * np.arange(1, 695)
 
@@ -36,6 +37,24 @@ def test_anchored_trainings_grow_from_the_first_day() -> None:
 def test_purge_shortens_the_training_and_embargo_the_test() -> None:
     window = WalkForward(train_days=180, test_days=30, purge_days=3, embargo_days=2).windows(DAYS)[0]
     assert window == Window(slice(0, 177), slice(182, 210))
+
+
+@pytest.mark.parametrize("cut", ["2024-07-03", "2024-07-02T22:00:00Z"])
+def test_a_gap_of_hours_leaves_a_whole_day_out_wherever_in_a_day_the_cut_lies(cut: str) -> None:
+    days = DAYS - 2 * HOUR_NS  # they end at 22:00, as those of FX do in winter
+    whole = Split(at_ns=parse_time(cut)).windows(days)[0]
+    assert days[whole.train.stop - 1] == parse_time("2024-07-02T22:00:00Z")
+    assert whole.test.start == whole.train.stop
+    (purged,) = Split(at_ns=parse_time(cut), purge_days=1 / 24).windows(days)
+    assert purged == whole._replace(train=slice(0, whole.train.stop - 1))
+    (embargoed,) = Split(at_ns=parse_time(cut), embargo_days=1 / 24).windows(days)
+    assert embargoed == whole._replace(test=slice(whole.test.start + 1, len(days)))
+
+
+def test_a_weekend_is_time_enough_for_a_gap_of_a_day() -> None:
+    days = DAYS[np.arange(len(DAYS)) % 7 < 5]  # the first day is a Monday
+    (window,) = Split(at_ns=BEGIN + 33 * DAY_NS, embargo_days=1).windows(days)
+    assert days[window.test.start] == BEGIN + 36 * DAY_NS  # Monday: it begins two days after the end of Friday
 
 
 def test_weekends_are_no_rows_but_count_as_time() -> None:
@@ -65,9 +84,9 @@ def test_no_day_is_judged_twice_or_chosen_on_and_judged_in_one_window(
     assert judged == sorted(set(judged))
     for window in windows:
         assert min(len(days_in(window.train)), len(days_in(window.test))) >= FEWEST_DAYS
-        gap = days[window.test.start] - days[window.train.stop - 1]
-        assert gap > 0
-        assert gap >= round((purge + embargo) * DAY_NS)
+        begin_ns, end_ns = days[window.test.start] - DAY_NS, days[window.train.stop - 1]
+        assert begin_ns >= end_ns
+        assert begin_ns - end_ns >= round(purge * DAY_NS) + round(embargo * DAY_NS)
 
 
 def test_a_split_is_a_share_of_the_days_or_a_moment() -> None:
