@@ -18,6 +18,7 @@ from manager.searches.judging import Judged, file_of, judge
 from manager.searches.running import Prepared, begin, prepare, prepare_again, search
 from manager.searches.wish import Judging, SearchWish
 from research.optimisation.analysis import Analysis
+from research.reports.figures import gap_text
 
 _TOP = 5
 _PACE_S = 600.0  # time left is told from the sets of so long a time; rich forgets after 30 s, and a set may last longer
@@ -78,6 +79,9 @@ def _show(found: Judged) -> None:
     if left_out := found.study.get("left_out"):  # not known of searches by chance, and of files before it was kept
         many = "" if left_out == 1 else "s"
         click.echo(f"  {left_out:,} combination{many} of the grid left out: refused by the strategy or a constraint")
+    for symbol, gaps in found.study.get("gaps", {}).items():
+        if gaps["missing"]:
+            click.echo(f"  {gap_text(symbol, gaps)}")
     for error, count in analysis.failures.items():
         click.secho(f"  {count:,} failed: {error}", fg="yellow")
     wanted = found.study["wish"]["trials"]

@@ -19,6 +19,7 @@ from atrader.configuration.loader import load_installation
 from atrader.errors import ConfigError, StoreError
 from atrader.runtime.file_lock import FileLock
 from manager.backtests.files import data_hash, source_hash
+from manager.backtests.gaps import gaps_of
 from manager.backtests.request import ONE_PROCESS_EACH, Engine, Overrides, Request, parse_parameters, requests_of
 from manager.searches.plans import Plans, trials_of, trials_on
 from manager.searches.wish import SearchWish
@@ -125,7 +126,12 @@ def prepare(home: Home, wish: SearchWish) -> Prepared:
             request,
             space,
             plans.calendar.name,
-            {"left_out": left_out, **_settings_of(own), **_fingerprints(plan, total, engine)},
+            {
+                "left_out": left_out,
+                "gaps": gaps_of(request, plan),
+                **_settings_of(own),
+                **_fingerprints(plan, total, engine),
+            },
         ),
         listed=listed,
         days_ns=days_ns,

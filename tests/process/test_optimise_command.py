@@ -179,6 +179,21 @@ def test_a_search_for_more_sets_than_there_are_says_so_and_is_finished(yen: Flee
     assert "not finished" not in done.stdout
 
 
+def test_bars_that_are_missing_are_told(yen: Fleet, tmp_path: Path) -> None:
+    words = ("--fast", "2,3", "--end", "2013-02-08T12:00:00Z", "--out", str(tmp_path))
+    found = found_by(yen, "optimise", "cross", *words)
+    assert found["study"]["gaps"]["USD/JPY"]["missing"] == 0
+    assert "bars missing" not in yen.command("analyse", found["file"], program=TOOLS).stdout
+    with sqlite3.connect(found["file"]) as connection:  # as a search over other bars keeps it
+        gap = {"start": "2013-01-14T10:00:00Z", "end": "2013-01-14T11:00:00Z", "bars": 2}
+        told = {"timeframe": "30m", "expected": 900, "missing": 2, "gaps": 1, "longest_s": 3600.0, "first": [gap]}
+        change = "UPDATE study SET value = json_set(value, '$.gaps', json(?)) WHERE key = 'study'"
+        connection.execute(change, (json.dumps({"USD/JPY": told}),))
+    connection.close()
+    shown = yen.command("analyse", found["file"], program=TOOLS).stdout
+    assert "USD/JPY 30m: 2 of 900 bars missing, in 1 gap, the longest 1.0 h; 2013-01-14T10:00 (2)" in shown
+
+
 def test_the_recommended_set_keeps_the_limits_of_its_instance_also_when_it_was_found_without_them(
     yen: Fleet, tmp_path: Path
 ) -> None:
