@@ -40,8 +40,8 @@ LEAST_SURE: Final = 0.95
 MOST_OVERFITTING: Final = 0.2
 """Probability of overfitting that an edge has at most; choosing among equals gives 0.5."""
 MOST_LOSING: Final = 0.05
-"""Share of the splits in which the chosen set loses that an edge has at most, or a low probability of overfitting. Where
-all sets earn about the same, choosing among them is worth nothing (0.5), and yet whatever is chosen earns."""
+"""Share of the splits in which the chosen set loses that an edge has at most, or else a low probability of overfitting.
+Where all sets earn about the same, choosing among them is worth nothing (0.5), and yet whatever is chosen earns."""
 FEWEST_TRADES: Final = 30
 """Trades that figures need to mean something."""
 _BLOCKS: Final = 16
