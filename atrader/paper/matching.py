@@ -24,9 +24,13 @@ def slipped(
     """
     if not settings.slippage_pips:
         return price
-    share = Decimal(draw(settings.seed, name, purpose))
-    worse = instrument.round_price(settings.slippage_pips * instrument.pip * share)
+    worse = slippage(settings, instrument, draw(settings.seed, name, purpose))
     return price + worse if side == "buy" else max(price - worse, instrument.price_tick)
+
+
+def slippage(settings: PaperSettings, instrument: Instrument, share: float) -> Decimal:
+    """Return a share of ``slippage_pips``, drawn from [0, 1), as a difference of prices, rounded to the price tick."""
+    return instrument.round_price(settings.slippage_pips * instrument.pip * Decimal(share))
 
 
 def parts_of(settings: PaperSettings, instrument: Instrument, client_id: str, units: Decimal) -> tuple[Decimal, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from manager.backtests.request import Engine, Request
+from manager.backtests.request import Request
 from research.vector import Rules
 
 _PAPER: Final = (
@@ -19,10 +19,10 @@ _INSIDE: Final = {
 _FROM: Final = {"entry": "stops work from the entry on", "next-bar": "stops work from the bar after the entry"}
 
 
-def convention_text(request: Request, engine: Engine) -> str:
+def convention_text(request: Request) -> str:
     """Return how the orders of a run were filled."""
     text = _of_rules(request.rules)
-    if engine == "vector" and request.account.paper.slippage_pips:
+    if request.rules != Rules() and request.account.paper.slippage_pips:
         text += "; slippage always at its worst"
     return text
 

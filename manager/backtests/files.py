@@ -104,7 +104,7 @@ def _setup(request: Request, plan: Plan, ran: Ran, took_s: float, data_sha256: s
         "made": iso_from_ns(SystemClock().now_ns()),
         "engine": ran.engine,
         "not_vector": ran.not_vector,
-        "convention": f"{convention_text(request, ran.engine)}; {_SIGNALS[plan.signals]}",
+        "convention": f"{convention_text(request)}; {_SIGNALS[plan.signals]}",
         "account": config.model_dump(mode="json", include=_OF_ACCOUNT),
         "costs": config.paper.model_dump(mode="json", exclude=_NO_COSTS),
         "seed": config.paper.seed,

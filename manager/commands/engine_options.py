@@ -46,7 +46,7 @@ unlimited_option = click.option(
 _OPTIONS: Final = (
     engine_option,
     unlimited_option,
-    click.option("--slippage", metavar="PIPS", help="At most; the vector engine takes it always. Default: [paper]."),
+    click.option("--slippage", metavar="PIPS", help="At most, drawn by order; other conventions take it whole."),
     click.option(
         "--convention",
         type=click.Choice(CONVENTION_NAMES),

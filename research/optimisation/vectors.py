@@ -19,7 +19,7 @@ from research.optimisation.space import Combination
 from research.statistics.periods import until_ruin
 from research.vector import Decisions
 from research.vectorised import NotVector, Stage
-from research.vectorised.fit import check_risk
+from research.vectorised.fit import check_risk, check_sizes
 from worker.strategies.entries import EntryStrategy
 from worker.strategies.sharing import Shared
 
@@ -88,6 +88,7 @@ class VectorTrials:
             decisions = self._decisions_of(strategy.signals(bars, stage.instrument), stage.rows, first_row)
         try:
             check_risk(decisions, stage.limits)
+            check_sizes(decisions, stage.limits)
         except NotVector as error:
             raise ConfigError(f"{error.message}: use --engine event") from error
         return decisions

@@ -15,9 +15,15 @@ static double rate_now(const Machine *m, bool raw) {
 
 static int32_t closing(const Machine *m) { return m->side > 0 ? m->bid : m->ask; }
 
-static int32_t worse(const Machine *m, int32_t price, int side) {
-    int64_t slipped = price + side * m->s->slippage;
+static int32_t worse(const Machine *m, int32_t price, int side, int32_t decision, int kind) {
+    int64_t slippage = m->slips ? m->slips[(int64_t)decision * SLIPS + kind] : m->s->slippage;
+    int64_t slipped = price + side * slippage;
     return slipped < 1 ? 1 : (int32_t)slipped;
+}
+
+/* Return the price at which a trade is closed now, at the market. */
+static int32_t worse_exit(const Machine *m, const Trade *t, int32_t price, int kind) {
+    return worse(m, price, -m->side, m->slips ? m->trades[t->number].decision : 0, kind);
 }
 
 static int64_t floating(const Machine *m, const Trade *t, double rate) {
@@ -87,7 +93,7 @@ static void close_leaving(Machine *m) {
     for (int i = 0; i < m->held;) {
         Trade *t = &m->open[i];
         if (t->leaving)
-            close_trade(m, i, t->steps, worse(m, closing(m), -m->side), t->leaving);
+            close_trade(m, i, t->steps, worse_exit(m, t, closing(m), AT_EXIT), t->leaving);
         else
             i++;
     }
@@ -127,7 +133,8 @@ static void close_out(Machine *m) {
         int worst = 0;
         for (int i = 1; i < m->held; i++)
             if (floating(m, &m->open[i], rate) < floating(m, &m->open[worst], rate)) worst = i;
-        close_trade(m, worst, m->open[worst].steps, worse(m, closing(m), -m->side), MARGIN_CLOSEOUT);
+        const Trade *t = &m->open[worst];
+        close_trade(m, worst, t->steps, worse_exit(m, t, closing(m), AT_BROKER), MARGIN_CLOSEOUT);
     }
 }
 
@@ -155,7 +162,7 @@ static bool enter(Machine *m, const Order *order, int32_t price) {
         return false;
     }
     m->side = side;
-    int32_t filled = s->order_type == LIMIT ? price : worse(m, price, side);
+    int32_t filled = s->order_type == LIMIT ? price : worse(m, price, side, order->decision, AT_ENTRY);
     int32_t stop = order->stop, target = order->target;
     if (s->distances) {
         stop = stop ? stop + filled - order->price : 0;

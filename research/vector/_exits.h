@@ -17,7 +17,7 @@ static bool is_stopped(const Machine *m, const Trade *t, int32_t price) {
 
 static void stop_out(Machine *m, int place, int32_t price) {
     Trade *t = &m->open[place];
-    close_trade(m, place, t->steps, worse(m, price, -m->side), t->trail ? TRAILING_STOP : STOP_LOSS);
+    close_trade(m, place, t->steps, worse_exit(m, t, price, AT_BROKER), t->trail ? TRAILING_STOP : STOP_LOSS);
 }
 
 /* Take the targets that a price has reached; tell whether anything changed. The trade may be gone afterwards. */

@@ -60,9 +60,9 @@ static PyObject *no_room(void) {
 
 static PyObject *py_run(PyObject *self, PyObject *const *args, Py_ssize_t count) {
     (void)self;
-    if (count != 9) {
+    if (count != 10) {
         PyErr_SetString(PyExc_TypeError, "expected settings, prices, days, halted, rates, decisions, trades, fills,"
-                                         " extremes");
+                                         " extremes, slips");
         return NULL;
     }
     Views views = {.count = 0};
@@ -72,6 +72,11 @@ static PyObject *py_run(PyObject *self, PyObject *const *args, Py_ssize_t count)
                    take_market(&m, &views, args) && take_decisions(&m, &views, args[5]);
     if (is_fine) m.trades = memory(&views, args[6], sizeof(TradeRow), &m.trade_room, PyBUF_WRITABLE);
     if (m.trades) m.fills = memory(&views, args[7], sizeof(Fill), &m.fill_room, PyBUF_WRITABLE);
+    if (m.fills && args[9] != Py_None) {
+        int64_t slips = m.d.count * SLIPS;
+        m.slips = memory(&views, args[9], sizeof(int32_t), &slips, PyBUF_SIMPLE);
+        if (!m.slips) m.fills = NULL;
+    }
     if (m.fills) {
         Py_BEGIN_ALLOW_THREADS
         run_until(&m, m.p.count, extremes);
@@ -174,7 +179,7 @@ static PyObject *py_run_days(PyObject *self, PyObject *const *args, Py_ssize_t c
 
 static PyMethodDef methods[] = {
     {"run", (PyCFunction)(void (*)(void))py_run, METH_FASTCALL,
-     "run(settings, prices, days, halted, rates, decisions, trades, fills, extremes)\n--\n\n"
+     "run(settings, prices, days, halted, rates, decisions, trades, fills, extremes, slips)\n--\n\n"
      "Carry decisions out; return the number of trades and fills, the balance, and the refusals."},
     {"run_days", (PyCFunction)(void (*)(void))py_run_days, METH_FASTCALL,
      "run_days(settings, prices, days, halted, rates, decisions, scales, ends, equity, counts)\n--\n\n"

@@ -13,6 +13,7 @@ def run(
     trades: NDArray[Any],
     fills: NDArray[Any],
     extremes: tuple[int, int],
+    slips: NDArray[Any] | None,
     /,
 ) -> tuple[int, int, int, tuple[int, int, int, int]]: ...
 def run_days(

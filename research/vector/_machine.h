@@ -16,6 +16,7 @@ enum { MARKET, LIMIT, STOP };
 enum { OPENED, EXIT, STOP_LOSS, TAKE_PROFIT, TRAILING_STOP, TARGET, TIME, MARGIN_CLOSEOUT, SWAP };
 enum { WRONG_SIDE, SIZE, MARGIN, HALTED, REFUSALS };
 enum { AFTER_CLOSE = 4 };
+enum { AT_ENTRY, AT_BROKER, AT_EXIT, SLIPS }; /* settings.py: of an entry, of a stop or close-out, of an exit that is decided */
 
 typedef __int128 wide;
 
@@ -79,6 +80,7 @@ typedef struct {
     Decisions d;
     Schedule days;
     const double *rates;
+    const int32_t *slips; /* by decision; NULL: always that of the settings */
     TradeRow *trades; /* NULL, as the next: what happens is counted only */
     Fill *fills;
     int64_t trade_room, fill_room, trade_count, fill_count, closed_count;

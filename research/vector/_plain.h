@@ -30,7 +30,7 @@ static void run_plainly(Machine *m, int64_t end) {
         m->bar = (int32_t)bar;
         at_quote(m, 0, m->p.bid_open[bar], m->p.ask_open[bar]);
         m->next_decision = number + 1;
-        if (m->held) close_trade(m, 0, m->open->steps, worse(m, closing(m), -m->side), EXIT);
+        if (m->held) close_trade(m, 0, m->open->steps, worse_exit(m, m->open, closing(m), AT_EXIT), EXIT);
         if (d->entry[number]) decide_entry(m, number, false);
     }
 }

@@ -176,7 +176,7 @@ static int64_t play_swiftly(Machine *m, int64_t end) {
         }
         at_close(m, due);
         m->next_decision = ending + (d->entry[ending] == m->side); /* which would have been one too many */
-        close_trade(m, 0, t->steps, worse(m, closing(m), -m->side), EXIT);
+        close_trade(m, 0, t->steps, worse_exit(m, t, closing(m), AT_EXIT), EXIT);
     }
 }
 

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from research.vector import money
 from research.vector.decisions import Decisions
 from research.vector.outcome import AFTER_CLOSE, FILLS, TRADES, Outcome, Reason, Refusal
+from research.vector.prices import Ticks
 from research.vector.schedule import Schedule
-from research.vector.settings import LIMIT, OWN, Settings
+from research.vector.settings import AT_BROKER, AT_ENTRY, AT_EXIT, LIMIT, OWN, Settings
 
 
 @dataclass(slots=True)
@@ -19,6 +20,7 @@ class Trade:
     """An open trade; ticks, steps, and places of bars."""
 
     number: int
+    decision: int
     steps: int
     opened: int
     price: int
@@ -58,12 +60,20 @@ class Book:
         What was wanted, on which terms, and the ends of days.
     rates : ndarray of float64, shape (n,), optional
         Account currency per quote currency in each bar.
+    slips : ndarray of int32, shape (k, 3), optional
+        By decision and what slips, ticks; None: always the slippage of the settings.
     """
 
     def __init__(
-        self, settings: Settings, decisions: Decisions, schedule: Schedule, rates: NDArray[np.float64] | None
+        self,
+        settings: Settings,
+        decisions: Decisions,
+        schedule: Schedule,
+        rates: NDArray[np.float64] | None,
+        slips: Ticks | None,
     ) -> None:
         self.s = settings
+        self.slips: list[list[int]] | None = None if slips is None else slips.tolist()
         self.trail: list[int] = decisions.trail.tolist()
         self.until: list[int] = decisions.until.tolist()
         self.rates = rates
@@ -98,7 +108,7 @@ class Book:
             self.refused[Refusal.MARGIN] += 1
             return False
         self.side = side
-        filled = price if s.order_type == LIMIT else self.worse(price, side)
+        filled = price if s.order_type == LIMIT else self.worse(price, side, number, AT_ENTRY)
         stop, target = order.stop, order.target
         if s.distances:  # from the fill itself
             stop, target = stop and stop + filled - order.price, target and target + filled - order.price
@@ -108,7 +118,7 @@ class Book:
         until = self.until[number]
         at = (self.bar, self.phase)
         trade = Trade(
-            len(self.trades), order.steps, order.steps, filled, moving, target, trail, distance, 0, until, *at
+            len(self.trades), number, order.steps, order.steps, filled, moving, target, trail, distance, 0, until, *at
         )
         commission = money.commission(s, filled * order.steps, rate)
         self.balance += commission
@@ -144,7 +154,7 @@ class Book:
     def close_leaving(self) -> None:
         """Close what is to be closed with the present quote."""
         for trade in [trade for trade in self.open if trade.leaving]:
-            self.close(trade, trade.steps, self.worse(self.closing(), -self.side), Reason(trade.leaving))
+            self.close(trade, trade.steps, self.worse_exit(trade, self.closing(), AT_EXIT), Reason(trade.leaving))
 
     def close_out(self) -> None:
         """Close the worst trades until equity is above the level of the margin again."""
@@ -155,7 +165,7 @@ class Book:
             if not margin or self.equity() * s.closeout_den > margin * s.closeout_num:
                 return
             worst = min(self.open, key=lambda trade: self._floating(trade, rate))
-            self.close(worst, worst.steps, self.worse(self.closing(), -self.side), Reason.MARGIN_CLOSEOUT)
+            self.close(worst, worst.steps, self.worse_exit(worst, self.closing(), AT_BROKER), Reason.MARGIN_CLOSEOUT)
 
     # -- money
 
@@ -180,9 +190,14 @@ class Book:
         rate = self.rate()
         return self.balance + sum(self._floating(trade, rate) for trade in self.open)
 
-    def worse(self, price: int, side: int) -> int:
+    def worse(self, price: int, side: int, decision: int, kind: int) -> int:
         """Return the price of a market execution on a side, slippage included."""
-        return max(price + side * self.s.slippage, 1)
+        slippage = self.s.slippage if self.slips is None else self.slips[decision][kind]
+        return max(price + side * slippage, 1)
+
+    def worse_exit(self, trade: Trade, price: int, kind: int) -> int:
+        """Return the price at which a trade is closed at the market."""
+        return self.worse(price, -self.side, trade.decision, kind)
 
     def book_days(self) -> None:
         """Book the financing that is due before this quote."""

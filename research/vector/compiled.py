@@ -24,6 +24,7 @@ def run(
     rates: NDArray[np.float64] | None,
     workspace: Workspace,
     extremes: tuple[int, int],
+    slips: Ticks | None,
 ) -> Outcome:
     """Run to the end, given the lowest bid and the highest ask; the GIL is released meanwhile."""
     trade_room = int(np.count_nonzero(decisions.entry))
@@ -31,7 +32,8 @@ def run(
     fill_room = trade_room * (2 + settings.targets) + len(schedule.bar) * settings.most_trades
     trades, fills = workspace.room(trade_room, fill_room)
     market = settings.record, prices.columns, schedule[:-1], schedule.halted, rates
-    trade_count, fill_count, balance, refused = built.kernel.run(*market, decisions.columns, trades, fills, extremes)
+    told = decisions.columns, trades, fills, extremes, slips
+    trade_count, fill_count, balance, refused = built.kernel.run(*market, *told)
     return Outcome(trades=trades[:trade_count], fills=fills[:fill_count], balance=balance, refused=refused)
 
 

@@ -16,7 +16,7 @@ from research.vector.outcome import Days, Outcome
 from research.vector.prices import Prices, Ticks
 from research.vector.rules import Rules, Terms
 from research.vector.schedule import Schedule
-from research.vector.settings import MARKET, Settings
+from research.vector.settings import MARKET, SLIPS, Settings
 from research.vector.workspace import Workspace
 
 Kind = Literal["auto", "compiled", "plain", "reference"]
@@ -73,7 +73,7 @@ class Execution:
         if self._extremes[1] * self._settings.most_steps * rules.most_trades > _LARGEST:
             raise ConfigError(f"{terms.instrument.symbol}: max_units at these prices is more than can be counted with")
 
-    def run(self, decisions: Decisions, workspace: Workspace | None = None) -> Outcome:
+    def run(self, decisions: Decisions, workspace: Workspace | None = None, *, slips: Ticks | None = None) -> Outcome:
         """Carry decisions out; the compiled execution releases the GIL meanwhile.
 
         Parameters
@@ -82,24 +82,32 @@ class Execution:
             What is wanted.
         workspace : Workspace, optional
             Memory to write trades and fills to: they are valid until it is used again. One for each thread.
+        slips : ndarray of int32, shape (k, 3), optional
+            By decision, ticks by which its entry, an exit at the broker (stop, close-out), and an exit that is decided
+            are worse, in place of the slippage of the terms.
 
         Raises
         ------
+        ConfigError
+            When there are slips for another number of decisions.
         StrategyError
             When a decision lies outside of the prices, or before the one before it, or an entry has a price and the
             rules say market orders, or the other way round.
         """
         self._check(decisions)
+        if slips is not None and (slips.shape != (len(decisions), SLIPS) or slips.dtype != np.int32):
+            raise ConfigError(f"slips: expected int32 of {(len(decisions), SLIPS)}, was {slips.dtype} {slips.shape}")
         if self._is_compiled:
             room = workspace or Workspace()
             market = self._settings, self._prices, decisions, self._schedule, self._rates
-            return compiled.run(*market, room, self._extremes)
+            return compiled.run(*market, room, self._extremes, None if slips is None else np.ascontiguousarray(slips))
         from research.vector import plain  # and the next: not where it was compiled
         from research.vector.reference import Machine
 
-        if self._may_be_plain and plain.is_plain(self._settings, self._prices, decisions, self._schedule):
+        is_even = self._may_be_plain and slips is None
+        if is_even and plain.is_plain(self._settings, self._prices, decisions, self._schedule):
             return plain.run(self._settings, self._prices, decisions)
-        return Machine(self._settings, self._prices, decisions, self._schedule, self._rates).run()
+        return Machine(self._settings, self._prices, decisions, self._schedule, self._rates, slips).run()
 
     def days(self, decisions: Sequence[Decisions], ends: Ticks) -> Days:
         """Carry many decisions out over the same prices, and keep what each day came to: nothing of single trades.

@@ -17,9 +17,9 @@ from research.vector import money
 from research.vector.book import Book, Order, Trade
 from research.vector.decisions import Decisions
 from research.vector.outcome import AFTER_CLOSE, Outcome, Reason, Refusal
-from research.vector.prices import Prices
+from research.vector.prices import Prices, Ticks
 from research.vector.schedule import Schedule
-from research.vector.settings import GIVEN, LIMIT, OWN, PARTS_PER_UNIT, Settings
+from research.vector.settings import AT_BROKER, GIVEN, LIMIT, OWN, PARTS_PER_UNIT, Settings
 
 _CHUNK: Final = 1024
 _NEVER: Final = 2**31 - 1
@@ -36,6 +36,8 @@ class Machine(Book):
         What is played and wanted, and what the calendar does.
     rates : ndarray of float64, shape (n,), optional
         Account currency per quote currency in each bar, if it cannot be known otherwise.
+    slips : ndarray of int32, shape (k, 3), optional
+        See `Book`.
     """
 
     def __init__(
@@ -45,8 +47,9 @@ class Machine(Book):
         decisions: Decisions,
         schedule: Schedule,
         rates: NDArray[np.float64] | None,
+        slips: Ticks | None = None,
     ) -> None:
-        super().__init__(settings, decisions, schedule, rates)
+        super().__init__(settings, decisions, schedule, rates, slips)
         self.prices = prices
         self.count = len(prices)
         self.wanted: list[list[int]] = [column.tolist() for column in decisions.columns]
@@ -215,7 +218,7 @@ class Machine(Book):
 
     def _stop_out(self, trade: Trade, price: int) -> None:
         reason = Reason.TRAILING_STOP if trade.trail else Reason.STOP_LOSS
-        self.close(trade, trade.steps, self.worse(price, -self.side), reason)
+        self.close(trade, trade.steps, self.worse_exit(trade, price, AT_BROKER), reason)
 
     def _take(self, trade: Trade, price: int) -> bool:
         """Take the targets that a price has reached, at their own prices."""

@@ -22,6 +22,11 @@ HOME, OWN, GIVEN = range(3)
 MARKET, LIMIT, STOP = range(3)
 """Kinds of orders."""
 
+AT_ENTRY, AT_BROKER, AT_EXIT = range(3)
+"""What slips: an entry, a stop or close-out, an exit that is decided."""
+
+SLIPS: Final = 3
+
 _LARGEST: Final = 2**62
 
 

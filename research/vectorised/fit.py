@@ -29,8 +29,8 @@ class NotVector(ConfigError):
 def why_not_vector(account: AccountConfig, config: InstanceConfig, strategy: Strategy) -> str | None:
     """Return what the vector engine cannot do of an instance on an account; None when it can do everything.
 
-    It fills as the paper account does and knows margin, swap, commission and spread; slippage is taken at its worst. It
-    asks no risk rules but for the stop and the risk of an order, and leaves nothing to chance.
+    It fills as the paper account does and knows margin, swap, commission, spread and slippage. It asks no risk rules
+    but for the stop and the risk of an order, and leaves nothing else to chance.
     """
     if not isinstance(strategy, SignalStrategy):
         return "the strategy is no signal strategy"
@@ -71,12 +71,7 @@ def why_not_same(plan: Plan) -> str | None:
         Of one instance that fits the vector engine.
     """
     ((config, _),) = plan.instances
-    paper, instrument = plan.account.paper, plan.instruments[config.instrument]
-    if paper.slippage_pips:
-        return (
-            f"paper.slippage_pips is drawn between 0 and {paper.slippage_pips:f}, and it takes the worst"
-            " (--slippage 0, or --engine vector)"
-        )
+    instrument = plan.instruments[config.instrument]
     if Terms.of(plan.account, instrument).rate == "given":
         return (
             f"{instrument.quote} is converted to {plan.account.currency} at the quotes inside of bars, and it takes one"
@@ -128,12 +123,24 @@ def check_risk(decisions: Decisions, limits: TradeLimits) -> None:
     most = limits.max_risk_frac
     if limits.stop_required and (decisions.stop[opens] == 0).any():
         raise NotVector("trade.stop_required refuses entries without a stop, and the vector engine asks no risk rules")
-    if most is not None and (decisions.steps[opens] >= 0).any():
-        raise NotVector("trade.max_risk_frac: what a fixed size risks is known to the event engine only")
+    if most is not None and (decisions.stop[opens] == 0).any():
+        raise NotVector("trade.max_risk_frac refuses entries without a stop, and the vector engine asks no risk rules")
     if most is not None and (decisions.risk[opens] > int(most * RISK_PARTS)).any():
         raise NotVector(
             f"trade.max_risk_frac = {most} refuses entries that risk more, and the vector engine asks no risk rules"
         )
+
+
+def check_sizes(decisions: Decisions, limits: TradeLimits) -> None:
+    """Refuse fixed sizes where a limit depends on what they risk: of many runs at once nobody looks at single trades.
+
+    Raises
+    ------
+    NotVector
+        When there are any.
+    """
+    if limits.max_risk_frac is not None and (decisions.steps[decisions.entry != 0] >= 0).any():
+        raise NotVector("trade.max_risk_frac: what a fixed size risks is known to the event engine only")
 
 
 def check_targets(decisions: Decisions, rules: Rules) -> None:

@@ -72,7 +72,14 @@ class Wishes:
                 for at in self._refused()
             ]
         self._wishes = sorted(found, key=lambda wish: wish[:2])  # the driver wants exits first
-        self._n_of = {wish.number: n for n, wish in enumerate(self._wishes, 1) if wish.is_open and not wish.refusal}
+        made = [(n, wish) for n, wish in enumerate(self._wishes, 1) if not wish.refusal]
+        self._n_of = {wish.number: n for n, wish in made if wish.is_open}
+        self._closes_n = {wish.number: n for n, wish in made if not wish.is_open}
+
+    def numbers(self) -> Iterator[tuple[int, int | None]]:
+        """Yield the numbers of the orders that opened and closed each trade; None where none closed it."""
+        for number in range(len(self._outcome.trades)):
+            yield self._n_of[number], self._closes_n.get(number)
 
     def trade_id(self, number: int) -> str:
         """Return what the account calls a trade of the outcome."""

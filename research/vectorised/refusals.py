@@ -12,7 +12,7 @@ from research.vector.settings import OWN, Settings
 from research.vectorised.stage import Stage
 
 HALTED: Final = "market-halted"
-OF_GATE: Final = frozenset({"min-units", "venue-max-units", "protection-side"})
+OF_GATE: Final = frozenset({"min-units", "venue-max-units", "protection-side", "max-risk"})
 """Those of the gate; the others are the broker's."""
 
 BY_KIND: Final = {
@@ -35,14 +35,18 @@ def refusal_of(stage: Stage, decisions: Decisions, outcome: Outcome, at: int) ->
     raw = ask - settings.spread_ask if side > 0 else bid + settings.spread_bid
     stop, target, steps = int(decisions.stop[at]), int(decisions.target[at]), int(decisions.steps[at])
     equity = _equity(stage, settings, outcome, at, bar)
+    raw_twice = bid + ask + settings.spread_bid - settings.spread_ask
     if steps < 0:
-        rate = _rate(stage, settings, bar, bid + ask + settings.spread_bid - settings.spread_ask)
+        rate = _rate(stage, settings, bar, raw_twice)
         steps = steps_for_risk(settings, equity, int(decisions.risk[at]), abs(raw - stop), rate)
+    lost = value(settings, max(0, (raw - stop) * side) * steps, _rate(stage, settings, bar, raw_twice))
+    most = stage.limits.max_risk_frac
     needed = margin(settings, steps, bid + ask, _rate(stage, settings, bar, bid + ask)) if settings.margin_num else 0
     rules = (
         ("min-units", steps < settings.least_steps),
         ("venue-max-units", steps > settings.most_steps),
         ("protection-side", (stop and (raw - stop) * side <= 0) or (target and (target - raw) * side <= 0)),
+        ("max-risk", most is not None and stop and lost > most * equity),
         (HALTED, bar in stage.halted),
         ("insufficient-margin", needed > equity),
     )
@@ -56,7 +60,9 @@ def _equity(stage: Stage, settings: Settings, outcome: Outcome, at: int, bar: in
     before = int(np.searchsorted(outcome.trades["decision"], at)) - 1
     if before < 0 or (outcome.trades["left"][before] == 0 and outcome.trades["exit_bar"][before] <= bar):
         return balance
-    held, bid, ask = outcome.trades[before], int(stage.prices.bid_close[bar]), int(stage.prices.ask_close[bar])
+    held = outcome.trades[before]  # valued by the gate: with the market's own quote
+    bid = int(stage.prices.bid_close[bar]) + settings.spread_bid
+    ask = int(stage.prices.ask_close[bar]) - settings.spread_ask
     away = (bid if held["side"] > 0 else ask) - int(held["entry_price"])
     product = away * int(held["side"]) * int(held["steps"])
     return balance + value(settings, product, _rate(stage, settings, bar, bid + ask))

@@ -30,6 +30,8 @@ from research.vector.rows import times_of, trades_of
 from research.vectorised.fit import NotVector, check_band, check_risk, check_targets
 from research.vectorised.orders import Wishes
 from research.vectorised.refusals import BY_KIND
+from research.vectorised.risked import check_fixed_risk
+from research.vectorised.slippage import slipped
 from research.vectorised.stage import Stage
 from research.vectorised.traded import floats_of, traded_of
 
@@ -71,10 +73,8 @@ def run_vector(plan: Plan, rules: Rules | None = None) -> Findings:
     check_risk(decisions, stage.limits)
     check_targets(decisions, stage.rules)
     check_band(decisions, stage.prices, stage.limits)
-    outcome = stage.execution.run(decisions)
-    if stage.is_paper:
-        _check_exits(stage, outcome)
-    wishes = Wishes(stage, decisions, outcome, signals)
+    outcome, wishes = _played(stage, decisions, signals)
+    check_fixed_risk(stage, decisions, outcome)
     trades = Later(lambda: _trades(stage, outcome, wishes))
     ended = np.lexsort((outcome.trades["exit_phase"], outcome.trades["exit_bar"]))
     is_open = outcome.trades["left"] > 0
@@ -99,6 +99,20 @@ def run_vector(plan: Plan, rules: Rules | None = None) -> Findings:
     )
 
 
+def _played(stage: Stage, decisions: Decisions, signals: Signals) -> tuple[Outcome, Wishes]:
+    """Return what came of decisions, and the orders that they were."""
+
+    def wished(outcome: Outcome) -> Wishes:
+        if stage.is_paper:
+            _check_exits(stage, outcome)
+        return Wishes(stage, decisions, outcome, signals)
+
+    if stage.is_paper and stage.slips:
+        return slipped(stage, decisions, wished)
+    outcome = stage.execution.run(decisions)
+    return outcome, wished(outcome)
+
+
 def _trades(stage: Stage, outcome: Outcome, wishes: Wishes) -> list[Trade]:
     return [
         changed(
@@ -108,7 +122,7 @@ def _trades(stage: Stage, outcome: Outcome, wishes: Wishes) -> list[Trade]:
             profit=trade.profit
             if trade.units_closed
             else Decimal(0),  # in files "0" as of the event engine, not "0.00"
-            commission=trade.commission or Decimal(0),
+            commission=trade.commission if stage.terms.commission_per_million else Decimal(0),
             swap=trade.swap or Decimal(0),
         )
         for number, trade in enumerate(trades_of(outcome, stage.prices, stage.terms, stage.config))

@@ -48,6 +48,8 @@ class Stage:
         Bars of the prices that end as the market closes.
     rates : ndarray of float64, shape (m,), or None
         Account currency per quote currency in each bar of the prices, where neither is of the instrument.
+    paper : PaperSettings
+        Of the account.
 
     Raises
     ------
@@ -64,6 +66,7 @@ class Stage:
         self.rules = rules or Rules()
         self.instrument = plan.instruments[symbol]
         self.limits = config.trade or plan.account.trade
+        self.paper = plan.account.paper
         self.terms = Terms.of(plan.account, self.instrument)
         self.market = Market(plan.tapes)
         tape = self.market.reels[symbol].tape
@@ -84,6 +87,11 @@ class Stage:
     def is_paper(self) -> bool:
         """Whether it goes by the rules of the paper account, with one trade on a side, as the signal driver does."""
         return self.rules == Rules()
+
+    @property
+    def slips(self) -> bool:
+        """Whether the account draws slippage."""
+        return bool(self.paper.slippage_pips)
 
     def _conversion(self, currency: str) -> Floats | None:
         if self.terms.rate != "given":

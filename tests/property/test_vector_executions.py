@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 from itertools import product
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -42,6 +42,7 @@ TARGETS = (
     (Target(0.5, 0.3), Target(1.0, 0.3), Target(2.5, 0.2)),
     (Target(0.4, 0.5), Target(0.8, 0.5)),
 )
+ENGINES: tuple[Literal["compiled", "reference"], ...] = ("compiled", "reference")
 needs_compiler = pytest.mark.skipif(not built.is_there, reason="the compiled execution was not built")
 
 rules_drawn = st.builds(
@@ -86,9 +87,10 @@ def play(rules: Rules, terms: Terms, seed: int, pace: float, *, trails: bool, by
     decisions = Decisions.of(signals, prices, terms.instrument, rules, **more)
     schedule = Schedule.of(prices, Calendar.get("fx"))
     rates = np.linspace(1.2, 1.3, len(bars)) if terms.rate == "given" else None
+    slips = chance.integers(0, 9, (len(decisions), 3), np.int32) if seed % 3 == 0 else None
     both = [
-        simulate(prices, decisions, rules, terms, schedule=schedule, rates=rates, engine=engine)
-        for engine in ("compiled", "reference")
+        Execution(prices, rules, terms, schedule=schedule, rates=rates, engine=engine).run(decisions, slips=slips)
+        for engine in ENGINES
     ]
     return both[0], both[1]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -21,7 +22,7 @@ from research.events.traded import Traded
 from research.reports.rows import in_plain, order_row, signal_row, trade_row
 from research.vector import Rules
 from research.vector.rules import Target
-from research.vectorised import run_vector, why_not_same, why_not_vector
+from research.vectorised import NotVector, run_vector, why_not_same, why_not_vector
 from research.vectorised.traded import floats_of
 from tests.support.event_runs import MINUTE, account_of, instance_of, plan_of, random_bars, run
 from tests.support.vector_runs import random_signals
@@ -37,6 +38,11 @@ ACCOUNTS: dict[str, dict[str, Any]] = {
             "extra_spread_pips": "0.3",
         },
         "trade": {"max_risk_frac": "0.011"},
+    },
+    "slippage": {"paper": {"slippage_pips": "0.7", "seed": 5, "commission_per_million": "20"}},
+    "slippage of a point": {"paper": {"slippage_pips": "0.05"}},
+    "slippage close to the margin": {
+        "paper": {"slippage_pips": 3, "initial_balance": 3000, "leverage": 20, "margin_closeout_frac": 2},
     },
     "close to the margin": {"paper": {**PLAIN, "initial_balance": 3000, "leverage": 20, "margin_closeout_frac": 2}},
 }  # fmt: skip
@@ -103,6 +109,46 @@ def test_the_findings_are_those_of_the_event_engine(
     assert len(events["orders"]) > 3
     for name, expected in events.items():
         assert vector[name] == expected, name
+
+
+@pytest.mark.parametrize("symbol", ["EUR/USD", "USD/JPY"])
+@settings(max_examples=20, deadline=None, phases=[Phase.generate])
+@given(
+    seed=st.integers(0, 10**6),
+    pace=st.sampled_from([0.02, 0.1, 0.3]),
+    most=st.sampled_from(["0.0003", "0.0012", "0.0016", "0.02"]),
+    slippage=st.sampled_from(["0", "0.4"]),
+)
+def test_a_fixed_size_is_held_against_the_limit_of_the_risk(
+    symbol: str, seed: int, pace: float, most: str, slippage: str
+) -> None:
+    bars = random_bars(seed, 400, *((1.09, 1e-5) if symbol == "EUR/USD" else (147.0, 1e-3)))
+    signals = random_signals(bars, seed, pace, by_risk=False)
+    assert signals.stop_loss is not None
+    stops = np.where(np.isnan(signals.stop_loss), bars.close * (1 - 2e-4 * signals.entry), signals.stop_loss)
+    strategy = Rows(bars, replace(signals, stop_loss=stops))
+    paper = {"slippage_pips": slippage, "extra_spread_pips": "0.3"}
+    account = account_of(paper=paper, trade={"max_risk_frac": most})
+    plan = plan_of(account, [(instance_of(instrument=symbol), strategy)], {(symbol, "1m"): bars})
+    events = run(plan)
+    vector = None
+    with suppress(NotVector):
+        vector = kept(run_vector(plan))
+    if vector is None:
+        assert any(order.reason.startswith("max-risk") for order in events.orders)
+        return
+    for name, expected in kept(events).items():
+        assert vector[name] == expected, name
+
+
+def test_a_fixed_size_that_risks_too_much_is_named_with_key_and_share() -> None:
+    bars = random_bars(3, 400, 1.09, 1e-5)
+    signals = random_signals(bars, 3, 0.1, by_risk=False)
+    strategy = Rows(bars, replace(signals, stop_loss=bars.close * (1 - 1e-3 * signals.entry)))
+    account = account_of(paper=PLAIN, trade={"max_risk_frac": "0.001"})
+    plan = plan_of(account, [(instance_of(), strategy)], {("EUR/USD", "1m"): bars})
+    with pytest.raises(NotVector, match=r"trade\.max_risk_frac = 0\.001 refuses .* \(a fixed size risks up to 0\.2\d%"):
+        run_vector(plan)
 
 
 @pytest.mark.parametrize("by_risk", [False, True])

@@ -24,6 +24,7 @@ from research.events.plan import Plan
 from research.reports import Saved
 from research.vector import CONVENTIONS, Rules
 from tests.support.event_runs import account_of, instance_of, plan_of, random_bars
+from tests.support.vector_runs import essence
 from worker.strategies.sma_cross import SmaCross
 
 EQUAL: dict[str, Any] = {"paper": {"slippage_pips": 0}}
@@ -75,7 +76,6 @@ def test_a_result_is_told_with_all_its_figures_before_it_is_written(tmp_path: Pa
 @pytest.mark.parametrize(
     ("account", "said"),
     [
-        ({"paper": {"slippage_pips": "0.5"}}, "paper.slippage_pips is drawn between 0 and 0.5"),
         ({**EQUAL, "limits": {"max_drawdown_frac": "0.1"}}, "limits.max_drawdown_frac"),
         ({"paper": {"slippage_pips": 0, "partial_fill_share": 0.2}}, "paper.partial_fill_share"),
         ({**EQUAL, "positions": "netting"}, "positions = 'netting'"),
@@ -106,10 +106,23 @@ def test_an_engine_that_is_asked_for_and_cannot_do_it_is_an_error_with_key_and_r
         run_plan(plan, replace(request, engine="events", rules=Rules(hold_bars=3)))
 
 
-def test_slippage_is_taken_at_its_worst_where_the_vector_engine_is_asked_for() -> None:
+def test_slippage_is_drawn_as_the_paper_account_draws_it() -> None:
     plan, request = setup({"paper": {"slippage_pips": 1}})
-    slipped = run_plan(plan, replace(request, engine="vector")).findings
-    exact = run_plan(*setup()).findings
+    ran = run_plan(plan, request)
+    assert ran.engine == "vector"
+    events = run_plan(plan, replace(request, engine="events")).findings
+    assert [essence(one) for one in ran.findings.trades] == [essence(one) for one in events.trades]
+    exact = run_plan(*setup()).findings.trades
+    slips = {abs(one.open_price - other.open_price) for one, other in zip(ran.findings.trades, exact, strict=True)}
+    assert len(slips) > 5, "each order has its own"
+    assert max(slips) <= Decimal("0.0001")
+
+
+def test_slippage_is_taken_at_its_worst_by_the_conventions_of_other_engines() -> None:
+    rules = Rules(convention=CONVENTIONS["next-open"])
+    plan, request = setup({"paper": {"slippage_pips": 1}})
+    slipped = run_plan(plan, replace(request, rules=rules)).findings
+    exact = run_plan(setup()[0], replace(request, rules=rules)).findings
     one, other = slipped.trades[0], exact.trades[0]
     assert abs(one.open_price - other.open_price) == Decimal("0.0001")
 
