@@ -36,6 +36,7 @@ setup(
     ext_modules=[
         compiled("atrader.bus._reading"),
         compiled("atrader.indicators._recurrences"),
+        compiled("atrader.indicators._updates"),
         compiled("atrader.orders._models"),
         compiled("framework_bridge.abi._rolling"),
         compiled("data_layer.shared._slots"),

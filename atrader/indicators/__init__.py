@@ -14,7 +14,8 @@ Common to all:
 - Smoothed indicators (`ema rsi atr adx macd`) depend on where the data begin. The trace of the seed falls by
   `1 - 1/period` a bar (Wilder) or `1 - 2/(period + 1)` (EMA): `ema_memory`, `wilder_memory` and `adx_memory` say how
   many bars it takes until nothing of it can be noticed.
-- Nothing here is thread-safe, and the classes can be pickled in any state.
+- Nothing here is thread-safe, and the classes can be pickled in any state. Where there was a compiler, updates with
+  floats are compiled (decision 39), and the same without.
 """
 
 from atrader.indicators.bands import Bollinger, BollingerBands, bollinger

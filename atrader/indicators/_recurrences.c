@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "_steps.h"
+
 typedef struct {
     Py_buffer series, out;
     const double *values;
@@ -49,7 +51,7 @@ static PyObject *exponential(PyObject *self, PyObject *args) {
         Py_BEGIN_ALLOW_THREADS
         a.results[0] = last;
         for (Py_ssize_t i = period; i < a.count; i++) {
-            last = (a.values[i] - last) * k + last;
+            last = exponential_step(last, a.values[i], k);
             a.results[i - period + 1] = last;
         }
         Py_END_ALLOW_THREADS
@@ -64,7 +66,7 @@ typedef struct {
 } Averages;
 
 static inline double next_average(const Averages *a, double last, int64_t at) {
-    return (last * a->kept + a->values[at]) / a->whole;
+    return wilder_step(last, a->values[at], a->kept, a->whole);
 }
 
 /* Go on from the average before a value; return the last one. Stops where it gets what is there already, if it may. */
@@ -228,30 +230,10 @@ static PyObject *average_crossings(PyObject *self, PyObject *args) {
     return NULL;
 }
 
-/* The squares of what the values of a sequence are away from a mean, added in their order. */
-static PyObject *squares_around(PyObject *self, PyObject *const *args, Py_ssize_t given) {
-    (void)self;
-    if (given != 2) {
-        PyErr_SetString(PyExc_TypeError, "expected values and their mean");
-        return NULL;
-    }
-    double mean = PyFloat_AsDouble(args[1]), total = 0.0;
-    if (mean == -1.0 && PyErr_Occurred()) return NULL;
-    PyObject *values = PySequence_Fast(args[0], "expected a sequence of numbers");
-    if (!values) return NULL;
-    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(values); i++) {
-        double term = PyFloat_AsDouble(PySequence_Fast_GET_ITEM(values, i)) - mean;
-        total += term * term;
-    }
-    Py_DECREF(values);
-    return PyErr_Occurred() ? NULL : PyFloat_FromDouble(total);
-}
-
 static PyMethodDef methods[] = {
     {"exponential", exponential, METH_VARARGS, "exponential(series, period, seed, k, out)"},
     {"wilder", wilder, METH_VARARGS, "wilder(series, period, seed, out)"},
     {"window_sums", window_sums, METH_VARARGS, "window_sums(series, period, out)"},
-    {"squares_around", (PyCFunction)(void (*)(void))squares_around, METH_FASTCALL, "squares_around(values, mean)"},
     {"average_crossings", average_crossings, METH_VARARGS,
      "average_crossings(totals, fast, slow, rows, sides): return how many there are"},
     {NULL, NULL, 0, NULL},

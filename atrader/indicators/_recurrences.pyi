@@ -1,5 +1,3 @@
-from collections.abc import Collection
-
 from numpy import float64, int8, int64
 from numpy.typing import NDArray
 
@@ -9,4 +7,3 @@ def window_sums(series: NDArray[float64], period: int, out: NDArray[float64], /)
 def average_crossings(
     totals: NDArray[float64 | int64], fast: int, slow: int, rows: NDArray[int64], sides: NDArray[int8], /
 ) -> int: ...
-def squares_around(values: Collection[float], mean: float, /) -> float: ...

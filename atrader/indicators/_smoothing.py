@@ -13,6 +13,7 @@ from math import nan
 import numpy as np
 
 from atrader.indicators import _compiled
+from atrader.indicators._compiled import updated_quickly
 from atrader.indicators._series import FloatArray, padded
 
 _PIECE = 4_096
@@ -98,6 +99,7 @@ class Seed:
         return nan if self._missing else self._total / self._period
 
 
+@updated_quickly
 class Wilder:
     """The pair of `wilder`, value by value."""
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from atrader.indicators._compiled import updated_quickly
 from atrader.indicators._series import FloatArray, check_period, padded, skip, usable
 from atrader.indicators._smoothing import exponential
 from atrader.indicators.moving_averages import Ema
@@ -63,6 +64,7 @@ def _check_periods(fast: int, slow: int, signal: int) -> tuple[int, int, int]:
     return fast, check_period("slow", slow, fast + 1), check_period("signal", signal, 1)
 
 
+@updated_quickly
 class Macd:
     """Moving average convergence-divergence, bar by bar; the pair of `macd`.
 

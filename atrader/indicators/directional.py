@@ -21,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from atrader.indicators._compiled import updated_quickly
 from atrader.indicators._series import FloatArray, check_period, padded, skip, usable
 from atrader.indicators._smoothing import Seed, first_sum, floats, recurrence
 from atrader.indicators.volatility import ranges
@@ -104,6 +105,7 @@ def _average_index(plus: FloatArray, minus: FloatArray, period: int) -> FloatArr
     return recurrence(steps(seed, float(period - 1), float(period)), len(both) - period + 1)
 
 
+@updated_quickly
 class Adx:
     """Average directional index with both indicators, bar by bar; the pair of `adx`.
 
@@ -122,7 +124,7 @@ class Adx:
 
     def __init__(self, period: int = 14) -> None:
         self.period = check_period("period", period, 2)
-        self._bars = 0  # bars seen, the first of which only opens the comparison
+        self._bars = 0  # bars seen until averages are there; the first only opens the comparison
         self._high = self._low = self._close = nan
         self._plus = self._minus = self._span = 0.0
         self._seed = Seed(self.period)
@@ -143,7 +145,8 @@ class Adx:
         last, period = self._close, self.period
         up, down = high - self._high, self._low - low
         self._high, self._low, self._close = high, low, close
-        self._bars += 1
+        if self._bars <= period:
+            self._bars += 1
         if self._bars == 1:
             return nan, nan, nan
         plus, minus, span = self._plus, self._minus, self._span

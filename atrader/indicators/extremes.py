@@ -6,13 +6,14 @@ next, so its extreme is that of one suffix and one prefix, and each value costs 
 
 from __future__ import annotations
 
-from collections import deque
-from math import nan
+from math import inf
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from atrader.indicators._series import FloatArray, check_period, over_windows, padded, skip, usable
+from atrader.indicators._compiled import updated_quickly
+from atrader.indicators._series import FloatArray, check_period, over_windows, padded, usable
+from atrader.indicators._windows import Window
 
 
 def highest(values: ArrayLike, period: int) -> FloatArray:
@@ -35,17 +36,22 @@ def highest(values: ArrayLike, period: int) -> FloatArray:
     ValueError
         If `period` or `values` cannot be used.
     """
-    period = check_period("period", period, 1)
-    (series,) = usable(values=values)
-    return padded(over_windows(np.maximum, -np.inf, series, period), np.shape(values)[0])
+    return _extremes(np.maximum, -inf, values, period)
 
 
 def lowest(values: ArrayLike, period: int) -> FloatArray:
     """Return the lowest of the last values; else as `highest`."""
-    return -highest(-np.asarray(values, dtype=np.float64), period)
+    return _extremes(np.minimum, inf, values, period)
 
 
-class Highest:
+def _extremes(join: np.ufunc, nothing: float, values: ArrayLike, period: int) -> FloatArray:
+    period = check_period("period", period, 1)
+    (series,) = usable(values=values)
+    return padded(over_windows(join, nothing, series, period), np.shape(values)[0])
+
+
+@updated_quickly
+class Highest(Window):
     """Highest of the last values, bar by bar; the pair of `highest`.
 
     Parameters
@@ -59,12 +65,10 @@ class Highest:
         If `period` cannot be used.
     """
 
-    __slots__ = ("_candidates", "_seen", "period")
+    __slots__ = ()
 
     def __init__(self, period: int) -> None:
-        self.period = check_period("period", period, 1)
-        self._seen = 0
-        self._candidates: deque[tuple[int, float]] = deque()  # falling values that may still be the highest
+        super().__init__(period, -inf)
 
     def update(self, value: float) -> float:
         """Take the next value; return the highest, NaN for the first `period - 1` values.
@@ -74,27 +78,18 @@ class Highest:
         ValueError
             If the value is not finite (leading NaN are skipped).
         """
-        if value - value != 0.0:
-            return skip(bool(self._seen), value)
-        candidates = self._candidates
-        while candidates and candidates[-1][1] <= value:
-            candidates.pop()
-        candidates.append((self._seen, value))
-        self._seen += 1
-        if candidates[0][0] + self.period < self._seen:
-            candidates.popleft()
-        return candidates[0][1] if self._seen >= self.period else nan
+        return self._take(value, max, -inf)
 
 
-class Lowest:
+@updated_quickly
+class Lowest(Window):
     """Lowest of the last values, bar by bar; the pair of `lowest`. Parameters and errors as those of `Highest`."""
 
-    __slots__ = ("_mirrored", "period")
+    __slots__ = ()
 
     def __init__(self, period: int) -> None:
-        self._mirrored = Highest(period)
-        self.period = self._mirrored.period
+        super().__init__(period, inf)
 
     def update(self, value: float) -> float:
         """Take the next value; return the lowest, NaN for the first `period - 1` values; raises as `Highest`."""
-        return -self._mirrored.update(-value)
+        return self._take(value, min, inf)

@@ -11,15 +11,17 @@ block and the beginning of the next, so its sum is one suffix sum plus one prefi
 error stays below n roundings, and each value costs the same, however long the window.
 """
 
-from itertools import accumulate
 from math import nan
+from operator import add
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from atrader.indicators import _compiled
+from atrader.indicators._compiled import updated_quickly
 from atrader.indicators._series import FloatArray, check_period, over_windows, padded, skip, usable
 from atrader.indicators._smoothing import Seed, exponential
+from atrader.indicators._windows import Window
 
 
 def sma(values: ArrayLike, period: int) -> FloatArray:
@@ -81,7 +83,8 @@ def window_sums(series: FloatArray, period: int) -> FloatArray:
     return over_windows(np.add, 0.0, series, period)
 
 
-class Sma:
+@updated_quickly
+class Sma(Window):
     """Simple moving average, bar by bar; the pair of `sma`.
 
     Parameters
@@ -95,13 +98,10 @@ class Sma:
         If `period` cannot be used.
     """
 
-    __slots__ = ("_block", "_prefix", "_suffixes", "period")
+    __slots__ = ()
 
     def __init__(self, period: int) -> None:
-        self.period = check_period("period", period, 1)
-        self._block: list[float] = []  # the values of the block that is being filled
-        self._prefix = 0.0  # their sum
-        self._suffixes: list[float] = []  # suffix sums of the block before
+        super().__init__(period, 0.0)
 
     def update(self, value: float) -> float:
         """Take the next value; return the average, NaN for the first `period - 1` values.
@@ -111,23 +111,10 @@ class Sma:
         ValueError
             If the value is not finite (leading NaN are skipped).
         """
-        if value - value != 0.0:
-            return skip(bool(self._block or self._suffixes), value)
-        block = self._block
-        block.append(value)
-        self._prefix += value
-        filled = len(block)
-        if filled == self.period:
-            total = self._prefix
-            self._suffixes = list(accumulate(reversed(block)))[::-1]
-            self._prefix = 0.0
-            block.clear()
-            return total / self.period
-        if not self._suffixes:
-            return nan
-        return (self._prefix + self._suffixes[filled]) / self.period
+        return self._take(value, add, 0.0) / self.period
 
 
+@updated_quickly
 class Ema:
     """Exponential moving average, bar by bar; the pair of `ema`.
 

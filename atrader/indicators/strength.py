@@ -15,6 +15,7 @@ from math import nan
 import numpy as np
 from numpy.typing import ArrayLike
 
+from atrader.indicators._compiled import updated_quickly
 from atrader.indicators._series import FloatArray, check_period, padded, skip, usable
 from atrader.indicators._smoothing import Wilder, wilder
 
@@ -49,6 +50,7 @@ def rsi(values: ArrayLike, period: int = 14) -> FloatArray:
     return padded(100.0 * out, np.shape(values)[0])
 
 
+@updated_quickly
 class Rsi:
     """Relative strength index, bar by bar; the pair of `rsi`.
 

@@ -15,6 +15,7 @@ from math import nan
 import numpy as np
 from numpy.typing import ArrayLike
 
+from atrader.indicators._compiled import updated_quickly
 from atrader.indicators._series import FloatArray, check_period, padded, skip, usable
 from atrader.indicators._smoothing import Wilder, wilder
 
@@ -82,6 +83,7 @@ def ranges(high: FloatArray, low: FloatArray, close: FloatArray) -> FloatArray:
     return np.subtract(top, np.minimum(low[1:], before), out=top)
 
 
+@updated_quickly
 class Atr:
     """Average true range, bar by bar; the pair of `atr`.
 

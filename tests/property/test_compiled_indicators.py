@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atrader.indicators import Bollinger, _compiled, adx, atr, bollinger, ema, macd, rsi, sma
+from tests.support.indicator_forms import in_python
 from tests.support.price_series import KINDS, make_prices
 
 pytestmark = pytest.mark.skipif(not _compiled.is_there, reason="nothing was compiled")
@@ -31,8 +32,7 @@ def test_compiled_or_not_every_indicator_has_the_same_bits(kind: str, seed: int,
     # Every other value: an array that is not in one piece.
     high, low, close = (np.repeat(column, 2)[::2] for column in prices)
     quick = all_lines(high, low, close, period)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_compiled, "is_there", False)
+    with in_python():
         slow = all_lines(high, low, close, period)
     for one, other in zip(quick, slow, strict=True):
         assert np.array_equal(one, other, equal_nan=True)

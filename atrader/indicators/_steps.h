@@ -1,0 +1,5 @@
+/* One step of each recurrence, for whole arrays and for a bar: the operations of _smoothing.py in their order. */
+
+static inline double exponential_step(double last, double x, double k) { return (x - last) * k + last; }
+
+static inline double wilder_step(double last, double x, double kept, double whole) { return (last * kept + x) / whole; }
