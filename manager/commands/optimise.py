@@ -12,7 +12,7 @@ from manager.commands.engine_options import engine_option, unlimited_option
 from manager.commands.installed import home_of
 from manager.commands.judging import judging_of, judging_options
 from manager.commands.output import json_option
-from manager.commands.periods import end_option, period_ns, start_option
+from manager.commands.periods import duration_s, end_option, max_gap_option, period_ns, start_option
 from manager.commands.run_options import (
     account_option,
     balance_option,
@@ -51,6 +51,7 @@ _AIMS = ("sharpe", "return", "drawdown")  # as research.optimisation.figures has
 @balance_option
 @start_option
 @end_option
+@max_gap_option
 @quotes_option
 @engine_option
 @unlimited_option
@@ -71,6 +72,7 @@ def optimise(
     vary: tuple[str, ...],
     start: str | None,
     end: str | None,
+    max_gap: str,
     processes: int | None,
     resume: Path | None,
     out: Path | None,
@@ -98,6 +100,7 @@ def optimise(
         vary=_once([*varied, *(_name_and_values(text) for text in vary)]),
         start_ns=period[0],
         end_ns=period[1],
+        max_gap_s=duration_s(max_gap, "--max-gap"),
         judging=judging,
         **{**options, "aims": options["aims"] or _AIMS[:1]},
     )

@@ -49,7 +49,7 @@ _OF_INSTANCE: Final = {"name", "strategy", "account", "magic", "instrument", "ti
 _OF_ACCOUNT: Final = {"name", "currency", "positions", "paper", "limits", "trade"}
 _PLAYED: Final = {"warmup_bars", "trade", "limits", "selection", "on_error", "max_errors"}
 """Settings of an instance, besides its parameters, that a run depends on."""
-_MADE: Final = {"program", "made", "besides"}  # what of a study may differ when it goes on
+_MADE: Final = {"program", "made", "besides", "wish"}  # may differ when it goes on; it goes on by the wish
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,6 +224,7 @@ def _request(home: Home, wish: SearchWish) -> Request:
         period=period,
         quotes=wish.quotes,
         apart=False,
+        max_gap_s=wish.max_gap_s,
     )
     if request.instances[0].strategy == ONE_PROCESS_EACH:
         raise ConfigError(

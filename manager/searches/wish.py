@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from atrader.clock import parse_time
 from atrader.configuration.base import DurationS
 from atrader.errors import ConfigError, StoreError
-from manager.backtests.request import Engine, parse_parameters
+from manager.backtests.request import MAX_GAP_S, Engine, parse_parameters
 from research.optimisation.figures import Aim
 from research.optimisation.windows import Split, WalkForward
 
@@ -98,6 +98,7 @@ class SearchWish:
     balance: str | None = None
     start_ns: int | None = None
     end_ns: int | None = None
+    max_gap_s: float = MAX_GAP_S
     quotes: str | None = None
     engine: Engine | None = None  # None: the vector engine where it can do everything that is asked for
     unlimited: bool = False

@@ -179,6 +179,12 @@ def test_a_search_for_more_sets_than_there_are_says_so_and_is_finished(yen: Flee
     assert "not finished" not in done.stdout
 
 
+def test_so_long_a_gap_as_is_said_may_be_in_the_bars(yen: Fleet, tmp_path: Path) -> None:
+    words = ("optimise", "cross", "--fast", "2,3", "--start", "2013-01-01", "--out", str(tmp_path))
+    assert "more than --max-gap allows" in refusal(yen, *words)
+    assert found_by(yen, *words, "--max-gap", "30d")["study"]["gaps"]["USD/JPY"]["missing"] > 300
+
+
 def test_bars_that_are_missing_are_told(yen: Fleet, tmp_path: Path) -> None:
     words = ("--fast", "2,3", "--end", "2013-02-08T12:00:00Z", "--out", str(tmp_path))
     found = found_by(yen, "optimise", "cross", *words)
