@@ -123,7 +123,7 @@ def _days(option: str, text: str) -> float:
     try:
         return TypeAdapter(DurationS).validate_python(text) / _DAY_S
     except ValidationError as error:
-        raise ConfigError(f"{option} {text}: {error.errors()[0]['msg']}") from error
+        raise ConfigError(f"{option} {text}: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from error
 
 
 def _bars(home: Home, wish: TrainWish, timeframe: str) -> Bars:

@@ -12,17 +12,21 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from atrader.clock import SystemClock, iso_from_ns
 from atrader.configuration.home import Home
 from atrader.configuration.instance import InstanceConfig
 from atrader.configuration.loader import load_installation
 from atrader.errors import ConfigError, StoreError
 from atrader.runtime.file_lock import FileLock
+from atrader.strategy import Strategy
 from manager.backtests.files import data_hash, source_hash
 from manager.backtests.gaps import gaps_of
 from manager.backtests.request import ONE_PROCESS_EACH, Engine, Overrides, Request, parse_parameters, requests_of
 from manager.searches.plans import Plans, trials_of, trials_on
 from manager.searches.wish import SearchWish
+from research.columns import spread
 from research.events.market import Market
 from research.events.plan import Plan
 from research.optimisation.events import Times, days_of
@@ -33,17 +37,20 @@ from research.optimisation.searching import ListedSearch, Search, every_combinat
 from research.optimisation.space import Combination, SearchSpace
 from research.optimisation.study import Progress, run_study
 from research.optimisation.trials import TrialFile
+from research.optimisation.vectors import why_not_once
 from research.optimisation.windows import Window
 from research.reports.saved import new_folder
 from research.statistics import periods_per_year
 from research.vector import built
 from research.vectorised import why_not_plan, without_limits
 from worker.loading import load_strategy
+from worker.strategies import BUILT_IN
 
 TRIALS: Final = "trials.sqlite"
 """Name of the file of trials in the folder of a search."""
 
 _MOST_CELLS: Final = 250_000_000  # returns of days of all sets together: 2 GB when they are judged
+_CHECKED: Final = 4  # sets with which a strategy that is not built in is looked at for looks ahead
 _MOST_COUNTED: Final = 100_000  # sets of a space, to see whether a search that learns finds as many as it may try
 _OF_INSTANCE: Final = {"name", "strategy", "account", "magic", "instrument", "timeframe"}
 _OF_ACCOUNT: Final = {"name", "currency", "positions", "paper", "limits", "trade"}
@@ -106,7 +113,7 @@ def prepare(home: Home, wish: SearchWish) -> Prepared:
     left_out = space.size - len(listed) if wish.method == "grid" and space.size is not None else None
     plans = Plans(request)
     plan = plans.of(listed[0])
-    engine, not_vector = _engine(wish, plan)
+    engine, not_vector = _engine(wish, plan, [plans.strategy_of(listed[at]) for at in _some_of(len(listed))])
     days_ns = days_of(Market(plan.tapes).ends, plans.calendar)
     windows = wish.judging.rule().windows(days_ns)
     total = _total(space, wish, len(listed))
@@ -250,15 +257,25 @@ def _settings_of(own: InstanceConfig) -> dict[str, object]:
     }
 
 
-def _engine(wish: SearchWish, plan: Plan) -> tuple[Engine, str | None]:
-    """Return the engine, and why it is the event engine where the wish leaves that open."""
+def _engine(wish: SearchWish, plan: Plan, some: Sequence[Strategy]) -> tuple[Engine, str | None]:
+    """Return the engine, and why it is the event engine where the wish leaves that open.
+
+    Built-in strategies do not look ahead; others are looked at with some of the sets.
+    """
     ((config, _),) = plan.instances
     reason = why_not_plan(plan)
+    if reason is None and wish.engine != "events" and config.strategy not in BUILT_IN:
+        reason = why_not_once(plan, some)
     if wish.engine == "vector" and reason is not None:
         raise ConfigError(f"--engine vector cannot run {config.name}: {reason}; leave it to --engine event")
     if wish.engine is not None:
         return wish.engine, None
     return ("vector" if reason is None else "events"), reason
+
+
+def _some_of(count: int) -> list[int]:
+    """Return places all over so many sets."""
+    return spread(np.arange(count), _CHECKED)
 
 
 def _listed(space: SearchSpace, wish: SearchWish) -> list[Combination]:

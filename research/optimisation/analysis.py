@@ -44,6 +44,7 @@ MOST_LOSING: Final = 0.05
 Where all sets earn about the same, choosing among them is worth nothing (0.5), and yet whatever is chosen earns."""
 FEWEST_TRADES: Final = 30
 """Trades that figures need to mean something."""
+_NO_TRADES: Final = "no set of parameters traded: there is nothing to judge"
 _BLOCKS: Final = 16
 _DAYS_PER_YEAR: Final = 365.25
 
@@ -163,7 +164,7 @@ def analyse(
         walked = _walk_forward(trials, chosen, steps, windows, days_per_year)
         overfitting = _overfitting(trials, int(scores.order[0]), days_ns, workers, is_adaptive=is_adaptive)
         overfitting["effective_trials"] = counted.result()
-    reasons = _reasons(recommended, walked, overfitting)
+    reasons = _reasons(recommended, walked, overfitting) if _varies(trials.returns.T) else [_NO_TRADES]
     return Analysis(
         tried=trials.tried,
         failed=len(trials.failed),
@@ -264,6 +265,8 @@ def _why_no_pbo(trials: Trials, days: int, *, is_adaptive: bool) -> str | None:
         return "the search chose its sets by what came of those before: they are no fair sample"
     if len(trials.returns) < 2:
         return "only one set was tried"
+    if not _varies(trials.returns.T):
+        return "no set traded"
     return f"{days} days are too few: {2 * _BLOCKS} at least" if days < 2 * _BLOCKS else None
 
 
@@ -283,5 +286,5 @@ def _reasons(recommended: Ranked | None, walked: dict[str, Any], overfitting: di
             f" and loses in {100 * losing:.0f} % of the other halves, above {100 * MOST_LOSING:.0f} %"
         )
     if recommended.trades < FEWEST_TRADES:
-        found.append(f"{recommended.trades} trades are too few, {FEWEST_TRADES} at least")
+        found.append(f"too few trades: {recommended.trades}, {FEWEST_TRADES} at least")
     return found

@@ -11,15 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atrader.errors import ConfigError, StrategyError
+from atrader.indicators import atr
 from atrader.strategy import Signals, SignalStrategy, Strategy
+from research.events.history import check_decides
 from research.events.plan import Plan
+from research.events.whole import signals_once
 from research.optimisation.events import Times
 from research.optimisation.pools import Outcome
 from research.optimisation.space import Combination
 from research.statistics.periods import until_ruin
 from research.vector import Decisions
 from research.vectorised import NotVector, Stage
-from research.vectorised.fit import check_risk, check_sizes
+from research.vectorised.fit import check_band, check_risk, check_sizes
 from worker.strategies.entries import EntryStrategy
 from worker.strategies.sharing import Shared
 
@@ -72,6 +75,10 @@ class VectorTrials:
         strategy = self._make(combination)
         assert isinstance(strategy, SignalStrategy)
         try:
+            check_decides(self._stage.config, self._stage.history, strategy.warmup_bars)
+        except ConfigError as error:
+            return Outcome(0, np.empty(0), error.message)
+        try:
             return self._decisions(strategy)
         except ConfigError:
             raise
@@ -85,13 +92,37 @@ class VectorTrials:
         if isinstance(strategy, EntryStrategy):
             decisions = self._shared_decisions(strategy, first_row)
         else:
-            decisions = self._decisions_of(strategy.signals(bars, stage.instrument), stage.rows, first_row)
+            signals, difference = signals_once(strategy, stage.history, stage.instrument)
+            if signals is None:
+                raise StrategyError(difference)
+            decisions = self._decisions_of(signals, stage.rows, first_row)
         try:
             check_risk(decisions, stage.limits)
             check_sizes(decisions, stage.limits)
+            if not self._is_near(strategy):
+                check_band(decisions, stage.prices, stage.limits)
         except NotVector as error:
             raise ConfigError(f"{error.message}: use --engine event") from error
         return decisions
+
+    def _is_near(self, strategy: SignalStrategy) -> bool:
+        """Tell whether no stop or target can be as far from the market as the risk rules refuse, without a look at each.
+
+        They are at most so many of the largest average true ranges from what is paid, and the market was never lower.
+        """
+        if not isinstance(strategy, EntryStrategy):
+            return False
+        stage, (period, stops, targets) = self._stage, strategy.distances
+        bars, prices = stage.history.bars, stage.prices
+        largest, lowest = self._alike.get(
+            ("near", period),
+            lambda: np.array([
+                np.nanmax(atr(bars.high, bars.low, bars.close, period), initial=0.0) / float(stage.instrument.price_tick)
+                + float((prices.ask_close - prices.bid_close).max()),
+                float(prices.bid_close.min()),
+            ]),
+        ).tolist()  # fmt: skip
+        return bool(max(stops, targets or 0.0, 1.0) * largest < float(stage.limits.price_band_frac) * lowest)
 
     def _shared_decisions(self, strategy: EntryStrategy, first_row: int) -> Decisions:
         """Return what a set wants, from what it has in common with others."""
@@ -108,6 +139,24 @@ class VectorTrials:
     def _decisions_of(self, signals: Signals, at: NDArray[np.int64], first_row: int) -> Decisions:
         stage = self._stage
         return Decisions.of(signals, stage.prices, stage.instrument, stage.rules, bars=at, first_row=first_row)
+
+
+def why_not_once(plan: Plan, strategies: Sequence[Strategy]) -> str | None:
+    """Return why the signals of some strategies of a plan cannot be computed over all bars at once; None if they can.
+
+    They look ahead, need a longer warm-up, or fail: the event engine decides each bar over its window. Where some can,
+    the others fail each for itself when they are tried, but for sets that share what they want: those are trusted.
+    """
+    stage, found = Stage(plan), []
+    for strategy in strategies:
+        assert isinstance(strategy, SignalStrategy)
+        strategy.load()
+        signals, difference = signals_once(strategy, stage.history, stage.instrument)
+        found.append(difference if signals is None else None)
+    first = next((one for one in found if one is not None), None)
+    if first is None or (None in found and not isinstance(strategies[0], EntryStrategy)):
+        return None
+    return f"signals over all bars are not those over the warm-up of each bar: {first}"
 
 
 def _returns(equity: Floats, initial: float) -> Floats:

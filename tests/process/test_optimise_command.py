@@ -179,6 +179,36 @@ def test_a_search_for_more_sets_than_there_are_says_so_and_is_finished(yen: Flee
     assert "not finished" not in done.stdout
 
 
+PEEK = """
+import numpy as np
+from atrader.strategy import Parameters, Signals, SignalStrategy
+
+class Peek(SignalStrategy):
+    class Parameters(Parameters):
+        ahead: int = 1
+
+    warmup_bars = 5
+
+    def signals(self, bars, instrument):
+        later = np.append(bars.close, np.full(self.parameters.ahead, bars.close[-1]))[self.parameters.ahead:]
+        entry = np.sign(later - bars.close).astype(np.int8)
+        return Signals(entry=entry, exit=-entry, units=np.full(len(bars), 1000.0))
+"""
+
+
+def test_a_strategy_that_looks_ahead_earns_nothing_in_a_search_and_is_named(yen: Fleet, tmp_path: Path) -> None:
+    file = yen.home.root / "strategies" / "peek.py"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(PEEK)
+    words = ("optimise", "strategies/peek.py:Peek", "--instrument", "USD/JPY", "--timeframe", "30m", "--ahead", "1,2")
+    words += ("--out", str(tmp_path), "--without-limits", "--start", "2013-01-20")
+    done = yen.command(*words, program=TOOLS)
+    assert done.returncode == 0, done.stderr
+    assert "signals over all bars are not those over the warm-up of each bar: entry differs" in done.stderr
+    assert "no set of parameters traded" in done.stdout
+    assert "signals over all bars are not those" in refusal(yen, *words, "--engine", "vector")
+
+
 def test_so_long_a_gap_as_is_said_may_be_in_the_bars(yen: Fleet, tmp_path: Path) -> None:
     words = ("optimise", "cross", "--fast", "2,3", "--start", "2013-01-01", "--out", str(tmp_path))
     assert "more than --max-gap allows" in refusal(yen, *words)

@@ -111,7 +111,7 @@ def test_nothing_is_recommended_when_everything_lost_out_of_sample() -> None:
 def test_few_trades_are_no_edge() -> None:
     found = judged(trials_of(returns_of(0, edge=0.003), trades=12))
     assert found.verdict == "noise"
-    assert found.reasons == ["12 trades are too few, 30 at least"]
+    assert found.reasons == ["too few trades: 12, 30 at least"]
 
 
 def test_sets_that_never_trade_come_last_and_break_nothing() -> None:
@@ -119,7 +119,10 @@ def test_sets_that_never_trade_come_last_and_break_nothing() -> None:
     returns[::2] = 0.0
     found = judged(trials_of(returns))
     assert all(one.number % 2 for one in found.top)
-    assert judged(trials_of(np.zeros((4, DAYS)))).recommended is None
+    nothing = judged(trials_of(np.zeros((4, DAYS))))
+    assert (nothing.recommended, nothing.verdict) == (None, "noise")
+    assert nothing.reasons == ["no set of parameters traded: there is nothing to judge"]
+    assert nothing.overfitting["pbo_missing"] == "no set traded"
 
 
 def test_a_search_that_learned_has_no_probability_of_overfitting() -> None:

@@ -24,11 +24,12 @@ from research.optimisation.events import EventTrials, days_of
 from research.optimisation.pools import Evaluate
 from research.optimisation.space import Combination
 from research.optimisation.trials import Trials
-from research.optimisation.vectors import VectorTrials
+from research.optimisation.vectors import VectorTrials, why_not_once
 from research.optimisation.windows import WalkForward
 from research.vectorised import why_not_vector, without_limits
 from tests.support.event_runs import account_of, instance_of, plan_of
 from worker.strategies.bracket import Bracket
+from worker.strategies.entries import Wanted
 from worker.strategies.sma_cross import SmaCross
 
 HOUR_NS = 3600 * NS_PER_S
@@ -125,20 +126,67 @@ class Weak(SignalStrategy):
         how = self.parameters.model_dump()["how"]
         if how == "raises":
             raise ZeroDivisionError("by chance")
-        count = len(bars) - (how == "short")
-        entry = np.zeros(count, np.int8)
-        entry[::10] = 1
-        return Signals(entry=entry, exit=np.roll(entry, 5), units=np.full(count, 0.01))
+        count, closes = len(bars) - (how == "short"), bars.close
+        hour = bars.open_time_ns[:count] // HOUR_NS % 10
+        rises = np.append(closes[1:] > closes[:-1], [False]) if how == "peeks" else np.ones(len(bars), np.bool_)
+        entry = ((hour == 0) & rises[:count]).astype(np.int8)
+        stop_loss = closes * 0.9 if how == "far" else None
+        return Signals(entry=entry, exit=(hour == 5).astype(np.int8), units=np.full(count, 0.01), stop_loss=stop_loss)
+
+
+def weak(combination: Combination) -> Weak:
+    return Weak(Weak.Parameters.model_validate(combination))
 
 
 def test_a_set_that_the_strategy_fails_with_is_kept_with_its_error_and_the_others_go_on() -> None:
-    def weak(combination: Combination) -> Weak:
-        return Weak(Weak.Parameters.model_validate(combination))
-
     plan = plan_over(hours(6, 24 * 20, swing=0.0), weak({}))
-    outcomes = in_vector(plan, weak)([{"how": how} for how in ("raises", "short", "")])
-    assert [one.error[:17] for one in outcomes] == ["ZeroDivisionError", "signals.entry has", ""]
-    assert outcomes[2].trades > 10
+    outcomes = in_vector(plan, weak)([{"how": how} for how in ("raises", "short", "peeks", "")])
+    assert [one.error[:17] for one in outcomes] == ["ZeroDivisionError", "signals.entry has", "entry differs; 'a", ""]
+    assert outcomes[3].trades > 10
+
+
+def test_a_strategy_that_looks_ahead_with_every_set_is_left_to_the_event_engine() -> None:
+    plan = plan_over(hours(6, 24 * 20, swing=0.0), weak({}))
+    told = why_not_once(plan, [weak({"how": "peeks"}), weak({"how": "raises"})])
+    assert told == (
+        "signals over all bars are not those over the warm-up of each bar: entry differs; 'atrader backtest check'"
+        " says why"
+    )
+    assert why_not_once(plan, [weak({"how": "peeks"}), weak({})]) is None  # the first fails for itself
+    assert why_not_once(plan, [cross(one) for one in SETS[:2]]) is None
+
+
+class PeekingCross(SmaCross):
+    """Shares what it wants among sets, and takes it from the next bar."""
+
+    def wanted(self, bars: Bars, instrument: Instrument) -> Wanted:
+        return Wanted(*(np.roll(column, -1) for column in super().wanted(bars, instrument)[:4]), {})
+
+
+def test_one_look_ahead_is_enough_where_sets_share_what_they_want() -> None:
+    plan = plan_over(hours(6, 24 * 20, swing=0.03), cross(SETS[0]))
+    peeking = PeekingCross(PeekingCross.Parameters.model_validate({"risk_frac": "0.005", **SETS[0]}))
+    assert "differs" in str(why_not_once(plan, [peeking, cross(SETS[0])]))
+
+
+def test_a_set_that_needs_more_bars_than_there_are_says_so_and_is_no_set_without_trades() -> None:
+    plan = plan_over(hours(6, 24 * 20, swing=0.0), cross(SETS[0]))
+    few, many = in_vector(plan, cross)([{"fast": 2, "slow": 8}, {"fast": 2, "slow": 500}])
+    assert (few.error, many.trades) == ("", 0)
+    assert "bars of BTC/USD before it decides anything: 480 are there" in many.error
+
+
+def test_stops_so_far_away_that_the_account_refuses_them_end_the_search() -> None:
+    bars, near, far = hours(6, 24 * 20, swing=0.03), partial(cross, stop_atr=1), partial(cross, stop_atr=50)
+    plan = plan_over(bars, cross(SETS[0]))
+    assert in_vector(plan, near)(SETS[:1])[0].trades > 0
+    with pytest.raises(ConfigError, match=r"price_band_frac = 0\.05 refuses .*: use --engine event"):
+        in_vector(plan, far)(SETS[:1])
+    wide = plan_over(bars, cross(SETS[0]), trade={"max_price_age": "2d", "price_band_frac": 0.9})
+    assert in_vector(wide, far)(SETS[:1])[0].trades > 0
+    loose = plan_over(bars, weak({}), trade={"max_price_age": "2d", "stop_required": False})
+    with pytest.raises(ConfigError, match="price_band_frac"):
+        in_vector(loose, weak)([{"how": "far"}])
 
 
 @pytest.mark.parametrize(
@@ -196,9 +244,6 @@ def test_entries_that_the_account_would_refuse_end_the_search(
 
 
 def test_a_stop_that_the_account_requires_is_looked_for() -> None:
-    def weak(combination: Combination) -> Weak:
-        return Weak(Weak.Parameters.model_validate(combination))
-
     plan = plan_over(hours(8, 24 * 20, swing=0.0), weak({}), trade={"max_price_age": "2d", "stop_required": True})
     with pytest.raises(ConfigError, match="stop_required"):
         in_vector(plan, weak)([{}])
