@@ -88,7 +88,7 @@ class VectorTrials:
 
     def _decisions(self, strategy: SignalStrategy) -> Decisions:
         stage = self._stage
-        first_row, bars = max(strategy.warmup_bars, 1) - 1, stage.history.bars
+        first_row = max(strategy.warmup_bars, 1) - 1
         if isinstance(strategy, EntryStrategy):
             decisions = self._shared_decisions(strategy, first_row)
         else:
@@ -106,23 +106,22 @@ class VectorTrials:
         return decisions
 
     def _is_near(self, strategy: SignalStrategy) -> bool:
-        """Tell whether no stop or target can be as far from the market as the risk rules refuse, without a look at each.
+        """Tell, without a look at each, whether no stop or target can be as far away as the risk rules refuse.
 
         They are at most so many of the largest average true ranges from what is paid, and the market was never lower.
         """
         if not isinstance(strategy, EntryStrategy):
             return False
-        stage, (period, stops, targets) = self._stage, strategy.distances
-        bars, prices = stage.history.bars, stage.prices
-        largest, lowest = self._alike.get(
-            ("near", period),
-            lambda: np.array([
-                np.nanmax(atr(bars.high, bars.low, bars.close, period), initial=0.0) / float(stage.instrument.price_tick)
-                + float((prices.ask_close - prices.bid_close).max()),
-                float(prices.bid_close.min()),
-            ]),
-        ).tolist()  # fmt: skip
-        return bool(max(stops, targets or 0.0, 1.0) * largest < float(stage.limits.price_band_frac) * lowest)
+        period, stops, targets = strategy.distances
+        largest, lowest = self._alike.get(("near", period), lambda: self._extremes(period)).tolist()
+        return bool(max(stops, targets or 0.0, 1.0) * largest < float(self._stage.limits.price_band_frac) * lowest)
+
+    def _extremes(self, period: int) -> Floats:
+        """Return the largest average true range with the widest spread, and the lowest price; in ticks."""
+        bars, prices = self._stage.history.bars, self._stage.prices
+        ranges = atr(bars.high, bars.low, bars.close, period) / float(self._stage.instrument.price_tick)
+        spread = float((prices.ask_close - prices.bid_close).max())
+        return np.array([np.nanmax(ranges, initial=0.0) + spread, float(prices.bid_close.min())])
 
     def _shared_decisions(self, strategy: EntryStrategy, first_row: int) -> Decisions:
         """Return what a set wants, from what it has in common with others."""

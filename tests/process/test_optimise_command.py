@@ -200,8 +200,8 @@ def test_a_strategy_that_looks_ahead_earns_nothing_in_a_search_and_is_named(yen:
     file = yen.home.root / "strategies" / "peek.py"
     file.parent.mkdir(exist_ok=True)
     file.write_text(PEEK)
-    words = ("optimise", "strategies/peek.py:Peek", "--instrument", "USD/JPY", "--timeframe", "30m", "--ahead", "1,2")
-    words += ("--out", str(tmp_path), "--without-limits", "--start", "2013-01-20")
+    words = ["optimise", "strategies/peek.py:Peek", "--instrument", "USD/JPY", "--timeframe", "30m", "--ahead", "1,2"]
+    words += ["--out", str(tmp_path), "--without-limits", "--start", "2013-01-20"]
     done = yen.command(*words, program=TOOLS)
     assert done.returncode == 0, done.stderr
     assert "signals over all bars are not those over the warm-up of each bar: entry differs" in done.stderr

@@ -160,7 +160,8 @@ class PeekingCross(SmaCross):
     """Shares what it wants among sets, and takes it from the next bar."""
 
     def wanted(self, bars: Bars, instrument: Instrument) -> Wanted:
-        return Wanted(*(np.roll(column, -1) for column in super().wanted(bars, instrument)[:4]), {})
+        long, short, close_long, close_short, _ = super().wanted(bars, instrument)
+        return Wanted(np.roll(long, -1), np.roll(short, -1), close_long, close_short, {})
 
 
 def test_one_look_ahead_is_enough_where_sets_share_what_they_want() -> None:
