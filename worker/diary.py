@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Iterable
+from decimal import Decimal
 from importlib.metadata import version
 from inspect import getsourcefile
 from pathlib import Path
@@ -14,7 +15,7 @@ from atrader.clock import SystemClock
 from atrader.configuration.account import AccountConfig
 from atrader.configuration.instance import InstanceConfig
 from atrader.market import Bar, Bars, Tick
-from atrader.orders.model import Intent
+from atrader.orders.model import Intent, Order, Trade
 from atrader.runtime.session_file import Life, SessionFile, packed_file
 from atrader.strategy import Strategy
 from worker.checkpoint import Checkpoint
@@ -79,9 +80,17 @@ class Diary:
         )
         self._file.begin(life, bars)
 
-    def asked(self, time_ns: int, told: Tick) -> None:
-        """Note the price that a strategy asked for at a quote."""
-        self._file.asked(time_ns, told)
+    def asked(self, time_ns: int, told: Tick, *, acted: bool) -> None:
+        """Note a quote that a strategy acted on, or whose price it asked for."""
+        self._file.asked(time_ns, told, acted=acted)
+
+    def deciding(self, bar: Bar, equity: Decimal) -> None:
+        """Note that a bar is about to be decided, and the equity that is known."""
+        self._file.deciding(bar.open_time_ns, equity)
+
+    def heard(self, time_ns: int, orders: Iterable[Order], trades: Iterable[Trade]) -> None:
+        """Note what the strategy is about to be told of its account, in the order in which it is."""
+        self._file.heard(time_ns, (*trades, *orders))
 
     def handled(self, bar: Bar, told: Tick | None) -> None:
         """Note that a bar was handled, and the price that its strategy was told meanwhile."""

@@ -10,7 +10,7 @@ from typing import Final
 from atrader.bus import Gap, Message, Poller, Source
 from atrader.calendars import Calendar
 from atrader.market import Bar, Tick
-from atrader.orders.model import Order
+from atrader.orders.model import Order, Trade
 from atrader.runtime.child import Child
 from atrader.strategy import EventStrategy
 from atrader.telling import Telling
@@ -126,6 +126,8 @@ class Loop:
         self._context.state = self._memory.state
         self._see_bars()
         self._diary.begin(self._memory, self._desk, self._market.bars, self._context.now_ns())
+        if self._lockstep is None:
+            self._diary.heard(0, self._context.orders(), self._context.trades())
         self._context.last_tick = self._market.tick
         self._callback("on_start", self._strategy.on_start)
         if self._lockstep is None:
@@ -136,7 +138,7 @@ class Loop:
     def _catch_up(self) -> None:
         """Finish what the last life left, and tell what was found; in lockstep that is part of the first turn."""
         self._is_new = False
-        self._telling.tell(self._desk.hand_over(again=True), [])
+        self._tell(self._desk.hand_over(again=True), [])
         self._drain_account()
         self._telling.tell(list(self._context.orders()), list(self._context.trades()))
         self._handle_missed_bar()
@@ -206,10 +208,11 @@ class Loop:
         self._lag_s = max(0.0, (context.advance_clock(tick.time_ns) - tick.received_ns) / 1e9)
         if self._wants_ticks and (not self._only_in_trades or context.trades()):
             context.take_told()
+            before, now_ns = self._desk.n, context.now_ns()
             self._callback("on_tick", lambda: self._strategy.on_tick(tick))
-            told = context.take_told()
-            if told is not None and self._lockstep is None:  # in lockstep each quote is played again
-                self._diary.asked(context.now_ns(), told)
+            told, acted = context.take_told(), self._desk.n > before
+            if (acted or told is not None) and self._lockstep is None:  # in lockstep each quote is played again
+                self._diary.asked(now_ns, told or tick, acted=acted)
             self._progress += 1
 
     def _handle_bar(self, bar: Bar) -> None:
@@ -218,6 +221,8 @@ class Loop:
         self._context.advance_clock(end_ns)
         self._context.deciding(f"{self._context.timeframe}|{bar.open_time_ns}", end_ns)
         self._bar_ns = bar.open_time_ns
+        if self._lockstep is None:
+            self._diary.deciding(bar, self._context.account_equity)
         self._callback("on_bar", lambda: self._strategy.on_bar(bar))
         self._context.deciding(None)
         if self._desk.gave_up:
@@ -233,7 +238,7 @@ class Loop:
             while self._desk.answered != self._synchronised:
                 self._synchronise()
             return
-        self._telling.tell(*self._account.drain())
+        self._tell(*self._account.drain())
         self._context.account_equity = self._account.equity
 
     def _complain(self, waiting: int) -> None:
@@ -256,7 +261,13 @@ class Loop:
         if not self._is_new:  # before the first turn nobody would know a price
             news += self._desk.hand_over()
         if news:
-            self._telling.tell(news, [])
+            self._tell(news, [])
+
+    def _tell(self, orders: list[Order], trades: list[Trade]) -> None:
+        """Tell news; nobody but the diary knows later when they were heard."""
+        if self._lockstep is None:
+            self._diary.heard(self._context.now_ns(), orders, trades)
+        self._telling.tell(orders, trades)
 
     def _note(self) -> bool:
         """Write down what is about to be handed over, as if its bar were done; False when there is no room."""

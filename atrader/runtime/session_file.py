@@ -1,8 +1,9 @@
 """What a worker decided on: each of its lives, and each bar it was given, in a file of its own.
 
-For `atrader replay-diff`, which runs a day again and has to know what the worker knew. One line for a life, one short
-line a bar (some 45 bytes); nothing is synced and nobody waits. The file is set aside when it has grown large, and the
-one set aside before is forgotten.
+For `atrader replay-diff`, which runs a day again and has to know what the worker knew. One line for a life, one or two
+short ones a bar (some 45 bytes each), outside of a replay in turns also one for each order and trade it heard of;
+nothing is synced and nobody waits. The file is set aside when it has grown large, and the one set aside before is
+forgotten.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import contextlib
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -20,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from atrader.clock import NS_PER_S
 from atrader.market import Bar, Bars, Tick
+from atrader.orders.model import Order, Trade
 
 _LARGE: Final = 32 << 20  # bytes: a year of minutes
 _LOOK_EVERY: Final = 1000  # bars between two looks at the size
@@ -103,12 +106,45 @@ class AskedPrice(NamedTuple):
     ask: float
 
 
+class Decided(NamedTuple):
+    """A bar as its decision began, and the equity that the worker knew then; account currency."""
+
+    open_time_ns: int
+    equity: Decimal
+
+
+class Heard(NamedTuple):
+    """What a worker heard of its account.
+
+    Attributes
+    ----------
+    time_ns : int
+        When, by its clock; 0: it was there as the life began.
+    item : Order or Trade
+        As it was told.
+    place : int
+        How many decisions had begun.
+    is_inside : bool
+        Whether the last of them was not over: most of it are answers to what it wanted.
+    """
+
+    time_ns: int
+    item: Order | Trade
+    place: int
+    is_inside: bool
+
+
 class Session(NamedTuple):
-    """A life, the bars it had and the prices it asked for between them, in the order it had them."""
+    """A life, the bars it had, the prices it asked for between them, its decisions, and what it heard; in their order.
+
+    Decisions and what was heard are noted outside of replays in turns: where nobody can work them out again.
+    """
 
     life: Life
     bars: list[SeenBar]
     asked: list[AskedPrice]
+    decided: list[Decided]
+    heard: list[Heard]
 
 
 def bar_crc(bar: Bar) -> int:
@@ -124,6 +160,7 @@ class SessionFile:
         self._fd: int | None = None
         self._bars = 0
         self._asked_ns = 0
+        self._ahead = ""  # written with the next line
 
     def begin(self, life: Life, bars: Bars) -> None:
         """Note a new life with its warm-up."""
@@ -144,12 +181,26 @@ class SessionFile:
             price = "" if told is None else f" {told.bid!r} {told.ask!r}"
             self._write(f"B {bar.open_time_ns} {bar_crc(bar):08x} {host_ns}{price}\n")
 
-    def asked(self, time_ns: int, tick: Tick) -> None:
-        """Note a price that was asked for between two bars, one in a second of market time."""
-        if time_ns - self._asked_ns >= NS_PER_S:
+    def asked(self, time_ns: int, tick: Tick, *, acted: bool = False) -> None:
+        """Note a quote between two bars that a strategy acted on, or whose price it asked for.
+
+        Of those that it only asked for one in a second of market time.
+        """
+        if acted or time_ns - self._asked_ns >= NS_PER_S:
             self._asked_ns = time_ns
             with contextlib.suppress(OSError):
                 self._write(f"Q {time_ns} {tick.bid!r} {tick.ask!r}\n")
+
+    def deciding(self, open_time_ns: int, equity: Decimal) -> None:
+        """Note that the decision of a bar begins; in the file with what comes next."""
+        self._ahead = f"D {open_time_ns} {equity}\n"
+
+    def heard(self, time_ns: int, items: Iterable[Order | Trade]) -> None:
+        """Note orders and trades that the worker hears of."""
+        lines = [f"N {time_ns} {type(one).__name__} {one.model_dump_json(exclude_defaults=True)}\n" for one in items]
+        if lines:
+            with contextlib.suppress(OSError):
+                self._write("".join(lines))
 
     def close(self) -> None:
         """Close the file."""
@@ -158,6 +209,7 @@ class SessionFile:
             os.close(fd)
 
     def _write(self, text: str) -> None:
+        text, self._ahead = self._ahead + text, ""
         if self._fd is not None:
             os.write(self._fd, text.encode())
 
@@ -175,19 +227,31 @@ def read_sessions(path: Path) -> list[Session]:
     found: list[Session] = []
     for line in (*_lines(_aside(path)), *_lines(path)):
         kind, _, rest = line.partition(" ")
-        try:
+        with contextlib.suppress(ValueError, ValidationError, ArithmeticError):
             if kind == "L":
-                found.append(Session(Life.model_validate_json(rest), [], []))
-            elif kind == "B" and found:
-                opened, crc, host, *prices = rest.split()
-                bid, ask = map(float, prices or (0, 0))
-                found[-1].bars.append(SeenBar(int(opened), int(crc, 16), int(host), bid, ask))
-            elif kind == "Q" and found:
-                time, bid_then, ask_then = rest.split()
-                found[-1].asked.append(AskedPrice(int(time), float(bid_then), float(ask_then)))
-        except (ValueError, ValidationError):
-            continue
+                found.append(Session(Life.model_validate_json(rest), [], [], [], []))
+            elif found:
+                _read_line(found[-1], kind, rest)
     return found
+
+
+def _read_line(session: Session, kind: str, rest: str) -> None:
+    if kind == "B":
+        opened, crc, host, *prices = rest.split()
+        bid, ask = map(float, prices or (0, 0))
+        session.bars.append(SeenBar(int(opened), int(crc, 16), int(host), bid, ask))
+    elif kind == "Q":
+        time, bid_then, ask_then = rest.split()
+        session.asked.append(AskedPrice(int(time), float(bid_then), float(ask_then)))
+    elif kind == "D":
+        opened, equity = rest.split()
+        session.decided.append(Decided(int(opened), Decimal(equity)))
+    elif kind == "N":
+        time, what, text = rest.split(" ", 2)
+        item = (Trade if what == "Trade" else Order).model_validate_json(text)
+        handled = session.bars[-1].open_time_ns if session.bars and session.bars[-1].host_ns else 0
+        is_inside = bool(session.decided) and handled < session.decided[-1].open_time_ns
+        session.heard.append(Heard(int(time), item, len(session.decided), is_inside))
 
 
 def packed_file(path: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -12,6 +12,7 @@ from atrader.configuration.home import Home
 from manager.commands.output import print_json
 from manager.commands.progress import counting
 from manager.rerun.diff import Answer, replay_diff
+from research.rerun import Difference
 
 
 def show_replay_diff(
@@ -46,7 +47,8 @@ def _as_json(instance: str, answer: Answer) -> dict[str, Any]:
         "not_decided": [iso_from_ns(one) for one in answer.away],
         "compared": {"signals": found.signals, "intents": found.intents, "trades": found.trades},
         "better_prices": [str(one) for one in found.prices],
-        "difference": None if found.difference is None else _difference(answer),
+        "answers": [_difference(one) for one in found.answers],
+        "difference": None if found.difference is None else _difference(found.difference),
         "causes": [
             {"kind": one.kind, "text": one.text, "bar": None if one.bar_ns is None else iso_from_ns(one.bar_ns)}
             for one in answer.causes
@@ -57,9 +59,7 @@ def _as_json(instance: str, answer: Answer) -> dict[str, Any]:
     }
 
 
-def _difference(answer: Answer) -> dict[str, Any]:
-    one = answer.comparison.difference
-    assert one is not None
+def _difference(one: Difference) -> dict[str, Any]:
     return {
         "kind": one.kind, "time": iso_from_ns(one.time_ns), "bar": _bar(one.bar), "live": one.live, "again": one.again,
     }  # fmt: skip
@@ -88,6 +88,7 @@ def _show(instance: str, answer: Answer) -> None:
         click.echo(
             f"  {len(found.prices)} fills, on average {mean:.6f} better in the run (its quotes are not the broker's)"
         )
+    _show_answers(found.answers)
     one = found.difference
     if one is None:
         click.secho("  same", fg="green")
@@ -102,6 +103,17 @@ def _show(instance: str, answer: Answer) -> None:
     click.echo(f"    again {_told(one.again)}")
     for cause in answer.causes:
         click.echo(f"  {cause.kind}: {cause.text}")
+
+
+def _show_answers(answers: Sequence[Difference]) -> None:
+    """Show what a broker answered otherwise than the paper account would: no decision."""
+    if answers:
+        one = answers[0]
+        click.echo(
+            f"  {len(answers)} answers of the broker are not those of [paper]; the first, {iso_from_ns(one.time_ns)}:"
+        )
+        click.echo(f"    {one.kind}: then {_told(one.live)}")
+        click.echo(f"    {' ' * len(one.kind)}  [paper] {_told(one.again)}")
 
 
 def _told(what: Mapping[str, Any] | None) -> str:

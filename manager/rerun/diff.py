@@ -115,6 +115,7 @@ def replay_diff(
             sum(one.intents for one in found),
             sum(one.trades for one in found),
             [price for one in found for price in one.prices],
+            [answer for one in found for answer in one.answers],
         ),
         causes=done[-1].causes,
         bars=sorted({news for one in done for news in one.bars}, key=lambda news: news.open_time_ns),

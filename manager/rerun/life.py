@@ -14,10 +14,19 @@ from data_layer.offline import open_history, open_market
 from manager.backtests.request import ONE_PROCESS_EACH
 from manager.rerun.causes import Cause, causes_of, changed_bars
 from manager.rerun.chance import difference_of_runs, signs_of_chance
-from manager.rerun.running import account_as_recorded, as_recorded, plan_again, run_again
+from manager.rerun.running import account_as_recorded, as_recorded, plan_again, plan_retold, run_again
 from manager.rerun.sessions import Recorded
 from research.events.plan import Plan, Progress, SeriesKey
-from research.rerun import BarNews, Comparison, Record, compare, record_of
+from research.rerun import (
+    BarNews,
+    Comparison,
+    Record,
+    Story,
+    compare,
+    compare_answers,
+    compare_decisions,
+    record_of,
+)
 from worker.diary import code_of
 
 _SLACK_NS: Final = 60 * NS_PER_S  # of decisions at quotes, where the market's time is the host's
@@ -40,6 +49,13 @@ class Job(NamedTuple):
     instance: str
     quotes: str | None
     as_configured: bool
+
+
+class _Run(NamedTuple):
+    plan: Plan
+    record: Record
+    code: str
+    signs: list[str]
 
 
 class Again(NamedTuple):
@@ -84,25 +100,36 @@ def run_life(
     account_today = installation.accounts[config.account]
     account = account_today if job.as_configured else account_as_recorded(account_today, life)
 
-    def run(show: Progress | None) -> tuple[Plan, Record, str, list[str]]:
-        with open_history(home) as history, open_market(home, fleet) as market:
-            plan, strategy = plan_again(config, account, recorded, installation, history, market, job.quotes)
-        signs, code = signs_of_chance(strategy), code_of(strategy)
-        carried = set() if plan.begin is None else {order.client_id for order in plan.begin.orders}
-        result = run_again(plan, show)
-        record = record_of(result, config.name, recorded.end_ns, carried=carried, left=recorded.left)
-        return plan, record, code, signs
-
-    plan, again, code, signs = run(progress)
     in_lockstep = fleet.market.feed == "replay" and fleet.market.replay.speed == "max"
     slack_ns = 0 if in_lockstep else _SLACK_NS
-    comparison = compare(recorded.own, again, same_prices=in_lockstep, slack_ns=slack_ns)
+
+    def run(show: Progress | None, story: Story | None) -> _Run:
+        with open_history(home) as history, open_market(home, fleet) as market:
+            if story is None:
+                plan, strategy = plan_again(config, account, recorded, installation, history, market, job.quotes)
+            else:
+                plan, strategy = plan_retold(config, account, recorded, installation, market, job.quotes)
+        signs, code = signs_of_chance(strategy), code_of(strategy)
+        carried = set() if plan.begin is None else {order.client_id for order in plan.begin.orders}
+        result = run_again(plan, show, story)
+        record = record_of(result, config.name, recorded.end_ns, carried=carried, left=recorded.left)
+        return _Run(plan, record, code, signs)
+
+    story = None if in_lockstep else recorded.story
+    plan, again, code, signs = run(progress, story)
+    if story is None:
+        comparison = compare(recorded.own, again, same_prices=in_lockstep, slack_ns=slack_ns)
+    else:
+        comparison = compare_decisions(recorded.own, again, slack_ns=slack_ns)
+        if comparison.difference is None and life.strategy != ONE_PROCESS_EACH:
+            prices, answers = compare_answers(recorded.own, run(progress, None).record, slack_ns=slack_ns)
+            comparison = comparison._replace(prices=prices, answers=answers)
     stored = plan.series[SeriesKey(config.instrument, config.timeframe)]
     news = changed_bars(recorded, stored)
     causes: Sequence[Cause] = ()
     if comparison.difference is not None:
         if first is None and life.strategy != ONE_PROCESS_EACH:
-            first = run(None)[1]
+            first = run(None, story).record
         parted = [] if first is None else difference_of_runs(again, first)
         causes = causes_of(
             comparison.difference, recorded, config, (today, account_today), code, news,

@@ -15,9 +15,9 @@ from atrader.clock import NS_PER_S, parse_time
 from atrader.configuration.account import AccountConfig
 from atrader.configuration.fleet import Installation
 from atrader.configuration.instance import InstanceConfig
-from atrader.market import Quotes
-from atrader.orders.model import Intent
-from atrader.runtime.session_file import Life, unpacked
+from atrader.market import Quotes, Tick
+from atrader.orders.model import Intent, Order, Trade
+from atrader.runtime.session_file import AskedPrice, Life, unpacked
 from atrader.strategy import EventStrategy, Strategy
 from atrader.timeframes import Timeframe
 from data_layer.offline import HistorySource, Market
@@ -30,15 +30,16 @@ from manager.rerun.sessions import Recorded
 from manager.rerun.trailing import Trailer
 from manager.rerun.working import REFUSED
 from research.events.engine import EventEngine
-from research.events.plan import Plan, Progress
+from research.events.plan import Begin, Memory, Plan, Progress
 from research.events.result import Result
 from research.events.tape import BarTape, QuoteTape, Tape
-from research.rerun import Puppet
+from research.rerun import Puppet, Story, telling
 from research.rerun.record import number_of
 
 Row = dict[str, Any]
 
 _ANY_GAP_S: Final = 1e9  # the worker went through it, too
+_ONE_QUOTE_NS: Final = 1000  # each by itself
 
 
 def as_recorded(config: InstanceConfig, life: Life) -> InstanceConfig:
@@ -89,46 +90,119 @@ def plan_again(
     ConfigError
         When the strategy cannot be made, or bars are missing altogether.
     """
-    fleet = installation.fleet
     others = _puppets(config, recorded, installation)
-    request = Request(
-        root=installation.home,
-        account=account,
-        instances=(config, *(other for other, _ in others)),
-        start_ns=_start_ns(config, recorded, installation),
-        end_ns=recorded.last_ns,
-        quotes=quotes or _quotes(config, recorded, installation, market),
-        max_gap_s=_ANY_GAP_S,
-        signals="window",  # as the worker computed them
-    )
-    strategy = maker_of(config, request, fleet)()
-    strategy.run_again({Path(name): unpacked(text) for name, text in recorded.life.files.items()})
-    plan = load_plan(request, [(config, strategy), *others], fleet, market)
+    request = _request(config, account, recorded, installation, market, quotes)
+    request = replace(request, instances=(config, *(other for other, _ in others)))
+    strategy = _strategy_again(config, request, recorded, installation)
+    plan = load_plan(request, [(config, strategy), *others], installation.fleet, market)
     begin = begin_of(recorded, config.name, account, history, Trailer(plan, market).trailed)
     if recorded.asked and isinstance(strategy, EventStrategy) and strategy.wants_quotes:
         plan = replace(plan, tapes=[_with_asked(tape, config.instrument, recorded) for tape in plan.tapes])
     return replace(plan, begin=begin), strategy
 
 
+def _request(
+    config: InstanceConfig,
+    account: AccountConfig,
+    recorded: Recorded,
+    installation: Installation,
+    market: Market,
+    quotes: str | None,
+) -> Request:
+    return Request(
+        root=installation.home,
+        account=account,
+        instances=(config,),
+        start_ns=_start_ns(config, recorded, installation),
+        end_ns=recorded.last_ns,
+        quotes=quotes or _quotes(config, recorded, installation, market),
+        max_gap_s=_ANY_GAP_S,
+        signals="window",  # as the worker computed them
+    )
+
+
+def _strategy_again(
+    config: InstanceConfig, request: Request, recorded: Recorded, installation: Installation
+) -> Strategy:
+    strategy = maker_of(config, request, installation.fleet)()
+    strategy.run_again({Path(name): unpacked(text) for name, text in recorded.life.files.items()})
+    return strategy
+
+
+def plan_retold(
+    config: InstanceConfig,
+    account: AccountConfig,
+    recorded: Recorded,
+    installation: Installation,
+    market: Market,
+    quotes: str | None,
+) -> tuple[Plan, Strategy]:
+    """Load what a life decided on, to be run over what it heard of its account (`Recorded.story`).
+
+    A strategy that listens to quotes is told the stored ones, each by itself; where none are stored, those at which it
+    wanted something or asked for the price, and the closes of the finest bars.
+
+    Raises
+    ------
+    ConfigError
+        When the strategy cannot be made, or bars are missing altogether.
+    """
+    life = recorded.life
+    request = _request(config, account, recorded, installation, market, quotes)
+    strategy = _strategy_again(config, request, recorded, installation)
+    plan = load_plan(request, [(config, strategy)], installation.fleet, market)
+    if isinstance(strategy, EventStrategy) and strategy.wants_quotes:
+        plan = replace(plan, tapes=[_as_heard(tape, config.instrument, recorded) for tape in plan.tapes])
+    told = {bar.open_time_ns: (bar.bid, bar.ask) for bar in recorded.seen if bar.bid > 0}
+    begin = Begin(
+        time_ns=life.market_ns,
+        balance=account.paper.initial_balance,
+        trades=[one for one in recorded.view if isinstance(one, Trade)],
+        orders=[one for one in recorded.view if isinstance(one, Order)],
+        memories={config.name: Memory(life.n, life.state, recorded.pending, life.bar_ns, told)},
+    )
+    return replace(plan, begin=begin), strategy
+
+
+def _as_heard(tape: Tape, symbol: str, recorded: Recorded) -> Tape:
+    if tape.symbol != symbol:
+        return tape
+    if isinstance(tape, QuoteTape):
+        return tape.in_windows(_ONE_QUOTE_NS)
+    closes: list[Tick | AskedPrice] = [tape.last(row) for row in range(len(tape))]
+    return _quoted(symbol, [(one.time_ns, one.bid, one.ask) for one in (*closes, *recorded.asked)], _ONE_QUOTE_NS)
+
+
 def _with_asked(tape: Tape, symbol: str, recorded: Recorded) -> Tape:
     """Return what is played with the prices that the strategy asked for at their times, where only bars are stored."""
     if tape.symbol != symbol or not isinstance(tape, BarTape):
         return tape
-    made = [one for row in range(len(tape)) for one in tape.ticks(row) if one.time_ns >= recorded.life.market_ns]
-    quotes = [(one.time_ns, one.bid, one.ask) for one in made]
-    rows = sorted({*quotes, *((one.time_ns, one.bid, one.ask) for one in recorded.asked)})
-    times, bids, asks = (np.array(column) for column in zip(*rows, strict=True))
-    return QuoteTape(symbol, Quotes(times.astype(np.int64), times.astype(np.int64), bids, asks), NS_PER_S)
+    made: list[Tick | AskedPrice] = [
+        one for row in range(len(tape)) for one in tape.ticks(row) if one.time_ns >= recorded.life.market_ns
+    ]
+    return _quoted(symbol, [(one.time_ns, one.bid, one.ask) for one in (*made, *recorded.asked)], NS_PER_S)
 
 
-def run_again(plan: Plan, progress: Progress | None = None) -> Result:
+def _quoted(symbol: str, quotes: Iterable[tuple[int, float, float]], window_ns: int) -> QuoteTape:
+    times, bids, asks = (np.array(column) for column in zip(*sorted(set(quotes)), strict=True))
+    return QuoteTape(symbol, Quotes(times.astype(np.int64), times.astype(np.int64), bids, asks), window_ns)
+
+
+def run_again(plan: Plan, progress: Progress | None = None, story: Story | None = None) -> Result:
     """Run a session again; blocks until it is done.
+
+    Parameters
+    ----------
+    story : Story, optional
+        What the account tells instead of filling orders.
 
     Raises
     ------
     StrategyError
         When the strategy fails and its policy is to stop.
     """
+    if story is not None:
+        return EventEngine(plan, look_ahead=False, account_of=telling(story)).run(progress)
     return EventEngine(plan).run(progress)
 
 

@@ -15,11 +15,11 @@ from atrader.configuration.instance import InstanceConfig
 from atrader.errors import ConfigError
 from atrader.history_tables import HistoryTable
 from atrader.messages.history import QueryHistory
-from atrader.orders.model import Intent
+from atrader.orders.model import Intent, Order, Trade
 from atrader.runtime.session_file import AskedPrice, Life, SeenBar, Session, read_sessions
 from atrader.timeframes import Timeframe
 from data_layer.offline import HistorySource
-from research.rerun import Record, record_of_rows
+from research.rerun import Hearing, Record, Story, record_of_rows
 from research.rerun.record import number_of
 
 Row = dict[str, Any]
@@ -52,6 +52,10 @@ class Recorded:
         Intents of the instance.
     pending : sequence of Intent
         What the life before left to be handed over.
+    story : Story or None
+        What it heard of its account; None: in a replay in turns, and of an older release.
+    view : sequence of (Order or Trade)
+        What was there of the account, as the story begins.
     intents : sequence of Row
         Of all instances of the account, from the begin on.
     orders, trades : sequence of Row
@@ -70,6 +74,8 @@ class Recorded:
     left: frozenset[int] = frozenset()
     wanted: Sequence[Row]
     pending: Sequence[Intent]
+    story: Story | None = None
+    view: Sequence[Order | Trade] = ()
     intents: Sequence[Row]
     orders: Sequence[Row]
     trades: Sequence[Row]
@@ -174,7 +180,9 @@ def _load(
         )
         return history.query(query)
 
-    intents = rows("intents", None if life.pending else life.market_ns)
+    # What a life wants on a bar that the one before missed is dated at that bar's end, and it began after it.
+    since_ns = min(life.market_ns, life.newest_ns or life.market_ns)
+    intents = rows("intents", None if life.pending else since_ns)
     orders = rows("orders", None if life.pending else life.market_ns)
     trades = rows("trades", None)
     pending = pending_of(life, orders)
@@ -204,11 +212,22 @@ def _load(
         left=left,
         wanted=wanted,
         pending=pending,
+        story=_story_of(session, ends),
+        view=[one.item for one in session.heard if not one.time_ns],
         intents=intents,
         orders=orders,
         trades=trades,
         alerts=rows("alerts", life.market_ns, instance=config.name),
     )
+
+
+def _story_of(session: Session, ends: Callable[[int], int]) -> Story | None:
+    """Return what was heard; without a decision there is none."""
+    if not session.decided:
+        return None
+    heard = [Hearing(*one) for one in session.heard if one.time_ns]
+    decided = session.decided
+    return Story([ends(one.open_time_ns) for one in decided], [one.equity for one in decided], heard)
 
 
 def pending_of(life: Life, orders: Sequence[Row]) -> list[Intent]:

@@ -140,6 +140,10 @@ class Account:
             self._take(moment)
             self.net_watch.on_ticks(moment)
 
+    def advance(self, now_ns: int) -> None:
+        """Come to the end of a step, all quotes of which were worked in."""
+        self.now_ns = now_ns
+
     def _take(self, ticks: Sequence[Tick]) -> None:
         if not ticks:
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -43,6 +44,8 @@ class EventEngine:
         What to run.
     look_ahead : bool, default True
         False plays every quote of every step: slower, for comparison.
+    account_of : callable
+        Makes the account.
 
     Raises
     ------
@@ -50,7 +53,7 @@ class EventEngine:
         When nothing is there to be played, or an instance has no bars in it.
     """
 
-    def __init__(self, plan: Plan, *, look_ahead: bool = True) -> None:
+    def __init__(self, plan: Plan, *, look_ahead: bool = True, account_of: Callable[..., Account] = Account) -> None:
         tapes = [tape for tape in plan.tapes if len(tape)]
         if not tapes:
             raise ConfigError("nothing to play: no bars or quotes in the period; see 'atrader data list'")
@@ -60,7 +63,7 @@ class EventEngine:
         self._plan = plan
         self._histories: dict[SeriesKey, History] = {}
         quoted = {tape.symbol: plan.instruments[tape.symbol] for tape in tapes}
-        self.account = Account(plan.account, [config for config, _ in plan.instances], quoted, plan.calendar_of)
+        self.account = account_of(plan.account, [config for config, _ in plan.instances], quoted, plan.calendar_of)
         self._exits = ForcedExits(self.account)
         self._watch = LimitWatch(self.account, self.market)
         self._ahead = LookAhead(self.market, self.account.engine, self.account.net_watch) if look_ahead else None
@@ -200,7 +203,7 @@ class EventEngine:
             self.reach(step - 1)
         account.on_ticks(self.market.play(step))
         self._reached = step
-        account.now_ns = int(self.market.ends[step])
+        account.advance(int(self.market.ends[step]))
         self._exits.turn()
         self._settle()
         return self._turns_until(step, turn)

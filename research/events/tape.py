@@ -169,6 +169,10 @@ class QuoteTape(Tape):
         self.bid_low, self.ask_low = (np.minimum.reduceat(one, self._firsts) for one in (quotes.bid, quotes.ask))
         self.bid_high, self.ask_high = (np.maximum.reduceat(one, self._firsts) for one in (quotes.bid, quotes.ask))
 
+    def in_windows(self, window_ns: int) -> QuoteTape:
+        """Return the same quotes in rows of another length."""
+        return QuoteTape(self.symbol, self._quotes, window_ns)
+
     def ticks(self, row: int) -> tuple[Tick, ...]:
         """Return the quotes of a window."""
         return tuple(self._quotes.ticks(self.symbol, int(self._firsts[row]), int(self._ends[row])))

@@ -45,6 +45,8 @@ class Comparison(NamedTuple):
         How many of the recorded ones were compared.
     prices : list of Decimal
         By how much fills were better in the run than recorded, where prices need not be the same.
+    answers : list of Difference
+        What a broker answered otherwise than the rules of the paper account: no decision of the strategy.
     """
 
     difference: Difference | None
@@ -52,6 +54,7 @@ class Comparison(NamedTuple):
     intents: int
     trades: int
     prices: list[Decimal]
+    answers: Sequence[Difference] = ()
 
 
 def compare(live: Record, again: Record, *, same_prices: bool, slack_ns: int) -> Comparison:
@@ -69,13 +72,47 @@ def compare(live: Record, again: Record, *, same_prices: bool, slack_ns: int) ->
     partner: dict[str, str] = {}  # client order id of the run by the recorded one
     prices: list[Decimal] = []
     found = [
-        *_first(_signals(live.told, again.told, slack_ns)),
-        *_first(_wishes(live.wishes, again.wishes, partner, slack_ns)),
-        *_outcomes(live, again, partner, prices, same_prices=same_prices),
-        *_exits(live, again, partner, same_prices=same_prices),
+        *_decisions(live, again, partner, slack_ns),
+        *_first(_outcomes(live, again, partner, prices, same_prices=same_prices)),
+        *_first(_exits(live, again, partner, same_prices=same_prices)),
     ]
     first = min(found, key=lambda one: one.time_ns, default=None)
     return Comparison(first, len(live.told), len(live.wishes), len(live.trades), prices)
+
+
+def compare_decisions(live: Record, again: Record, *, slack_ns: int) -> Comparison:
+    """Find the first decision that differs, whatever became of it; see `compare`."""
+    first = min(_decisions(live, again, {}, slack_ns), key=lambda one: one.time_ns, default=None)
+    return Comparison(first, len(live.told), len(live.wishes), len(live.trades), [])
+
+
+def compare_answers(live: Record, again: Record, *, slack_ns: int) -> tuple[list[Decimal], list[Difference]]:
+    """Find what became otherwise of orders that were wanted alike, up to the first that was not.
+
+    Returns
+    -------
+    prices : list of Decimal
+        By how much fills were better in the run.
+    answers : list of Difference
+        Orders refused, and trades that ended otherwise, on one side only; oldest first.
+    """
+    partner: dict[str, str] = {}
+    prices: list[Decimal] = []
+    for _ in _first(_wishes(live.wishes, again.wishes, partner, slack_ns)):
+        pass  # from there on each decides after answers of its own
+    paired = live._replace(trades={name: one for name, one in live.trades.items() if name in partner})
+    found = [
+        *_outcomes(live, again, partner, prices, same_prices=False),
+        *_exits(paired, again, partner, same_prices=False),
+    ]
+    return prices, sorted(found, key=lambda one: one.time_ns)
+
+
+def _decisions(live: Record, again: Record, partner: dict[str, str], slack_ns: int) -> list[Difference]:
+    return [
+        *_first(_signals(live.told, again.told, slack_ns)),
+        *_first(_wishes(live.wishes, again.wishes, partner, slack_ns)),
+    ]
 
 
 def _first(differences: Iterator[Difference]) -> list[Difference]:
@@ -145,8 +182,7 @@ def _outcomes(
         kind = _outcome_kind(ours, theirs, same_prices=same_prices)
         if kind is not None:
             yield Difference(kind, wish.time_ns, wish.bar, _came(wish, ours), _came(wish, theirs))
-            return
-        if ours.price is not None and theirs.price is not None and not same_prices:
+        elif ours.price is not None and theirs.price is not None and not same_prices:
             better = ours.price - theirs.price
             prices.append(better if wish.values.get("side") == "buy" else -better)
 

@@ -11,11 +11,23 @@ import pytest
 from atrader.clock import NS_PER_S
 from atrader.market import Bar
 from atrader.netting import NetPosition
+from atrader.orders.model import Intent, Order, Trade
+from atrader.orders.states import OrderState
 from atrader.strategy import BaseParameters, EventStrategy
 from research.events.engine import EventEngine
 from research.events.plan import Begin, Memory, Plan
 from research.events.tape import BarTape
-from research.rerun import Puppet, Record, compare, record_of
+from research.rerun import (
+    Hearing,
+    Puppet,
+    Record,
+    Story,
+    compare,
+    compare_answers,
+    compare_decisions,
+    record_of,
+    telling,
+)
 from research.rerun.record import Held, Outcome, Told, Wish
 from tests.support.event_runs import account_of, instance_of, plan_of
 from tests.support.price_walks import walk
@@ -120,7 +132,7 @@ def test_an_instance_that_only_wants_what_was_recorded_trades_the_same(whole: Re
     again = EventEngine(plan(instances=[(config, puppet)])).run()
     assert again.trades == first.trades
     assert compare(whole, record_of(again, "one", END)._replace(told=whole.told), same_prices=True, slack_ns=0) == (
-        None, len(whole.told), len(whole.wishes), len(whole.trades), [],
+        None, len(whole.told), len(whole.wishes), len(whole.trades), [], (),
     )  # fmt: skip
 
 
@@ -176,3 +188,82 @@ def test_indicators_that_the_history_could_not_keep_are_the_same_as_those_that_a
     given = whole._replace(told=[one._replace(indicators={"count": float("nan")}), *whole.told[1:]])
     assert first_kind(kept, given) is None
     assert first_kind(kept, whole) == ("signal", one.time_ns)
+
+
+def test_what_a_broker_answered_otherwise_is_no_decision_and_is_listed(whole: Record) -> None:
+    opens = [wish for wish in whole.wishes if wish.values["action"] == "open"]
+    price = whole.outcomes[opens[2].client_id].price
+    assert price is not None
+    told = with_outcome(whole, opens[2].client_id, price=price + D("0.0003"))
+    told = with_outcome(told, opens[4].client_id, state="REJECTED", is_refused=True, reason="no money")
+    assert compare_decisions(told, whole, slack_ns=0).difference is None
+    prices, answers = compare_answers(told, whole, slack_ns=0)
+    assert sum(prices) == D("0.0003")
+    assert [(one.kind, one.time_ns) for one in answers] == [("refused", opens[4].time_ns)]
+    other = whole._replace(wishes=whole.wishes[:3])
+    assert compare_answers(told, other, slack_ns=0)[1] == [], "from the first decision that differs on nothing is"
+    assert compare_decisions(told, other, slack_ns=0).difference == ("decision", *_at(whole.wishes[3]))
+
+
+def _at(wish: Wish) -> tuple[int, str | None, dict[str, Any], None]:
+    return wish.time_ns, wish.bar, wish.values, None
+
+
+class Asking(EventStrategy):
+    """Wants by what it holds: buys with nothing, closes what is a bar old, and writes down what it was told."""
+
+    def __init__(self) -> None:
+        super().__init__(BaseParameters())
+        self.told: list[str] = []
+
+    def on_bar(self, bar: Bar) -> None:
+        trades = self.context.trades()
+        self.told.append(f"bar {len(trades)} {self.context.equity()}")
+        if trades:
+            self.context.close(trades[0].trade_id)
+        elif not self.context.orders():
+            self.context.order("buy", units=D(1000), stop_loss=D("1.00"))
+
+    def on_order(self, order: Order) -> None:
+        self.told.append(f"{order.client_id} {order.state.value}")
+
+    def on_trade(self, trade: Trade) -> None:
+        self.told.append(f"{trade.trade_id} {trade.units}")
+
+
+def test_a_story_is_told_in_the_order_in_which_the_worker_heard_it_and_nothing_else_happens() -> None:
+    """The broker filled the order of the first bar a bar later, and closed it by itself before the fourth."""
+    bars, length = BARS[:5], 5 * MINUTE
+    ends = [int(one) + length for one in bars.open_time_ns]
+    wanted = Intent(
+        n=1, magic=1, instance="one", instrument="EUR/USD", action="open", time_ns=ends[0], side="buy", units=D(1000),
+        stop_loss=D("1.00"),
+    )  # fmt: skip
+    sent = Order(
+        client_id=wanted.client_id, intent=wanted, state=OrderState.WORKING, units=D(1000), filled_units=D(0),
+        created_ns=ends[0], updated_ns=ends[0], version=2,
+    )  # fmt: skip
+    filled = sent.model_copy(update={"state": OrderState.FILLED, "version": 3})
+    held = Trade(
+        trade_id=wanted.client_id, account="paper", magic=1, instance="one", instrument="EUR/USD", side="buy",
+        units_opened=D(1000), units=D(1000), open_time_ns=ends[1] - 7, open_price=D("1.5"),
+    )  # fmt: skip
+    gone = held.model_copy(update={"units": D(0), "close_time_ns": ends[3] + 9, "version": 2})
+    heard = [
+        Hearing(ends[0] + 5, sent, 1, True),
+        Hearing(ends[1] + 3, held, 1, False),  # after the bar ended, and before it was decided
+        Hearing(ends[1] + 3, filled, 1, False),
+        Hearing(ends[3] + 9, gone, 3, False),
+    ]
+    strategy = Asking()
+    one = (instance_of(timeframe="5m"), strategy)
+    tape = BarTape("EUR/USD", bars, length)
+    story = Story(ends, [D(100 + row) for row in range(5)], heard)
+    told = plan_of(account_of(), [one], {("EUR/USD", "5m"): bars}, "5m", [tape])
+    result = EventEngine(replace(told, signals="window"), look_ahead=False, account_of=telling(story)).run()
+    order, close, again = (one.client_id for one in result.orders)
+    assert strategy.told == [
+        "bar 0 100", f"{order} WORKING", f"{order} 1000", f"{order} FILLED", "bar 1 101", f"{close} SENT", "bar 1 102",
+        f"{again} SENT", f"{order} 0", "bar 0 103", "bar 0 104",
+    ]  # fmt: skip
+    assert [one.intent.action for one in result.orders] == ["open", "close", "close"], "closes that nobody answered"

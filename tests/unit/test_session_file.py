@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from atrader.clock import NS_PER_S
 from atrader.market import Bars, Tick
+from atrader.orders.model import Trade
 from atrader.runtime import session_file
 from atrader.runtime.session_file import AskedPrice, Life, SessionFile, packed_file, read_sessions, unpacked
 from research.rerun import bar_news
@@ -80,7 +82,8 @@ def altered(row: int) -> Bars:
 
 def test_a_bar_that_changed_in_its_last_bit_or_went_or_came_is_named(tmp_path: Path) -> None:
     written(tmp_path / "one.session")
-    ((_, seen, _),) = read_sessions(tmp_path / "one.session")
+    (one,) = read_sessions(tmp_path / "one.session")
+    seen = one.bars
     opens = BARS.open_time_ns.tolist()
     assert bar_news(seen, BARS) == []
     (revised,) = bar_news(seen, altered(7))
@@ -119,10 +122,37 @@ def test_prices_that_were_asked_for_are_kept_to_the_last_digit_and_one_in_a_seco
     file.handled(BARS.row(11), 99)
     for time_ns in (7 * NS_PER_S, 7 * NS_PER_S + 1, 8 * NS_PER_S):
         file.asked(time_ns, Tick("EUR/USD", 5, 6, bid, ask))
+    file.asked(8 * NS_PER_S + 1, Tick("EUR/USD", 5, 6, bid, ask), acted=True)
     file.close()
-    ((_, bars, asked),) = read_sessions(tmp_path / "one.session")
-    assert [(bar.bid, bar.ask) for bar in bars[-2:]] == [(bid, ask), (0.0, 0.0)]
-    assert asked == [AskedPrice(7 * NS_PER_S, bid, ask), AskedPrice(8 * NS_PER_S, bid, ask)]
+    (one,) = read_sessions(tmp_path / "one.session")
+    assert [(bar.bid, bar.ask) for bar in one.bars[-2:]] == [(bid, ask), (0.0, 0.0)]
+    times = [7 * NS_PER_S, 8 * NS_PER_S, 8 * NS_PER_S + 1]
+    assert one.asked == [AskedPrice(time_ns, bid, ask) for time_ns in times], "what it acted on is always kept"
+
+
+def test_what_a_worker_hears_is_kept_whole_with_its_place_among_the_decisions(tmp_path: Path) -> None:
+    file = SessionFile(tmp_path / "one.session")
+    file.begin(life(), BARS[:10])
+    trade = Trade(
+        trade_id="x", account="paper", magic=7, instance="one", instrument="EUR/USD", side="buy",
+        units_opened=Decimal(5), units=Decimal(5), open_time_ns=3, open_price=Decimal("1.10"),
+    )  # fmt: skip
+    file.heard(0, [trade])
+    file.deciding(BARS.row(10).open_time_ns, Decimal("10.50"))
+    file.heard(8, [trade.model_copy(update={"version": 2, "stop_loss": Decimal("1.0")})])
+    file.handled(BARS.row(10), 99)
+    file.heard(9, [trade.model_copy(update={"version": 3, "units": Decimal(0)})])
+    file.deciding(BARS.row(11).open_time_ns, Decimal(11))  # and dies before anything came of it
+    file.close()
+    (one,) = read_sessions(tmp_path / "one.session")
+    assert one.decided == [(BARS.row(10).open_time_ns, Decimal("10.50"))]
+    assert [(said.time_ns, said.place, said.is_inside) for said in one.heard] == [
+        (0, 0, False),
+        (8, 1, True),
+        (9, 1, False),
+    ]
+    assert one.heard[0].item == trade
+    assert [said.item.version for said in one.heard] == [1, 2, 3]
 
 
 def test_a_file_that_a_strategy_goes_on_from_is_kept_whole_and_one_that_is_not_there_is_nothing(tmp_path: Path) -> None:
