@@ -14,7 +14,8 @@ from atrader.calendars import Calendar
 from atrader.errors import Rejected
 from atrader.frames import frames_of_bars, frames_of_quotes
 from atrader.market import Bars
-from atrader.messages.data import BarsAnswer, CoverageAnswer, GetBars, GetCoverage, GetTicks, TicksAnswer
+from atrader.messages.data import BarsAnswer, GetBars, GetTicks, TicksAnswer
+from atrader.messages.series import CoverageAnswer, GetCoverage
 from atrader.timeframes import Timeframe
 from atrader.wire import Request
 from data_layer.bars import BarLibrary, Overlay, coverage_of

@@ -15,7 +15,7 @@ from atrader.configuration.home import Home
 from atrader.configuration.loader import load_fleet
 from atrader.errors import StoreError, StoreUnavailable
 from atrader.market import Bars, Quotes
-from atrader.messages.data import BackfillJob, CoverageAnswer, GetCoverage, RequestBars, SeriesInfo, Stored, Watched
+from atrader.messages.series import CoverageAnswer, GetCoverage, SeriesInfo, Stored
 from atrader.timeframes import Timeframe
 from data_layer.bars import BarLibrary, coverage_of
 from data_layer.disk_guard import DiskGuard
@@ -24,7 +24,8 @@ from data_layer.store import MarketReader, MarketStore
 from data_layer.store.places import StorePlace, data_layer_runs, place_of
 from data_layer.tick_pages import QuotePage, tick_pages
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what only some commands say
+    from atrader.messages.data import BackfillJob, RequestBars, Watched
     from atrader.messages.history import GetStatistics, QueryHistory
     from data_layer.archive import HistoryView
     from data_layer.backfill.offline import OfflineBackfill

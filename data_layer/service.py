@@ -25,7 +25,6 @@ from atrader.messages.data import (
     ReplayAnswer,
     SeriesAnswer,
     SharedPrices,
-    Stored,
     SubscribeBars,
     Subscribed,
 )
@@ -40,6 +39,7 @@ from atrader.messages.history import (
     StatisticsAnswer,
 )
 from atrader.messages.prices import read_push
+from atrader.messages.series import Stored
 from atrader.wire import Request
 from data_layer.archive import HistoryView
 from data_layer.broker_prices import BrokerPrices

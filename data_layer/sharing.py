@@ -7,7 +7,8 @@ from typing import Final, Protocol
 
 from atrader.calendars import Calendar
 from atrader.market import Bars
-from atrader.messages.data import GetBars, SeriesInfo, SharedBars
+from atrader.messages.data import GetBars, SharedBars
+from atrader.messages.series import SeriesInfo
 from atrader.timeframes import Timeframe
 from data_layer.live_market import LiveMarket
 from data_layer.market_values import Snapshot

@@ -9,7 +9,8 @@ from typing import Final
 from atrader.bus import StreamServer
 from atrader.clock import MarketClock
 from atrader.market import PRICES_PHASE, REPLAY_STEP, TICK, Bar, Bars, Quotes, Tick, replay_topic, tick_topic
-from atrader.messages.data import ReplayAnswer, SeriesInfo
+from atrader.messages.data import ReplayAnswer
+from atrader.messages.series import SeriesInfo
 from atrader.timeframes import Timeframe
 from data_layer.bars import BarLibrary
 from data_layer.feeds import Feed, ReplayState

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from atrader.configuration.home import Home
 from atrader.market import BAR_COLUMNS
-from atrader.messages.data import SeriesInfo
+from atrader.messages.series import SeriesInfo
 from data_layer.store.schema import TICK_COLUMNS
 
 _VALUE_BYTES: Final = 8

@@ -8,7 +8,8 @@ from typing import Final
 from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S, SystemClock
 from atrader.errors import Rejected
-from atrader.messages.data import CoverageAnswer, RequestBars
+from atrader.messages.data import RequestBars
+from atrader.messages.series import CoverageAnswer
 from atrader.strategy import WarmUp
 from atrader.timeframes import Timeframe
 from data_layer.client import DataClient

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from atrader.messages.series import SeriesInfo, Stored
 from atrader.wire import Answer, Request
 
 
@@ -144,19 +145,6 @@ class SubscribeBars(Request):
     timeframe: str
 
 
-class SeriesInfo(BaseModel):
-    """One stored series."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    instrument: str
-    timeframe: str
-    source: str
-    count: int
-    first_ns: int
-    last_ns: int
-
-
 class SeriesAnswer(Answer):
     """Stored series."""
 
@@ -168,45 +156,6 @@ class ListSeries(Request):
 
     kind: ClassVar[str] = "data.series"
     answer: ClassVar[type[Answer]] = SeriesAnswer
-
-
-class MissingBars(BaseModel):
-    """Bars in a row that the calendar expects, that nobody stored, and of which no source said that they do not exist.
-
-    ``first_ns`` and ``last_ns`` are open times; ``timeframe`` is that of the stored bars, which others are built from.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    timeframe: str
-    first_ns: int
-    last_ns: int
-    count: int
-
-
-class CoverageAnswer(Answer):
-    """Whether a period is whole. ``gaps`` holds the first of them, oldest first; ``missing`` counts all bars."""
-
-    start_ns: int
-    end_ns: int
-    missing: int
-    gaps: tuple[MissingBars, ...]
-
-
-class GetCoverage(Request):
-    """Ask ``data.bulk`` what is missing of what the bars of a period are built from.
-
-    The period is ``[start_ns, end_ns)``, by default from the first stored bar to the last that is complete; with
-    ``count`` it begins with the last so many bars (or as many as the calendar expects in their place).
-    """
-
-    kind: ClassVar[str] = "data.coverage"
-    answer: ClassVar[type[Answer]] = CoverageAnswer
-    instrument: str
-    timeframe: str
-    start_ns: int | None = None
-    end_ns: int | None = None
-    count: int | None = None
 
 
 BackfillPriority = Literal["live", "warm-up", "requested", "history"]
@@ -292,18 +241,6 @@ class ImportBars(Request):
     instrument: str
     timeframe: str
     source: str
-
-
-class Stored(Answer):
-    """How many rows came, how many of them were new, and how many took the place of others with other values.
-
-    ``changed`` holds the first open time that is not as it was, and a time after the last one.
-    """
-
-    rows: int
-    new: int
-    revised: int = 0
-    changed: tuple[int, int] | None = None
 
 
 ImportBars.answer = Stored

@@ -66,14 +66,7 @@ def drawdown(times_ns: Times, values: Floats) -> Drawdown:
     values : ndarray of float64, shape (n,)
         Money at those times; the first is the first peak.
     """
-    if len(values) == 0:
-        return Drawdown(0.0, None, 0.0, 0.0)
-    peaks = np.maximum.accumulate(values)
-    below = peaks - values
-    shares = float((below / peaks).max()) if np.all(peaks > 0) else None
-    starts, ends = _stretches(below)
-    longest_ns = int((times_ns[np.minimum(ends, len(values) - 1)] - times_ns[starts]).max()) if len(starts) else 0
-    return Drawdown(float(below.max()), shares, longest_ns / 1e9, float(below[-1]))
+    return drawdown_and_falls(times_ns, values, 0)[0]
 
 
 def falls(times_ns: Times, values: Floats, most: int = 5) -> list[Fall]:
@@ -86,31 +79,40 @@ def falls(times_ns: Times, values: Floats, most: int = 5) -> list[Fall]:
     most : int
         How many at most.
     """
+    return drawdown_and_falls(times_ns, values, most)[1]
+
+
+def drawdown_and_falls(times_ns: Times, values: Floats, most: int = 5) -> tuple[Drawdown, list[Fall]]:
+    """Return both `drawdown` and `falls` of a curve, of which a long one is walked over once."""
     if len(values) == 0:
-        return []
-    below = np.maximum.accumulate(values) - values
-    starts, ends = _stretches(below)
+        return Drawdown(0.0, None, 0.0, 0.0), []
+    peaks = np.maximum.accumulate(values)
+    now = float(peaks[-1] - values[-1])
+    starts, ends = _stretches(values < peaks)
     if not len(starts):
-        return []
-    # One value more, so that a fall may last to the end; every second stretch between the places is a fall.
-    depths = np.maximum.reduceat(np.append(below, 0.0), np.stack([starts, ends], axis=1).ravel())[::2]
-    peaks = values[starts]
-    shares = depths / peaks if np.all(peaks > 0) else depths
+        return Drawdown(0.0, 0.0 if values[0] > 0 else None, 0.0, now), []
+    # Every second stretch between the places is a fall; the last one may go on to the end.
+    places = np.stack([starts, ends], axis=1).ravel()
+    lowest = np.minimum.reduceat(values, places[:-1] if ends[-1] == len(values) else places)[::2]
+    tops = values[starts]
+    depths = tops - lowest
+    shares = depths / tops if values[0] > 0 else depths  # peaks only rise: the first one is the lowest
+    longest_ns = int((times_ns[np.minimum(ends, len(values) - 1)] - times_ns[starts]).max())
+    whole = Drawdown(float(depths.max()), float(shares.max()) if values[0] > 0 else None, longest_ns / 1e9, now)
     worst = np.argsort(-shares, kind="stable")[:most]
-    return [_fall(times_ns, values, below, int(starts[at]), int(ends[at])) for at in worst]
+    return whole, [_fall(times_ns, values, int(starts[at]), int(ends[at])) for at in worst]
 
 
-def _stretches(below: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _stretches(under: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the place of each peak that was fallen from, and that of the recovery (the length where there is none)."""
-    under = np.concatenate([[False], below > 0, [False]])
-    starts = np.flatnonzero(under[1:] & ~under[:-1])
-    ends = np.flatnonzero(~under[1:] & under[:-1])
-    return starts - 1, ends
+    turns = np.flatnonzero(np.diff(under, prepend=False, append=False))
+    return turns[::2] - 1, turns[1::2]
 
 
-def _fall(times_ns: Times, values: Floats, below: Floats, start: int, end: int) -> Fall:
-    lowest = start + int(below[start:end].argmax())
-    peak, depth, is_over = float(values[start]), float(below[lowest]), end < len(values)
+def _fall(times_ns: Times, values: Floats, start: int, end: int) -> Fall:
+    below = values[start] - values[start:end]
+    lowest = start + int(below.argmax())
+    peak, depth, is_over = float(values[start]), float(below[lowest - start]), end < len(values)
     until_ns = int(times_ns[end if is_over else -1])
     return Fall(
         peak_ns=int(times_ns[start]),

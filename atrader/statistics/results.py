@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from atrader.statistics.ranked import median
 from atrader.statistics.trades import Floats
 
 
@@ -91,8 +92,8 @@ def results(net: Floats, risk: Floats) -> Results:
         expectancy=_ratio(total, len(net)),
         average_win=average_win,
         average_loss=average_loss,
-        median_win=float(np.median(won)) if len(won) else None,
-        median_loss=float(np.median(lost)) if len(lost) else None,
+        median_win=median(won) if len(won) else None,
+        median_loss=median(lost) if len(lost) else None,
         payoff=None if average_win is None or average_loss is None else average_win / -average_loss,
         best=float(net.max()) if len(net) else None,
         worst=float(net.min()) if len(net) else None,

@@ -13,7 +13,7 @@ from structlog.typing import FilteringBoundLogger
 from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S, Clock, iso_from_ns
 from atrader.errors import AtraderError, ConfigError, Rejected, Retryable, StoreError
-from atrader.messages.data import Stored
+from atrader.messages.series import Stored
 from atrader.timeframes import Timeframe
 from data_layer.backfill.jobs import Job, JobBook, Priority
 from data_layer.backfill.planning import Plan, plan

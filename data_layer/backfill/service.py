@@ -13,15 +13,8 @@ from atrader.bus import Caller, Handler
 from atrader.clock import Clock
 from atrader.configuration.fleet import Installation
 from atrader.errors import Rejected
-from atrader.messages.data import (
-    BackfillAnswer,
-    GetBackfill,
-    GetWatched,
-    RequestBars,
-    Stored,
-    Watched,
-    WatchedAnswer,
-)
+from atrader.messages.data import BackfillAnswer, GetBackfill, GetWatched, RequestBars, Watched, WatchedAnswer
+from atrader.messages.series import Stored
 from atrader.timeframes import Timeframe
 from atrader.wire import Request
 from data_layer.backfill.keeper import Keeper

@@ -6,7 +6,7 @@ from typing import Final
 
 from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S
-from atrader.messages.data import CoverageAnswer, GetCoverage, MissingBars
+from atrader.messages.series import CoverageAnswer, GetCoverage, MissingBars
 from atrader.timeframes import Timeframe
 from data_layer.bars.library import BarLibrary
 

@@ -13,7 +13,7 @@ import numpy as np
 from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S
 from atrader.market import Bars
-from atrader.messages.data import SeriesInfo
+from atrader.messages.series import SeriesInfo
 from atrader.timeframes import Timeframe
 from data_layer.bars.aggregation import aggregate, complete, divides
 from data_layer.bars.gaps import Gap, find_gaps

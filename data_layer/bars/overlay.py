@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from atrader.market import Bars
-from atrader.messages.data import SeriesInfo
+from atrader.messages.series import SeriesInfo
 from data_layer.bars.library import BarReader
 from data_layer.store.ranges import TimeRange
 

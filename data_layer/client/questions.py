@@ -11,12 +11,10 @@ from atrader.market import Bars, Quotes
 from atrader.messages.data import (
     BackfillJob,
     BarsAnswer,
-    CoverageAnswer,
     FindSharedPrices,
     FormingBar,
     GetBackfill,
     GetBars,
-    GetCoverage,
     GetForming,
     GetPrices,
     GetReplay,
@@ -28,15 +26,14 @@ from atrader.messages.data import (
     Price,
     ReplayAnswer,
     RequestBars,
-    SeriesInfo,
     SharedPrices,
-    Stored,
     SubscribeBars,
     Watched,
 )
 from atrader.messages.gateway import OutboxRow
 from atrader.messages.history import AppendHistory, GetStatistics, LastSeq, QueryHistory
 from atrader.messages.operations import GetOperation, OperationAnswer, StartOperation
+from atrader.messages.series import CoverageAnswer, GetCoverage, SeriesInfo, Stored
 from data_layer.tick_pages import QuotePage
 
 

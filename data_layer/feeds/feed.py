@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Literal, Protocol
 
 from atrader.market import Bar, Bars, Quotes, Tick
-from atrader.messages.data import SeriesInfo
+from atrader.messages.series import SeriesInfo
 
 ReplayState = Literal["none", "waiting", "running", "finished"]
 

@@ -16,7 +16,7 @@ from atrader.clock import NS_PER_S
 from atrader.configuration.fleet import FleetConfig
 from atrader.errors import ConfigError
 from atrader.market import Bars
-from atrader.messages.data import Stored
+from atrader.messages.series import Stored
 from atrader.timeframes import Timeframe
 from data_layer.bars.aggregation import open_times
 from data_layer.files.checks import step_ns

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atrader.market import Bars
-from atrader.messages.data import Stored
+from atrader.messages.series import Stored
 
 
 class Merge(NamedTuple):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from atrader.errors import StoreError, StoreUnavailable
 from atrader.market import Bar, Bars, Quotes, Tick
-from atrader.messages.data import SeriesInfo, Stored
+from atrader.messages.series import SeriesInfo, Stored
 from data_layer.store.ranges import TimeRange
 from data_layer.tick_pages import PAGE_ROWS, QuotePage
 

@@ -8,7 +8,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from atrader.clock import NS_PER_S
 from atrader.market import BAR_COLUMNS, Bar, Bars, Quotes
-from atrader.messages.data import SeriesInfo
+from atrader.messages.series import SeriesInfo
 from atrader.timeframes import Timeframe
 from data_layer.store.bar_records import BarRecords
 from data_layer.store.column_table import BadChunk, ColumnTable

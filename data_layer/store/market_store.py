@@ -10,7 +10,7 @@ import numpy as np
 
 from atrader.clock import Clock, SystemClock
 from atrader.market import BAR_COLUMNS, Bar, Bars, Quotes, Tick
-from atrader.messages.data import Stored
+from atrader.messages.series import Stored
 from data_layer.store.bar_merge import merged
 from data_layer.store.database import Database
 from data_layer.store.interface import BackfillRequest, Damage, MarketBatch, Revision

@@ -16,7 +16,7 @@ from atrader.errors import ConfigError
 from atrader.instruments import KNOWN, Instrument, known_instrument
 from atrader.market import Bars, Quotes
 from atrader.market_checks import long_gaps
-from atrader.messages.data import SeriesInfo
+from atrader.messages.series import SeriesInfo
 from atrader.strategy import SignalStrategy, Strategy
 from atrader.timeframes import Timeframe
 from data_layer.bars import divides

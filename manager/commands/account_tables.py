@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from rich.console import RenderableType
-from rich.text import Text
+import click
 
 from atrader.instruments import Instrument
 from manager.commands.status_view import orphan_lines
-from manager.commands.tables import Column, console_for_people, price_cell, table_of, time_cell
+from manager.commands.tables import Column, price_cell, said, styled, table_of, terminal_width, time_cell
 
 _UNKNOWN: Final = "-"
 _GOOD: Final = {"ACTIVE", "holds", "online", "yes"}
@@ -20,24 +19,20 @@ _OLD_S: Final = 120.0  # ages above it are told in minutes
 
 def print_account(row: Mapping[str, Any], instruments: Mapping[str, Instrument]) -> None:
     """Print one account as ``account --json`` has it."""
-    console = console_for_people()
-    for part in _parts(row, instruments, console.width if console.is_terminal else None):
-        console.print(part)
+    click.echo("\n".join(_lines(row, instruments, terminal_width())))
 
 
-def _parts(
-    row: Mapping[str, Any], instruments: Mapping[str, Instrument], width: int | None
-) -> Iterator[RenderableType]:
+def _lines(row: Mapping[str, Any], instruments: Mapping[str, Instrument], width: int | None) -> Iterator[str]:
     yield _head(row)
     if row["source"] is None:
-        yield Text(str(row["note"]), style="yellow")
+        yield from said([(str(row["note"]), "yellow")], width)
         return
     if row["source"] == "journal":
-        yield Text(f"{row['note']}: this is what its journal had {_age(row['age_s'])} ago", style="bold yellow")
+        note = f"{row['note']}: this is what its journal had {_age(row['age_s'])} ago"
+        yield from said([(note, "bold yellow")], width)
     else:
-        yield table_of(_MONEY, list(_money(row)), width)[0]
-    for line in (*row["breaks"], *_unvalued(row)):
-        yield Text(f"break: {line}", style="bold red")
+        yield from table_of(_MONEY, list(_money(row)), width)[0]
+    yield from said(((f"break: {line}", "bold red") for line in (*row["breaks"], *_unvalued(row))), width)
     price = price_cell(instruments)
     for heading, columns, key in (
         ("exposure", _EXPOSURE, "exposures"),
@@ -46,27 +41,26 @@ def _parts(
         ("orders without an outcome", _ORDERS, "orders"),
     ):
         if row[key]:
-            yield Text(f"\n{heading}", style="bold")
-            yield table_of(columns, row[key], width)[0]
-    yield from orphan_lines([row])
+            yield from ("", *said([(heading, "bold")], width))
+            yield from table_of(columns, row[key], width)[0]
+    yield from said(orphan_lines([row]), width)
     if row["source"] == "gateway":
         yield from _connection(row, width)
 
 
-def _head(row: Mapping[str, Any]) -> Text:
+def _head(row: Mapping[str, Any]) -> str:
     words = [row["name"], row["broker"], row.get("positions"), row.get("currency")]
-    text = Text(" ".join(str(word) for word in words if word), style="bold")
+    parts = [styled(" ".join(str(word) for word in words if word), "bold")]
     if row["source"] is None:
-        return text
-    text.append(f"  {row['trading_state']}", style=_style(row["trading_state"]))
+        return parts[0]
+    parts.append(styled(row["trading_state"], _style(row["trading_state"])))
     if row["source"] == "gateway":
         connection = "online" if row["online"] else "away"
-        text.append(f"  {connection}", style=_style(connection))
+        parts.append(styled(connection, _style(connection)))
     if row["proof"] is not None or row["balance"] is not None:
         proof = row["proof"] or "not known"
-        text.append(f"  proof {proof}", style=_style(proof))
-    text.append(f"  session in the {row['session']}", style="default")
-    return text
+        parts.append(styled(f"proof {proof}", _style(proof)))
+    return "  ".join([*parts, f"session in the {row['session']}"])
 
 
 def _money(row: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -76,12 +70,18 @@ def _money(row: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         yield {**told, "whose": f"the broker's, {_age(told['age_s'])} ago"}
 
 
-def _connection(row: Mapping[str, Any], width: int | None) -> Iterator[RenderableType]:
+def _connection(row: Mapping[str, Any], width: int | None) -> Iterator[str]:
+    yield from ("", *said(((text, "") for text in _connection_texts(row)), width))
+    if row["health"] is not None and row["health"]["streams"]:
+        yield from table_of(_STREAMS, row["health"]["streams"], width)[0]
+
+
+def _connection_texts(row: Mapping[str, Any]) -> Iterator[str]:
     health, budget = row["health"], row["budget"]
-    yield Text(f"\nworked in up to transaction {row['watermark']}; rows the history does not have yet: {row['outbox']}")
+    yield f"worked in up to transaction {row['watermark']}; rows the history does not have yet: {row['outbox']}"
     if budget is not None:
         waiting = ", ".join(f"{number} {name}" for name, number in budget["waiting"].items() if number) or "nobody"
-        yield Text(
+        yield (
             f"requests: {budget['per_second']:g} a second, {budget['tokens']:.0f} of {budget['burst']} at once now;"
             f" waiting: {waiting}"
         )
@@ -89,11 +89,9 @@ def _connection(row: Mapping[str, Any], width: int | None) -> Iterator[Renderabl
         return
     skew, trip = health["clock_skew_s"], health["round_trip_s"]
     if skew is not None:
-        yield Text(f"clock of the broker: {skew:+.3f} s from ours, seen {_age(health['clock_skew_age_s'])} ago")
+        yield f"clock of the broker: {skew:+.3f} s from ours, seen {_age(health['clock_skew_age_s'])} ago"
     if trip is not None:
-        yield Text(f"newest answer took {trip * 1000:.0f} ms")
-    if health["streams"]:
-        yield table_of(_STREAMS, health["streams"], width)[0]
+        yield f"newest answer took {trip * 1000:.0f} ms"
 
 
 def _unvalued(row: Mapping[str, Any]) -> list[str]:

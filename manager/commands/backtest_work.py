@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
-from rich.progress import Progress
 
 from atrader.configuration.home import Home
 from atrader.configuration.loader import load_installation
@@ -18,8 +15,8 @@ from atrader.timeframes import Timeframe
 from manager.backtests.loading import TICKS
 from manager.backtests.request import Engine, Request, overrides_of, requests_of
 from manager.backtests.running import Outcome, run_all, summary_of
+from manager.commands.late_bar import late_bar
 from manager.commands.output import print_json
-from manager.commands.progress import CountColumn, progress_bar
 from manager.commands.result_view import show_comparison, show_figures, show_kept
 from manager.places import require_writable
 from research.events.plan import SignalsOver
@@ -69,19 +66,24 @@ def run_backtest(home: Home, wish: Wish) -> None:
         check_comparable(requests)
     outcomes: list[Outcome] = []
     shown: list[Path] = []
-    with _progress(requests, silent=wish.as_json) as bar:
+    with late_bar(requests[0].name, silent=wish.as_json) as bar:
 
         def show(known: Saved) -> None:
             bar.gone()
             show_figures(known)
             shown.append(known.folder)
 
+        def over(one: Outcome) -> None:
+            outcomes.append(one)
+            if len(requests) > 1:
+                bar.show(len(outcomes), len(requests), one.request.name)
+
         run_all(
             requests,
             wish.out,
             wish.processes or os.cpu_count() or 1,
-            bar.step,
-            lambda one: _over(one, outcomes, bar),
+            lambda _, done, total: bar.show(done, total),
+            over,
             tester,
             None if wish.as_json else show,
         )
@@ -131,34 +133,3 @@ def _first(errors: list[AtraderError]) -> AtraderError:
     for error in errors[1:]:
         click.secho(f"error: {error.message}", fg="red", err=True)
     return errors[0]
-
-
-class _Bar:
-    """Progress on a terminal: steps of the run that is here, or runs that are over."""
-
-    def __init__(self, progress: Progress, requests: list[Request]) -> None:
-        self._progress = progress
-        self._task = progress.add_task(requests[0].name, total=None if len(requests) == 1 else len(requests))
-        self._many = len(requests) > 1
-
-    def step(self, _number: int, done: int, total: int) -> None:
-        self._progress.update(self._task, completed=done, total=total)
-
-    def gone(self) -> None:
-        """Clear the line: something is printed before the work is done."""
-        self._progress.stop()
-
-    def over(self, request: Request) -> None:
-        if self._many:
-            self._progress.update(self._task, advance=1, description=request.name)
-
-
-def _over(outcome: Outcome, outcomes: list[Outcome], bar: _Bar) -> None:
-    outcomes.append(outcome)
-    bar.over(outcome.request)
-
-
-@contextmanager
-def _progress(requests: list[Request], *, silent: bool) -> Iterator[_Bar]:
-    with progress_bar(CountColumn(), silent=silent) as progress:
-        yield _Bar(progress, requests)

@@ -18,7 +18,7 @@ from atrader.configuration.fleet import FleetConfig
 from atrader.configuration.home import Home
 from atrader.configuration.loader import load_installation
 from atrader.errors import ConfigError
-from atrader.messages.data import Stored
+from atrader.messages.series import Stored
 from atrader.timeframes import Timeframe
 from data_layer.files.formats.mapped import columns_of
 from data_layer.files.importing import QUOTES, Importer, Series, weights

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, Final
 
 import click
-from rich.table import Table
-from rich.text import Text
 
 from atrader.clock import NS_PER_S, iso_from_ns
-from manager.commands.tables import Column, console_for_people, print_rows
+from manager.commands.tables import Column, folded, print_rows, terminal_width
 from research.reports import Saved
 from research.reports.comparing import FIGURES, differences, figures
 from research.reports.figures import Lines, identity_lines, instance_lines, more_lines, result_lines
 
 _BESIDE: Final = 150  # characters a terminal needs to show both halves beside each other
+_BETWEEN: Final = 4  # characters between them
+_GAP: Final = 2
 _HASH_SHOWN: Final = 12
 
 
@@ -35,16 +36,9 @@ def show_figures(saved: Saved) -> None:
         click.secho(f"  {warning['text']}", fg="yellow")
     instances = [[("instance", one["name"]), *instance_lines(one)] for one in summary["instances"]]
     ran = [line for lines in (*instances, identity_lines(summary)) for line in lines]
-    console = console_for_people()
-    halves = [_half("what ran", ran), _half("what came of it", result_lines(summary))]
-    if console.is_terminal and console.width >= _BESIDE:
-        beside = Table.grid(padding=(0, 4, 0, 0))
-        beside.add_row(*halves)
-        halves = [beside]
-    for half in halves:
-        console.print(half)
+    _show_halves(("what ran", ran), ("what came of it", result_lines(summary)))
     for name, lines in more_lines(summary):
-        console.print(_half(name, lines))
+        click.echo("\n".join(_half(name, lines, terminal_width())))
     if "ctester" in summary:
         _show_tester(summary["ctester"])
 
@@ -54,13 +48,27 @@ def show_kept(saved: Saved) -> None:
     click.echo(f"kept in {saved.folder}; a page of it: atrader results report {saved.name}")
 
 
-def _half(name: str, lines: Lines) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=True, header_style="bold")
-    table.add_column(name, no_wrap=True)
-    table.add_column("", overflow="fold")
+def _show_halves(left: tuple[str, Lines], right: tuple[str, Lines]) -> None:
+    """Print two lists: beside each other where a terminal is wide enough."""
+    width = terminal_width()
+    if width is None or width < _BESIDE:
+        click.echo("\n".join(_half(*left, width) + _half(*right, width)))
+        return
+    results = _half(*right, width // 2)
+    space = width - _BETWEEN - max(len(click.unstyle(line)) for line in results)
+    for one, other in zip_longest(_half(*left, space), results, fillvalue=""):
+        click.echo(f"{one}{' ' * (space + _BETWEEN - len(click.unstyle(one)))}{other}")
+
+
+def _half(name: str, lines: Lines, width: int | None) -> list[str]:
+    """Return a list of headings and texts in so many characters (None: as many as it takes)."""
+    margin = max([len(name), *(len(heading) + _GAP for heading, _ in lines)]) + _GAP
+    found = [click.style(name, bold=True)]
     for heading, text in lines:
-        table.add_row(f"  {heading}", Text(text))
-    return table
+        first, *rest = folded(text, None if width is None else width - margin)
+        found.append(f"{' ' * _GAP}{heading}".ljust(margin) + first)
+        found += [" " * margin + part for part in rest]
+    return found
 
 
 def show_comparison(results: Sequence[Saved], *, all_settings: bool) -> None:

@@ -6,12 +6,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from rich.console import Group
-from rich.live import Live
-from rich.text import Text
+import click
 
 from atrader.errors import DeadlineExceeded
-from manager.commands.tables import Column, console_for_people, table_of
+from manager.commands.tables import Column, Said, said, table_of, terminal_width
 
 _WATCH_S: Final = 1.0
 _UNKNOWN: Final = "-"
@@ -21,73 +19,76 @@ _BAD: Final = {"FAILED", "HALTED", "broken", "FLATTENING"}
 
 def print_status(status: dict[str, Any]) -> None:
     """Print the status for people."""
-    console = console_for_people()
-    console.print(render(status, console.width if console.is_terminal else None))
+    click.echo("\n".join(render(status, terminal_width())))
 
 
 def watch(fetch: Callable[[], dict[str, Any]]) -> None:
     """Show the status once a second, until Ctrl-C; a manager that is gone or busy may come back."""
+    from rich.live import Live  # only for what stays: it takes as long to import as a status takes
+    from rich.text import Text
+
     with Live(Text(), auto_refresh=False, screen=True) as live:
         try:
             while True:
-                live.update(_watched(fetch, live.console.width), refresh=True)
+                lines = _watched(fetch, live.console.width)
+                live.update(Text.from_ansi("\n".join(lines)), refresh=True)
                 time.sleep(_WATCH_S)
         except KeyboardInterrupt:
             return
 
 
-def _watched(fetch: Callable[[], dict[str, Any]], width: int) -> Group:
+def _watched(fetch: Callable[[], dict[str, Any]], width: int) -> list[str]:
     try:
         return render(fetch(), width)
     except DeadlineExceeded as error:
-        return Group(Text(error.message, style="bold red"), Text("still watching; Ctrl-C ends"))
+        return [*said([(error.message, "bold red")], width), "still watching; Ctrl-C ends"]
 
 
-def render(status: dict[str, Any], width: int | None) -> Group:
+def render(status: dict[str, Any], width: int | None) -> list[str]:
     """Lay the status out for people, in so many characters (None: as many as it takes)."""
     manager = status["manager"]
-    head = Text(f"manager {manager['state']}  pid {manager['pid']}  up {_duration(manager['uptime_s'])}")
+    head = f"manager {manager['state']}  pid {manager['pid']}  up {_duration(manager['uptime_s'])}"
     processes, _ = table_of(_PROCESSES, status["processes"], width)
     accounts, _ = table_of(_ACCOUNTS, status["accounts"], width)
     reasons = [
-        Text(f"{row['name']} {row['state']}: {row['reason']}", style="yellow")
+        (f"{row['name']} {row['state']}: {row['reason']}", "yellow")
         for row in status["processes"]
         if row.get("reason") and (row["state"] not in _GOOD or row.get("trouble"))
     ]
     reasons += [
-        Text(f"{row['name']}: {row['warm_up_missing']} bars of its warm-up are missing", style="yellow")
+        (f"{row['name']}: {row['warm_up_missing']} bars of its warm-up are missing", "yellow")
         for row in status["processes"]
         if row.get("warm_up_missing")
     ]
     reasons += [
-        Text(f"{row['name']}: {line}", style="yellow" if row["selection"]["state"] not in _GOOD else "")
+        (f"{row['name']}: {line}", "yellow" if row["selection"]["state"] not in _GOOD else "")
         for row in status["processes"]
         if row.get("selection")
         for line in (selection_line(row["selection"]),)
     ]
-    reasons += [Text(f"being fetched: {line}") for row in status["processes"] for line in row.get("backfill", ())]
+    reasons += [(f"being fetched: {line}", "") for row in status["processes"] for line in row.get("backfill", ())]
     breaks = [
-        Text(f"{row['name']} proof broken: {', '.join(map(str, row['breaks']))}", style="bold red")
+        (f"{row['name']} proof broken: {', '.join(map(str, row['breaks']))}", "bold red")
         for row in status["accounts"]
         if row.get("breaks")
     ]
     breaks += [
-        Text(f"{row['name']}: the stream of {stream['name']} is down; 'account {row['name']}' has more", style="yellow")
+        (f"{row['name']}: the stream of {stream['name']} is down; 'account {row['name']}' has more", "yellow")
         for row in status["accounts"]
         for stream in (row.get("health") or {}).get("streams", ())
         if not stream["connected"]
     ]
     breaks += [
-        Text(
+        (
             f"{row['name']}: for {row['proof_age_s']:.0f} s the broker has not told what it holds: nobody knows whether"
             " the proof holds",
-            style="yellow",
+            "yellow",
         )
         for row in status["accounts"]
         if row.get("proof") is None and row.get("proof_age_s") is not None
     ]
     ownerless = (*orphan_lines(status["accounts"]), *_foreign(status["accounts"]))
-    return Group(head, Text(), processes, *reasons, Text(), accounts, *breaks, *ownerless)
+    return [head, "", *processes, *said(reasons, width), "", *accounts, *said([*breaks, *ownerless], width)]
 
 
 def selection_line(selection: Mapping[str, Any]) -> str:
@@ -96,25 +97,25 @@ def selection_line(selection: Mapping[str, Any]) -> str:
     return f"{selection['state']} by selection{since}: {selection['reason']}; now {selection['market']}"
 
 
-def orphan_lines(accounts: Iterable[Mapping[str, Any]]) -> list[Text]:
+def orphan_lines(accounts: Iterable[Mapping[str, Any]]) -> list[Said]:
     """Tell of trades and orders whose instance is gone from the configuration."""
     return [
-        Text(
+        (
             f"{account['name']}: {orphan['instance']} (magic {orphan['magic']}) is in no strategy file;"
             f" open trades: {orphan['open_trades']}, working orders: {orphan['live_orders']};"
             f" 'orphans close {account['name']} {orphan['instance']}' closes them,"
             f" 'orphans assign {account['name']} {orphan['instance']} INSTANCE' gives them to another",
-            style="yellow",
+            "yellow",
         )
         for account in accounts
         for orphan in account.get("orphans") or ()
     ]
 
 
-def _foreign(accounts: list[dict[str, Any]]) -> list[Text]:
+def _foreign(accounts: list[dict[str, Any]]) -> list[Said]:
     """Tell of trades that nobody of us opened."""
     return [
-        Text(f"{account['name']}: nobody of us opened {line}; never touched, 'adopt' gives it to an instance")
+        (f"{account['name']}: nobody of us opened {line}; never touched, 'adopt' gives it to an instance", "")
         for account in accounts
         for line in account.get("foreign") or ()
     ]

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Any, Literal, NamedTuple
+from itertools import zip_longest
+from typing import Any, NamedTuple, TypeAlias
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from atrader.instruments import KNOWN, Instrument
 
 _GAP = 2  # spaces between columns
 _PROSE = 24  # characters of a line of prose that are worth reading
-_ENDLESS = 10_000
 _SECONDS = len("2024-03-10T06:59:59")
 
 Cell = Callable[[Any, Mapping[str, Any]], str]
+Said: TypeAlias = tuple[str, str]
+"""A sentence and its style, see `styled`."""
 
 
 def plain(value: Any, row: Mapping[str, Any]) -> str:
@@ -44,6 +45,13 @@ def pairs_cell(value: Any, row: Mapping[str, Any]) -> str:
 def no_style(text: str) -> str:
     """Show every text alike."""
     return ""
+
+
+def styled(text: str, style: str) -> str:
+    """Return a text in a style: a colour, ``bold``, both or neither; what is no terminal is written without it."""
+    words = style.split()
+    colour = next((word for word in words if word != "bold"), None)
+    return click.style(text, fg=colour, bold="bold" in words) if words else text
 
 
 def price_cell(instruments: Mapping[str, Instrument]) -> Cell:
@@ -90,28 +98,74 @@ def fitting(columns: Sequence[Column], widths: Mapping[str, int], space: int) ->
 
 def table_of(
     columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], space: int | None
-) -> tuple[Table, list[str]]:
+) -> tuple[list[str], list[str]]:
     """Lay rows out in a number of characters (None: as many as they need).
 
     Returns
     -------
-    Table
-        For a rich console of that width.
+    list of str
+        The lines, the headings first; styled.
     list of str
         Headings of the columns that were left out.
     """
-    lines = [{column.key: column.cell(row.get(column.key), row) for column in columns} for row in rows]
-    widths = {column.key: max([len(column.heading), *(len(line[column.key]) for line in lines)]) for column in columns}
+    texts = [{column.key: column.cell(row.get(column.key), row) for column in columns} for row in rows]
+    widths = {column.key: max([len(column.heading), *(len(text[column.key]) for text in texts)]) for column in columns}
     least = {column.key: min(widths[column.key], _PROSE) if column.prose else widths[column.key] for column in columns}
-    kept = list(columns) if space is None else fitting(columns, least, space)
-    table = Table(header_style="bold", box=None, padding=(0, _GAP, 0, 0), pad_edge=False)
-    for column in kept:
-        justify: Literal["left", "right"] = "right" if column.right else "left"
-        width = widths[column.key] if space is None else least[column.key]
-        table.add_column(column.heading, justify=justify, no_wrap=not column.prose or space is None, min_width=width)
-    for line in lines:
-        table.add_row(*(Text(line[column.key], column.style(line[column.key])) for column in kept))
-    return table, [column.heading for column in columns if column not in kept]
+    kept = list(columns)
+    if space is not None:
+        kept = fitting(columns, least, space)
+        _narrow({column.key for column in kept}, widths, least, space)
+    lines = _row(kept, widths, {column.key: column.heading for column in kept}, lambda column, part: "bold")
+    for text in texts:
+        lines += _row(kept, widths, text, lambda column, whole: column.style(whole))
+    return lines, [column.heading for column in columns if column not in kept]
+
+
+def _narrow(kept: set[str], widths: dict[str, int], least: Mapping[str, int], space: int) -> None:
+    """Take from the widest columns, one character after the other, what does not fit."""
+    over = sum(widths[key] + _GAP for key in kept) - _GAP - space
+    while over > 0:
+        widest = max((key for key in kept if widths[key] > least[key]), key=lambda key: widths[key], default=None)
+        if widest is None:
+            return
+        widths[widest] -= 1
+        over -= 1
+
+
+def _row(
+    columns: Sequence[Column],
+    widths: Mapping[str, int],
+    texts: Mapping[str, str],
+    style: Callable[[Column, str], str],
+) -> list[str]:
+    """Return the lines of one row."""
+    folds = [folded(texts[column.key], widths[column.key]) for column in columns]
+    styles = [style(column, texts[column.key]) for column in columns]
+    found = []
+    for parts in zip_longest(*folds, fillvalue=""):
+        shown = list(parts)
+        while len(shown) > 1 and not shown[-1]:
+            shown.pop()  # nothing stands behind the last text of a line
+        cells = []
+        for at, (column, part) in enumerate(zip(columns, shown, strict=False)):
+            width = widths[column.key]
+            gap = "" if column.right or at == len(shown) - 1 else " " * (width - len(part))
+            cells.append(" " * (width - len(part) if column.right else 0) + styled(part, styles[at]) + gap)
+        found.append((" " * _GAP).join(cells))
+    return found
+
+
+def folded(text: str, space: int | None) -> list[str]:
+    """Return a text in lines of so many characters (None: as it is), broken between words where that goes."""
+    if space is None or (len(text) <= space and "\n" not in text):
+        return [text]
+    lines = [textwrap.wrap(line, max(space, 1), break_on_hyphens=False) or [""] for line in text.splitlines()]
+    return [part for parts in lines for part in parts]
+
+
+def said(sentences: Iterable[Said], space: int | None) -> list[str]:
+    """Return sentences in lines of so many characters (None: a line each), each in its style."""
+    return [styled(part, style) for text, style in sentences for part in folded(text, space)]
 
 
 def print_rows(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], *, empty: str) -> None:
@@ -123,13 +177,12 @@ def print_rows(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], *, 
     if not rows:
         click.echo(empty)
         return
-    console = console_for_people()
-    table, hidden = table_of(columns, rows, console.width if sys.stdout.isatty() else None)
-    console.print(table)
+    lines, hidden = table_of(columns, rows, terminal_width())
+    click.echo("\n".join(lines))
     if hidden:
         click.secho(f"not enough width for: {', '.join(hidden)}", dim=True, err=True)
 
 
-def console_for_people() -> Console:
-    """Return a console as wide as the terminal, or without end where there is none."""
-    return Console() if sys.stdout.isatty() else Console(width=_ENDLESS)
+def terminal_width() -> int | None:
+    """Return the characters of a line of the terminal that is written to; None: it is none, and lines have no end."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None

@@ -15,8 +15,8 @@ from atrader.configuration.home import Home
 from atrader.configuration.loader import load_installation
 from atrader.errors import ConfigError, StrategyError
 from data_layer.offline import open_history
+from manager.backtests.apart import apart
 from manager.backtests.request import ONE_PROCESS_EACH
-from manager.backtests.running import apart
 from manager.rerun.causes import Cause
 from manager.rerun.life import Again, Job, run_life
 from manager.rerun.sessions import Recorded, load_lives, sessions_of

@@ -10,17 +10,18 @@ import numpy as np
 
 from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S, iso_from_ns, utc_from_ns
+from atrader.statistics.trades import Times
 from research.events.equity import EquityCurve
 from research.events.tape import Tape
 from research.statistics import (
     PeriodReturns,
     ReturnStatistics,
-    account_statistics,
     against_market,
     minimum_track_record,
-    period_returns,
     periods_per_year,
 )
+from research.statistics.periods import checked_curve, growth, returns_of
+from research.statistics.returns import statistics_of
 
 _DAY_NS = 86_400 * NS_PER_S
 
@@ -49,7 +50,8 @@ def measures(curve: EquityCurve, initial: float, calendar: Calendar, held: Tape 
         of `research.statistics`, and ``periods_needed`` (days until the Sharpe ratio is above zero with a probability
         of 95 %); ``months``.
     """
-    account = account_statistics(curve.time_ns, curve.equity, calendar, initial=initial)
+    times, values = checked_curve(curve.time_ns, curve.equity, initial)
+    account = statistics_of(times, values, calendar)
     figures = account.curve._asdict()
     figures["worst_falls"] = [
         {
@@ -64,8 +66,8 @@ def measures(curve: EquityCurve, initial: float, calendar: Calendar, held: Tape 
         "calendar": calendar.name,
         "returns": None if account.returns is None else _returns(account.returns),
         "curve": figures,
-        "market": None if held is None else _beside(curve, initial, calendar, held),
-        "months": _months(period_returns(curve.time_ns, curve.equity, calendar, "1M", initial)),
+        "market": None if held is None else _beside(curve.time_ns, account.measured, calendar, held),
+        "months": _months(returns_of(times, values, calendar, "1M")),
     }
 
 
@@ -83,14 +85,14 @@ def _returns(figures: ReturnStatistics) -> dict[str, Any]:
     }
 
 
-def _beside(curve: EquityCurve, initial: float, calendar: Calendar, held: Tape) -> dict[str, Any]:
+def _beside(time_ns: Times, measured: PeriodReturns, calendar: Calendar, held: Tape) -> dict[str, Any]:
     """Return what holding an instrument did, bid to bid, and what of the run it explains."""
     bids, _ = held.closes()
-    prices = bids
-    if held.end_ns is not curve.time_ns:  # the same where nothing else was played
-        prices = bids[np.maximum(np.searchsorted(held.end_ns, curve.time_ns, side="right") - 1, 0)]
-    own = period_returns(curve.time_ns, curve.equity, calendar, initial=initial).returns
-    its = period_returns(curve.time_ns, prices, calendar, initial=float(bids[0])).returns
+    own, steps = measured.returns, np.searchsorted(time_ns, measured.end_ns, side="right") - 1
+    rows = steps  # the same where nothing else was played
+    if held.end_ns is not time_ns:
+        rows = np.maximum(np.searchsorted(held.end_ns, time_ns[steps], side="right") - 1, 0)
+    its = growth(float(bids[0]), np.where(steps < 0, bids[0], bids[rows]))  # prices are above zero
     found = against_market(own, its, periods_per_year("1d", calendar.name)) if len(own) > 1 else None
     return {
         "instrument": held.symbol,

@@ -87,7 +87,9 @@ def equity_points(curve: EquityCurve) -> EquityColumns:
         last = count // stride * stride  # where a stretch begins that is not full
         lowest = np.arange(0, last, stride) + curve.equity[:last].reshape(-1, stride).argmin(axis=1)
         rest = [last + int(curve.equity[last:].argmin())] if last < count else []
-        kept = np.unique(np.concatenate([lowest, np.array([*rest, count - 1], np.intp)]))
+        kept = np.concatenate([lowest, np.array(rest, np.intp)])  # rising; `numpy.unique` imports masked arrays
+        if kept[-1] != count - 1:
+            kept = np.append(kept, count - 1)
     return EquityColumns(curve.time_ns[kept], curve.equity[kept], curve.balance[kept])
 
 

@@ -8,9 +8,8 @@ the lower half as often as not, choosing the best was worth nothing.
 
 from __future__ import annotations
 
-from concurrent.futures import Executor
 from itertools import combinations
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 from atrader.statistics.trades import Floats
 from research.statistics.splits import Blocks, Crossed, Masks, cross
 from research.statistics.trials import checked_matrix, ratios_of
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 _AT_ONCE: Final = 256  # splits that a thread looks at in one go
 _MOST_BLOCKS: Final = 20  # 184,756 splits

@@ -62,16 +62,32 @@ def period_returns(
     ValueError
         As `checked_curve`, and when there is no such timeframe.
     """
-    times, values = checked_curve(time_ns, equity, initial)
+    return returns_of(*checked_curve(time_ns, equity, initial), calendar, timeframe)
+
+
+def returns_of(times: Times, values: Floats, calendar: Calendar, timeframe: Timeframe | str = "1d") -> PeriodReturns:
+    """Do what `period_returns` does with what `checked_curve` returned: a long curve is checked once."""
     opens, ends = periods_between(int(times[0]), int(times[-1]), calendar, timeframe)
     places = np.searchsorted(times, ends, side="right") - 1
     worth = until_ruin(values)
-    at_ends = worth[places]
-    before = np.concatenate([worth[:1], at_ends[:-1]])
-    returns = np.zeros(len(ends))
+    return PeriodReturns(opens, ends, values[places], growth(worth[0], worth[places]))
+
+
+def growth(first: float, at_ends: Floats) -> Floats:
+    """Return what every period made of what there was before it, less 1; 0 where that was nothing.
+
+    Parameters
+    ----------
+    first : float
+        Before the first period.
+    at_ends : ndarray of float64, shape (n,)
+        At the end of each.
+    """
+    before = np.concatenate([[first], at_ends[:-1]])
+    returns = np.zeros(len(at_ends))
     np.divide(at_ends, before, out=returns, where=before > 0)
     returns[before > 0] -= 1.0
-    return PeriodReturns(opens, ends, values[places], returns)
+    return returns
 
 
 def periods_between(

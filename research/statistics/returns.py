@@ -10,11 +10,12 @@ from numpy.typing import ArrayLike
 
 from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S
-from atrader.statistics.drawdown import Fall, drawdown, falls
+from atrader.statistics.drawdown import Fall, drawdown_and_falls
+from atrader.statistics.ranked import quantile
 from atrader.statistics.trades import Floats, Times
 from atrader.timeframes import Timeframe
 from research.statistics.annualisation import DAYS_A_YEAR, periods_per_year
-from research.statistics.periods import checked_curve, period_returns, until_ruin
+from research.statistics.periods import PeriodReturns, checked_curve, returns_of, until_ruin
 from research.statistics.sample import Shape, checked, sample_of
 from research.statistics.sharpe import Interval, probabilistic_sharpe, sharpe_interval
 
@@ -95,7 +96,7 @@ def return_statistics(returns: ArrayLike, per_year: float, rate: float = 0.0) ->
     sample, root = sample_of(excess), math.sqrt(per_year)
     losses = np.minimum(excess, 0.0)
     downside = math.sqrt(float((losses**2).mean()))
-    lowest = float(np.quantile(excess, 0.05))
+    lowest = quantile(excess, 0.05)
     varies = sample.deviation > 0
     interval = sharpe_interval(sample.sharpe, sample.periods, sample.shape._replace(autocorrelation=0.0))
     beats_zero = probabilistic_sharpe(sample.sharpe, 0.0, sample.periods, sample.shape._replace(autocorrelation=0.0))
@@ -166,9 +167,12 @@ def curve_statistics(
     ValueError
         As `checked_curve`.
     """
-    times, values = checked_curve(time_ns, equity, initial)
+    return _curve_statistics(*checked_curve(time_ns, equity, initial), returns)
+
+
+def _curve_statistics(times: Times, values: Floats, returns: ArrayLike | None) -> CurveStatistics:
     values = until_ruin(values)
-    deepest = drawdown(times, values)
+    deepest, worst_falls = drawdown_and_falls(times, values)
     share = deepest.deepest_frac or 0.0
     cagr = calendar_cagr(times, values)
     steps = values if returns is None else np.concatenate([[1.0], np.cumprod(1 + np.asarray(returns, np.float64))])
@@ -179,7 +183,7 @@ def curve_statistics(
         drawdown_deepest=deepest.deepest,
         drawdown_deepest_frac=share,
         drawdown_longest_s=deepest.longest_s,
-        worst_falls=tuple(falls(times, values)),
+        worst_falls=tuple(worst_falls),
         calmar=cagr / share if cagr is not None and share else None,
         ulcer_frac=math.sqrt(float((below[1:] ** 2).mean())),
     )
@@ -196,10 +200,11 @@ def calendar_cagr(times: Times, values: Floats) -> float | None:
 
 
 class AccountStatistics(NamedTuple):
-    """A curve and its periodic returns together."""
+    """A curve and its periodic returns together: their figures, and what they were measured from."""
 
     returns: ReturnStatistics | None
     curve: CurveStatistics
+    measured: PeriodReturns
 
 
 def account_statistics(
@@ -229,10 +234,17 @@ def account_statistics(
     ValueError
         As `period_returns` and `periods_per_year`.
     """
-    measured = period_returns(time_ns, equity, calendar, timeframe, initial).returns
-    per_year = periods_per_year(timeframe, calendar.name)
-    figures = return_statistics(measured, per_year, rate) if len(measured) > 1 else None
-    return AccountStatistics(figures, curve_statistics(time_ns, equity, initial, measured))
+    return statistics_of(*checked_curve(time_ns, equity, initial), calendar, timeframe, rate)
+
+
+def statistics_of(
+    times: Times, values: Floats, calendar: Calendar, timeframe: Timeframe | str = "1d", rate: float = 0.0
+) -> AccountStatistics:
+    """Do what `account_statistics` does with what `checked_curve` returned: a long curve is checked once."""
+    measured = returns_of(times, values, calendar, timeframe)
+    returns, per_year = measured.returns, periods_per_year(timeframe, calendar.name)
+    figures = return_statistics(returns, per_year, rate) if len(returns) > 1 else None
+    return AccountStatistics(figures, _curve_statistics(times, values, returns), measured)
 
 
 class MarketComparison(NamedTuple):

@@ -164,6 +164,9 @@ NOT_OF_A_VECTOR_RUN = (
     "asyncio",
     "zmq",
     "pandas",
+    "rich",
+    "multiprocessing",
+    "atrader.messages.data",
     "atrader.messages.gateway",
     "atrader.messages.history",
     "atrader.orders.broker",
@@ -173,15 +176,27 @@ NOT_OF_A_VECTOR_RUN = (
     "research.events.context",
     "research.events.engine",
 )
+NOT_BEFORE_IT_IS_PRINTED = ("pyarrow", "numpy.ma", "logging", "concurrent.futures")
+"""What only writing the files takes, and what numpy imports for a median or a quantile."""
 _RUN = f"""
 import sys
 from manager.commands.tools import main
 
+def among(names):
+    return [name for name in names if name in sys.modules]
+
+def written(text, write=sys.stdout.write):
+    if "profit factor" in text:
+        early.extend(among({NOT_BEFORE_IT_IS_PRINTED!r}))
+    return write(text)
+
+early = []
+sys.stdout.write = written
 try:
     main()
 except SystemExit as end:
     assert not end.code, end.code
-print("imported:", *[name for name in {NOT_OF_A_VECTOR_RUN!r} if name in sys.modules])
+print("imported:", *among({NOT_OF_A_VECTOR_RUN!r}), *early)
 """
 
 

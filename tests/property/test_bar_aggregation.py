@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from atrader.calendars import Calendar
 from atrader.clock import parse_time
 from atrader.market import Bar, Bars, Tick
-from atrader.messages.data import SeriesInfo
+from atrader.messages.series import SeriesInfo
 from atrader.timeframes import Timeframe
 from data_layer.bars import BarBuilder, BarLibrary, IncrementalAggregator, aggregate, complete, divides
 from data_layer.bars.aggregation import joined, open_times

@@ -10,7 +10,7 @@ from atrader.calendars import Calendar
 from atrader.clock import parse_time
 from atrader.messages.data import Watched
 from manager.commands.data_backfill import watched_row
-from manager.commands.tables import Column, fitting, price_cell, time_cell
+from manager.commands.tables import Column, fitting, price_cell, table_of, time_cell
 from manager.demo_news import News
 
 COLUMNS = (Column("name", "name"), Column("magic", "magic", 9), Column("price", "price", 1), Column("state", "state"))
@@ -83,3 +83,25 @@ def test_watched_instruments_say_until_when_their_market_is_open_or_closed() -> 
         ("closed", "2024-03-17T21:00:00Z"),
         ("open", None),
     ]
+
+
+def test_prose_is_folded_where_a_line_is_too_short_and_nothing_stands_behind_the_last_text():
+    columns = (Column("name", "name"), Column("price", "price", right=True), Column("text", "what", prose=True))
+    rows = [{"name": "ann", "price": "1.5", "text": "six words that fill two lines"}, {"name": "bob", "price": "12"}]
+    lines, hidden = table_of(columns, rows, 37)
+    assert [click.unstyle(line) for line in lines] == [
+        "name  price  what",
+        "ann     1.5  six words that fill two",
+        "             lines",
+        "bob      12",
+    ]
+    assert hidden == []
+    assert [click.unstyle(line) for line in table_of(columns, rows, None)[0]][1].endswith("that fill two lines")
+
+
+def test_columns_without_room_are_named_and_styles_mark_single_texts():
+    named = Column("name", "name", style=lambda text: "bold red" if text == "bob" else "")
+    columns = (named, Column("rest", "rest", 1))
+    lines, hidden = table_of(columns, [{"name": "bob", "rest": "0123456789"}], 8)
+    assert hidden == ["rest"]
+    assert lines == [click.style("name", bold=True), click.style("bob", fg="red", bold=True)]

@@ -11,7 +11,7 @@ import pytest
 
 from atrader.clock import NS_PER_S
 from atrader.market import Bar, Bars, Quotes, Tick
-from atrader.messages.data import SeriesInfo
+from atrader.messages.series import SeriesInfo
 from atrader.timeframes import Timeframe
 from data_layer.feeds.replay_plan import (
     BARS_A_PART,
