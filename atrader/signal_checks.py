@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from atrader.errors import StrategyError
 from atrader.strategy import Signals
 
-_COLUMNS: Final = ("entry", "exit", "stop_loss", "take_profit", "risk_frac", "units")
+_COLUMNS: Final = ("entry", "exit", "stop_loss", "take_profit", "trailing_distance", "risk_frac", "units")
 _CODES: Final = (("entry", -1, 1), ("exit", -1, 2))
 
 

@@ -146,12 +146,14 @@ def _order_last_row(context: Context, side: Side, signals: Signals) -> None:
     units = _last(signals.units)
     stop = _last(signals.stop_loss)
     target = _last(signals.take_profit)
+    behind = _last(signals.trailing_distance)
     context.order(
         side,
         units=None if units is None else context.instrument.round_units(Decimal(repr(units))),
         risk_frac=None if risk is None else Decimal(repr(risk)),
         stop_loss=None if stop is None else decimal_price(stop, tick),
         take_profit=None if target is None else decimal_price(target, tick),
+        trailing_distance=None if behind is None else decimal_price(behind, tick),
         reason="signal entry",
     )
 

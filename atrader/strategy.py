@@ -40,6 +40,9 @@ class Signals:
         +1 close long, -1 close short, 2 close whatever is open, 0 nothing.
     stop_loss, take_profit : ndarray of float64, shape (n,), optional
         Absolute prices for trades opened at this bar; NaN = none.
+    trailing_distance : ndarray of float64, shape (n,), optional
+        For trades opened at this bar: the stop follows the best price since the entry at this distance, never back; NaN
+        = it stays where it is.
     risk_frac : ndarray of float64, shape (n,), optional
         Share of equity at risk to the stop for trades opened at this bar; needs ``stop_loss``.
     units : ndarray of float64, shape (n,), optional
@@ -55,6 +58,7 @@ class Signals:
     risk_frac: NDArray[np.float64] | None = None
     units: NDArray[np.float64] | None = None
     indicators: dict[str, NDArray[np.float64]] | None = None
+    trailing_distance: NDArray[np.float64] | None = None
 
 
 class WarmUp(NamedTuple):

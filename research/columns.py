@@ -22,7 +22,7 @@ Compute = Callable[[Bars], Columns]
 TOLERANCE: Final = 1e-6
 """Relative difference up to which a number counts as the same whatever came before its warm-up."""
 
-_WISHES: Final = ("entry", "exit", "stop_loss", "take_profit", "risk_frac", "units")
+_WISHES: Final = ("entry", "exit", "stop_loss", "take_profit", "trailing_distance", "risk_frac", "units")
 _EXACT: Final = frozenset({"entry", "exit"})
 _PRICES: Final = frozenset({"stop_loss", "take_profit"})
 

@@ -132,8 +132,8 @@ class VectorTrials:
         )
         first = int(np.searchsorted(found.rows, first_row))
         alike = self._alike.get((found.key, first), lambda: whole.since(first))
-        _, stops, targets = found.distances
-        return alike.protected(found.paid, found.away, stops, targets, float(stage.instrument.price_tick))
+        _, stops, targets, trails = found.distances
+        return alike.protected(found.paid, found.away, stops, targets, trails, float(stage.instrument.price_tick))
 
     def _decisions_of(self, signals: Signals, at: NDArray[np.int64], first_row: int) -> Decisions:
         stage = self._stage

@@ -171,6 +171,7 @@ static bool enter(Machine *m, const Order *order, int32_t price) {
     int32_t trail = m->d.trail[order->decision];
     int64_t distance = stop ? llabs((int64_t)filled - stop) : 0;
     int32_t moving = stop ? stop : trail ? closing(m) - side * trail : 0;
+    int32_t first = stop ? stop : trail ? filled - side * trail : 0; /* as the ledger has it: from the fill itself */
     int32_t number = (int32_t)m->trade_count++;
     m->open[m->held++] = (Trade){.number = number, .price = filled, .stop = moving, .target = target, .trail = trail,
                                  .until = m->d.until[order->decision], .bar = m->bar, .steps = order->steps,
@@ -179,7 +180,7 @@ static bool enter(Machine *m, const Order *order, int32_t price) {
     m->balance += paid;
     if (m->trades)
         m->trades[number] = (TradeRow){.decision = order->decision, .entry_bar = m->bar, .exit_bar = -1,
-                                   .entry_price = filled, .stop = moving, .target = target, .side = (int8_t)side,
+                                   .entry_price = filled, .stop = first, .target = target, .side = (int8_t)side,
                                    .entry_phase = (int8_t)m->phase, .steps = order->steps, .left = order->steps,
                                    .commission = paid};
     book(m, number, filled, OPENED, order->steps, 0, paid);

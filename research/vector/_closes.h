@@ -57,7 +57,7 @@ static void decide(Machine *m, int64_t number, bool is_halted) {
     m->pending = -1;
     if (m->s->next_open)
         m->pending = number;
-    else if (is_halted && !m->s->order_type)
+    else if (is_halted && (!m->s->order_type || (m->held && m->side != entry)))
         m->refused[HALTED]++;
     else
         decide_entry(m, number, is_halted);

@@ -123,7 +123,8 @@ class Book:
         commission = money.commission(s, filled * order.steps, rate)
         self.balance += commission
         self.open.append(trade)
-        first = [number, self.bar, -1, filled, moving, target, side, self.phase, 0, 0, 0]
+        begin = stop or (trail and filled - side * trail)  # as the ledger has it: from the fill itself
+        first = [number, self.bar, -1, filled, begin, target, side, self.phase, 0, 0, 0]
         self.trades.append([*first, order.steps, order.steps, 0, 0, commission, 0])
         self._book(trade.number, filled, Reason.OPEN, order.steps, 0, commission)
         return True

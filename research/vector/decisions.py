@@ -71,22 +71,31 @@ class Decisions:
         first = (self.bar, self.entry, self.leave, self.price, self.stop, self.target, self.trail)
         return (*first, self.steps, self.risk, self.until, self.expires)
 
-    def with_protection(self, *, stop: Ticks | None = None, target: Ticks | None = None) -> Decisions:
-        """Return the same decisions with other stops or targets, shape (k,): a sweep shares all the rest."""
-        for name, value in (("stop", stop), ("target", target)):
+    def with_protection(
+        self, *, stop: Ticks | None = None, target: Ticks | None = None, trail: Ticks | None = None
+    ) -> Decisions:
+        """Return the same decisions with other stops, targets or trails, shape (k,): a sweep shares all the rest."""
+        for name, value in (("stop", stop), ("target", target), ("trail", trail)):
             if value is not None and (value.shape != self.bar.shape or value.dtype != np.int32):
                 raise ConfigError(f"{name}: expected int32 of shape {self.bar.shape}, was {value.dtype} {value.shape}")
-        return replace(self, stop=self.stop if stop is None else stop, target=self.target if target is None else target)
+        return replace(
+            self,
+            stop=self.stop if stop is None else stop,
+            target=self.target if target is None else target,
+            trail=self.trail if trail is None else trail,
+        )
 
-    def protected(self, paid: Floats, away: Floats, stops: float, targets: float | None, tick: float) -> Decisions:
+    def protected(
+        self, paid: Floats, away: Floats, stops: float, targets: float | None, trails: float | None, tick: float
+    ) -> Decisions:
         """Return the same decisions with stops at ``paid - stops * away`` and targets at ``paid + targets * away``.
 
         Parameters
         ----------
         paid, away : ndarray of float64
             Prices and distances, by row of the signals.
-        stops, targets : float
-            How many; None: no targets.
+        stops, targets, trails : float
+            How many; None: no targets, stops that stay. Stops trail at ``trails * away``.
         tick : float
             Of the prices.
 
@@ -101,7 +110,9 @@ class Decisions:
         if self.risk.any() and (self.risk[stop == 0] > 0).any():
             raise StrategyError(_NO_RISK)
         target = None if targets is None else levels(paid, away, targets, tick, self.entry, "take_profit")
-        return self.with_protection(stop=stop, target=target)
+        behind = None if trails is None else np.abs(away) * trails
+        trail = None if behind is None else in_ticks(behind, slice(None), tick, "trailing_distance", self.entry)
+        return self.with_protection(stop=stop, target=target, trail=trail)
 
     def since(self, first_row: int) -> Decisions:
         """Return those of a row and later ones; nothing is copied."""
@@ -131,7 +142,6 @@ class Decisions:
         *,
         bars: NDArray[np.int64] | None = None,
         price: NDArray[np.float64] | None = None,
-        trailing_distance: NDArray[np.float64] | None = None,
         first_row: int = 0,
     ) -> Decisions:
         """Take what is wanted out of whole arrays.
@@ -149,8 +159,8 @@ class Decisions:
         bars : ndarray of int64, shape (n,), optional
             Bar of the prices at whose close each row is decided, -1 = none (`rows_of`), when the prices are finer than
             the signals' bars; by default the rows are those of the prices.
-        price, trailing_distance : ndarray of float64, shape (n,), optional
-            Of limit and stop orders, and for trades opened at this row; NaN = none.
+        price : ndarray of float64, shape (n,), optional
+            Of limit and stop orders; NaN = none.
         first_row : int
             Rows before it decide nothing; a worker decides from row ``warmup_bars - 1`` on.
 
@@ -162,7 +172,7 @@ class Decisions:
         from atrader.signal_checks import check_signals  # the contract of strategies: not for what `at` is given
 
         count = len(prices) if bars is None else len(bars)
-        check_signals(signals, count, price=price, trailing_distance=trailing_distance)
+        check_signals(signals, count, price=price)
         if (price is None) != (rules.order_type == "market"):
             raise StrategyError(f"price: {rules.order_type} orders {'have none' if price is not None else 'need one'}")
         wanted = (signals.entry != 0) | (signals.exit != 0)
@@ -187,7 +197,7 @@ class Decisions:
             price=prices_wanted,
             stop=in_ticks(signals.stop_loss, rows, tick, "stop_loss", entry),
             target=in_ticks(signals.take_profit, rows, tick, "take_profit", entry),
-            trail=in_ticks(trailing_distance, rows, tick, "trailing_distance", entry),
+            trail=in_ticks(signals.trailing_distance, rows, tick, "trailing_distance", entry),
             steps=steps,
             risk=risk,
             until=_later(at, rows, rules.hold_bars),

@@ -341,7 +341,7 @@ class Machine(Book):
         self.order, self.pending = None, -1
         if self.s.next_open:
             self.pending = number
-        elif is_halted and not self.s.order_type:
+        elif is_halted and (not self.s.order_type or (self.open and self.side != entry)):
             self.refused[Refusal.HALTED] += 1
         else:
             self._decide_entry(number, is_halted=is_halted)

@@ -189,8 +189,8 @@ class Wishes:
             return None if column is None or np.isnan(column[wish.row]) else float(column[wish.row])
 
         units, risk = value(signals.units), value(signals.risk_frac)
-        prices = (value(column) for column in (signals.stop_loss, signals.take_profit))
-        stop, target = (None if one is None else decimal_price(one, instrument.price_tick) for one in prices)
+        prices = (value(column) for column in (signals.stop_loss, signals.take_profit, signals.trailing_distance))
+        stop, target, behind = (None if one is None else decimal_price(one, instrument.price_tick) for one in prices)
         return {
             "action": "open",
             "side": _SIDES[int(self._decisions.entry[at])],
@@ -199,5 +199,6 @@ class Wishes:
             "risk_frac": None if risk is None else Decimal(repr(risk)),
             "stop_loss": stop,
             "take_profit": target,
+            "trailing_distance": behind,
             "reason": "signal entry",
         }

@@ -47,9 +47,11 @@ def from_row(signals: Signals, first: int) -> Signals:
     return replace(signals, **{**kept, **silent})
 
 
-def both(name: str, symbol: str, bars: Bars, account: AccountConfig) -> tuple[list[object], list[object]]:
+def both(
+    name: str, symbol: str, bars: Bars, account: AccountConfig, **parameters: object
+) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
     """Return the trades of both engines."""
-    strategy = make_strategy(load_strategy(name, Path()), {}, name)
+    strategy = make_strategy(load_strategy(name, Path()), parameters, name)
     assert isinstance(strategy, SignalStrategy)
     config, instrument = instance_of(instrument=symbol, timeframe="5m"), KNOWN[symbol]
     events = run(replace(plan_of(account, [(config, strategy)], {(symbol, "5m"): bars}, "5m"), signals="window"))
@@ -68,6 +70,14 @@ def test_the_vector_engine_trades_as_the_event_engine_does(name: str) -> None:
     warmup = make_strategy(load_strategy(name, Path()), {}, name).warmup_bars
     found, expected = both(name, "EUR/USD", walk(warmup + 700), ACCOUNT)
     assert len(expected) > 5, "too little was traded to show anything"
+    assert found == expected
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_stop_that_trails_does_so_in_both_engines(name: str) -> None:
+    warmup = make_strategy(load_strategy(name, Path()), {}, name).warmup_bars
+    found, expected = both(name, "EUR/USD", walk(warmup + 700), ACCOUNT, trailing_atr=1.5)
+    assert any("trailing-stop" in trade for trade in expected)
     assert found == expected
 
 

@@ -24,7 +24,7 @@ ITEM = KNOWN["EUR/USD"]
 BARS = random_bars(5, 3000, 1.09, 1e-5)
 FILTERS: tuple[dict[str, Any], ...] = ({"kind": "momentum", "period": 5},)
 NEED_FILES = {"asirikuy", "scikit-learn"}
-COLUMNS = ("entry", "exit", "stop_loss", "take_profit", "risk_frac", "units")
+COLUMNS = ("entry", "exit", "stop_loss", "take_profit", "trailing_distance", "risk_frac", "units")
 
 
 def strategies() -> dict[str, type[EntryStrategy]]:
@@ -41,7 +41,8 @@ def sets_of(kind: type[EntryStrategy]) -> list[dict[str, Any]]:
     varied: list[dict[str, Any]] = [{}, {"direction": "long"}, {"units": 1000}, {"risk_frac": 0.02}]
     varied += [{"filters": FILTERS}, {"filters": FILTERS, "direction": "short"}]
     known = kind.Parameters.model_fields
-    for name, values in {"stop_atr": (1.0, 2.5), "target_atr": (2.0, None), "atr_period": (7, 14), "atr_window": (5, 9),
+    for name, values in {"stop_atr": (1.0, 2.5), "target_atr": (2.0, None),
+                         "trailing_atr": (1.5, 4.0), "atr_period": (7, 14), "atr_window": (5, 9),
                          "atr_multiplier": (1.0, 4.0), "fast": (3, 8), "entry_bars": (10, 40), "rsi_period": (5, 9),
                          "band_period": (10, 30), "trend_period": (20, 60)}.items():  # fmt: skip
         varied += [{name: value} for value in values if name in known]

@@ -160,12 +160,12 @@ def simulated(story: Story, name: str, engine: Kind) -> tuple[Decisions, Outcome
         stop_loss=np.array([price / 10 or np.nan for price in story.stop]),
         take_profit=np.array([price / 10 or np.nan for price in story.target]),
         units=np.ones(BARS),
+        trailing_distance=np.array([distance / 10 or np.nan for distance in story.trail]),
     )
     rules = Rules(convention=CONVENTIONS[name], hold_bars=story.hold_bars, most_trades=story.most_trades)
     terms = Terms(instrument=COIN)
     prices = Prices.of(bars, terms, MINUTE)
-    trail = np.array([distance / 10 or np.nan for distance in story.trail])
-    decisions = Decisions.of(signals, prices, COIN, rules, trailing_distance=trail)
+    decisions = Decisions.of(signals, prices, COIN, rules)
     return decisions, simulate(prices, decisions, rules, terms, engine=engine)
 
 

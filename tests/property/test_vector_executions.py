@@ -82,7 +82,8 @@ def play(rules: Rules, terms: Terms, seed: int, pace: float, *, trails: bool, by
         below = signals.entry * (1 if rules.order_type == "limit" else -1)
         more["price"] = bars.close * (1 - below * np.abs(chance.normal(0, 2e-4, len(bars))))
     if trails:
-        more["trailing_distance"] = np.where(chance.random(len(bars)) < 0.5, bars.close * 3e-4, np.nan)
+        trail = np.where(chance.random(len(bars)) < 0.5, bars.close * 3e-4, np.nan)
+        signals = replace(signals, trailing_distance=trail)
     prices = Prices.of(bars, terms, MINUTE)
     decisions = Decisions.of(signals, prices, terms.instrument, rules, **more)
     schedule = Schedule.of(prices, Calendar.get("fx"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,7 @@ def test_orders_that_wait_trailing_stops_and_pyramids_are_those_of_the_event_eng
     signals = random_signals(bars, seed, pace, by_risk=False)
     chance = np.random.default_rng(seed)
     trail = np.where(chance.random(len(bars)) < 0.4, bars.close * 4e-4, np.nan)
+    signals = replace(signals, trailing_distance=trail)
     rules, price = Rules(order_type=order_type, most_trades=most), None
     if order_type != "market":
         away = chance.normal(2e-4, 2e-4, len(bars)) * signals.entry * (1 if order_type == "limit" else -1)
@@ -65,5 +67,5 @@ def test_orders_that_wait_trailing_stops_and_pyramids_are_those_of_the_event_eng
     config = account_of(trade={"max_price_age": "2d"}, **ACCOUNTS[account])
     strategy = Ordering(bars, signals, rules, price, trail)
     expected = run(plan_of(config, [(instance_of(), strategy)], {("EUR/USD", "1m"): bars}))
-    _, trades = in_vector(config, bars, signals, "EUR/USD", rules, price=price, trailing_distance=trail)
+    _, trades = in_vector(config, bars, signals, "EUR/USD", rules, price=price)
     assert [essence(trade) for trade in trades] == [essence(trade) for trade in expected.trades]

@@ -63,7 +63,7 @@ class Rows(SignalStrategy):
     def signals(self, bars: Bars, instrument: Instrument) -> Signals:
         first = self._row_of[int(bars.open_time_ns[0])]
         rows = slice(first, first + len(bars))
-        columns = ("entry", "exit", "stop_loss", "take_profit", "risk_frac", "units")
+        columns = ("entry", "exit", "stop_loss", "take_profit", "trailing_distance", "risk_frac", "units")
         whole = {name: getattr(self._signals, name) for name in columns}
         cut: dict[str, Any] = {name: None if one is None else one[rows] for name, one in whole.items()}
         return Signals(**cut, indicators={"close": bars.close})
@@ -71,7 +71,9 @@ class Rows(SignalStrategy):
 
 def plan_with(account: str, symbol: str, seed: int, pace: float, *, by_risk: bool) -> Plan:
     bars = random_bars(seed, 600, *((1.09, 1e-5) if symbol == "EUR/USD" else (147.0, 1e-3)))
-    strategy = Rows(bars, random_signals(bars, seed, pace, by_risk=by_risk))
+    signals = random_signals(bars, seed, pace, by_risk=by_risk)
+    behind = np.where(np.random.default_rng(seed).random(len(bars)) < 0.4, bars.close * 4e-4, np.nan)
+    strategy = Rows(bars, replace(signals, trailing_distance=behind) if seed % 2 else signals)
     instance = (instance_of(instrument=symbol), strategy)
     plan = plan_of(account_of(**ACCOUNTS[account]), [instance], {(symbol, "1m"): bars})
     return replace(plan, tapes=[BarTape(symbol, bars[40:], MINUTE)])  # what lies before is for the indicators

@@ -36,7 +36,7 @@ class Told(SignalStrategy):
 
     def signals(self, bars: Bars, instrument: Instrument) -> Signals:
         row = self._row_of[int(bars.open_time_ns[-1])]
-        columns = ("entry", "exit", "stop_loss", "take_profit", "risk_frac", "units")
+        columns = ("entry", "exit", "stop_loss", "take_profit", "trailing_distance", "risk_frac", "units")
         whole = {name: getattr(self._signals, name) for name in columns}
         cut: dict[str, Any] = {name: None if one is None else one[row : row + 1] for name, one in whole.items()}
         return Signals(**cut)
@@ -70,6 +70,9 @@ class Ordering(EventStrategy):
         for order in orders:
             if order.intent.side == same:
                 self.context.cancel(order.client_id)
+        is_halted = not Calendar.get("fx").is_open(bar.open_time_ns + MINUTE)
+        if is_halted and any(trade.side != same for trade in trades):
+            return  # what is to be closed first stays open until the market opens
         tick, one = self.context.instrument.price_tick, self._signals
         assert one.units is not None
         assert one.stop_loss is not None
@@ -125,13 +128,12 @@ def in_vector(
     rules: Rules | None = None,
     *,
     price: Floats | None = None,
-    trailing_distance: Floats | None = None,
 ) -> tuple[Outcome, list[Trade]]:
     """Run the signals through the vector engine, by the paper account's rules."""
     instrument, rules = KNOWN[symbol], rules or Rules()
     terms = Terms.of(account, instrument)
     prices = Prices.of(bars, terms, MINUTE)
-    decisions = Decisions.of(signals, prices, instrument, rules, price=price, trailing_distance=trailing_distance)
+    decisions = Decisions.of(signals, prices, instrument, rules, price=price)
     schedule = Schedule.of(prices, Calendar.get(instrument.calendar))
     outcome = simulate(prices, decisions, rules, terms, schedule=schedule)
     return outcome, trades_of(outcome, prices, terms, instance_of(instrument=symbol))

@@ -70,11 +70,12 @@ def go(
         take_profit=columns["take_profit"],
         units=None if by_risk else columns["units"],
         risk_frac=columns["risk_frac"] if by_risk else None,
+        trailing_distance=columns["trailing_distance"],
     )
     account = Terms(instrument=COIN, **terms)
     prices = Prices.of(bars, account, MINUTE)
     price = None if rules.order_type == "market" else columns["price"]
-    decisions = Decisions.of(signals, prices, COIN, rules, price=price, trailing_distance=columns["trailing_distance"])
+    decisions = Decisions.of(signals, prices, COIN, rules, price=price)
     return simulate(prices, decisions, rules, account, engine=engine)
 
 

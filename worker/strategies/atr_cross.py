@@ -45,7 +45,8 @@ class AtrCross(EntryStrategy):
     @property
     def distances(self) -> Distances:
         """The stop, and no target."""
-        return Distances(self.parameters.atr_window, self.parameters.atr_multiplier, None)
+        p = self.parameters
+        return Distances(p.atr_window, p.atr_multiplier, None, p.trailing_atr)
 
     @cached_property
     def filters(self) -> tuple[EntryFilter, ...]:

@@ -37,6 +37,7 @@ class EntryParameters(Parameters):
     direction: Literal["both", "long", "short"] = "both"  # sides that are entered
     risk_frac: Annotated[Decimal, Field(gt=0, le=1)] | None = None  # of equity, to the stop; 0.01 without `units`
     units: Annotated[Decimal, Field(gt=0)] | None = None  # fixed size instead of risk_frac
+    trailing_atr: Annotated[float, Field(gt=0, le=50)] | None = None  # ATRs from the best price to a trailing stop; none: fixed
     filters: Filters = ()  # what may keep it from entering, never from leaving
 
     @model_validator(mode="after")
@@ -58,16 +59,24 @@ _READ_ELSEWHERE: Final = {*EntryParameters.model_fields, "stop_atr", "target_atr
 
 
 class Distances(NamedTuple):
-    """How far stop and target are from the entry, in average true ranges of so many bars; None: no target."""
+    """How far stop and target are from the entry, and the stop from the best price; None: no target, a stop that stays.
+
+    All but the first are counted in average true ranges of so many bars.
+    """
 
     atr_period: int
     stop_atr: float
     target_atr: float | None
+    trailing_atr: float | None
 
     def protection(self, paid: FloatArray, away: FloatArray) -> tuple[FloatArray, FloatArray | None]:
         """Return stops and targets, from the prices paid and the average true ranges, negative for shorts."""
         take_profit = None if self.target_atr is None else paid + self.target_atr * away
         return paid - self.stop_atr * away, take_profit
+
+    def trailing(self, away: FloatArray) -> FloatArray | None:
+        """Return the distances at which stops trail; None: they stay."""
+        return None if self.trailing_atr is None else self.trailing_atr * np.abs(away)
 
 
 class Wanted(NamedTuple):
@@ -119,7 +128,8 @@ class SparseSignals(NamedTuple):
     def signals(self) -> Signals:
         """The same with stops and targets."""
         stop_loss, take_profit = self.distances.protection(self.paid, self.away)
-        return replace(self.unprotected, stop_loss=stop_loss, take_profit=take_profit)
+        trailing = self.distances.trailing(self.away)
+        return replace(self.unprotected, stop_loss=stop_loss, take_profit=take_profit, trailing_distance=trailing)
 
 
 class EntryStrategy(SignalStrategy):
@@ -141,7 +151,8 @@ class EntryStrategy(SignalStrategy):
     def distances(self) -> Distances:
         """Where stop and target are."""
         assert isinstance(self.parameters, AtrStopParameters)
-        return Distances(self.parameters.atr_period, self.parameters.stop_atr, self.parameters.target_atr)
+        p = self.parameters
+        return Distances(p.atr_period, p.stop_atr, p.target_atr, p.trailing_atr)
 
     @property
     def filters(self) -> tuple[EntryFilter, ...]:
@@ -260,6 +271,7 @@ class EntryStrategy(SignalStrategy):
             self._sized(entry, exit_codes(wanted.close_long, wanted.close_short)),
             stop_loss=stop_loss,
             take_profit=take_profit,
+            trailing_distance=self.distances.trailing(mean_range),
             indicators={**wanted.indicators, "stop_distance": self.distances.stop_atr * mean_range},
         )
 
