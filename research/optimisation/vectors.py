@@ -112,7 +112,7 @@ class VectorTrials:
         """
         if not isinstance(strategy, EntryStrategy):
             return False
-        period, stops, targets = strategy.distances
+        period, stops, targets, _ = strategy.distances
         largest, lowest = self._alike.get(("near", period), lambda: self._extremes(period)).tolist()
         return bool(max(stops, targets or 0.0, 1.0) * largest < float(self._stage.limits.price_band_frac) * lowest)
 

@@ -37,7 +37,7 @@ class EntryParameters(Parameters):
     direction: Literal["both", "long", "short"] = "both"  # sides that are entered
     risk_frac: Annotated[Decimal, Field(gt=0, le=1)] | None = None  # of equity, to the stop; 0.01 without `units`
     units: Annotated[Decimal, Field(gt=0)] | None = None  # fixed size instead of risk_frac
-    trailing_atr: Annotated[float, Field(gt=0, le=50)] | None = None  # ATRs from the best price to a trailing stop; none: fixed
+    trailing_atr: Annotated[float, Field(gt=0, le=50)] | None = None  # of a stop from the best price; none: fixed
     filters: Filters = ()  # what may keep it from entering, never from leaving
 
     @model_validator(mode="after")
