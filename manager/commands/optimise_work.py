@@ -82,6 +82,11 @@ def _show(found: Judged) -> None:
     for symbol, gaps in found.study.get("gaps", {}).items():
         if gaps["missing"]:
             click.echo(f"  {gap_text(symbol, gaps)}")
+    if late := found.study.get("decides_from"):
+        click.echo(
+            f"  sets decide from {late[:16]}Z at the latest, when their indicators know enough: --start {late[:16]}Z"
+            " leaves the days before out"
+        )
     for error, count in analysis.failures.items():
         click.secho(f"  {count:,} failed: {error}", fg="yellow")
     wanted = found.study["wish"]["trials"]

@@ -28,7 +28,7 @@ from manager.searches.plans import Plans, trials_of, trials_on
 from manager.searches.wish import SearchWish
 from research.columns import spread
 from research.events.market import Market
-from research.events.plan import Plan
+from research.events.plan import Plan, SeriesKey
 from research.optimisation.events import Times, days_of
 from research.optimisation.optuna_search import OptunaSearch
 from research.optimisation.pools import Pool, processes, threads
@@ -51,6 +51,7 @@ TRIALS: Final = "trials.sqlite"
 
 _MOST_CELLS: Final = 250_000_000  # returns of days of all sets together: 2 GB when they are judged
 _CHECKED: Final = 4  # sets with which a strategy that is not built in is looked at for looks ahead
+_MOST_WARMED: Final = 100  # sets whose warm-up is looked at
 _MOST_COUNTED: Final = 100_000  # sets of a space, to see whether a search that learns finds as many as it may try
 _OF_INSTANCE: Final = {"name", "strategy", "account", "magic", "instrument", "timeframe"}
 _OF_ACCOUNT: Final = {"name", "currency", "positions", "paper", "limits", "trade"}
@@ -113,8 +114,9 @@ def prepare(home: Home, wish: SearchWish) -> Prepared:
     left_out = space.size - len(listed) if wish.method == "grid" and space.size is not None else None
     plans = Plans(request)
     plan = plans.of(listed[0])
-    engine, not_vector = _engine(wish, plan, [plans.strategy_of(listed[at]) for at in _some_of(len(listed))])
-    days_ns = days_of(Market(plan.tapes).ends, plans.calendar)
+    engine, not_vector = _engine(wish, plan, _some_of(plans, listed, _CHECKED))
+    market = Market(plan.tapes)
+    days_ns = days_of(market.ends, plans.calendar)
     windows = wish.judging.rule().windows(days_ns)
     total = _total(space, wish, len(listed))
     if total * len(days_ns) > _MOST_CELLS:
@@ -136,6 +138,7 @@ def prepare(home: Home, wish: SearchWish) -> Prepared:
             {
                 "left_out": left_out,
                 "gaps": gaps_of(request, plan),
+                "decides_from": _decides_from(plan, market, plans, listed),
                 **_settings_of(own),
                 **_fingerprints(plan, total, engine),
             },
@@ -273,9 +276,23 @@ def _engine(wish: SearchWish, plan: Plan, some: Sequence[Strategy]) -> tuple[Eng
     return ("vector" if reason is None else "events"), reason
 
 
-def _some_of(count: int) -> list[int]:
-    """Return places all over so many sets."""
-    return spread(np.arange(count), _CHECKED)
+def _some_of(plans: Plans, listed: Sequence[Combination], most: int) -> list[Strategy]:
+    """Return strategies of sets from all over them, the first and the last one too."""
+    return [plans.strategy_of(listed[at]) for at in spread(np.arange(len(listed)), most)]
+
+
+def _decides_from(plan: Plan, market: Market, plans: Plans, listed: Sequence[Combination]) -> str | None:
+    """Return from when on the set with the longest warm-up decides, if that is not from the begin of the period on.
+
+    It looks at some sets, of which the last one has the largest values.
+    """
+    ((config, _),) = plan.instances
+    bars = plan.series.get(SeriesKey(config.instrument, config.timeframe))
+    first = max(max(one.warmup_bars for one in _some_of(plans, listed, _MOST_WARMED)), 1) - 1
+    if bars is None or first >= len(bars):
+        return None
+    time_ns = int(bars.open_time_ns[first])
+    return iso_from_ns(time_ns) if time_ns > market.first_ns else None
 
 
 def _listed(space: SearchSpace, wish: SearchWish) -> list[Combination]:

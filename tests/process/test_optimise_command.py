@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from atrader.clock import NS_PER_S, iso_from_ns, parse_time
 from atrader.configuration.loader import load_installation
 from atrader.errors import ConfigError, StoreError
 from manager.commands import optimise_work, tools
@@ -207,6 +208,19 @@ def test_a_strategy_that_looks_ahead_earns_nothing_in_a_search_and_is_named(yen:
     assert "signals over all bars are not those over the warm-up of each bar: entry differs" in done.stderr
     assert "no set of parameters traded" in done.stdout
     assert "signals over all bars are not those" in refusal(yen, *words, "--engine", "vector")
+
+
+def test_a_warm_up_inside_the_period_is_told_with_the_start_that_leaves_it_out(yen: Fleet, tmp_path: Path) -> None:
+    words = ("--fast", "2,3", "--slow", "8,80", "--out", str(tmp_path))
+    found = found_by(yen, "optimise", "cross", *words)
+    late = found["study"]["decides_from"]
+    told = yen.command("analyse", found["file"], program=TOOLS).stdout
+    assert f"sets decide from {late[:16]}Z at the latest" in told
+    later = found_by(yen, "optimise", "cross", *words, "--start", late)
+    assert later["study"]["decides_from"] is None
+    before = parse_time(late) - 30 * 60 * NS_PER_S
+    earlier = found_by(yen, "optimise", "cross", *words, "--start", iso_from_ns(before))
+    assert earlier["study"]["decides_from"] == late
 
 
 def test_so_long_a_gap_as_is_said_may_be_in_the_bars(yen: Fleet, tmp_path: Path) -> None:
