@@ -42,6 +42,10 @@ class Plans:
         self.calendar: Calendar = self._fleet.calendar_of(self._config.instrument)
         self._make = maker_of(self._config, request, self._fleet)
 
+    def end(self, request: Request) -> None:
+        """Load what is not loaded yet as this request says: the same one, with an end."""
+        self._request = request
+
     def strategy_of(self, combination: Combination) -> Strategy:
         """Return the strategy of a set; from any thread.
 

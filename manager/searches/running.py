@@ -116,6 +116,10 @@ def prepare(home: Home, wish: SearchWish) -> Prepared:
     plan = plans.of(listed[0])
     engine, not_vector = _engine(wish, plan, _some_of(plans, listed, _CHECKED))
     market = Market(plan.tapes)
+    if wish.end_ns is None:  # bars that come later are none of this search, also when it goes on
+        wish = replace(wish, end_ns=_end_of(plan, market))
+        request = replace(request, end_ns=wish.end_ns)
+        plans.end(request)
     days_ns = days_of(market.ends, plans.calendar)
     windows = wish.judging.rule().windows(days_ns)
     total = _total(space, wish, len(listed))
@@ -274,6 +278,11 @@ def _engine(wish: SearchWish, plan: Plan, some: Sequence[Strategy]) -> tuple[Eng
     if wish.engine is not None:
         return wish.engine, None
     return ("vector" if reason is None else "events"), reason
+
+
+def _end_of(plan: Plan, market: Market) -> int:
+    """Return the first moment behind everything that is played and looked at, UTC ns."""
+    return max(int(market.ends[-1]), *(int(bars.open_time_ns[-1]) + 1 for bars in plan.series.values() if len(bars)))
 
 
 def _some_of(plans: Plans, listed: Sequence[Combination], most: int) -> list[Strategy]:

@@ -157,9 +157,6 @@ def test_a_search_says_what_of_its_account_keeps_it_from_the_vector_engine(yen: 
 def test_a_search_that_is_interrupted_says_on_a_line_of_its_own_how_it_goes_on(
     yen: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
-
     monkeypatch.setattr(optimise_work, "search", interrupted)
     words = ["-C", str(yen.home.root), "optimise", "cross", "--fast", "2,3", "--out", str(tmp_path)]
     done = CliRunner().invoke(tools.cli, words)
@@ -221,6 +218,33 @@ def test_a_warm_up_inside_the_period_is_told_with_the_start_that_leaves_it_out(y
     before = parse_time(late) - 30 * 60 * NS_PER_S
     earlier = found_by(yen, "optimise", "cross", *words, "--start", iso_from_ns(before))
     assert earlier["study"]["decides_from"] == late
+
+
+def test_a_search_without_an_end_goes_on_without_the_bars_that_came_since(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    fleet = Fleet(tmp_path_factory.mktemp("growing") / "home")
+    market = tmp_path_factory.mktemp("market") / "usdjpy.csv"
+    write_bars(market, first="2013-01-11")
+    rows = market.read_text().splitlines(keepends=True)
+    market.write_text("".join(rows[:-48]))
+    write_replay(fleet, {"cross": CROSS}, files=[market])
+    words = ["-C", str(fleet.home.root), "optimise", "cross", "--fast", "2,3", "--slow", "6,8", "--out", str(tmp_path)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(optimise_work, "search", interrupted)
+        assert CliRunner().invoke(tools.cli, words).exit_code != 0
+    path = tmp_path / "cross-search-0001" / "trials.sqlite"
+    market.write_text("".join(rows))
+    assert fleet.command("data", "import", str(market), program=TOOLS).returncode == 0
+    whole = found_by(fleet, "optimise", "cross", "--fast", "2,3", "--slow", "6,8", "--out", str(tmp_path / "other"))
+    found = found_by(fleet, "optimise", "--resume", str(path))
+    assert (found["analysis"]["tried"], whole["analysis"]["tried"]) == (4, 4)
+    assert found["end"] < whole["end"]
+    fleet.end()
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_so_long_a_gap_as_is_said_may_be_in_the_bars(yen: Fleet, tmp_path: Path) -> None:
