@@ -86,7 +86,7 @@ def whole(plan: Plan, sets: list[Combination], workers: int, folder: Path) -> An
         trials = file.trials()
     windows = WalkForward(train_days=180, test_days=30).windows(days_ns)
     with ThreadPoolExecutor(workers) as pool:
-        return analyse(trials, days_ns, AXES, windows, DAYS_A_YEAR, pool=pool)
+        return analyse(trials, days_ns, AXES, windows, DAYS_A_YEAR, pool=pool if workers > 1 else None)
 
 
 class Scan:

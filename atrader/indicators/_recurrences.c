@@ -167,41 +167,88 @@ static PyObject *window_sums(PyObject *self, PyObject *args) {
 #define VECTORISED
 #endif
 
-enum { STRETCH = 512 };
+enum { STRETCH = 512, GROUP = 16 };
 
-/* Put the side of the fast average (1 above the slow one, -1 below) at rows into sides. */
-VECTORISED static void sides_of(const double *totals, int64_t first, int64_t count, int64_t fast, int64_t slow,
-                                int8_t *sides) {
-    const double *end = totals + first + 1, *quick = end - fast, *calm = end - slow;
+#define EXACT 4503599627370496.0 /* 2**52 */
+
+/* Put what has the sign of the fast average less the slow one at rows into apart, if it can be told without a division:
+   whole numbers below 2**52 are exact, and quotients that differ do so by more than they are rounded by. */
+VECTORISED static bool apart_by_products(const double *totals, int64_t count, int64_t fast, int64_t slow, double *apart) {
+    const double *quick = totals - fast, *calm = totals - slow;
     double quick_bars = (double)fast, calm_bars = (double)slow;
+    int64_t large = 0;
     for (int64_t k = 0; k < count; k++) {
-        double one = (end[k] - quick[k]) / quick_bars, other = (end[k] - calm[k]) / calm_bars;
-        sides[k] = (int8_t)((one > other) - (one < other));
+        double one = (totals[k] - quick[k]) * calm_bars, other = (totals[k] - calm[k]) * quick_bars;
+        apart[k] = one - other;
+        large |= (int64_t)(one >= EXACT) | (int64_t)(one <= -EXACT) | (int64_t)(other >= EXACT) | (int64_t)(other <= -EXACT);
     }
+    return !large;
 }
 
-/* Find where the side changes to above or below; what does not fit into the room is counted only. */
-static int64_t find_crossings(const double *totals, int64_t count, int64_t fast, int64_t slow, int64_t *rows,
-                              int8_t *found, int64_t room) {
-    int8_t sides[STRETCH + 8 + 1];
-    int64_t crossings = 0;
-    for (int64_t first = slow; first < count; first += STRETCH) {
-        int64_t size = count - first < STRETCH ? count - first : STRETCH;
-        memset(sides, 0, sizeof sides);
-        sides_of(totals, first - 1, size + 1, fast, slow, sides);
-        for (int64_t k = 1; k <= size; k += 8) {
-            if (!memcmp(sides + k, sides + k - 1, 8)) continue;
-            for (int64_t at = k; at < k + 8 && at <= size; at++) {
-                if (sides[at] == sides[at - 1] || !sides[at]) continue;
-                if (crossings < room) {
-                    rows[crossings] = first + at - 1;
-                    found[crossings] = sides[at];
-                }
-                crossings++;
-            }
-        }
+VECTORISED static void apart_by_quotients(const double *totals, int64_t count, int64_t fast, int64_t slow, double *apart) {
+    const double *quick = totals - fast, *calm = totals - slow;
+    double quick_bars = (double)fast, calm_bars = (double)slow;
+    for (int64_t k = 0; k < count; k++)
+        apart[k] = (totals[k] - quick[k]) / quick_bars - (totals[k] - calm[k]) / calm_bars;
+}
+
+/* Tell whether a whole group of rows is on one side. */
+static inline bool is_all(const double *apart, double side) {
+    int64_t any = 0;
+    for (int k = 0; k < GROUP; k++) any |= (int64_t)!(apart[k] * side > 0.0);
+    return !any;
+}
+
+typedef struct {
+    int64_t *rows, count, room; /* what does not fit into the room is counted only */
+    int8_t *sides;
+} Crossings;
+
+static inline void note(Crossings *found, int64_t row, int side) {
+    if (found->count < found->room) {
+        found->rows[found->count] = row;
+        found->sides[found->count] = (int8_t)side;
     }
-    return crossings;
+    found->count++;
+}
+
+/* Note where a group of rows gets to another side than the row before; return the side of the last. Without branches, as
+   nobody foretells in which of them it does. */
+static inline int cross_group(const double *apart, int size, int was, int64_t first, Crossings *found) {
+    uint32_t above = 0, below = 0;
+    for (int k = 0; k < size; k++) {
+        above |= (uint32_t)(apart[k] > 0.0) << k;
+        below |= (uint32_t)(apart[k] < 0.0) << k;
+    }
+    uint32_t up = above & ~(above << 1 | (was > 0)), down = below & ~(below << 1 | (was < 0));
+    for (uint32_t at = up | down; at; at &= at - 1) {
+        int place = __builtin_ctz(at);
+        note(found, first + place, up >> place & 1 ? 1 : -1);
+    }
+    return (int)(above >> (size - 1) & 1) - (int)(below >> (size - 1) & 1);
+}
+
+/* Note where a stretch of rows gets to another side; return the side of the last. */
+VECTORISED static int cross_stretch(const double *apart, int64_t size, int was, int64_t first, Crossings *found) {
+    for (int64_t k = 0; k < size; k += GROUP) {
+        int rows = size - k < GROUP ? (int)(size - k) : GROUP;
+        if (rows < GROUP || !was || !is_all(apart + k, was)) was = cross_group(apart + k, rows, was, first + k, found);
+    }
+    return was;
+}
+
+/* Find where the fast average gets above the slow one, or below; totals: the sum before each row. */
+static void find_crossings(const double *totals, int64_t count, int64_t fast, int64_t slow, Crossings *found) {
+    double apart[STRETCH];
+    int was = 0;
+    for (int64_t first = slow - 1; first < count; first += STRETCH) {
+        int64_t size = count - first < STRETCH ? count - first : STRETCH;
+        const double *ends = totals + first + 1;
+        if (!apart_by_products(ends, size, fast, slow, apart)) apart_by_quotients(ends, size, fast, slow, apart);
+        int passed = first == slow - 1; /* the first row crosses nothing */
+        if (passed) was = (apart[0] > 0.0) - (apart[0] < 0.0);
+        was = cross_stretch(apart + passed, size - passed, was, first + passed, found);
+    }
 }
 
 static PyObject *average_crossings(PyObject *self, PyObject *args) {
@@ -216,16 +263,17 @@ static PyObject *average_crossings(PyObject *self, PyObject *args) {
         taken++;
     bool is_fine = taken == 3 && 0 < fast && fast <= slow;
     for (int i = 0; i < 3 && is_fine; i++) is_fine = views[i].itemsize == sizes[i];
-    int64_t found = 0, room = taken == 3 ? views[2].len : 0;
-    is_fine = is_fine && views[1].len == room * (Py_ssize_t)sizeof(int64_t);
+    Crossings found = {0};
+    if (is_fine) found = (Crossings){views[1].buf, 0, views[2].len, views[2].buf};
+    is_fine = is_fine && views[1].len == found.room * (Py_ssize_t)sizeof(int64_t);
     if (is_fine) {
         Py_BEGIN_ALLOW_THREADS
-        found = find_crossings(views[0].buf, views[0].len / sizes[0] - 1, fast, slow, views[1].buf, views[2].buf, room);
+        find_crossings(views[0].buf, views[0].len / sizes[0] - 1, fast, slow, &found);
         Py_END_ALLOW_THREADS
     }
     while (taken) PyBuffer_Release(&views[--taken]);
     if (PyErr_Occurred()) return NULL;
-    if (is_fine) return PyLong_FromLongLong(found);
+    if (is_fine) return PyLong_FromLongLong(found.count);
     PyErr_SetString(PyExc_ValueError, "the arrays do not fit each other");
     return NULL;
 }

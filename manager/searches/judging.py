@@ -103,7 +103,7 @@ def judge(path: Path, judging: Judging | None, top: int, write: Path | None = No
     rule = (judging or wish.judging).rule()
     axes, windows, per_year = [axis_of(axis) for axis in study["axes"]], rule.windows(days_ns), study["days_per_year"]
     with ThreadPoolExecutor(os.cpu_count(), "judge") as pool:
-        scores = score(trials, axes, windows, per_year, pool) if len(trials.returns) else None
+        scores = score(trials, axes, windows, per_year) if len(trials.returns) else None
         analysis = analyse(
             trials, days_ns, axes, windows, per_year, is_adaptive=learned, top=top, scores=scores, pool=pool
         )  # fmt: skip

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any, Final, Literal, NamedTuple
+from functools import cache, partial
+from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from research.optimisation.space import Combination
 from research.optimisation.trials import Trials
 from research.optimisation.windows import DAY_NS, Window
 from research.statistics import (
+    Overfitting,
     deflated_sharpe,
     effective_trials,
     minimum_backtest_length,
@@ -33,6 +34,7 @@ from research.statistics import (
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
+T = TypeVar("T")
 Verdict = Literal["edge", "noise"]
 
 LEAST_SURE: Final = 0.95
@@ -144,7 +146,7 @@ def analyse(
     scores : Scores, optional
         Of these trials, where they were worked out before.
     pool : Executor, optional
-        Whose threads work at it at once, by default one.
+        Whose threads work at it as well; without it all is done by the calling one.
 
     Raises
     ------
@@ -154,16 +156,18 @@ def analyse(
     if not len(trials.returns):
         first = f": {trials.failed[0].error}" if trials.failed else ""
         raise ConfigError(f"no set of parameters has figures: {trials.tried} were tried{first}")
-    with nullcontext(pool) if pool else ThreadPoolExecutor(1, "judge") as workers:
-        counted = workers.submit(_effective_trials, trials.returns.T)  # the longest piece: the others share the rest
-        scores = score(trials, axes, windows, days_per_year, workers) if scores is None else scores
+    missing = _why_no_pbo(trials, len(days_ns), is_adaptive=is_adaptive)
+    with ThreadPoolExecutor(1, "luck") as aside:  # waits for the pool while it looks at splits
+        counted = _begun(pool, _effective_trials, trials.returns.T)  # the longest piece: others share the rest
+        crossed = None if missing else _begun(pool and aside, _cross, trials.returns.T, pool)
+        scores = score(trials, axes, windows, days_per_year) if scores is None else scores
         best = ranked(trials, scores, windows, top)
         recommended = best[0] if (best[0].robustness_factor or 0.0) > 0 else None
         chosen = scores.train.argmax(axis=0)
         steps = [_step(at, window, int(chosen[at]), trials, scores, days_ns) for at, window in enumerate(windows)]
         walked = _walk_forward(trials, chosen, steps, windows, days_per_year)
-        overfitting = _overfitting(trials, int(scores.order[0]), days_ns, workers, is_adaptive=is_adaptive)
-        overfitting["effective_trials"] = counted.result()
+        overfitting = _overfitting(trials, int(scores.order[0]), days_ns, missing, crossed)
+        overfitting["effective_trials"] = counted()
     reasons = _reasons(recommended, walked, overfitting) if _varies(trials.returns.T) else [_NO_TRADES]
     return Analysis(
         tried=trials.tried,
@@ -214,7 +218,9 @@ def _walk_forward(
     }
 
 
-def _overfitting(trials: Trials, best: int, days_ns: Times, pool: Executor, *, is_adaptive: bool) -> dict[str, Any]:
+def _overfitting(
+    trials: Trials, best: int, days_ns: Times, missing: str | None, crossed: Callable[[], Overfitting] | None
+) -> dict[str, Any]:
     """Hold the best set against the luck of as many tries; None where a figure cannot be had.
 
     ``luck_sharpe`` is the largest ratio, of days and not annualised, that as many tries without skill are expected to
@@ -228,7 +234,7 @@ def _overfitting(trials: Trials, best: int, days_ns: Times, pool: Executor, *, i
     years = float(days_ns[-1] - days_ns[0]) / DAY_NS / _DAYS_PER_YEAR
     found: dict[str, Any] = {
         "pbo": None,
-        "pbo_missing": _why_no_pbo(trials, len(days_ns), is_adaptive=is_adaptive),
+        "pbo_missing": missing,
         "pbo_loss_probability": None,
         "deflated_sharpe": None,
         "beyond_luck": None,
@@ -244,10 +250,18 @@ def _overfitting(trials: Trials, best: int, days_ns: Times, pool: Executor, *, i
         found["deflated_sharpe"], found["luck_sharpe"] = published.probability, published.threshold
         luck = min(spread, 1 / chosen.periods)
         found["beyond_luck"] = deflated_sharpe(ratio, chosen.periods, tried, luck, chosen.shape).probability
-    if found["pbo_missing"] is None:
-        crossed = probability_of_overfitting(returns, _BLOCKS, pool=pool)
-        found["pbo"], found["pbo_loss_probability"] = crossed.probability, crossed.loss_probability
+    if crossed is not None:
+        found["pbo"], found["pbo_loss_probability"] = crossed().probability, crossed().loss_probability
     return found
+
+
+def _begun(pool: Executor | None, work: Callable[..., T], *args: Any) -> Callable[[], T]:
+    """Have work done by a pool, or without one as soon as somebody asks; return what gives its result."""
+    return pool.submit(work, *args).result if pool else cache(partial(work, *args))
+
+
+def _cross(returns: Floats, pool: Executor | None) -> Overfitting:
+    return probability_of_overfitting(returns, _BLOCKS, pool=pool)
 
 
 def _effective_trials(returns: Floats) -> float | None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from research.optimisation.windows import Window
 from research.statistics import sharpe_ratios
+from research.statistics.trials import checked_matrix, ratios_of
 
 Floats = NDArray[np.float64]
 
@@ -59,31 +59,55 @@ AIMS: Final[dict[Aim, Callable[[Floats, float], Floats]]] = {
 """How each aim is counted: returns and trading days in a year."""
 
 
-def in_windows(
-    returns: Floats, windows: Sequence[Window], days_per_year: float, pool: Executor | None = None
-) -> tuple[Floats, Floats]:
-    """Return the Sharpe ratios of all sets in all windows.
+class WindowSharpes(NamedTuple):
+    """Annualised Sharpe ratios of all sets in all windows.
+
+    Attributes
+    ----------
+    train, test : ndarray of float64, shape (n, windows)
+        Of the two parts of each window.
+    judged : ndarray of float64, shape (n,)
+        Of all days that are judged on together.
+    """
+
+    train: Floats
+    test: Floats
+    judged: Floats
+
+
+def in_windows(returns: Floats, windows: Sequence[Window], days_per_year: float) -> WindowSharpes:
+    """Return the Sharpe ratios of all sets in all windows: each day is looked at once, however many windows it is in.
 
     Parameters
     ----------
     returns : ndarray of float64, shape (n, days)
         Of each set and day.
     windows : sequence of Window
-        What is chosen on and judged on.
+        What is chosen on and judged on; two days at least in each part.
     days_per_year : float
         Trading days in a year.
-    pool : Executor, optional
-        Whose threads look at windows at once.
 
-    Returns
-    -------
-    train, test : ndarray of float64, shape (n, windows)
-        Of the two parts of each window.
+    Raises
+    ------
+    ValueError
+        As `checked_matrix`, and when a part of a window has fewer than two days.
     """
     parts = [window.train for window in windows] + [window.test for window in windows]
-    columns = list((pool.map if pool else map)(lambda part: annual_sharpes(returns[:, part], days_per_year), parts))
-    both = np.stack(columns, axis=1)
-    return both[:, : len(windows)], both[:, len(windows) :]
+    lengths = np.array([part.stop - part.start for part in parts], np.float64)
+    if lengths.min() < 2:
+        raise ValueError(f"windows: expected two days or more in each part, was {lengths.min():g}")
+    checked_matrix(returns.T)
+    edges = np.unique([[part.start, part.stop] for part in parts])
+    places = [slice(*np.searchsorted(edges, (part.start, part.stop)).tolist()) for part in parts]
+    moments = []
+    for column in (returns[:, : edges[-1]], returns[:, : edges[-1]] ** 2):
+        between = np.add.reduceat(column, edges[:-1], axis=1)
+        moments.append(np.stack([between[:, place].sum(axis=1) for place in places], axis=1))
+    judged = [moment[:, len(windows) :].sum(axis=1) for moment in moments]
+    year = np.sqrt(days_per_year)
+    together = ratios_of(judged[0], judged[1], float(lengths[len(windows) :].sum())) * year
+    both = ratios_of(moments[0], moments[1], lengths) * year
+    return WindowSharpes(both[:, : len(windows)], both[:, len(windows) :], together)
 
 
 def test_days(returns: Floats, windows: Sequence[Window]) -> Floats:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -17,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from research.optimisation.axes import Axis, Choices, Value
-from research.optimisation.figures import annual_sharpes, drawdowns, in_windows, test_days, total_returns
+from research.optimisation.figures import drawdowns, in_windows, test_days, total_returns
 from research.optimisation.space import Combination
 from research.optimisation.trials import Trials
 from research.optimisation.windows import Window
@@ -87,17 +86,10 @@ class Ranked(NamedTuple):
     trades: int
 
 
-def score(
-    trials: Trials,
-    axes: Sequence[Axis],
-    windows: Sequence[Window],
-    days_per_year: float,
-    pool: Executor | None = None,
-) -> Scores:
-    """Work out the figures of all sets; with the threads of a pool, some windows at once."""
-    train, test = in_windows(trials.returns, windows, days_per_year, pool)
+def score(trials: Trials, axes: Sequence[Axis], windows: Sequence[Window], days_per_year: float) -> Scores:
+    """Work out the figures of all sets."""
+    train, test, sharpe_oos = in_windows(trials.returns, windows, days_per_year)
     sharpe_is = train.mean(axis=1)
-    sharpe_oos = annual_sharpes(test_days(trials.returns, windows), days_per_year)
     factor = robustness_factors(sharpe_is, sharpe_oos)
     return Scores(
         train=train,

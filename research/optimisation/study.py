@@ -18,6 +18,7 @@ Progress = Callable[[int], None]
 
 _BATCH_S: Final = 0.1  # what a batch should take: far above what handing it over costs, short to wait for at the end
 _MOST_IN_BATCH: Final = 1024
+_MORE: Final = 16  # the first ones take longer than those like them, as they work out what all share
 _LEAST_OF_BATCH: Final = 8  # parts of a batch that the last ones still have
 
 
@@ -71,9 +72,9 @@ def _keep(asked: list[Asked], outcomes: list[Outcome], search: Search, file: Tri
 
 
 def _next_size(size: int, took_s: float) -> int:
-    """Return how many sets the next batch has: those that take about as long as a batch should, four times at most."""
+    """Return how many sets the next batch has: those that take as long as a batch should, or not so many."""
     wanted = size * _BATCH_S / max(took_s, 1e-6)
-    return max(1, min(_MOST_IN_BATCH, int(wanted), 4 * size))
+    return max(1, min(_MOST_IN_BATCH, int(wanted), _MORE * size))
 
 
 def _at_the_end(size: int, left: int, workers: int) -> int:

@@ -160,14 +160,13 @@ class TrialFile:
             ).fetchall()
         )
         good = [row for row in rows if not row[3]]
-        returns = np.empty((len(good), len(self.days_ns)))
         try:
             failed = [Trial(row[0], json.loads(row[1]), row[2], np.empty(0), row[3]) for row in rows if row[3]]
-            parameters = [json.loads(row[1]) for row in good]
-            for at, row in enumerate(good):
-                if len(row[4]) != returns[at].nbytes:
-                    raise ValueError(f"set {row[0]} has returns of other days")
-                returns[at] = np.frombuffer(row[4], np.float64)
+            parameters = json.loads(f"[{','.join(row[1] for row in good)}]")  # a third of the time of one by one
+            for number, _, _, _, values in good:
+                if len(values) != 8 * len(self.days_ns):
+                    raise ValueError(f"set {number} has returns of other days")
+            returns = np.frombuffer(bytearray().join(row[4] for row in good)).reshape(len(good), len(self.days_ns))
         except ValueError as error:
             raise self._damaged(error) from error
         if not np.isfinite(returns).all():

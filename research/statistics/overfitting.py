@@ -8,7 +8,7 @@ the lower half as often as not, choosing the best was worth nothing.
 
 from __future__ import annotations
 
-from itertools import combinations
+from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -100,9 +100,15 @@ def probability_of_overfitting(
 
 def _halves(blocks: int) -> Masks:
     """Return a mask for every half of the blocks that holds the first one: each is split against its rest."""
-    chosen = np.array(list(combinations(range(1, blocks), blocks // 2 - 1)), np.uint32)
-    masks: Masks = (np.uint32(1) << chosen).sum(axis=1, dtype=np.uint32) + np.uint32(1)
-    return masks
+    return 1 + 2 * _choices(blocks - 1, blocks // 2 - 1)
+
+
+@cache
+def _choices(blocks: int, chosen: int) -> Masks:
+    """Return a mask for every choice of so many blocks, those with the first block first, and so on."""
+    if chosen in (0, blocks):
+        return np.array([(1 << chosen) - 1], np.uint32)
+    return np.concatenate([1 + 2 * _choices(blocks - 1, chosen - 1), 2 * _choices(blocks - 1, chosen)])
 
 
 def _crossed(blocks: Blocks, masks: Masks, pool: Executor | None) -> Crossed:

@@ -188,7 +188,7 @@ def sharpe_ratios(returns: ArrayLike) -> Floats:
     return ratios_of(values.sum(axis=0), (values**2).sum(axis=0), len(values))
 
 
-def ratios_of(sums: Floats, squares: Floats, count: int | Floats) -> Floats:
+def ratios_of(sums: Floats, squares: Floats, count: float | Floats) -> Floats:
     """Return Sharpe ratios from the sums of returns and of their squares, which are overwritten.
 
     Returns whose deviation is less than a millionth of their mean count as constant, and have a ratio of 0: what is

@@ -112,7 +112,7 @@ static bool take_next(Machine *runs, Py_ssize_t count, Next **made) {
         if (!is_swift(&runs[i]) && !is_plain(&runs[i])) continue;
         bool is_shared = before && runs[i - 1].next && d->entry == before->entry && d->leave == before->leave;
         if (!is_shared) {
-            if (!(made[i] = PyMem_Malloc((size_t)(d->count + 1) * sizeof(Next)))) return false;
+            if (!(made[i] = PyMem_RawMalloc((size_t)(d->count + 1) * sizeof(Next)))) return false;
             look_ahead(d, made[i]);
         }
         runs[i].next = is_shared ? runs[i - 1].next : made[i];
@@ -126,17 +126,18 @@ static PyObject *run_all(const Machine *shared, const Valuation *v, const Asked 
     Machine *runs = PyMem_Calloc((size_t)count + 1, sizeof(Machine));
     Views *views = PyMem_Calloc((size_t)count + 1, sizeof(Views));
     Next **next = PyMem_Calloc((size_t)count + 1, sizeof(Next *));
-    bool is_full = false;
+    bool is_full = false, is_fine = true;
     if (!runs || !views || !next) PyErr_NoMemory();
     for (; runs && views && next && taken < count; taken++) {
         runs[taken] = *shared;
         if (!take_decisions(&runs[taken], &views[taken], PyTuple_GET_ITEM(decisions, taken))) break;
     }
-    if (taken == count && !PyErr_Occurred() && !take_next(runs, count, next)) PyErr_NoMemory();
     if (taken == count && !PyErr_Occurred()) {
         Py_BEGIN_ALLOW_THREADS
-        run_days(runs, count, v, asked->ends, asked->days, asked->equity);
+        is_fine = take_next(runs, count, next);
+        if (is_fine) run_days(runs, count, v, asked->ends, asked->days, asked->equity);
         Py_END_ALLOW_THREADS
+        if (!is_fine) PyErr_NoMemory();
         for (Py_ssize_t i = 0; i < count; i++) {
             asked->counts[2 * i] = runs[i].trade_count;
             asked->counts[2 * i + 1] = runs[i].closed_count;
@@ -144,7 +145,7 @@ static PyObject *run_all(const Machine *shared, const Valuation *v, const Asked 
         }
     }
     for (Py_ssize_t i = 0; views && i < count; i++) release(&views[i]);
-    for (Py_ssize_t i = 0; next && i < count; i++) PyMem_Free(next[i]);
+    for (Py_ssize_t i = 0; next && i < count; i++) PyMem_RawFree(next[i]);
     PyMem_Free(runs);
     PyMem_Free(views);
     PyMem_Free(next);

@@ -112,8 +112,8 @@ class Prices:
             duration_ns=duration_ns,
             **{f"bid_{name}": bid for name, bid in zip(_NAMES, bids, strict=True)},
             **{f"ask_{name}": ask for name, ask in zip(_NAMES, asks, strict=True)},
-            ask_least=asks[2] if np.array_equal(least, asks[2]) else least,
-            ask_most=asks[1] if np.array_equal(most, asks[1]) else most,
+            ask_least=asks[2] if least is asks[2] or np.array_equal(least, asks[2]) else least,
+            ask_most=asks[1] if most is asks[1] or np.array_equal(most, asks[1]) else most,
         )
 
 

@@ -119,8 +119,10 @@ def check_risk(decisions: Decisions, limits: TradeLimits) -> None:
     NotVector
         When there are any.
     """
-    opens = decisions.entry != 0
     most = limits.max_risk_frac
+    if not limits.stop_required and most is None:
+        return
+    opens = decisions.entry != 0
     if limits.stop_required and (decisions.stop[opens] == 0).any():
         raise NotVector("trade.stop_required refuses entries without a stop, and the vector engine asks no risk rules")
     if most is not None and (decisions.stop[opens] == 0).any():

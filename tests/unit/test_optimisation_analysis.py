@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from atrader.errors import ConfigError
+from research.optimisation.figures import annual_sharpes, in_windows
+from research.optimisation.figures import test_days as judged_days
 from research.optimisation.ranking import ranked, score
 from research.optimisation.trials import Trial, Trials
-from research.optimisation.windows import DAY_NS, Split
+from research.optimisation.windows import DAY_NS, Split, Window
 from tests.support.planted import AXES, DAYS, PEAK, SETS, WINDOWS, edge_of, judged, returns_of, trials_of
 
 
@@ -153,3 +155,21 @@ def test_a_search_in_which_every_set_failed_names_the_first_error() -> None:
     failed = [Trial(0, SETS[0], 0, np.empty(0), "division by zero")]
     with pytest.raises(ConfigError, match="division by zero"):
         judged(Trials(np.empty(0, np.int64), np.empty(0, np.int64), [], np.empty((0, DAYS)), failed))
+
+
+def test_ratios_of_windows_are_those_of_their_days() -> None:
+    returns = np.random.default_rng(8).normal(0, 0.01, (20, 400))
+    returns[3, 50:] = 0.0  # traded no more
+    windows = [*WINDOWS.windows(DAY_NS * np.arange(1, 401)), Window(slice(7, 90), slice(95, 97))]
+    found = in_windows(returns, windows, 365.0)
+    for at, (train, test) in enumerate(windows):
+        np.testing.assert_allclose(found.train[:, at], annual_sharpes(returns[:, train], 365.0), rtol=1e-11)
+        np.testing.assert_allclose(found.test[:, at], annual_sharpes(returns[:, test], 365.0), rtol=1e-11)
+    judged = annual_sharpes(judged_days(returns, windows), 365.0)
+    np.testing.assert_allclose(found.judged, judged, rtol=1e-11)
+    assert found.test[3, 0] == 0
+    with pytest.raises(ValueError, match="two days or more in each part, was 1"):
+        in_windows(returns, [Window(slice(0, 9), slice(9, 10))], 365.0)
+    returns[2, 395] = np.nan
+    with pytest.raises(ValueError, match="period 395 of trial 2 is nan"):
+        in_windows(returns, windows, 365.0)
