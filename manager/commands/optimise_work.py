@@ -18,7 +18,7 @@ from manager.searches.judging import Judged, file_of, judge
 from manager.searches.running import Prepared, begin, prepare, prepare_again, search
 from manager.searches.wish import Judging, SearchWish
 from research.optimisation.analysis import Analysis
-from research.reports.figures import gap_text
+from research.reports.search_notes import search_notes
 
 _TOP = 5
 _PACE_S = 600.0  # time left is told from the sets of so long a time; rich forgets after 30 s, and a set may last longer
@@ -76,27 +76,10 @@ def _show(found: Judged) -> None:
         + (f", {analysis.failed:,} failed" if analysis.failed else ""),
         bold=True,
     )
-    if left_out := found.study.get("left_out"):  # not known of searches by chance, and of files before it was kept
-        many = "" if left_out == 1 else "s"
-        click.echo(f"  {left_out:,} combination{many} of the grid left out: refused by the strategy or a constraint")
-    for symbol, gaps in found.study.get("gaps", {}).items():
-        if gaps["missing"]:
-            click.echo(f"  {gap_text(symbol, gaps)}")
-    if late := found.study.get("decides_from"):
-        click.echo(
-            f"  sets decide from {late[:16]}Z at the latest, when their indicators know enough: --start {late[:16]}Z"
-            " leaves the days before out"
-        )
-    for error, count in analysis.failures.items():
-        click.secho(f"  {count:,} failed: {error}", fg="yellow")
-    wanted = found.study["wish"]["trials"]
-    if wanted is not None and found.study["total"] < wanted:
-        click.echo(f"  no more different sets were found than {found.study['total']:,}, of {wanted:,} wanted")
+    for note in search_notes(found.study, analysis):
+        click.echo(f"  {note}")
     if analysis.tried < found.study["total"]:
-        left = found.study["total"] - analysis.tried
-        click.secho(
-            f"not finished: {left:,} sets are left; go on with: atrader optimise --resume {found.path}", fg="yellow"
-        )
+        click.secho(f"  go on with: atrader optimise --resume {found.path}", fg="yellow")
     print_rows(_TOP_COLUMNS, [one._asdict() for one in analysis.top], empty="")
     if analysis.windows > 1:
         click.secho("walk forward", bold=True)

@@ -17,6 +17,7 @@ from research.optimisation.windows import DAY_NS, Times, Window
 from research.reports.figures import Lines, settings_text
 from research.reports.html import document, facts, head, shown, table
 from research.reports.search_charts import heat_chart, ratios_chart, scatter_chart, walk_chart
+from research.reports.search_notes import search_notes
 
 LISTED_SETS: Final = 20
 """Sets of the ranking that are listed; the file of trials has all."""
@@ -142,17 +143,24 @@ def _windows(found: Searched) -> Iterable[str]:
     yield f'<h2>Windows</h2><div class="scroll">{table(names, rows, numbers=4)}</div>'
 
 
+def _tried(axis: Mapping[str, Any]) -> str:
+    """Write the values of an axis as the study has it."""
+    if "values" not in axis:
+        return f"any number from {axis['low']:g} to {axis['high']:g}"
+    return ", ".join(f"{value}" for value in axis["values"])
+
+
 def _facts(found: Searched) -> Iterable[str]:
     study, luck = found.study, found.analysis.overfitting
     account = study["account"]
     lines: Lines = [
+        *(("note", note) for note in search_notes(study, found.analysis)),
         ("engine", f"{study['engine']}, atrader {study['program']}"),
+        *(("varied", f"{axis['name']}: {_tried(axis)}") for axis in study["axes"]),
         ("parameters that stay", settings_text(study["fixed"])),
         ("account", f"{account['name']}, {account['currency']}"),
         ("costs", settings_text(account["paper"])),
         ("limits", settings_text({**account["limits"], **account["trade"]})),
-        ("failed sets", f"{found.analysis.failed:,}"),
-        ("left out", "-" if study.get("left_out") is None else f"{study['left_out']:,} combinations"),
         ("independent tries", ratio_text(luck["effective_trials"])),
         ("years", f"{luck['years']:.1f}, {luck['needed_years']:.1f} wanted for so many tries"),
         ("data", f"sha256 {study['data_sha256']}"),

@@ -121,7 +121,7 @@ def test_a_killed_search_goes_on_and_both_engines_find_the_same(yen: Fleet, tmp_
         running.wait()
     before = trials_of(path)
     assert 0 < before.tried < 16
-    assert "sets are left" in yen.command("analyse", str(path), program=TOOLS).stdout
+    assert "sets to try" in yen.command("analyse", str(path), program=TOOLS).stdout
     found_by(yen, "optimise", "--resume", str(path.parent))
     after = trials_of(path)
     assert after.tried == 16

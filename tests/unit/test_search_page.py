@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ SETS: list[dict[str, Any]] = [{"fast": fast, "slow": slow} for fast in FAST for 
 STUDY: dict[str, Any] = {
     "instance": {"strategy": "sma-cross", "instrument": "EUR/USD", "timeframe": "1h"},
     "days_per_year": 365.0, "engine": "vector", "program": "1", "fixed": {}, "data_sha256": "ab", "made": "2024-01-01",
+    "axes": [{"name": "fast", "values": [2, 41]}, {"name": "slow", "low": 50.0, "high": 90.0}],
     "account": {"name": "paper", "currency": "USD", "paper": {"seed": 1}, "limits": {}, "trade": {}},
 }  # fmt: skip
 
@@ -55,6 +57,29 @@ def test_the_page_of_a_search_is_small_fetches_nothing_and_has_its_charts_and_se
     assert "a<b-search" not in text
     assert text.count("<svg") == 4
     assert all(reason.partition(":")[0] in text for reason in found.analysis.reasons)
+
+
+def test_what_was_left_out_failed_is_missing_or_still_to_do_stands_on_the_page() -> None:
+    found = searched(days=200)
+    gap = {"start": "2013-01-14T10:00:00Z", "end": "2013-01-14T11:00:00Z", "bars": 1}
+    gaps = {"timeframe": "1h", "expected": 90, "missing": 1, "gaps": 1, "longest_s": 3600.0, "first": [gap]}
+    study = {
+        **STUDY, "left_out": 1, "gaps": {"EUR/USD": gaps, "EUR/GBP": {"missing": 0}}, "total": 203,
+        "decides_from": "2013-01-16T10:00:00Z", "wish": {"trials": 300},
+    }  # fmt: skip
+    analysis = replace(found.analysis, failures={"ZeroDivisionError: <by chance>": 2})
+    text = search_page(replace(found, study=study, analysis=analysis))
+    for note in (
+        "1 combination of the grid left out",
+        "no more different sets were found than 203, of 300 wanted",
+        "2 failed: ZeroDivisionError: &lt;by chance&gt;",
+        "EUR/USD 1h: 1 of 90 bars missing",
+        "sets decide from 2013-01-16T10:00Z at the latest",
+        "not finished: 3 sets to try",
+        "slow: any number from 50 to 90",
+    ):
+        assert note in text, note
+    assert "EUR/GBP" not in text
 
 
 def test_the_curve_out_of_sample_is_the_return_of_the_walk_forward() -> None:

@@ -1,0 +1,31 @@
+"""What somebody has to know of a search besides its figures: what was left out, is missing, failed or is still to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from atrader.wording import count_text
+from research.optimisation.analysis import Analysis
+from research.reports.figures import gap_text
+
+
+def search_notes(study: Mapping[str, Any], analysis: Analysis) -> list[str]:
+    """Return sentences; a file of before something was kept says nothing of it."""
+    found = []
+    if left_out := study.get("left_out"):
+        many = count_text(left_out, "combination")
+        found.append(f"{many} of the grid left out: refused by the strategy or a constraint")
+    wanted = study.get("wish", {}).get("trials")
+    if wanted is not None and study["total"] < wanted:
+        found.append(f"no more different sets were found than {study['total']:,}, of {wanted:,} wanted")
+    found += [f"{count:,} failed: {error}" for error, count in analysis.failures.items()]
+    found += [gap_text(symbol, gaps) for symbol, gaps in study.get("gaps", {}).items() if gaps["missing"]]
+    if late := study.get("decides_from"):
+        found.append(
+            f"sets decide from {late[:16]}Z at the latest, when their indicators know enough: --start {late[:16]}Z"
+            " leaves the days before out"
+        )
+    if (left := study.get("total", 0) - analysis.tried) > 0:
+        found.append(f"not finished: {count_text(left, 'set')} to try")
+    return found
