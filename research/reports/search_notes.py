@@ -1,4 +1,4 @@
-"""What somebody has to know of a search besides its figures: what was left out, is missing, failed or is still to do."""
+"""What to know of a search besides its figures: what was left out, is missing, failed or is still to do."""
 
 from __future__ import annotations
 
