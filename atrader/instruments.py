@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 from functools import cache
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -13,6 +14,8 @@ from atrader.calendar_rules import rules_of
 from atrader.errors import ConfigError
 
 _ONE = Decimal(1)
+
+_SYMBOL: Final = re.compile(r"[A-Z0-9]{2,12}/[A-Z0-9]{2,12}(:[A-Z0-9]{2,12})?")
 
 InstrumentKind = Literal["fx", "metal", "cfd", "spot", "linear", "inverse"]
 
@@ -25,7 +28,7 @@ class Instrument(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    symbol: str = Field(pattern=r"^[A-Z0-9]{2,12}/[A-Z0-9]{2,12}(:[A-Z0-9]{2,12})?$")
+    symbol: str
     kind: InstrumentKind = "fx"  # what it is
     price_tick: Decimal = Field(gt=0)  # smallest price step
     pip: Decimal = Field(gt=0)  # what people call a pip; spreads and distances in reports use it
@@ -34,6 +37,13 @@ class Instrument(BaseModel):
     max_units: Decimal = Field(gt=0)  # of one order
     margin_rate_frac: Decimal = Field(gt=0, le=1)  # margin needed per value held; 0.02 = 50:1
     calendar: str = "fx"  # "fx", "24/7", or a broker's clock such as "Europe/Helsinki@00:00 fx"
+
+    @field_validator("symbol")
+    @classmethod
+    def _is_base_over_quote(cls, value: str) -> str:
+        if _SYMBOL.fullmatch(value) is None:
+            raise ValueError(f"expected BASE/QUOTE in capitals, such as EUR/USD or NQ/USD, was {value!r}")
+        return value
 
     @field_validator("calendar")
     @classmethod

@@ -74,7 +74,7 @@ class Diary:
             n=desk.n,
             state=memory.state,
             pending=[intent.model_dump(mode="json") for intent in desk.waiting],
-            instance=config.model_dump(mode="json", exclude={"parameters"}),
+            instance=config.model_dump(mode="json", exclude={"parameters", "backtest"}),
             account=account_settings(self._account),
             files={str(path): packed for path in self._strategy.memory_files if (packed := packed_file(path))},
         )

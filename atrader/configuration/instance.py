@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
+from atrader.configuration.backtest import BacktestSettings
 from atrader.configuration.base import DurationS, Name, Section, SizeBytes, TimeframeName
 from atrader.configuration.limits import InstanceLimits, TradeLimits
 from atrader.configuration.selection import SelectionConfig
@@ -63,6 +64,7 @@ class InstanceConfig(Section):
     trade: TradeLimits | None = None  # overrides the account's
     limits: InstanceLimits = InstanceLimits()
     selection: SelectionConfig | None = None  # the markets it is made for; left out: it may open in all
+    backtest: BacktestSettings | None = None  # how a backtest of it fills; live nothing of it counts
     process: ProcessLimits = ProcessLimits()
 
     @field_validator("strategy")

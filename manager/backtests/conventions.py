@@ -33,6 +33,10 @@ def _of_rules(rules: Rules) -> str:
     how = rules.convention
     parts = ["decisions at a bar's close", _FILL[how.fill], _INSIDE[how.inside], _FROM[how.protected_from]]
     parts += ["stops come before orders at the open of the same bar"] if how.stop_before_open else []
+    if how_far := rules.away_pips is not None:
+        better = "better" if rules.order_type == "limit" else "worse"
+        parts += [f"entries are {rules.order_type} orders that wait {rules.away_pips:f} pips {better} than the market"]
+    parts += [f"given up after {rules.order_bars} decisions"] if how_far and rules.order_bars else []
     parts += [f"trades end after {rules.hold_bars} decisions"] if rules.hold_bars else []
     parts += [f"up to {rules.most_trades} trades on a side"] if rules.most_trades > 1 else []
     shares = [f"{one.fraction:.4g} of a trade at {one.r:g} R" for one in rules.targets]

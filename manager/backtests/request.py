@@ -20,6 +20,7 @@ from atrader.configuration.instance import InstanceConfig
 from atrader.configuration.problems import did_you_mean, problems_of
 from atrader.errors import ConfigError
 from atrader.timeframes import Timeframe
+from manager.backtests.filling import rules_for
 from research.events.plan import SignalsOver
 from research.vector import Rules
 from research.vectorised import without_limits
@@ -159,7 +160,7 @@ def requests_of(
     max_gap_s: float = MAX_GAP_S,
     signals: SignalsOver = "once",
     engine: Engine | None = None,
-    rules: Rules | None = None,
+    filling: Mapping[str, object] | None = None,
     unlimited: bool = False,
 ) -> list[Request]:
     """Return the runs that some words mean: one for each account, or with ``apart`` one for each word.
@@ -168,6 +169,8 @@ def requests_of(
     ----------
     whats : sequence of str
         A configured instance, a strategy file (``.toml``), or a strategy as configuration names it.
+    filling : Mapping of str to object, optional
+        What the command line says of how orders fill, by key of the table [backtest]; it wins over the file's.
     unlimited : bool
         Leave limits, chance and selection out (`without_limits`).
 
@@ -201,7 +204,7 @@ def requests_of(
                 max_gap_s=max_gap_s,
                 signals=signals,
                 engine=engine,
-                rules=rules or Rules(),
+                rules=rules_for(configs, filling or {}),
             )
         )
     return found

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from manager.commands.completing import tried_strategies
-from manager.commands.engine_options import engine_options, rules_of
+from manager.commands.engine_options import engine_options, filling_of
 from manager.commands.installed import home_of
 from manager.commands.output import json_option
 from manager.commands.periods import duration_s, end_option, max_gap_option, period_ns, start_option
@@ -68,11 +68,11 @@ def backtest(
     from manager.commands.backtest_work import Wish, run_backtest  # numpy: not for --help and completion
 
     home = home_of(directory)
-    rules = rules_of(options)
+    filling = filling_of(options)
     wish = Wish(
         period=period_ns(start, end),
         max_gap_s=duration_s(max_gap, "--max-gap"),
-        rules=rules,
+        filling=filling,
         out=out or home.root / "results",
         **options,
     )

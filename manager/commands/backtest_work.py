@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,6 @@ from manager.commands.result_view import show_comparison, show_figures, show_kep
 from manager.places import require_writable
 from research.events.plan import SignalsOver
 from research.reports import Saved
-from research.vector import Rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class Wish:
     max_gap_s: float
     signals: SignalsOver
     engine: Engine | None
-    rules: Rules
+    filling: Mapping[str, object]
     unlimited: bool
     slippage: str | None
     apart: bool
@@ -124,7 +124,7 @@ def _requests(home: Home, wish: Wish) -> list[Request]:
         max_gap_s=wish.max_gap_s,
         signals=wish.signals,
         engine=wish.engine,
-        rules=wish.rules,
+        filling=wish.filling,
         unlimited=wish.unlimited,
     )
 

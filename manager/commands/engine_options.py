@@ -7,11 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from atrader.errors import ConfigError
-
 if TYPE_CHECKING:
     from manager.backtests.request import Engine
-    from research.vector import Rules, Target
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -19,9 +16,10 @@ ENGINES: Final[dict[str, Engine | None]] = {"auto": None, "event": "events", "ve
 """As they are called here, and inside; the last is what results call it, and what searches were told once."""
 
 CONVENTION_NAMES: Final = ("paper", "next-open", "backtesting.py", "vectorbt", "nautilus")  # of research.vector: numpy
-_RULES: Final = (
-    "convention", "fill", "inside", "stops_from", "hold_bars", "most_trades", "targets", "break_even_after"
-)  # fmt: skip
+_FILLING: Final = (
+    *("convention", "fill", "inside", "stops_from", "entry", "order_bars"),
+    *("hold_bars", "most_trades", "targets", "break_even_after"),
+)
 
 
 def _engine_of(_context: click.Context, _option: click.Parameter, name: str) -> Engine | None:
@@ -50,9 +48,7 @@ _OPTIONS: Final = (
     click.option(
         "--convention",
         type=click.Choice(CONVENTION_NAMES),
-        default="paper",
-        show_default=True,
-        help="How orders fill, as in other engines; all but paper take the vector engine.",
+        help="How orders fill, as in other engines; default: paper. The others take the vector engine.",
     ),
     click.option("--fill", type=click.Choice(("close", "next-open")), help="Market orders; default: the convention's."),
     click.option(
@@ -61,6 +57,12 @@ _OPTIONS: Final = (
     click.option(
         "--stops-from", type=click.Choice(("entry", "next-bar")), help="When stops and targets begin to work."
     ),
+    click.option(
+        "--entry",
+        metavar="KIND[:PIPS]",
+        help="market, limit:PIPS or stop:PIPS: waits so far from the market, fills inside of bars; vector engine.",
+    ),
+    click.option("--order-bars", type=click.IntRange(1), help="With --entry: given up after so many bars."),
     click.option("--hold-bars", type=click.IntRange(1), help="Close each trade after so many bars; vector engine."),
     click.option(
         "--most-trades", type=click.IntRange(1, 64), help="On one side at once (pyramiding); default 1; vector engine."
@@ -80,51 +82,13 @@ _OPTIONS: Final = (
 
 
 def engine_options(command: F) -> F:
-    """Add the options to a command; they arrive as keywords, of which `rules_of` takes those of the convention."""
+    """Add the options to a command; they arrive as keywords, of which `filling_of` takes those of the convention."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
 
 
-def rules_of(values: dict[str, Any]) -> Rules:
-    """Take what the options say of how orders fill out of the keywords of a command.
-
-    Raises
-    ------
-    ConfigError
-        When they do not go together.
-    """
-    from dataclasses import replace
-
-    from research.vector import CONVENTIONS, Rules  # numpy: not for --help and completion
-
-    said = {name: values.pop(name) for name in _RULES}
-    own = {"fill": said["fill"], "inside": said["inside"], "protected_from": said["stops_from"]}
-    convention = replace(CONVENTIONS[said["convention"]], **{key: value for key, value in own.items() if value})
-    targets = _targets(said["targets"] or "")
-    if said["break_even_after"] and not targets:
-        raise ConfigError("--break-even-after counts --targets: give them, such as --targets 1:0.5")
-    return Rules(
-        convention=convention,
-        hold_bars=said["hold_bars"],
-        most_trades=said["most_trades"] or 1,
-        targets=targets,
-        break_even_after=said["break_even_after"] or 0,
-    )
-
-
-def _targets(text: str) -> tuple[Target, ...]:
-    """Read ``R:SHARE`` pairs with commas between.
-
-    Raises
-    ------
-    ConfigError
-        When one is no such pair.
-    """
-    from research.vector import Target  # numpy, as above
-
-    try:
-        pairs = [one.split(":") for one in text.split(",") if text]
-        return tuple(Target(float(r), float(fraction)) for r, fraction in pairs)
-    except ValueError as error:
-        raise ConfigError(f"--targets {text!r}: expected R:SHARE with commas between, such as 1:0.5,2:0.25") from error
+def filling_of(values: dict[str, Any]) -> dict[str, object]:
+    """Take what the options say of how orders fill out of the keywords of a command, without what they do not say."""
+    given = ((name, values.pop(name)) for name in _FILLING)
+    return {name: value for name, value in given if value is not None}

@@ -172,7 +172,7 @@ def _settings(
     life = recorded.life
     if difference.kind not in ("refused", "size", "price", "exit") or not life.account:
         return
-    today = config.model_dump(mode="json", exclude={"parameters"})
+    today = config.model_dump(mode="json", exclude={"parameters", "backtest"})
     pairs = (("", life.instance, today), (f"account {account.name}: ", life.account, account_settings(account)))
     changed = [
         f"{where}{name} was {_shown(then.get(name))}, is {_shown(now.get(name))}"

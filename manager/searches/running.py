@@ -41,7 +41,7 @@ from research.optimisation.vectors import why_not_once
 from research.optimisation.windows import Window
 from research.reports.saved import new_folder
 from research.statistics import periods_per_year
-from research.vector import built
+from research.vector import Rules, built
 from research.vectorised import why_not_plan, without_limits
 from worker.loading import load_strategy
 from worker.strategies import BUILT_IN
@@ -240,6 +240,11 @@ def _request(home: Home, wish: SearchWish) -> Request:
         apart=False,
         max_gap_s=wish.max_gap_s,
     )
+    if request.rules != Rules():
+        raise ConfigError(
+            f"{wish.what}: its table [backtest] fills other than the paper account, and a search knows that account"
+            " only: leave the table out"
+        )
     if request.instances[0].strategy == ONE_PROCESS_EACH:
         raise ConfigError(
             f"{wish.what}: the library of {ONE_PROCESS_EACH!r} reads its parameters from a file, and has an optimiser"

@@ -71,8 +71,8 @@ def _of_trades(closed: Floats, inside: int) -> list[Caution]:
         text = f"{count_text(len(closed), 'closed trade')}: too few to tell skill from chance (below {FEW_TRADES})"
         found.append(Caution("few-trades", text))
     net = np.sort(closed)
-    best = max(1, round(len(net) * LUCKY_SHARE))
-    if net.sum() > 0 >= net[:-best].sum():
+    best = round(len(net) * LUCKY_SHARE)  # none of a handful, of which a share says nothing
+    if best and net.sum() > 0 >= net[:-best].sum():
         text = f"without its best {best} of {len(net)} trades the result is a loss"
         found.append(Caution("few-lucky-trades", text))
     if inside:

@@ -173,7 +173,8 @@ class Decisions:
 
         count = len(prices) if bars is None else len(bars)
         check_signals(signals, count, price=price)
-        if (price is None) != (rules.order_type == "market"):
+        is_priced = price is not None or rules.away_pips is not None
+        if is_priced == (rules.order_type == "market"):
             raise StrategyError(f"price: {rules.order_type} orders {'have none' if price is not None else 'need one'}")
         wanted = (signals.entry != 0) | (signals.exit != 0)
         wanted[:first_row] = False
@@ -186,6 +187,8 @@ class Decisions:
         steps, risk = _sizes(signals, rows, entry, instrument)
         tick = float(instrument.price_tick)
         prices_wanted = in_ticks(price, rows, tick, "price", entry)
+        if price is None and rules.away_pips is not None:
+            prices_wanted = _waiting(prices, at[rows], entry, rules, instrument)
         if price is not None and (prices_wanted[entry != 0] < 1).any():
             first = rows[entry != 0][np.argmin(prices_wanted[entry != 0])]
             raise StrategyError(f"signals.price is {price[first]} at an entry: {rules.order_type} orders need one")
@@ -280,6 +283,18 @@ def rows_of(prices: Prices, ends_ns: NDArray[np.int64]) -> NDArray[np.int64]:
     at: NDArray[np.int64] = np.searchsorted(prices.end_ns, ends_ns)
     at[ends_ns <= prices.open_time_ns[0]] = -1
     return at
+
+
+def _waiting(prices: Prices, bars: Ticks, entry: NDArray[np.int8], rules: Rules, instrument: Instrument) -> Ticks:
+    """Return the prices of orders that wait so many pips from the quote they would fill with."""
+    assert rules.away_pips is not None
+    away = int(instrument.round_price(rules.away_pips * instrument.pip) / instrument.price_tick)
+    ahead = -away if rules.order_type == "limit" else away  # a limit order waits for a better price
+    market = np.where(entry > 0, prices.ask_close[bars], prices.bid_close[bars]).astype(np.int64)
+    wanted = np.where(entry == 0, 0, market + entry * ahead)
+    if (wanted[entry != 0] < 1).any():
+        raise StrategyError(f"entries that wait {rules.away_pips} pips below the market have no price above 0")
+    return wanted.astype(np.int32)
 
 
 def _sizes(

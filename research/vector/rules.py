@@ -90,6 +90,8 @@ class Rules:
         Default: the paper account's.
     order_type : {"market", "limit", "stop"}
         Of entries; limit and stop orders fill inside the bars after the decision, or at once when they can.
+    away_pips : Decimal, optional
+        How far from the quote of the decided bar limit and stop orders wait; None: each decision has a price.
     order_bars : int, optional
         Decisions (rows of the signals) after which a limit or stop order ends unfilled; None: when another entry or an
         exit is decided.
@@ -107,6 +109,7 @@ class Rules:
 
     convention: Convention = field(default_factory=Convention)
     order_type: OrderType = "market"
+    away_pips: Decimal | None = None
     order_bars: int | None = None
     hold_bars: int | None = None
     distances: bool = False

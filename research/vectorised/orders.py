@@ -182,7 +182,7 @@ class Wishes:
 
     def _entry(self, wish: Wish) -> dict[str, Any]:
         """Return what the driver asks for at a row."""
-        signals, instrument = self._signals, self._stage.instrument
+        signals, stage, instrument = self._signals, self._stage, self._stage.instrument
         at = wish.number if wish.refusal else int(self._outcome.trades["decision"][wish.number])
 
         def value(column: NDArray[np.float64] | None) -> float | None:
@@ -194,7 +194,8 @@ class Wishes:
         return {
             "action": "open",
             "side": _SIDES[int(self._decisions.entry[at])],
-            "order_type": "market",
+            "order_type": stage.rules.order_type,
+            "price": int(waited) * instrument.price_tick if (waited := self._decisions.price[at]) else None,
             "units": None if units is None else instrument.round_units(Decimal(repr(units))),
             "risk_frac": None if risk is None else Decimal(repr(risk)),
             "stop_loss": stop,

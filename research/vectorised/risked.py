@@ -48,6 +48,8 @@ def _at_risk(stage: Stage, decisions: Decisions, trades: NDArray[np.void]) -> Fl
     elif stage.rates is not None:
         rate = stage.rates[bars]
     side = trades["side"].astype(np.float64)
-    away = (np.where(side > 0, ask, bid) - decisions.stop[trades["decision"]]) * side
+    waited = decisions.price[trades["decision"]]
+    price = np.where(waited > 0, waited, np.where(side > 0, ask, bid))
+    away = (price - decisions.stop[trades["decision"]]) * side
     lost: Floats = np.maximum(away, 0.0) * trades["steps"] * settings.value_scale * rate
     return lost

@@ -10,6 +10,7 @@ from typing import Any
 import click
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from atrader.configuration.account import AccountConfig
 from atrader.errors import ConfigError
@@ -18,11 +19,12 @@ from atrader.market import Bars
 from atrader.strategy import Signals
 from manager.backtests.engines import Ran, run_plan
 from manager.backtests.files import save
+from manager.backtests.filling import rules_for
 from manager.backtests.request import Request
-from manager.commands.engine_options import CONVENTION_NAMES, engine_options, rules_of
+from manager.commands.engine_options import CONVENTION_NAMES, engine_options, filling_of
 from research.events.plan import Plan
 from research.reports import Saved
-from research.vector import CONVENTIONS, Rules
+from research.vector import CONVENTIONS, Rules, Target
 from tests.support.event_runs import account_of, instance_of, plan_of, random_bars
 from tests.support.vector_runs import essence
 from worker.strategies.sma_cross import SmaCross
@@ -139,14 +141,15 @@ def test_other_conventions_fill_otherwise_and_say_so(tmp_path: Path) -> None:
     assert "after 2 decisions" in convention
 
 
-def rules_said(*words: str) -> Rules:
-    """Return what a command line says of how orders fill."""
+def rules_said(*words: str, **table: Any) -> Rules:
+    """Return what a command line says of how orders fill, beside the table [backtest] of a file."""
     said: list[Rules] = []
 
     @click.command
     @engine_options
     def command(**options: Any) -> None:
-        said.append(rules_of(options))
+        config = instance_of(backtest=table) if table else instance_of()
+        said.append(rules_for([config], filling_of(options)))
 
     command.main([*words], standalone_mode=False)
     return said[0]
@@ -181,11 +184,61 @@ def test_targets_close_shares_of_trades_at_multiples_of_their_risk(tmp_path: Pat
         (("--targets", "nan:0.5"), "each needs r above 0"),
         (("--break-even-after", "1"), "counts --targets"),
         (("--targets", "1:0.5", "--break-even-after", "2"), "expected 0 to 1"),
+        (("--entry", "limit"), "--entry 'limit': expected market, limit:PIPS or stop:PIPS"),
+        (("--entry", "stop:-1"), "expected market, limit:PIPS or stop:PIPS"),
+        (("--entry", "limit:nan"), "expected market, limit:PIPS or stop:PIPS"),
+        (("--order-bars", "3"), "--order-bars is for entries that wait"),
     ],
 )
 def test_targets_that_mean_nothing_are_refused(words: tuple[str, ...], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         rules_said(*words)
+
+
+def test_what_a_file_says_of_fills_counts_where_the_command_line_says_nothing() -> None:
+    table = {"convention": "next-open", "hold_bars": 7, "targets": "1:0.5", "entry": "limit:2.5"}
+    found = rules_said("--hold-bars", "3", "--stops-from", "next-bar", **table)
+    expected = replace(CONVENTIONS["next-open"], protected_from="next-bar")
+    assert found == Rules(
+        convention=expected, hold_bars=3, targets=(Target(1.0, 0.5),), order_type="limit", away_pips=Decimal("2.5")
+    )
+    assert (
+        rules_said("--entry", "market", "--convention", "paper", **{**table, "targets": "", "hold_bars": None})
+        == Rules()
+    )
+
+
+def test_a_table_that_is_wrong_is_named_by_its_key_and_one_of_several_strategies_is_refused() -> None:
+    config = instance_of(backtest={"most_trades": 2})
+    for table, key in (({"entry": "limit:x"}, "entry"), ({"most_trades": 65}, "most_trades"), ({"fil": 1}, "fil")):
+        with pytest.raises(ValidationError, match=rf"backtest\.{key}"):
+            instance_of(backtest=table)
+    with pytest.raises(ConfigError, match=r"one: its table \[backtest\] .* run them --apart"):
+        rules_for([config, instance_of(name="other", magic=2)], {})
+
+
+@pytest.mark.parametrize("kind", ["limit", "stop"])
+def test_entries_that_wait_fill_inside_of_later_bars_or_not_at_all(kind: str, tmp_path: Path) -> None:
+    plan, request = setup()
+    waiting = replace(request, rules=rules_said("--entry", f"{kind}:1.2", "--order-bars", "4"))
+    found, market = run_plan(plan, waiting).findings, run_plan(plan, request).findings
+    quotes = {one.created_ns: one.average_price or 0 for one in market.orders if one.intent.action == "open"}
+    opened = [one for one in found.orders if one.intent.action == "open"]
+    assert len(market.trades) > len(opened) > 5, "some were given up"
+    for order in opened:
+        assert order.intent.order_type == kind
+        away = Decimal("0.00012") * (1 if (order.intent.side == "buy") == (kind == "stop") else -1)
+        if order.created_ns in quotes:
+            assert order.intent.price == quotes[order.created_ns] + away
+        trade = next(one for one in found.trades if one.trade_id == order.client_id)
+        waited = (order.created_ns <= BARS.open_time_ns) & (trade.open_time_ns > BARS.open_time_ns)
+        assert order.created_ns <= trade.open_time_ns
+        assert waited.sum() <= 4
+        price, sign = order.intent.price or 0, 1 if order.intent.side == "buy" else -1
+        assert trade.open_price == price if kind == "limit" else (trade.open_price - price) * sign >= 0
+    saved = saved_of(tmp_path, plan, waiting)
+    assert f"entries are {kind} orders that wait 1.2 pips" in saved.summary["convention"]
+    assert "given up after 4 decisions" in saved.summary["convention"]
 
 
 class NoStops(SmaCross):
