@@ -33,6 +33,8 @@ def rules_for(configs: Sequence[InstanceConfig], said: Mapping[str, object]) -> 
             f"{tables[0][0].name}: its table [backtest] is for a strategy alone on an account: run them --apart"
         )
     given = tables[0][1].model_dump(exclude_unset=True) if tables else {}
+    if said.get("entry") == "market":
+        given.pop("order_bars", None)  # of the entries that the file has wait
     merged = {**given, **said}
     try:
         return _rules(BacktestSettings.model_validate(merged))

@@ -202,6 +202,7 @@ def test_what_a_file_says_of_fills_counts_where_the_command_line_says_nothing() 
     assert found == Rules(
         convention=expected, hold_bars=3, targets=(Target(1.0, 0.5),), order_type="limit", away_pips=Decimal("2.5")
     )
+    assert rules_said("--entry", "market", entry="limit:1", order_bars=3) == Rules()
     assert (
         rules_said("--entry", "market", "--convention", "paper", **{**table, "targets": "", "hold_bars": None})
         == Rules()
