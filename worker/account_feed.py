@@ -41,6 +41,7 @@ class AccountFeed:
         self.stream = StreamClient(home.endpoint(f"gateway.{config.account}.stream"))
         self.equity = Decimal(0)
         self.last_n = 0
+        self.risk_day = ""
 
     def start(self, since_ns: int) -> None:
         """Subscribe, then attach and fill the view."""
@@ -149,4 +150,5 @@ class AccountFeed:
             self.stream.resume(topic, snapshot.epoch, seq)
         self.equity = snapshot.equity
         self.last_n = snapshot.last_n
+        self.risk_day = snapshot.risk_day
         return snapshot

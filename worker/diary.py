@@ -57,8 +57,8 @@ class Diary:
         self._window = window
         self._clock = SystemClock()
 
-    def begin(self, memory: Checkpoint, desk: _Desk, bars: Bars, market_ns: int) -> None:
-        """Note that a life begins; before the strategy is called."""
+    def begin(self, memory: Checkpoint, desk: _Desk, bars: Bars, market_ns: int, risk_day: str) -> None:
+        """Note that a life begins, with what its gateway said of the risk day; before the strategy is called."""
         config = self._config
         life = Life(
             market_ns=market_ns,
@@ -76,6 +76,7 @@ class Diary:
             pending=[intent.model_dump(mode="json") for intent in desk.waiting],
             instance=config.model_dump(mode="json", exclude={"parameters", "backtest"}),
             account=account_settings(self._account),
+            risk_day=risk_day,
             files={str(path): packed for path in self._strategy.memory_files if (packed := packed_file(path))},
         )
         self._file.begin(life, bars)

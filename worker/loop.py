@@ -125,7 +125,8 @@ class Loop:
     def _start(self) -> None:
         self._context.state = self._memory.state
         self._see_bars()
-        self._diary.begin(self._memory, self._desk, self._market.bars, self._context.now_ns())
+        now_ns, risk_day = self._context.now_ns(), self._account.risk_day
+        self._diary.begin(self._memory, self._desk, self._market.bars, now_ns, risk_day)
         if self._lockstep is None:
             self._diary.heard(0, self._context.orders(), self._context.trades())
         self._context.last_tick = self._market.tick

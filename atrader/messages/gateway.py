@@ -44,6 +44,7 @@ class InstanceSnapshot(Answer):
     trades: tuple[Trade, ...]  # open, and those that closed since ``since_ns``
     trading_state: TradingState
     equity: Decimal
+    risk_day: str = ""  # what limits of the account are measured from, as JSON; empty: nothing is quoted yet
 
 
 class Attach(Request):

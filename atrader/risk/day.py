@@ -24,6 +24,7 @@ class InstanceRecord(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     realised_today: Decimal = _ZERO  # profit, commission and swap booked since the start of the day
+    financing_today: Decimal = _ZERO  # of it swap: no fill tells of that
     floating_at_day_start: Decimal = _ZERO
     losses_in_row: int = 0  # closed trades that lost, since the last one that did not
     last_loss_ns: int | None = None
@@ -102,7 +103,11 @@ class RiskDay(BaseModel):
                 "best_day_profit": max(self.best_day_profit, balance - self.day_start_balance),
                 "instances": {
                     magic: self.instance(magic).model_copy(
-                        update={"realised_today": _ZERO, "floating_at_day_start": floats.get(magic, _ZERO)}
+                        update={
+                            "realised_today": _ZERO,
+                            "financing_today": _ZERO,
+                            "floating_at_day_start": floats.get(magic, _ZERO),
+                        }
                     )
                     for magic in sorted({*self.instances, *floats})
                 },
@@ -110,14 +115,21 @@ class RiskDay(BaseModel):
         return self.model_copy(update=update) if update else self
 
     def booked(self, magic: int, amount: Decimal) -> Self:
-        """Count money booked for an instance today: profit of a close, commission, swap."""
+        """Count financing booked for an instance today."""
         known = self.instance(magic)
-        return self._with(magic, known.model_copy(update={"realised_today": known.realised_today + amount}))
+        update = {
+            "realised_today": known.realised_today + amount,
+            "financing_today": known.financing_today + amount,
+        }
+        return self._with(magic, known.model_copy(update=update))
 
     def filled(self, fill: Fill) -> Self:
         """Count a fill (with its profit, as `Ledger.apply_close` returns it)."""
         amount = fill.profit + fill.commission
-        return self.booked(fill.magic, amount) if amount else self
+        if not amount:
+            return self
+        known = self.instance(fill.magic)
+        return self._with(fill.magic, known.model_copy(update={"realised_today": known.realised_today + amount}))
 
     def closed(self, trade: Trade) -> Self:
         """Count a closed trade as won or lost (after commission and swap). A trade that is still open is ignored.

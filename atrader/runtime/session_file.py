@@ -54,6 +54,8 @@ class Life(BaseModel):
         Intents that the life before left to be handed over.
     instance, account : dict
         Their configuration; of the account what decides about orders (`account_settings`). Empty: of an older release.
+    risk_day : str
+        What limits of the account were measured from, as the gateway keeps it (`RiskDay`, JSON); empty: nothing was.
     files : dict of str to str
         What the strategy goes on from besides its state, by path as it is named: base64 of the compressed content.
     """
@@ -75,6 +77,7 @@ class Life(BaseModel):
     pending: list[dict[str, Any]]
     instance: dict[str, Any] = {}
     account: dict[str, Any] = {}
+    risk_day: str = ""
     files: dict[str, str] = {}
 
 

@@ -106,6 +106,7 @@ class Calls:
             trades=(*closed, *book.own_trades(magic)),
             trading_state=gateway.states.of_instance(request.instance),
             equity=self._equity(),
+            risk_day="" if gateway.day.day is None else gateway.day.day.model_dump_json(),
         )
 
     def account(self, request: GetAccount, caller: Caller) -> AccountAnswer:

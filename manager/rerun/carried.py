@@ -14,6 +14,7 @@ from atrader.orders.model import Trade
 from data_layer.offline import HistorySource
 from manager.rerun.moment import WATCHED, Moment, place_of
 from manager.rerun.net_side import NetSide, flat_before, net_side
+from manager.rerun.risk_day import recent_intents, risk_day_of
 from manager.rerun.sessions import Recorded
 from manager.rerun.working import REFUSED, working_before
 from research.events.plan import Begin, Memory
@@ -32,6 +33,7 @@ def begin_of(
     account: AccountConfig,
     history: HistorySource,
     trailed: Callable[[Trade, int], Trade] = lambda trade, since_ns: trade,
+    allowed: frozenset[int] = frozenset(),
 ) -> Begin:
     """Return where a session went on from.
 
@@ -39,6 +41,8 @@ def begin_of(
     ----------
     trailed : callable
         Takes a trade and since when its protection stands, and returns it with the stop where it had come to.
+    allowed : frozenset of int
+        Magic numbers of those who only want what was allowed then.
 
     Notes
     -----
@@ -53,7 +57,8 @@ def begin_of(
     moment = Moment(at_ns, recorded.wanted, orders, fills)
     past = [fill for fill in fills if not moment.is_later(fill)]
     refused = {row["client_id"] for row in orders if row["state"] in REFUSED}
-    intents = [row for row in before("intents") if row["client_id"] not in (moment.own | refused)]
+    wanted = before("intents")
+    intents = [row for row in wanted if row["client_id"] not in (moment.own | refused)]
     known = _known_balance(account, history, at_ns, {row["time_ns"] for row in fills})
     net = _net_side(account, recorded.trades, past, at_ns, known) if account.positions == "netting" else None
     told = {bar.open_time_ns: (bar.bid, bar.ask) for bar in recorded.seen if bar.bid > 0}
@@ -69,6 +74,9 @@ def begin_of(
         carried=Decimal(0) if net is None else net.carried,
         own_ids=_own_ids(recorded.intents, at_ns),
         swap_ns=max(known["time_ns"], 0),
+        day=risk_day_of(life.risk_day, recorded.trades, fills, moment),
+        recent=recent_intents(wanted, moment),
+        allowed=allowed,
     )
 
 

@@ -14,10 +14,11 @@ from pydantic import ValidationError
 from atrader.clock import NS_PER_S, parse_time
 from atrader.configuration.account import AccountConfig
 from atrader.configuration.fleet import Installation
+from atrader.configuration.home import Home
 from atrader.configuration.instance import InstanceConfig
 from atrader.market import Quotes, Tick
 from atrader.orders.model import Intent, Order, Trade
-from atrader.runtime.session_file import AskedPrice, Life, unpacked
+from atrader.runtime.session_file import AskedPrice, Life, read_sessions, unpacked
 from atrader.strategy import EventStrategy, Strategy
 from atrader.timeframes import Timeframe
 from data_layer.offline import HistorySource, Market
@@ -95,7 +96,8 @@ def plan_again(
     request = replace(request, instances=(config, *(other for other, _ in others)))
     strategy = _strategy_again(config, request, recorded, installation)
     plan = load_plan(request, [(config, strategy), *others], installation.fleet, market)
-    begin = begin_of(recorded, config.name, account, history, Trailer(plan, market).trailed)
+    allowed = frozenset(other.magic for other, _ in others)
+    begin = begin_of(recorded, config.name, account, history, Trailer(plan, market).trailed, allowed)
     if recorded.asked and isinstance(strategy, EventStrategy) and strategy.wants_quotes:
         plan = replace(plan, tapes=[_with_asked(tape, config.instrument, recorded) for tape in plan.tapes])
     return replace(plan, begin=begin), strategy
@@ -236,18 +238,30 @@ def _quotes(config: InstanceConfig, recorded: Recorded, installation: Installati
 def _puppets(
     config: InstanceConfig, recorded: Recorded, installation: Installation
 ) -> list[tuple[InstanceConfig, Strategy]]:
+    """Return the other instances as they were then, with what they wanted and were not refused."""
     refused = {row["client_id"] for row in recorded.orders if row["state"] in REFUSED}
+    sized = {row["client_id"]: row["units"] for row in recorded.orders if row["units"] is not None}
     wanted: dict[str, list[Row]] = {}
     for row in recorded.intents:
         # What was wanted in the very moment in which the life began had come about: it is carried.
         is_wanted = row["client_id"] not in refused and row["time_ns"] > recorded.life.market_ns
         if row["instance"] != config.name and is_wanted and number_of(row) > 0:
-            wanted.setdefault(row["instance"], []).append(row)
-    return [
-        (other, _puppet(other, wanted[name]))
+            is_sized = row["action"] == "open" and row["client_id"] in sized
+            size = {"units": sized[row["client_id"]], "risk_frac": None} if is_sized else {}
+            wanted.setdefault(row["instance"], []).append({**row, **size})
+    found = [
+        (_as_of(other, installation, recorded.life.market_ns), wanted[name])
         for name, other in installation.instances.items()
         if name in wanted and other.account == config.account
     ]
+    return [(other, _puppet(other, rows)) for other, rows in found]
+
+
+def _as_of(config: InstanceConfig, installation: Installation, time_ns: int) -> InstanceConfig:
+    """Return an instance as it was configured at a time: its limits closed its trades."""
+    sessions = read_sessions(Home(Path(installation.home)).session(config.name))
+    lives = [one.life for one in sessions if one.life.market_ns <= time_ns]
+    return as_recorded(config, lives[-1]) if lives else config
 
 
 def _puppet(config: InstanceConfig, rows: Iterable[Row]) -> Puppet:

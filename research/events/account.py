@@ -101,6 +101,7 @@ class Account:
         self.first_intents: dict[str, Intent] = {}  # of orders that were modified since, by client id
         self._limits = {item.magic: RiskLimits.of(config, item) for item in instances}
         self._pace = Pace()
+        self._allowed: frozenset[int] = frozenset()
         self.own = OwnIntents(self)
         self.net_watch = NetWatch(self) if nets else None
         self.booking = Booking(self)
@@ -125,6 +126,9 @@ class Account:
         self.valuation.balance, self.valuation.carried = begin.balance, begin.carried
         self.initial_balance = begin.balance + begin.carried
         self.own.carry(begin.own_ids)
+        self.day, self._allowed = begin.day, begin.allowed
+        for magic, time_ns in begin.recent:
+            self._pace.count(magic, time_ns)
         self.ledger.restore(begin.trades)
         self.booking.carry(begin.trades, begin.closed)
 
@@ -254,6 +258,8 @@ class Account:
             return None, None
         state = self.risk_state(intent)
         units = resolve_units(state, intent) if intent.action == "open" else None
+        if intent.magic in self._allowed:
+            return units, None
         verdict = evaluate(self._limits[intent.magic], state, intent, units)
         return units, str(verdict) if isinstance(verdict, Deny) else None
 

@@ -16,6 +16,7 @@ from atrader.market import Bars
 from atrader.market_checks import check_bars
 from atrader.netting import NetPosition
 from atrader.orders.model import Intent, Order, Trade
+from atrader.risk import RiskDay
 from atrader.strategy import Strategy
 from research.events.tape import Tape
 
@@ -85,6 +86,12 @@ class Begin:
         Counters of the account's own intents by magic number, below zero.
     swap_ns : int, optional
         Up to when financing is in the balance; None: up to the time.
+    day : RiskDay, optional
+        What limits are measured from; None: it begins anew.
+    recent : sequence of (int, int)
+        Magic number and time, UTC ns, of the intents of the last minute, oldest first.
+    allowed : frozenset of int
+        Magic numbers of instances whose intents are not judged: they were, at their time.
     """
 
     time_ns: int
@@ -98,6 +105,9 @@ class Begin:
     carried: Decimal = Decimal(0)
     own_ids: Mapping[int, int] = field(default_factory=dict)
     swap_ns: int | None = None
+    day: RiskDay | None = None
+    recent: Sequence[tuple[int, int]] = ()
+    allowed: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,107 @@
+"""Recorded days with limits that count: losses, cool-downs and the account's day go on from where they were."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from atrader.clock import parse_time
+from manager.rerun.diff import Answer, replay_diff
+from tests.support.fleet import Fleet
+from tests.support.replays import TOOLS, finish, wait_step, write_bars, write_replay
+
+MakeFleet = Callable[[str], Fleet]
+DAYS = ("2013-02-04", "2013-02-05", "2013-02-06", "2013-02-07")
+FRAME = "account = 'paper'\ninstrument = 'USD/JPY'\ntimeframe = '30m'\n"
+
+# Always in the market, which costs; and again after whatever was refused.
+RESTLESS = """
+from decimal import Decimal
+
+from atrader.strategy import BaseParameters, EventStrategy
+
+
+class Units(BaseParameters):
+    units: int
+
+
+class Restless(EventStrategy):
+    Parameters = Units
+
+    def on_bar(self, bar):
+        state = self.context.state
+        count = state["count"] = int(state.get("count", 0)) + 1
+        trades = self.context.trades()
+        if trades and count % 2:
+            self.context.close(trades[0].trade_id)
+        elif not trades:
+            side, sign = ("buy", 1) if count % 4 < 2 else ("sell", -1)
+            stop = Decimal(repr(bar.close)) - sign * Decimal("0.30")
+            self.context.order(side, units=Decimal(self.parameters.units), stop_loss=stop)
+"""
+
+LIMITS = {
+    "patient": "units = 4000\n[limits]\ncooldown_after_losses = 3\ncooldown = '4h'\n",
+    "poor": "units = 9000\n[limits]\ndaily_loss = 12\non_daily_loss = 'flatten'\n",
+    "timid": "units = 7000\n[limits]\nsession = { start = '08:00', end = '17:30', zone = 'Europe/London' }\nexit_at_session_end = true\n",
+}
+ACCOUNT = (
+    "[limits]\ndaily_loss = 35\non_daily_loss = 'flatten'\nmax_drawdown_frac = 0.9\nmax_gross_exposure_frac = 0.012\n"
+)
+
+
+@pytest.fixture(scope="module")
+def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give half-hour bars."""
+    path = tmp_path_factory.mktemp("market") / "usdjpy.csv"
+    write_bars(path)
+    return path
+
+
+def again(fleet: Fleet, name: str, day: str) -> Answer:
+    return replay_diff(fleet.home, name, parse_time(day))
+
+
+def test_losses_cool_downs_and_the_day_of_the_account_go_on_in_each_life_with_the_limits_of_then(
+    make_fleet: MakeFleet, market: Path
+) -> None:
+    fleet = make_fleet("limits")
+    texts = {
+        name: f"strategy = 'restless.py:Restless'\n{FRAME}magic = {magic}\n[parameters]\n{text}"
+        for magic, (name, text) in enumerate(LIMITS.items(), start=1)
+    }
+    write_replay(fleet, texts, files=[market], settings="start = '2013-02-04'\nend = '2013-02-08'\n")
+    (fleet.home.root / "restless.py").write_text(RESTLESS)
+    path = fleet.home.etc / "accounts" / "paper.toml"
+    path.write_text(path.read_text().replace("[paper]\n", f"{ACCOUNT}[paper]\nswap_long_frac = -0.05\n"))
+    fleet.start()
+    for step, name in ((20, "patient"), (36, "poor"), (70, "timid"), (74, "patient"), (120, "poor"), (150, "patient")):
+        wait_step(fleet, step)
+        fleet.wait_replaced(f"worker-{name}", fleet.kill(f"worker-{name}"))
+    finish(fleet)
+    reasons = Counter(row["reason"].partition(":")[0] for row in fleet.history("orders") if row["state"] == "DENIED")
+    assert {"cooldown", "instance-daily-loss", "account-daily-loss", "session"} <= reasons.keys(), reasons
+    closed = {row["close_reason"] for row in fleet.history("trades")}
+    assert {"session-end", "instance-daily-loss"} <= closed, closed
+    for change in (lambda: None, lambda: _loosen(fleet)):
+        change()
+        answers = {(name, day): again(fleet, name, day) for name in LIMITS for day in DAYS}
+        found = {
+            place: (one.comparison.difference, one.causes)
+            for place, one in answers.items()
+            if one.comparison.difference is not None
+        }
+        assert not found
+    shown = fleet.command("replay-diff", "patient", "--day", DAYS[1], "--as-configured", program=TOOLS)
+    assert shown.returncode == 1
+    assert "the order was refused then: cooldown" in shown.stdout
+
+
+def _loosen(fleet: Fleet) -> None:
+    """Take the limits of all instances away: those of then count."""
+    for name in LIMITS:
+        path = fleet.home.etc / "strategies" / f"{name}.toml"
+        path.write_text(path.read_text().partition("[limits]")[0])
