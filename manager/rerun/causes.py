@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 
@@ -13,19 +13,23 @@ from atrader.clock import NS_PER_S, iso_from_ns
 from atrader.configuration.account import AccountConfig
 from atrader.configuration.instance import InstanceConfig
 from atrader.market import Bars
+from atrader.risk.exits import EXIT_RULES
 from atrader.runtime.session_file import SeenBar
 from atrader.timeframes import Timeframe
+from manager.rerun.moment import WATCHED
 from manager.rerun.sessions import Recorded
 from research.rerun import BarNews, Difference, bar_news
+from research.rerun.record import number_of
 from worker.diary import account_settings
 
 Kind = Literal[
     "parameters", "code", "revised-bar", "missing-bar", "unseen-bar", "late-bar", "exception", "refused",
-    "unheard", "settings", "chance", "price", "carried", "unknown",
+    "unheard", "by-hand", "settings", "chance", "price", "carried", "unknown",
 ]  # fmt: skip
 
 _LATE_S: Final = 5.0  # after its end: entries have grown older than some accounts allow
 _SHOWN: Final = 5
+_BY_RULE: Final = WATCHED | {rule.name for rule in EXIT_RULES}
 _BAR_KINDS: Final[dict[str, Kind]] = {"revised": "revised-bar", "missing": "missing-bar", "unseen": "unseen-bar"}
 
 
@@ -84,6 +88,7 @@ def causes_of(
     found = [
         *_refusal(difference),
         *_unheard(difference, recorded),
+        *_by_hand(difference, recorded),
         *_parameters(recorded, config),
         *_code(recorded, code),
         *_bars(difference, news),
@@ -113,6 +118,16 @@ def _unheard(difference: Difference, recorded: Recorded) -> Iterator[Cause]:
         if row["trade_id"] == wanted and closed_ns is not None and closed_ns <= difference.time_ns:
             when = f"closed at {iso_from_ns(closed_ns)} ({row['close_reason']})"
             yield Cause("unheard", f"trade {wanted} had {when}, and the worker had not heard of it")
+
+
+def _by_hand(difference: Difference, recorded: Recorded) -> Iterator[Cause]:
+    """Find what the gateway did because somebody said so: no rule says it again in the run."""
+    for row in recorded.intents:
+        is_mine = row["instance"] == recorded.instance and number_of(row) < 0
+        if is_mine and row["time_ns"] <= difference.time_ns and row["reason"] not in _BY_RULE:
+            what = row["trade_id"] or row["order_id"]
+            text = f"{iso_from_ns(row['time_ns'])}: {row['action']} of {what} by the gateway ({row['reason']})"
+            yield Cause("by-hand", text)
 
 
 def _parameters(recorded: Recorded, config: InstanceConfig) -> Iterator[Cause]:
@@ -174,14 +189,19 @@ def _settings(
         return
     today = config.model_dump(mode="json", exclude={"parameters", "backtest"})
     pairs = (("", life.instance, today), (f"account {account.name}: ", life.account, account_settings(account)))
-    changed = [
-        f"{where}{name} was {_shown(then.get(name))}, is {_shown(now.get(name))}"
-        for where, then, now in pairs
-        for name in sorted({*then, *now} - {"warmup_bars"})
-        if then.get(name) != now.get(name)
-    ]
+    changed = [f"{where}{text}" for where, then, now in pairs for text in _changed(then, now)]
     if changed:
         yield Cause("settings", "; ".join(changed))
+
+
+def _changed(then: Mapping[str, Any], now: Mapping[str, Any], table: str = "") -> Iterator[str]:
+    """Yield the keys whose values are other ones, those of tables with the table's name."""
+    for name in sorted({*then, *now} - {"warmup_bars"}):
+        before, after = then.get(name), now.get(name)
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            yield from _changed(before, after, f"{table}{name}.")
+        elif before != after:
+            yield f"{table}{name} was {_shown(before)}, is {_shown(after)}"
 
 
 def _shown(value: object) -> object:

@@ -33,6 +33,8 @@ class Recorded:
 
     Attributes
     ----------
+    instance : str
+        Whose it is.
     life : Life
         With which it begins.
     seen : sequence of SeenBar
@@ -64,6 +66,7 @@ class Recorded:
         Of the instance.
     """
 
+    instance: str
     life: Life
     seen: Sequence[SeenBar]
     last_bar_ns: int = 0
@@ -202,6 +205,7 @@ def _load(
         until_ns,
     )
     return Recorded(
+        instance=config.name,
         life=life,
         seen=session.bars,
         last_bar_ns=last_bar,

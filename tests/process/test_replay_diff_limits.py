@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from atrader.clock import parse_time
+from atrader.runtime.session_file import read_sessions
 from manager.rerun.diff import Answer, replay_diff
-from tests.support.fleet import Fleet
-from tests.support.replays import TOOLS, finish, wait_step, write_bars, write_replay
+from tests.support.fleet import Fleet, wait_for
+from tests.support.replays import TOOLS, finish, steps_done, wait_step, write_bars, write_replay
 
 MakeFleet = Callable[[str], Fleet]
 DAYS = ("2013-02-04", "2013-02-05", "2013-02-06", "2013-02-07")
@@ -26,6 +28,7 @@ from atrader.strategy import BaseParameters, EventStrategy
 
 class Units(BaseParameters):
     units: int
+    holds: bool = False
 
 
 class Restless(EventStrategy):
@@ -35,7 +38,7 @@ class Restless(EventStrategy):
         state = self.context.state
         count = state["count"] = int(state.get("count", 0)) + 1
         trades = self.context.trades()
-        if trades and count % 2:
+        if trades and count % 2 and not self.parameters.holds:
             self.context.close(trades[0].trade_id)
         elif not trades:
             side, sign = ("buy", 1) if count % 4 < 2 else ("sell", -1)
@@ -46,7 +49,10 @@ class Restless(EventStrategy):
 LIMITS = {
     "patient": "units = 4000\n[limits]\ncooldown_after_losses = 3\ncooldown = '4h'\n",
     "poor": "units = 9000\n[limits]\ndaily_loss = 12\non_daily_loss = 'flatten'\n",
-    "timid": "units = 7000\n[limits]\nsession = { start = '08:00', end = '17:30', zone = 'Europe/London' }\nexit_at_session_end = true\n",
+    "timid": (
+        "units = 7000\n[limits]\nsession = { start = '08:00', end = '17:30', zone = 'Europe/London' }\n"
+        "exit_at_session_end = true\n"
+    ),
 }
 ACCOUNT = (
     "[limits]\ndaily_loss = 35\non_daily_loss = 'flatten'\nmax_drawdown_frac = 0.9\nmax_gross_exposure_frac = 0.012\n"
@@ -105,3 +111,43 @@ def _loosen(fleet: Fleet) -> None:
     for name in LIMITS:
         path = fleet.home.etc / "strategies" / f"{name}.toml"
         path.write_text(path.read_text().partition("[limits]")[0])
+
+
+def test_what_people_did_in_the_middle_of_a_day_is_told_as_the_reason(make_fleet: MakeFleet, market: Path) -> None:
+    fleet = make_fleet("hands")
+    texts = {
+        name: f"strategy = 'restless.py:Restless'\n{FRAME}magic = {magic}\n[parameters]\nunits = {magic}000\n"
+        for magic, name in enumerate(("closed", "halted", "left-alone", "loosened"), start=1)
+    }
+    texts["closed"] += "holds = true\n"
+    texts["loosened"] += "[limits]\nmax_position_units = 3000\n"
+    write_replay(fleet, texts, files=[market], settings="start = '2013-02-04'\nend = '2013-02-07'\n")
+    (fleet.home.root / "restless.py").write_text(RESTLESS)
+    fleet.start()
+    wait_step(fleet, 30)
+    assert fleet.command("halt", "halted").returncode == 0
+    wait_step(fleet, 40)
+    assert fleet.command("flatten", "closed", "--yes").returncode == 0
+    wait_for(lambda: any(row["close_reason"] == "flatten" for row in fleet.history("trades")), "a close by hand")
+    assert fleet.command("resume", "closed").returncode == 0
+    path = fleet.home.etc / "strategies" / "loosened.toml"
+    path.write_text(path.read_text().replace("max_position_units = 3000", "max_position_units = 9000"))
+    assert fleet.command("reload").returncode == 0
+    wait_step(fleet, steps_done(fleet) + 5)
+    fleet.stop(signal.SIGKILL)
+    fleet.start()
+    finish(fleet)
+    assert [again(fleet, "left-alone", day).comparison.difference for day in DAYS[:3]] == [None, None, None]
+    assert len(read_sessions(fleet.home.session("left-alone"))) == 2, "one life before the manager died"
+    assert ("by-hand", "close of a000001w1 by the gateway (flatten)") in first_causes(fleet, "closed")
+    halted = dict(first_causes(fleet, "halted"))
+    assert halted["refused"].startswith("the order was refused then: trading-state: trading state is HALTED")
+    loosened = dict(first_causes(fleet, "loosened"))
+    assert "is refused in the run: instance-position" in loosened["refused"]
+    assert loosened["settings"] == "limits.max_position_units was 3000, is 9000"
+
+
+def first_causes(fleet: Fleet, name: str) -> list[tuple[str, str]]:
+    """Return why a day of an instance differs, the first day that does; times left out."""
+    found = next(one for one in (again(fleet, name, day).causes for day in DAYS[:3]) if one)
+    return [(cause.kind, cause.text.partition("Z: ")[2] or cause.text) for cause in found]

@@ -15,9 +15,12 @@ from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S, iso_from_ns
 from atrader.messages.history import GetStatistics, QueryHistory
 from atrader.orders.model import Intent
+from atrader.risk import InstanceRecord, RiskDay
 from atrader.runtime.session_file import Life, SeenBar
 from manager.rerun.carried import begin_of
 from manager.rerun.causes import Kind, causes_of
+from manager.rerun.moment import Moment
+from manager.rerun.risk_day import risk_day_of
 from manager.rerun.sessions import Recorded, pending_of
 from research.rerun import BarNews, Difference, Record
 from tests.support.event_runs import account_of, instance_of
@@ -41,7 +44,7 @@ def life(**values: Any) -> Life:
 
 def recorded(**values: Any) -> Recorded:
     usual: dict[str, Any] = {
-        "life": life(), "seen": (), "last_ns": AT + HOUR, "end_ns": AT + HOUR,
+        "instance": "rsi-1", "life": life(), "seen": (), "last_ns": AT + HOUR, "end_ns": AT + HOUR,
         "own": Record([], [], {}, {}), "wanted": (), "pending": (), "intents": (), "orders": (), "trades": (),
         "alerts": (),
     }  # fmt: skip
@@ -77,6 +80,22 @@ CASES: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "exception": ({"alerts": ({"kind": "strategy-error", "time_ns": AT, "text": "on_bar raised\nx"},)}, {}),
     "refused": ({}, {"kind": "refused", "live": {"state": "DENIED", "reason": "stale-price"}}),
     "unheard": ({"trades": (trade("t1", AT - HOUR, AT - 5),)}, {"live": {"action": "close", "trade_id": "t1"}}),
+    "by-hand": (
+        {
+            "intents": (
+                {
+                    "instance": "rsi-1",
+                    "intent_id": "1:-1",
+                    "time_ns": AT,
+                    "reason": "flatten",
+                    "action": "close",
+                    "trade_id": "t1",
+                    "order_id": None,
+                },
+            )
+        },
+        {},
+    ),
     "settings": ({"life": life(account={"positions": "netting"})}, {"kind": "size"}),
     "chance": ({}, {"chance": ("it throws dice",)}),
     "price": ({}, {"kind": "price"}),
@@ -89,6 +108,12 @@ CASES: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
 def test_a_cause_is_named_when_it_is_there_and_alone(kind: str) -> None:
     found, values = CASES[kind]
     assert kinds(recorded(**found), **values) == [kind]
+
+
+@pytest.mark.parametrize("change", [{"reason": "session-end"}, {"reason": "stop-loss"}, {"instance": "other"}])
+def test_what_a_rule_or_a_stop_closed_and_what_others_had_closed_was_nobodys_hand(change: Row) -> None:
+    ((row,), _) = (CASES["by-hand"][0]["intents"], None)
+    assert kinds(recorded(intents=({**row, **change},))) == ["unknown"]
 
 
 def test_what_came_after_the_difference_is_no_cause_of_it() -> None:
@@ -129,7 +154,7 @@ class Rows:
 
 def fill(time_ns: int, profit: str, **values: Any) -> Row:
     return {
-        "time_ns": time_ns, "profit": profit, "commission": "-1", "client_id": "c", "fill_id": "9", "side": "sell",
+        "time_ns": time_ns, "magic": 1, "profit": profit, "commission": "-1", "client_id": "c", "fill_id": "9", "side": "sell",
         "reason": "order", "trade_id": "t1", "units": "400", **values,
     }  # fmt: skip
 
@@ -204,12 +229,13 @@ def test_of_the_moment_in_which_a_session_began_all_is_carried_but_the_next_quot
         ],
         intents=[
             {"time_ns": begin_ns, "client_id": "m1", "action": "modify", "trade_id": "t2", "stop_loss": "1.07",
-             "take_profit": None, "trailing_distance": None},
+             "take_profit": None, "trailing_distance": None, "magic": 1, "intent_id": "1:5"},
         ],
     )  # fmt: skip
     wanted = [{"client_id": "c4", "action": "close", "trade_id": "t4", "time_ns": begin_ns}]
     begin = begin_of(recorded(trades=trades, wanted=wanted), "one", account_of(), history)
     assert [(held.trade_id, held.units) for held in begin.trades] == [("t2", D(1000)), ("t3", D(1000)), ("t4", D(1000))]
+    assert begin.recent == [(1, begin_ns)]
     assert begin.trades[0].stop_loss == D("1.07")
     assert (begin.balance, begin.last_id) == (account_of().paper.initial_balance + 8, 31)
 
@@ -228,3 +254,39 @@ def test_what_the_gateway_got_in_the_moment_in_which_a_session_began_is_handed_o
     ]
     pending = pending_of(life(pending=[intent.model_dump(mode="json") for intent in left]), orders)
     assert pending == left[1:]
+
+
+def test_the_risk_day_is_that_of_the_gateway_but_for_what_is_done_again() -> None:
+    """Two losses, one of them in the very moment; a profit of that moment comes again with the next quote."""
+    begin_ns = AT - 10 * HOUR
+    day = RiskDay.begin("fx", begin_ns - HOUR, D(1000), D(1010))
+    day = day.model_copy(
+        update={
+            "instances": {
+                1: InstanceRecord(realised_today=D(77), financing_today=D(-2), losses_in_row=9, last_loss_ns=3),
+                2: InstanceRecord(realised_today=D(5), losses_in_row=4),
+            }
+        }
+    )
+    trades = [
+        trade("t0", begin_ns - 9 * HOUR, begin_ns - 8 * HOUR, profit="3", commission="0", swap="0"),
+        trade("t1", begin_ns - 9 * HOUR, begin_ns - HOUR, profit="-4", commission="-1", swap="0"),
+        trade("t2", begin_ns - 9 * HOUR, begin_ns, profit="-10", commission="0", swap=None),
+        trade("t3", begin_ns - 9 * HOUR, begin_ns, profit="30", commission="0", swap="0"),
+    ]
+    fills = [
+        fill(day.day_start_ns - 1, "1000", trade_id="t0"),
+        fill(begin_ns - HOUR, "-4", trade_id="t1", commission="-1"),
+        fill(begin_ns, "-10", trade_id="t2", client_id="c2"),
+        fill(begin_ns, "30", trade_id="t3", client_id=None, fill_id="41"),
+    ]
+    moment = Moment(begin_ns, [], [], fills)
+    found = risk_day_of(day.model_dump_json(), trades, fills, moment)
+    assert found is not None
+    assert found.instances[1] == InstanceRecord(
+        realised_today=D(-18), financing_today=D(-2), losses_in_row=2, last_loss_ns=begin_ns
+    )
+    assert found.instances[2] == day.instances[2]
+    assert found.day_start_equity == D(1010)
+    assert risk_day_of("", trades, fills, moment) is None
+    assert risk_day_of('{"of": "another release"}', trades, fills, moment) is None
