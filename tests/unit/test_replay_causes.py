@@ -70,6 +70,10 @@ def kinds(
     return [cause.kind for cause in causes]
 
 
+HAND: Row = {
+    "instance": "rsi-1", "intent_id": "1:-1", "time_ns": AT, "reason": "flatten", "action": "close", "trade_id": "t1",
+    "order_id": None,
+}  # fmt: skip
 CASES: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "parameters": ({"life": life(parameters={"rsi_period": 7})}, {}),
     "code": ({}, {"code": "def"}),
@@ -112,8 +116,7 @@ def test_a_cause_is_named_when_it_is_there_and_alone(kind: str) -> None:
 
 @pytest.mark.parametrize("change", [{"reason": "session-end"}, {"reason": "stop-loss"}, {"instance": "other"}])
 def test_what_a_rule_or_a_stop_closed_and_what_others_had_closed_was_nobodys_hand(change: Row) -> None:
-    ((row,), _) = (CASES["by-hand"][0]["intents"], None)
-    assert kinds(recorded(intents=({**row, **change},))) == ["unknown"]
+    assert kinds(recorded(intents=({**HAND, **change},))) == ["unknown"]
 
 
 def test_what_came_after_the_difference_is_no_cause_of_it() -> None:
@@ -154,8 +157,8 @@ class Rows:
 
 def fill(time_ns: int, profit: str, **values: Any) -> Row:
     return {
-        "time_ns": time_ns, "magic": 1, "profit": profit, "commission": "-1", "client_id": "c", "fill_id": "9", "side": "sell",
-        "reason": "order", "trade_id": "t1", "units": "400", **values,
+        "time_ns": time_ns, "magic": 1, "profit": profit, "commission": "-1", "client_id": "c", "fill_id": "9",
+        "side": "sell", "reason": "order", "trade_id": "t1", "units": "400", **values,
     }  # fmt: skip
 
 
