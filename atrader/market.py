@@ -145,7 +145,14 @@ class Bars:
     def has_one_price(self) -> bool:
         """Tell whether every ask is its bid: data that carry one price only."""
         pairs = zip(self.columns[1:5], self.columns[5:9], strict=True)
-        return all(bid is ask or np.array_equal(bid, ask) for bid, ask in pairs)
+        return all(_share(bid, ask) or np.array_equal(bid, ask) for bid, ask in pairs)
+
+    def sharing_one_price(self) -> Bars:
+        """Return the same bars; where every ask is its bid, both in one memory, so that nobody compares them again."""
+        if not self.has_one_price():
+            return self
+        bid = (self.open, self.high, self.low, self.close)
+        return Bars(self.open_time_ns, *bid, *bid, self.volume)
 
     def __len__(self) -> int:
         return len(self.open_time_ns)
@@ -167,6 +174,12 @@ class Bars:
     def append(self, later: Bars) -> Bars:
         """Return these bars followed by later ones (copied)."""
         return Bars(*(np.concatenate(pair) for pair in zip(self.columns, later.columns, strict=True)))
+
+
+def _share(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    """Tell whether two columns are the same memory."""
+    kinds = (one.dtype, one.shape, one.strides) == (other.dtype, other.shape, other.strides)
+    return kinds and one.ctypes.data == other.ctypes.data
 
 
 def decimal_price(price: float, tick: Decimal) -> Decimal:

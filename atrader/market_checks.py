@@ -30,11 +30,18 @@ def long_gaps(
     most_ns : int
         So much market time may be without bars; hours at which the market is closed do not count.
     """
-    starts = np.concatenate(([period.start_ns], times_ns + timeframe.ns))
-    stops = np.concatenate((times_ns, [period.end_ns]))
+    if not len(times_ns):
+        pauses = [period]
+    else:
+        late = np.flatnonzero(np.diff(times_ns) > most_ns + timeframe.ns)
+        pauses = [Period(period.start_ns, int(times_ns[0]))]
+        pauses += [Period(int(times_ns[row]) + timeframe.ns, int(times_ns[row + 1])) for row in late.tolist()]
+        pauses.append(Period(int(times_ns[-1]) + timeframe.ns, period.end_ns))
     found = []
-    for row in np.flatnonzero(stops - starts > most_ns).tolist():
-        expected = calendar.expected_bars(int(starts[row]), int(stops[row]), timeframe)
+    for pause in pauses:
+        if pause.end_ns - pause.start_ns <= most_ns:
+            continue
+        expected = calendar.expected_bars(pause.start_ns, pause.end_ns, timeframe)
         if len(expected) * timeframe.ns > most_ns:
             found.append(Period(int(expected[0]), int(expected[-1]) + timeframe.ns))
     return found
@@ -52,7 +59,10 @@ def check_bars(bars: Bars, what: str) -> None:
     if not len(bars):
         return
     _check_times(bars.open_time_ns, what)
-    for name in BAR_COLUMNS[1:]:
+    names = BAR_COLUMNS[1:]
+    if bars.has_one_price():
+        names = tuple(name for name in names if not name.startswith("ask_"))
+    for name in names:
         column: NDArray[np.float64] = getattr(bars, name)
         least = column.min()  # NaN if any is; whole columns first, since nearly all are good
         if not (least > 0 or (least == 0 and name == "volume")) or column.max() == np.inf:

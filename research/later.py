@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, Generic, TypeVar, overload
 
@@ -27,6 +27,9 @@ class Later(Sequence[T], Generic[T]):
 
     def __len__(self) -> int:
         return len(self._values)
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self._values)  # that of a sequence asks for each place, at ten times the price
 
     @overload
     def __getitem__(self, place: int) -> T: ...

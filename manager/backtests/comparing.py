@@ -23,7 +23,7 @@ from manager.backtests.loading import load_plan
 from manager.backtests.request import ONE_PROCESS_EACH, Request
 from manager.backtests.starting import placed, placement_of
 from research.events.market import Market
-from research.reports.rows import Row
+from research.reports.trades import Row
 
 _SAME_S: Final = 1  # trades are the same when they were opened and closed in the same second
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections import Counter
-from collections.abc import Sequence
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from atrader.clock import SystemClock, iso_from_ns
 from atrader.configuration.instance import InstanceConfig
@@ -21,11 +22,11 @@ from manager.backtests.gaps import gaps_of
 from manager.backtests.request import Request
 from research.events.plan import Plan
 from research.events.traded import Traded
-from research.later import Later
 from research.reports.finished import Finished, keep
 from research.reports.measures import calendar_for
-from research.reports.rows import Row, alert_row, order_row, signal_row, trade_row
+from research.reports.rows import alert_columns, order_columns, signal_columns, trade_columns
 from research.reports.saved import Saved, Told
+from research.reports.trades import rows_of
 
 if TYPE_CHECKING:
     from manager.backtests.comparing import Comparison
@@ -61,7 +62,7 @@ def save(
         When it cannot be written.
     """
     result = ran.findings
-    trades: Sequence[Row] = Later(lambda: [trade_row(trade) for trade in result.trades])
+    trades = cache(lambda: trade_columns(result.trades))
     return keep(
         folder,
         Finished(
@@ -77,14 +78,14 @@ def save(
                 },
             },
             trades=trades,
-            traded=result.traded or Traded.of(trades),
+            traded=result.traded or Traded.of(rows_of(trades())),
             curve=result.curve,
             tapes=plan.tapes,
             calendar=calendar_for([config.instrument for config, _ in plan.instances], plan.calendar_of),
             tables={
-                "orders": lambda: [order_row(order) for order in result.orders],
-                "signals": lambda: [signal_row(signal) for signal in result.signals],
-                "alerts": lambda: [alert_row(alert) for alert in result.alerts],
+                "orders": lambda: order_columns(result.orders),
+                "signals": lambda: signal_columns(result.signals),
+                "alerts": lambda: alert_columns(result.alerts),
             },
         ),
         told,
@@ -140,13 +141,24 @@ def source_hash(strategy: Strategy) -> str | None:
 
 
 def data_hash(plan: Plan) -> str:
-    """Return a fingerprint of everything that was played and looked at."""
+    """Return a fingerprint of everything that was played and looked at: of the fingerprints of its columns."""
+    known: dict[tuple[int, int], bytes] = {}  # bars that are played and looked at are the same memory
+
+    def of_column(values: NDArray[Any]) -> bytes:
+        column = np.ascontiguousarray(values)
+        key = column.ctypes.data, column.nbytes
+        if key not in known:
+            known[key] = hashlib.sha256(column.data).digest()
+            kept.append(column)  # no other one comes to be where it is
+        return known[key]
+
+    kept: list[NDArray[Any]] = []
     digest = hashlib.sha256()
     for tape in plan.tapes:
         for column in (tape.end_ns, tape.bid_low, tape.bid_high, tape.ask_low, tape.ask_high, *tape.closes()):
-            digest.update(np.ascontiguousarray(column).data)
+            digest.update(of_column(column))
     for key, bars in sorted(plan.series.items()):
         digest.update("|".join(key).encode())
         for values in bars.columns:
-            digest.update(np.ascontiguousarray(values).data)
+            digest.update(of_column(values))
     return digest.hexdigest()

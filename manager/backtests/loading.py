@@ -144,7 +144,7 @@ class _Loader:
         """Return the complete bars of a series up to the end of the period, warm-up included."""
         if key in self._histories:
             return self._histories[key]
-        bars = self._market.bars(key.instrument, key.timeframe, end_ns=self._request.end_ns)
+        bars = self._read(key, None)
         if not len(bars):
             raise self._nothing(key.instrument, key.timeframe)
         self._histories[key] = bars
@@ -152,11 +152,15 @@ class _Loader:
 
     def _period_of(self, key: SeriesKey, wanted: Collection[SeriesKey]) -> Bars:
         """Return the bars of the period, out of the history where that is wanted, too."""
-        start_ns, end_ns = self._request.start_ns, self._request.end_ns
+        start_ns = self._request.start_ns
         if key not in wanted:
-            return self._market.bars(key.instrument, key.timeframe, start_ns=start_ns, end_ns=end_ns)
+            return self._read(key, start_ns)
         known = self.history(key)
         return known if start_ns is None else known[int(np.searchsorted(known.open_time_ns, start_ns)) :]
+
+    def _read(self, key: SeriesKey, start_ns: int | None) -> Bars:
+        end_ns = self._request.end_ns
+        return self._market.bars(key.instrument, key.timeframe, start_ns=start_ns, end_ns=end_ns).sharing_one_price()
 
     def gaps(self, key: SeriesKey) -> list[tuple[int, int, int]]:
         """Return what is missing of a series."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -12,10 +12,9 @@ from atrader.clock import NS_PER_S
 from research.events.equity import EquityCurve
 from research.events.tape import Tape
 from research.reports.thinning import extremes, stretches
-from research.reports.trades import columns_of
+from research.reports.trades import Columns
 from research.statistics import PeriodReturns
 
-Row = Mapping[str, Any]
 Floats = NDArray[np.float64]
 
 CURVE_STRETCHES: Final = 480
@@ -27,22 +26,22 @@ RECENT_TRADES: Final = 40
 
 
 def details(
-    trades: Sequence[Row], curve: EquityCurve, tapes: Sequence[Tape], initial: float, days: PeriodReturns
+    trades: Columns, curve: EquityCurve, tapes: Sequence[Tape], initial: float, days: PeriodReturns
 ) -> dict[str, Any]:
     """Return it as JSON can hold it; times are UTC seconds.
 
     Parameters
     ----------
-    trades : sequence of mappings
-        Plain rows, in the order they were opened.
+    trades : mapping of str to sequence
+        Plain columns, in the order they were opened.
     initial : float
         Balance before the first step, account currency.
     days : PeriodReturns
         The same curve by days.
     """
-    symbols = dict.fromkeys(trade["instrument"] for trade in trades)
+    symbols = set(trades.get("instrument", ()))
     return {
-        "trades": columns_of(trades),
+        "trades": trades,
         "equity": _equity(curve, initial),
         "exposure": _exposure(curve),
         "days": {"time_s": _seconds(days.end_ns), "return_frac": _rounded(days.returns, 8)},
@@ -77,12 +76,12 @@ def _exposure(curve: EquityCurve) -> dict[str, list[float]]:
     }
 
 
-def _prices(tape: Tape, trades: Sequence[Row]) -> dict[str, dict[str, list[float]]]:
+def _prices(tape: Tape, trades: Columns) -> dict[str, dict[str, list[float]]]:
     """Return the bid over the whole period, and round the latest trades of an instrument."""
-    mine = [trade for trade in trades if trade["instrument"] == tape.symbol][-RECENT_TRADES:]
+    mine = [place for place, symbol in enumerate(trades["instrument"]) if symbol == tape.symbol][-RECENT_TRADES:]
     first, last = tape.end_ns[0], tape.end_ns[-1]
-    opened_ns = mine[0]["open_time_ns"]
-    closed_ns = max(trade["close_time_ns"] or last for trade in mine)
+    opened_ns = trades["open_time_ns"][mine[0]]
+    closed_ns = max(trades["close_time_ns"][place] or last for place in mine)
     margin_ns = max((closed_ns - opened_ns) // 20, int(np.median(np.diff(tape.end_ns[:1000]))) if len(tape) > 1 else 0)
     around = np.searchsorted(tape.end_ns, [max(opened_ns - margin_ns, first), min(closed_ns + margin_ns, last)])
     return {

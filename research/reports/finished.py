@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import isnan
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -16,12 +17,11 @@ from atrader.statistics import EquityColumns, report_of
 from research.events.equity import EquityCurve
 from research.events.tape import Tape
 from research.events.traded import Traded
-from research.later import Later
 from research.reports.cautions import cautions_of
 from research.reports.details import details
 from research.reports.excursions import Excursions, excursions
 from research.reports.measures import measures
-from research.reports.rows import Row, equity_points, equity_rows, in_plain
+from research.reports.rows import Columns, equity_columns, equity_points, in_plain
 from research.reports.saved import Saved, Told, save
 from research.statistics import period_returns
 
@@ -45,8 +45,8 @@ class Finished:
     events : mapping
         ``errors``, ``refused``, ``missing_bars``, ``alerts`` (by kind): counts by name; ``halted``: since when and
         why, by rule.
-    trades : sequence of Row
-        Rows of `trade_row`, in the order they were opened; they are looked at when all figures are known.
+    trades : callable
+        Returns `trade_columns`, in the order they were opened; called when all figures are known.
     traded : Traded
         The same as columns.
     curve : EquityCurve
@@ -56,18 +56,18 @@ class Finished:
     calendar : Calendar
         Whose days and months count.
     tables : mapping of str to callable
-        More that is kept as Parquet: what makes the rows.
+        More that is kept as Parquet: what makes the columns.
     """
 
     name: str
     setup: Mapping[str, Any]
     events: Mapping[str, Mapping[str, Any]]
-    trades: Sequence[Row]
+    trades: Callable[[], Columns]
     traded: Traded
     curve: EquityCurve
     tapes: Sequence[Tape]
     calendar: Calendar
-    tables: Mapping[str, Callable[[], Sequence[Row]]]
+    tables: Mapping[str, Callable[[], Columns]]
 
 
 def keep(folder: Path, run: Finished, told: Told | None = None) -> Saved:
@@ -86,7 +86,7 @@ def keep(folder: Path, run: Finished, told: Told | None = None) -> Saved:
     curve, initial = run.curve, float(run.setup["initial_balance"])
     account, end_ns = str(run.setup["account"]["name"]), int(curve.time_ns[-1])
     moved, points = excursions(run.traded, run.tapes), equity_points(curve)
-    trades = Later(lambda: _with_excursions(run.trades, moved))
+    trades = cache(lambda: {**run.trades(), **_excursion_columns(moved)})
     summary: dict[str, Any] = {
         **run.setup,
         "name": run.name,
@@ -108,11 +108,11 @@ def keep(folder: Path, run: Finished, told: Told | None = None) -> Saved:
 
     def drawn() -> dict[str, Any]:
         days = period_returns(curve.time_ns, curve.equity, run.calendar, initial=initial)
-        return details(in_plain(trades), curve, run.tapes, initial, days)
+        return details(in_plain(trades()), curve, run.tapes, initial, days)
 
-    def tables() -> dict[str, Sequence[Row]]:
-        more = {name: rows() for name, rows in run.tables.items()}
-        return {"trades": trades, "equity": equity_rows(points, account), **more}
+    def tables() -> dict[str, Columns]:
+        more = {name: columns() for name, columns in run.tables.items()}
+        return {"trades": trades(), "equity": equity_columns(points, account), **more}
 
     return save(folder, run.name, summary, drawn, tables, told)
 
@@ -124,20 +124,17 @@ def _report(
     return report_of(traded.columns, keys, curves, by, end_ns)
 
 
-def _with_excursions(trades: Sequence[Row], moved: Excursions) -> list[Row]:
-    columns = (column.tolist() for column in moved)
-    return [
-        {
-            **trade,
-            "adverse_frac": None if isnan(adverse) else round(adverse, 8),
-            "favourable_frac": None if isnan(favourable) else round(favourable, 8),
-            "in_one_bar": inside,
-        }
-        for trade, adverse, favourable, inside in zip(trades, *columns, strict=True)
-    ]
+def _excursion_columns(moved: Excursions) -> Columns:
+    """Return how far trades went against and for their owner; None where nobody knows, nothing without trades."""
+    adverse, favourable, inside = (column.tolist() for column in moved)
+    shares = {"adverse_frac": adverse, "favourable_frac": favourable}
+    if not inside:
+        return {}
+    rounded = {key: [None if isnan(one) else round(one, 8) for one in column] for key, column in shares.items()}
+    return {**rounded, "in_one_bar": inside}
 
 
-def _falls_of_all_steps(curve: Row, figures: Row) -> Row:
+def _falls_of_all_steps(curve: Mapping[str, Any], figures: Mapping[str, Any]) -> dict[str, Any]:
     """Return how deep the equity fell, if that is among the figures: those that are kept of it lack some peaks."""
     keys = {f"equity_drawdown_{key}": curve[f"drawdown_{key}"] for key in ("deepest", "deepest_frac", "longest_s")}
     return {key: value for key, value in keys.items() if key in figures}

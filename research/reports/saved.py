@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from atrader.errors import ConfigError, StoreError
-from research.reports.parquet import write_tables
+from research.reports.parquet import Columns, write_tables
 from research.reports.trades import rows_of
 
 FORMAT: Final = 3
@@ -100,7 +100,7 @@ def save(
     name: str,
     summary: Mapping[str, Any],
     details: Callable[[], Mapping[str, Any]],
-    tables: Callable[[], Mapping[str, Sequence[Row]]],
+    tables: Callable[[], Mapping[str, Columns]],
     told: Told | None = None,
 ) -> Saved:
     """Write a result into a new folder below another; on disk when this returns. Nothing is ever replaced.
@@ -116,7 +116,7 @@ def save(
     details : callable
         Returns the same; called when the result was told.
     tables : callable
-        Returns rows by name, written as Parquet when the extra ``arrow`` is installed; called likewise.
+        Returns columns by name, written as Parquet when the extra ``arrow`` is installed; called likewise.
     told : callable, optional
         Is told of the result when its folder is there and nothing is written yet: people need not wait for that.
 

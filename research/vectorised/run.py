@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Iterable
 from decimal import Context, Decimal
 from functools import partial
 from typing import Final
@@ -79,8 +80,8 @@ def run_vector(plan: Plan, rules: Rules | None = None) -> Findings:
     ended = np.lexsort((outcome.trades["exit_phase"], outcome.trades["exit_bar"]))
     is_open = outcome.trades["left"] > 0
     return Findings(
-        closed=Later(lambda: [trades[number] for number in ended[~is_open[ended]].tolist()]),
-        open_trades=Later(lambda: [trades[number] for number in np.flatnonzero(is_open).tolist()]),
+        closed=Later(lambda: _picked(trades, ended[~is_open[ended]])),
+        open_trades=Later(lambda: _picked(trades, np.flatnonzero(is_open))),
         orders=Later(wishes.orders),
         signals=Later(partial(_signals, stage, strategy, signals)),
         alerts=(),
@@ -111,6 +112,11 @@ def _played(stage: Stage, decisions: Decisions, signals: Signals) -> tuple[Outco
         return slipped(stage, decisions, wished)
     outcome = stage.execution.run(decisions)
     return outcome, wished(outcome)
+
+
+def _picked(trades: Iterable[Trade], numbers: NDArray[np.intp]) -> list[Trade]:
+    every = list(trades)
+    return [every[number] for number in numbers.tolist()]
 
 
 def _trades(stage: Stage, outcome: Outcome, wishes: Wishes) -> list[Trade]:

@@ -19,7 +19,8 @@ from research.events.findings import Findings
 from research.events.plan import Plan
 from research.events.tape import BarTape
 from research.events.traded import Traded
-from research.reports.rows import in_plain, order_row, signal_row, trade_row
+from research.reports.rows import in_plain, order_columns, signal_columns, trade_columns
+from research.reports.trades import rows_of
 from research.vector import Rules
 from research.vector.rules import Target
 from research.vectorised import NotVector, run_vector, why_not_same, why_not_vector
@@ -81,12 +82,12 @@ def plan_with(account: str, symbol: str, seed: int, pace: float, *, by_risk: boo
 
 def kept(findings: Findings) -> dict[str, Any]:
     """Return everything that is kept of a run; of a refusal what counts it, not the figures in its text."""
-    orders = [order_row(order) for order in findings.orders]
+    orders = rows_of(order_columns(findings.orders))
     return {
-        "trades": in_plain(trade_row(trade) for trade in findings.trades),
+        "trades": in_plain(trade_columns(findings.trades)),
         "closed": [trade.trade_id for trade in findings.closed],
         "orders": [{**row, "reason": row["reason"].partition(":")[0]} for row in orders],
-        "signals": [signal_row(signal) for signal in findings.signals],
+        "signals": signal_columns(findings.signals),
         "alerts": list(findings.alerts),
         "bars": dict(findings.bars),
         "errors": dict(findings.errors),
@@ -164,7 +165,7 @@ def test_trades_as_columns_are_those_of_each_trade(
     plan = plan_with(account, "EUR/USD", seed, pace, by_risk=by_risk)
     rules = Rules(targets=(Target(1.0, 0.5), Target(2.0, 0.3)), most_trades=3) if targets and by_risk else Rules()
     findings = run_vector(plan, rules)
-    rows = [trade_row(trade) for trade in findings.trades]
+    rows = rows_of(trade_columns(findings.trades))
     assert findings.traded is not None
     for found, expected in zip(flat(findings.traded), flat(Traded.of(rows)), strict=True):
         np.testing.assert_array_equal(found, expected)

@@ -179,7 +179,7 @@ def test_what_was_held_is_shown_beside_a_run() -> None:
 
 def test_a_ruined_account_is_drawn_to_its_end() -> None:
     curve = curve_of([f"2024-01-0{day}T12:00:00Z" for day in (1, 2, 3)], [1000.0, -50.0, -50.0])
-    drawn = details([], curve, [], 1000.0, period_returns(curve.time_ns, curve.equity, Calendar.get("24/7")))
+    drawn = details({}, curve, [], 1000.0, period_returns(curve.time_ns, curve.equity, Calendar.get("24/7")))
     assert drawn["equity"]["drawdown_frac"] == [0.0, -1.0, -1.0]
     figures = measures(curve, 1000.0, Calendar.get("24/7"), None)
     assert figures["curve"]["drawdown_deepest_frac"] >= 1

@@ -84,12 +84,16 @@ def test_parquet_and_json_hold_the_same_trades(saved: Saved) -> None:
 
 
 def test_parquet_keeps_every_kind_of_value(tmp_path: Path) -> None:
-    rows: list[dict[str, Any]] = [
-        {"text": "é", "truth": True, "whole": 2**60 + 1, "money": Decimal("1.25"), "mixed": 1, "never": None},
-        {"text": None, "truth": None, "whole": None, "money": None, "mixed": None, "never": None, "late": "x"},
-        {"text": "", "truth": False, "whole": -1, "money": 3, "mixed": "two", "never": None, "late": "y"},
-    ]
-    assert write_tables(tmp_path, {"all": rows, "none": []}) == ["all.parquet"]
+    columns: dict[str, list[Any]] = {
+        "text": ["é", None, ""],
+        "truth": [True, None, False],
+        "whole": [2**60 + 1, None, -1],
+        "money": [Decimal("1.25"), None, 3],
+        "mixed": [1, None, "two"],
+        "never": [None, None, None],
+        "late": [None, "x", "y"],
+    }
+    assert write_tables(tmp_path, {"all": columns, "none": {}}) == ["all.parquet"]
     read = pq.read_table(tmp_path / "all.parquet")
     assert read.to_pydict() == {
         "text": ["é", None, ""],

@@ -48,7 +48,8 @@ def whole_units(prices: FloatArray, instrument: Instrument) -> tuple[FloatArray,
     data are finer than what can be ordered.
     """
     unit = float(instrument.price_tick) / 10.0
-    return np.rint(prices / unit), unit
+    whole = prices / unit
+    return np.rint(whole, out=whole), unit
 
 
 def row_before(values: FloatArray, rows: int = 1) -> FloatArray:

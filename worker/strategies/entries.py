@@ -263,10 +263,12 @@ class EntryStrategy(SignalStrategy):
     def _at_rows(self, wanted: Wanted, mean_range: FloatArray, ask_close: FloatArray, close: FloatArray) -> Signals:
         """Put the signals of some rows together, each from its own values alone."""
         entry = self._entered(wanted, np.isnan(mean_range))
-        is_long = entry > 0
-        stop_loss, take_profit = self.distances.protection(
-            np.where(is_long, ask_close, close), np.where(is_long, mean_range, -mean_range)
+        rows = np.flatnonzero(entry)
+        is_long, ranges = entry[rows] > 0, mean_range[rows]
+        protection = self.distances.protection(
+            np.where(is_long, ask_close[rows], close[rows]), np.where(is_long, ranges, -ranges)
         )
+        stop_loss, take_profit = (_only_at(rows, one, len(entry)) for one in protection)
         return replace(
             self._sized(entry, exit_codes(wanted.close_long, wanted.close_short)),
             stop_loss=stop_loss,
@@ -298,6 +300,15 @@ class EntryStrategy(SignalStrategy):
     def _never_entered(self) -> int:
         """Value of `Signals.entry` that `direction` forbids; 2: none."""
         return {"both": 2, "long": -1, "short": 1}[self.parameters.direction]
+
+
+def _only_at(rows: NDArray[np.intp], values: FloatArray | None, count: int) -> FloatArray | None:
+    """Return a column that is NaN but at some rows."""
+    if values is None:
+        return None
+    found = np.full(count, np.nan)
+    found[rows] = values
+    return found
 
 
 def _mean_ranges(bars: Bars, period: int, shared: Shared) -> FloatArray:
