@@ -219,7 +219,10 @@ def _checked(field: FieldInfo, name: str, value: Value, told: str | None = None)
     try:
         found = adapter.validate_python(value)
     except ValidationError as error:
-        problems = "; ".join(item["msg"][:1].lower() + item["msg"][1:] for item in error.errors())
+        problems = "; ".join(
+            "".join(f"{part}: " for part in item["loc"]) + item["msg"][:1].lower() + item["msg"][1:]
+            for item in error.errors()
+        )
         raise ConfigError(f"{told or f'--{name}'}: {_shown(value)}: {problems}") from error
     return _as_number(adapter.dump_python(found, mode="json"))
 

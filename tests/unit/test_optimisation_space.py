@@ -112,6 +112,7 @@ def test_a_parameter_given_in_two_spellings_is_given_twice() -> None:
     [
         ({"fats": 3}, "parameter fats: no such parameter - did you mean 'fast'"),
         ({"stop_atr": -1}, "stop_atr: -1: input"),
+        ({"filters": [{"kind": "regime", "frame": 1}]}, "filters: .*: 0: regime: frame: extra inputs"),
     ],
 )
 def test_a_wrong_parameter_that_stays_is_named_and_not_taken_for_wrong_values(
