@@ -15,12 +15,12 @@ _NAMES = ("split", "train", "test", "anchored", "purge", "embargo")
 F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS = (
-    click.option("--split", help="Choose before it, judge after it: a date, or a share of the days; default 0.7."),
+    click.option("--split", help="Choose before it, judge after it: a date, or a share (0.7 or 70%); default 0.7."),
     click.option("--train", help="Walk forward instead: choose on so long a time (180d), ..."),
     click.option("--test", help="... judge on so long a time after it (30d), then move on by that."),
     click.option("--anchored", is_flag=True, help="Walk forward with every training from the first day on."),
-    click.option("--purge", help="Leave so long a time out at the end of each training (1d)."),
-    click.option("--embargo", help="Leave so long a time out at the begin of what is judged on (1d)."),
+    click.option("--purge", help="Leave so long a time out at the end of each training (1d), in whole days."),
+    click.option("--embargo", help="Leave so long a time out at the begin of what is judged on (1d), in whole days."),
 )
 
 
