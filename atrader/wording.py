@@ -35,9 +35,9 @@ def duration_text(seconds: float | None) -> str:
     return f"{seconds:.0f} s"
 
 
-def count_text(count: int, one: str) -> str:
-    """Write how many there are of something whose plural ends in s."""
-    return f"{count:,} {one}{'' if count == 1 else 's'}"
+def count_text(count: int, one: str, many: str | None = None) -> str:
+    """Write how many there are of something; without `many` its plural ends in s."""
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
 
 
 def statistics_lines(row: Row) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ import click
 from rich.progress import TimeElapsedColumn
 
 from atrader.configuration.home import Home
+from atrader.wording import count_text
 from manager.commands.output import print_json
 from manager.commands.progress import CountColumn, progress_bar
 from manager.commands.tables import Column, print_rows
@@ -85,6 +86,13 @@ def _show(found: Judged) -> None:
         click.secho("walk forward", bold=True)
         print_rows(_STEP_COLUMNS, [one._asdict() for one in analysis.steps], empty="")
     _show_luck(analysis)
+    others = found.summary["beside"]
+    if others["sets"]:
+        click.echo(
+            f"  {count_text(others['sets'], 'other set')} of this strategy on {instance['instrument']}"
+            f" {instance['timeframe']} tried by {count_text(others['searches'], 'search', 'searches')} beside this one:"
+            " luck had so many tries more, which these figures do not count"
+        )
     colour = "green" if analysis.verdict == "edge" else "yellow"
     click.secho(f"verdict: {analysis.verdict}", fg=colour, bold=True)
     for reason in analysis.reasons:

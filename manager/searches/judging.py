@@ -14,6 +14,7 @@ import tomlkit
 
 from atrader.clock import iso_from_ns
 from atrader.errors import ConfigError, StoreError
+from manager.searches.beside import beside
 from manager.searches.running import TRIALS
 from manager.searches.wish import Judging, SearchWish
 from research.optimisation.analysis import Analysis, analyse
@@ -117,6 +118,7 @@ def judge(path: Path, judging: Judging | None, top: int, write: Path | None = No
         "end": iso_from_ns(int(days_ns[-1])),
         "windows": asdict(rule),
         "analysis": _plain(asdict(analysis)),
+        "beside": beside(path, study, [*trials.parameters, *(one.parameters for one in trials.failed)])._asdict(),
         "recommended_file": None if target is None else str(target),
         "report_file": str(report),
     }

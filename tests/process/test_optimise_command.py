@@ -247,6 +247,20 @@ def interrupted(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+def test_what_other_searches_of_the_strategy_tried_is_told_and_each_set_once(yen: Fleet, tmp_path: Path) -> None:
+    first = found_by(yen, "optimise", "cross", "--fast", "2,3", "--out", str(tmp_path))
+    assert first["beside"] == {"searches": 0, "sets": 0}
+    found_by(yen, "optimise", "cross", "--fast", "3,4", "--slow", "8,9", "--out", str(tmp_path))
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "trials.sqlite").write_text("no file of trials")
+    other = (*("--fast", "5,6"), "--timeframe", "1h", "--out", str(tmp_path), "--start", "2013-01-20")
+    found_by(yen, "optimise", "cross", *other)
+    again = found_by(yen, "analyse", first["file"])
+    assert again["beside"] == {"searches": 1, "sets": 3}  # fast 3 with the slow 8 of the file is the same
+    told = yen.command("analyse", first["file"], program=TOOLS).stdout
+    assert "3 other sets of this strategy on USD/JPY 30m tried by 1 search beside this one" in told
+
+
 def test_so_long_a_gap_as_is_said_may_be_in_the_bars(yen: Fleet, tmp_path: Path) -> None:
     words = ("optimise", "cross", "--fast", "2,3", "--start", "2013-01-01", "--out", str(tmp_path))
     assert "more than --max-gap allows" in refusal(yen, *words)
