@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from atrader.indicators._compiled import updated_quickly
-from atrader.indicators._series import FloatArray, check_period, padded, skip, usable
+from atrader.indicators._series import FloatArray, check_period, skip, usable
 from atrader.indicators._smoothing import Wilder, wilder
 
 
@@ -38,7 +38,11 @@ def true_range(high: ArrayLike, low: ArrayLike, close: ArrayLike) -> FloatArray:
     ValueError
         If a column cannot be used.
     """
-    return padded(ranges(*usable(high=high, low=low, close=close)), np.shape(close)[0])
+    out = np.full(np.shape(close)[0], nan)
+    highs, lows, closes = usable(high=high, low=low, close=close)
+    if len(closes):
+        ranges(highs, lows, closes, out[len(out) - len(closes) + 1 :])
+    return out
 
 
 def atr(high: ArrayLike, low: ArrayLike, close: ArrayLike, period: int = 14) -> FloatArray:
@@ -76,10 +80,10 @@ def _averaged(values: FloatArray, period: int, length: int) -> FloatArray:
     return wilder(values, period, length - max(0, len(values) - period + 1))
 
 
-def ranges(high: FloatArray, low: FloatArray, close: FloatArray) -> FloatArray:
+def ranges(high: FloatArray, low: FloatArray, close: FloatArray, out: FloatArray | None = None) -> FloatArray:
     """Return the true ranges of all bars but the first, shape (max(0, n - 1),)."""
     before = close[:-1]
-    top = np.maximum(high[1:], before)
+    top = np.maximum(high[1:], before, out=out)
     return np.subtract(top, np.minimum(low[1:], before), out=top)
 
 

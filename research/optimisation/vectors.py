@@ -49,7 +49,8 @@ class VectorTrials:
     def __init__(self, plan: Plan, make: Callable[[Combination], Strategy], days_ns: Times) -> None:
         self._make = make
         self._stage = Stage(plan)
-        ends = np.searchsorted(self._stage.prices.end_ns, days_ns, side="right") - 1
+        prices = self._stage.prices
+        ends = np.searchsorted(prices.open_time_ns, days_ns - prices.duration_ns, side="right") - 1
         self._day_bars = np.maximum(ends, 0).astype(np.int32)
         self._shared = Shared()
         self._alike = Shared(_ALIKE_BYTES)

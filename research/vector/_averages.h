@@ -144,6 +144,56 @@ VECTORISED static int compare(const double *fast, const double *slow, int64_t fi
     return was;
 }
 
+#ifdef MAY_HAVE_AVX2
+#include <immintrin.h>
+
+enum { WIDE = 32 };
+
+/* Tell whether one column is above another at each of so many bars; both were rounded, which never turns an order round. */
+__attribute__((target("avx2"))) static inline bool is_above(const float *upper, const float *under) {
+    __m256 all = _mm256_cmp_ps(_mm256_loadu_ps(upper), _mm256_loadu_ps(under), _CMP_GT_OQ);
+    for (int at = 8; at < WIDE; at += 8)
+        all = _mm256_and_ps(all, _mm256_cmp_ps(_mm256_loadu_ps(upper + at), _mm256_loadu_ps(under + at), _CMP_GT_OQ));
+    return _mm256_movemask_ps(all) == 0xff;
+}
+
+/* A bit for each bar at which one column is above another. */
+__attribute__((target("avx2"))) static inline uint32_t bits_above(const double *upper, const double *under) {
+    uint32_t bits = 0;
+    for (int at = 0; at < WIDE; at += 4) {
+        __m256d is = _mm256_cmp_pd(_mm256_loadu_pd(upper + at), _mm256_loadu_pd(under + at), _CMP_GT_OQ);
+        bits |= (uint32_t)_mm256_movemask_pd(is) << at;
+    }
+    return bits;
+}
+
+/* What compare does, for a whole stretch of columns that are known there and one bar before. The rounded columns tell of
+   most bars that nothing crosses in them, and are half as much to look at. */
+__attribute__((target("avx2"))) static int compare_known(const double *fast, const double *slow, const float *near_fast,
+                                                         const float *near_slow, int64_t first, int was,
+                                                         Crossings *found) {
+    for (int64_t k = 0; k < STRETCH; k += WIDE) {
+        const float *upper = was > 0 ? near_fast : near_slow, *under = was > 0 ? near_slow : near_fast;
+        if (was && is_above(upper + k, under + k)) continue;
+        uint32_t above = bits_above(fast + k, slow + k), below = bits_above(slow + k, fast + k);
+        uint32_t up = above & ~(above << 1 | (was > 0)), down = below & ~(below << 1 | (was < 0));
+        for (uint32_t at = up | down; at; at &= at - 1) {
+            int place = __builtin_ctz(at);
+            note(found, first + k + place, up >> place & 1 ? 1 : -1);
+        }
+        was = (int)(above >> (WIDE - 1)) - (int)(below >> (WIDE - 1));
+    }
+    return was;
+}
+#else
+static int compare_known(const double *fast, const double *slow, const float *near_fast, const float *near_slow,
+                         int64_t first, int was, Crossings *found) {
+    (void)near_fast;
+    (void)near_slow;
+    return compare(fast, slow, first, STRETCH, was, found);
+}
+#endif
+
 /* Sums of the values since some bar: the difference of two is the sum of a window. */
 typedef struct {
     double *sums; /* of the values before a bar; exact, as windows are no longer than LONGEST */
@@ -164,8 +214,9 @@ static void go_on_summing(Totals *t, const int32_t *values, int64_t count, int64
         t->sums[t->end - t->first] = t->sums[t->end - t->first - 1] + values[t->end - 1];
 }
 
-/* One block of an average; NaN until there are values enough. */
-VECTORISED static void average_block(const Totals *t, int64_t first, int64_t size, int64_t period, double *out) {
+/* One block of an average, as it is and rounded; NaN until there are values enough. */
+VECTORISED static void average_block(const Totals *t, int64_t first, int64_t size, int64_t period, double *out,
+                                     float *near) {
     int64_t missing = period - 1 - first;
     if (missing < 0) missing = 0;
     if (missing > size) missing = size;
@@ -173,20 +224,28 @@ VECTORISED static void average_block(const Totals *t, int64_t first, int64_t siz
     const double *ends = t->sums + (first + 1 - t->first), *begins = ends - period;
     double bars = (double)period;
     for (int64_t k = missing; k < size; k++) out[k] = (ends[k] - begins[k]) / bars;
+    for (int64_t k = 0; k < size; k++) near[k] = (float)out[k];
 }
 
 /* Crossings of many pairs of averages, block by block, so that the averages stay in the cache. */
 static void grid_crossings(const int32_t *values, int64_t count, const int64_t *periods, int64_t period_count,
-                           const int32_t *pairs, int64_t pair_count, Crossings *found, double *averages, Totals *totals,
-                           int8_t *last) {
+                           int64_t longest, const int32_t *pairs, int64_t pair_count, Crossings *found, double *averages,
+                           Totals *totals, int8_t *last) {
+    float *rounded = (float *)(averages + period_count * STRETCH);
+    bool is_wide = has_avx2();
     for (int64_t first = 0; first < count; first += STRETCH) {
         int64_t size = count - first < STRETCH ? count - first : STRETCH;
         go_on_summing(totals, values, count, first + size);
         for (int64_t p = 0; p < period_count; p++)
-            average_block(totals, first, size, periods[p], averages + p * STRETCH);
+            average_block(totals, first, size, periods[p], averages + p * STRETCH, rounded + p * STRETCH);
+        bool is_known = is_wide && size == STRETCH && first >= longest;
         for (int64_t pair = 0; pair < pair_count; pair++) {
-            const double *fast = averages + pairs[2 * pair] * STRETCH, *slow = averages + pairs[2 * pair + 1] * STRETCH;
-            last[pair] = (int8_t)compare(fast, slow, first, size, last[pair], &found[pair]);
+            int64_t one = pairs[2 * pair] * STRETCH, other = pairs[2 * pair + 1] * STRETCH;
+            const double *fast = averages + one, *slow = averages + other;
+            const float *near_fast = rounded + one, *near_slow = rounded + other;
+            last[pair] = (int8_t)(is_known
+                                      ? compare_known(fast, slow, near_fast, near_slow, first, last[pair], &found[pair])
+                                      : compare(fast, slow, first, size, last[pair], &found[pair]));
         }
     }
 }

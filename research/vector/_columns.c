@@ -151,7 +151,7 @@ static PyObject *py_grid_crossings(PyObject *self, PyObject *args) {
     int32_t *bars = pairs ? memory(&views, bars_of, 4, &room, PyBUF_WRITABLE) : NULL;
     int8_t *sides = bars ? memory(&views, sides_of, 1, &room, PyBUF_WRITABLE) : NULL;
     Crossings *found = sides ? PyMem_Calloc((size_t)pair_count + 1, sizeof(Crossings)) : NULL;
-    double *averages = sides ? PyMem_Malloc((size_t)(period_count * STRETCH + 1) * sizeof(double)) : NULL;
+    double *averages = sides ? PyMem_Malloc((size_t)(period_count * STRETCH + 1) * (sizeof(double) + sizeof(float))) : NULL;
     int64_t longest = 1;
     for (int64_t p = 0; sides && p < period_count; p++) longest = periods[p] > longest ? periods[p] : longest;
     Totals totals = {.room = longest + STRETCH + MORE, .end = 1};
@@ -164,7 +164,7 @@ static PyObject *py_grid_crossings(PyObject *self, PyObject *args) {
             found[pair] = (Crossings){bars + pair * each, sides + pair * each, 0, each};
         memset(last, UNKNOWN, (size_t)pair_count);
         Py_BEGIN_ALLOW_THREADS
-        grid_crossings(values, count, periods, period_count, pairs, pair_count, found, averages, &totals, last);
+        grid_crossings(values, count, periods, period_count, longest, pairs, pair_count, found, averages, &totals, last);
         Py_END_ALLOW_THREADS
         for (int64_t pair = 0; pair < pair_count; pair++) counts[pair] = found[pair].count;
     } else if (sides) {

@@ -79,7 +79,14 @@ static PyObject *py_run(PyObject *self, PyObject *const *args, Py_ssize_t count)
     }
     if (m.fills) {
         Py_BEGIN_ALLOW_THREADS
-        run_until(&m, m.p.count, extremes);
+        Next *next = is_plain(&m) ? PyMem_RawMalloc((size_t)(m.d.count + 1) * sizeof(Next)) : NULL;
+        if ((m.next = next)) {
+            look_ahead(&m.d, next);
+            run_plainly(&m, m.p.count);
+        } else {
+            run_until(&m, m.p.count, extremes);
+        }
+        PyMem_RawFree(next);
         Py_END_ALLOW_THREADS
     }
     release(&views);

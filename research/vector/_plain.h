@@ -22,10 +22,14 @@ static bool is_plain(const Machine *m) {
 
 static void run_plainly(Machine *m, int64_t end) {
     const Decisions *d = &m->d;
-    for (;;) {
+    for (int64_t ahead = 0;;) {
         Next next = m->next[m->next_decision];
         int64_t number = !m->held ? next.entry : m->side > 0 ? next.ends_long : next.ends_short;
         if (number == d->count || d->bar[number] + 1 >= end) return;
+        if (m->trades && number >= ahead) {
+            read_ahead(m, number);
+            ahead = number + AHEAD;
+        }
         int64_t bar = d->bar[number] + 1;
         m->bar = (int32_t)bar;
         at_quote(m, 0, m->p.bid_open[bar], m->p.ask_open[bar]);

@@ -17,6 +17,13 @@
 #define VECTORISED
 #endif
 
+#if defined(__x86_64__) && defined(__GNUC__)
+#define MAY_HAVE_AVX2 /* for loops that are written for it */
+static inline bool has_avx2(void) { return __builtin_cpu_supports("avx2"); }
+#else
+static inline bool has_avx2(void) { return false; }
+#endif
+
 typedef struct { /* outcome.FILLS */
     int32_t trade, bar, price;
     int8_t phase, reason;

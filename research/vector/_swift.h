@@ -39,7 +39,7 @@ static bool may_be_called(const Machine *m) {
     return m->s->margin_num && is_near(m, held_now(m), worst, m->highest, inverse(m->s, worst));
 }
 
-#if defined(__x86_64__) && defined(__GNUC__)
+#ifdef MAY_HAVE_AVX2
 #include <immintrin.h>
 
 /* A bit for each of a block of prices that is above a level. */
@@ -63,14 +63,10 @@ __attribute__((target("avx2"))) static int64_t first_of_blocks(const int32_t *lo
     }
     return end;
 }
-
-static bool has_blocks(void) { return __builtin_cpu_supports("avx2"); }
 #else
 static int64_t first_of_blocks(const int32_t *low, const int32_t *high, Levels levels, int64_t first, int64_t end) {
     return first_outside(low, high, levels, first, end);
 }
-
-static bool has_blocks(void) { return false; }
 #endif
 
 /* Return the first bar that reaches the stop or the target of the trade. */
@@ -80,7 +76,7 @@ static int64_t first_end(const Machine *m, int64_t first, int64_t end) {
     const int32_t *low = is_long ? m->p.bid_low : m->p.ask_least, *high = is_long ? m->p.bid_high : m->p.ask_most;
     Levels levels = {under ? under : -1, over ? over : NEVER};
     bool is_inside = end + BLOCK <= m->p.count;
-    return (is_inside && has_blocks() ? first_of_blocks : first_outside)(low, high, levels, first, end);
+    return (is_inside && has_avx2() ? first_of_blocks : first_outside)(low, high, levels, first, end);
 }
 
 static void at_quote(Machine *m, int phase, int32_t bid, int32_t ask) {

@@ -149,7 +149,7 @@ def grid_crossings(ticks: Ticks, pairs: Sequence[tuple[int, int]]) -> list[Cross
         return [crossings(columns[fast], columns[slow]) for fast, slow in pairs]
     place = {period: number for number, period in enumerate(periods)}
     places = np.array([(place[fast], place[slow]) for fast, slow in pairs], np.int32).reshape(-1)
-    counts, room = np.empty(len(pairs), np.int64), len(ticks) // 16 + 16
+    counts, room = np.empty(len(pairs), np.int64), len(ticks) // 32 + 16
     while True:
         bars, sides = np.empty((len(pairs), room), np.int32), np.empty((len(pairs), room), np.int8)
         built.columns.grid_crossings(ticks, np.array(periods, np.int64), places, bars, sides, counts)

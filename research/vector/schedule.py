@@ -44,18 +44,18 @@ class Schedule(NamedTuple):
     @classmethod
     def of(cls, prices: Prices, calendar: Calendar) -> Schedule:
         """Return the ends of the calendar's days and its closes within the prices."""
-        opens, duration_ns, over = prices.open_time_ns, prices.duration_ns, prices.end_ns
-        first_ns, last_ns = int(opens[0]), int(over[-1])
+        opens, duration_ns = prices.open_time_ns, prices.duration_ns
+        first_ns, last_ns = int(opens[0]), int(opens[-1]) + duration_ns
         due = np.fromiter(boundaries(calendar, first_ns, last_ns - 1), np.int64)
         days = np.array([days_booked(calendar, one) for one in due.tolist()], np.int8)
         due, days = due[days > 0], days[days > 0]
-        bars = np.searchsorted(over, due, side="right")  # the bar that is not over yet
+        bars = np.searchsorted(opens, due - duration_ns, side="right")  # the bar that is not over yet
         third = duration_ns // 3
         moments = np.array([0, third, 2 * third, duration_ns - 1], np.int64)
         phases = np.searchsorted(moments, due - opens[bars])  # after a gap: the open
         closes = np.fromiter(_closes(calendar, first_ns, last_ns), np.int64)
-        halted = np.flatnonzero(np.isin(over, closes)) if len(closes) else closes
-        since = np.searchsorted(over, due).astype(np.int32)
+        halted = np.flatnonzero(np.isin(prices.end_ns, closes)) if len(closes) else closes
+        since = np.searchsorted(opens, due - duration_ns).astype(np.int32)
         return cls(bars.astype(np.int32), phases.astype(np.int8), since, days, halted.astype(np.int32))
 
 

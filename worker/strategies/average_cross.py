@@ -59,6 +59,8 @@ def _totals(bars: Bars, instrument: Instrument) -> NDArray[np.int64] | FloatArra
     closes, _ = whole_units(bars.close, instrument)
     if not np.isfinite(closes).all():
         raise ValueError("bars.close holds NaN or an infinity")
-    totals = np.zeros(len(closes) + 1, np.int64)
-    np.cumsum(closes.astype(np.int64), out=totals[1:])
-    return totals.astype(np.float64) if totals[-1] < 2**53 else totals  # as exact, and faster to work with
+    totals = np.zeros(len(closes) + 1)
+    np.cumsum(closes, out=totals[1:])
+    if totals[-1] < 2**53:  # all of them are exact, and faster to work with; prices are above zero, so they rise
+        return totals
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(closes.astype(np.int64))])
