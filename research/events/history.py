@@ -66,6 +66,10 @@ class History:
         return int(self._gaps[inside, 2].sum())
 
 
+class NeverDecides(ConfigError):
+    """Raised when an instance would decide nothing in the whole period."""
+
+
 def check_decides(config: InstanceConfig, history: History, warmup_bars: int) -> None:
     """Refuse an instance that would never decide anything: a result without trades would say something else.
 
@@ -76,17 +80,17 @@ def check_decides(config: InstanceConfig, history: History, warmup_bars: int) ->
 
     Raises
     ------
-    ConfigError
+    NeverDecides
         When there are fewer, or none is complete in the period.
     """
     which = f"{config.timeframe} bars of {config.instrument}"
     if len(history.bars) < warmup_bars:
-        raise ConfigError(
+        raise NeverDecides(
             f"{config.name} needs {warmup_bars} {which} before it decides anything: {len(history.bars)} are there up to"
             f" {iso_from_ns(history.until_ns)}, the end of what is played"
         )
     if history.first >= len(history.bars):
-        raise ConfigError(
+        raise NeverDecides(
             f"{config.name}: no complete {config.timeframe} bar of {config.instrument} in the period;"
             " see 'atrader data list'"
         )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from atrader.calendars import Calendar
 from atrader.errors import ConfigError, StrategyError
 from research.events.engine import EventEngine
+from research.events.history import NeverDecides
 from research.events.plan import Plan
 from research.optimisation.pools import Outcome
 from research.optimisation.space import Combination
@@ -46,6 +47,8 @@ class EventTrials:
         plan = self._plan_of(combination)
         try:
             result = EventEngine(plan).run()
+        except NeverDecides as error:
+            return Outcome(0, np.empty(0), error.message)
         except StrategyError as error:
             return Outcome(0, np.empty(0), error.message.splitlines()[0])
         initial = float(plan.account.paper.initial_balance)

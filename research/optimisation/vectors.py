@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from atrader.errors import ConfigError, StrategyError
 from atrader.indicators import atr
 from atrader.strategy import Signals, SignalStrategy, Strategy
-from research.events.history import check_decides
+from research.events.history import NeverDecides, check_decides
 from research.events.plan import Plan
 from research.events.whole import signals_once
 from research.optimisation.events import Times
@@ -77,7 +77,7 @@ class VectorTrials:
         assert isinstance(strategy, SignalStrategy)
         try:
             check_decides(self._stage.config, self._stage.history, strategy.warmup_bars)
-        except ConfigError as error:
+        except NeverDecides as error:
             return Outcome(0, np.empty(0), error.message)
         try:
             return self._decisions(strategy)

@@ -172,9 +172,12 @@ def test_one_look_ahead_is_enough_where_sets_share_what_they_want() -> None:
 
 def test_a_set_that_needs_more_bars_than_there_are_says_so_and_is_no_set_without_trades() -> None:
     plan = plan_over(hours(6, 24 * 20, swing=0.0), cross(SETS[0]))
-    few, many = in_vector(plan, cross)([{"fast": 2, "slow": 8}, {"fast": 2, "slow": 500}])
-    assert (few.error, many.trades) == ("", 0)
-    assert "bars of BTC/USD before it decides anything: 480 are there" in many.error
+    bars = hours(6, 24 * 20, swing=0.0)
+    events = EventTrials(lambda one: plan_over(bars, cross(one)), plan.calendar_of("BTC/USD"), days_in(plan))
+    for evaluate in (in_vector(plan, cross), events):
+        few, many = evaluate([{"fast": 2, "slow": 8}, {"fast": 2, "slow": 500}])
+        assert (few.error, many.trades) == ("", 0)
+        assert "bars of BTC/USD before it decides anything: 480 are there" in many.error
 
 
 def test_stops_so_far_away_that_the_account_refuses_them_end_the_search() -> None:
