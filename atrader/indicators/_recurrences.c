@@ -141,14 +141,14 @@ static PyObject *window_sums(PyObject *self, PyObject *args) {
         Py_BEGIN_ALLOW_THREADS
         for (Py_ssize_t block = 0; block < a.count; block += period) {
             Py_ssize_t size = a.count - block < period ? a.count - block : period;
-            double sum = 0.0;
+            double sum = -0.0; /* changes nothing, not even the sign of a zero */
             for (Py_ssize_t j = 0; j < size; j++) {
                 sum += a.values[block + j];
                 Py_ssize_t window = block + j - period + 1;
                 if (window >= 0) a.results[window] = j + 1 < period ? sum + suffixes[j + 1] : sum;
             }
             if (size < period) break;
-            sum = 0.0;
+            sum = -0.0;
             for (Py_ssize_t j = period - 1; j >= 0; j--) {
                 sum += a.values[block + j];
                 suffixes[j] = sum;

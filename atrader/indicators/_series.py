@@ -92,7 +92,7 @@ def over_windows(reduce: np.ufunc, neutral: float, series: FloatArray, period: i
     reduce : ufunc
         Such as ``np.add`` or ``np.maximum``.
     neutral : float
-        What changes no result: 0 for sums.
+        What changes no result: -0 for sums.
     """
     length = len(series)
     if length < period:

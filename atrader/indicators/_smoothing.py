@@ -85,7 +85,7 @@ class Seed:
     def __init__(self, period: int) -> None:
         self._period = period
         self._missing = period
-        self._total = 0.0
+        self._total = -0.0  # which keeps the sign of a zero
 
     @property
     def started(self) -> bool:

@@ -180,7 +180,7 @@ static inline double joined(int kind, double one, double other) {
     return (kind == HIGHEST ? other > one : other < one) ? other : one;
 }
 
-static inline double nothing(int kind) { return kind == SMA ? 0.0 : kind == HIGHEST ? -INFINITY : INFINITY; }
+static inline double nothing(int kind) { return kind == SMA ? -0.0 : kind == HIGHEST ? -INFINITY : INFINITY; }
 
 typedef struct {
     Py_ssize_t period, filled; /* values in the block with the newest one */
@@ -252,7 +252,7 @@ static inline PyObject *window_update(int kind, PyObject *self, PyObject *const 
     Ahead ahead;
     if (!read_all(args, given, names, 1, &x) || !look_ahead(self, kind, x, &ahead))
         return plainly(kind, self, args, given, names);
-    double now = kind == SMA ? ahead.whole / (double)ahead.period : ahead.whole;
+    double now = kind == SMA ? ahead.whole / (double)ahead.period : ahead.whole + 0.0;
     return taken((Window *)self, kind, args[0], &ahead, PyFloat_FromDouble(now));
 }
 

@@ -17,7 +17,7 @@ class Window:
     period : int
         Values in the window, at least 1.
     nothing : float
-        What changes nothing when it is joined: 0 for sums.
+        What changes nothing when it is joined: -0 for sums, which keeps the sign of a zero.
 
     Raises
     ------

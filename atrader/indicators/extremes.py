@@ -2,6 +2,8 @@
 
 As in `moving_averages` the series is cut into blocks of n: a window is the end of one block and the beginning of the
 next, so its extreme is that of one suffix and one prefix, and each value costs the same, however long the window.
+
+A zero that is returned has no sign: which of two is found differs by processor.
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ def lowest(values: ArrayLike, period: int) -> FloatArray:
 def _extremes(join: np.ufunc, nothing: float, values: ArrayLike, period: int) -> FloatArray:
     period = check_period("period", period, 1)
     (series,) = usable(values=values)
-    return padded(over_windows(join, nothing, series, period), np.shape(values)[0])
+    return padded(over_windows(join, nothing, series, period) + 0.0, np.shape(values)[0])
 
 
 @updated_quickly
@@ -78,7 +80,7 @@ class Highest(Window):
         ValueError
             If the value is not finite (leading NaN are skipped).
         """
-        return self._take(value, max, -inf)
+        return self._take(value, max, -inf) + 0.0
 
 
 @updated_quickly
@@ -92,4 +94,4 @@ class Lowest(Window):
 
     def update(self, value: float) -> float:
         """Take the next value; return the lowest, NaN for the first `period - 1` values; raises as `Highest`."""
-        return self._take(value, min, inf)
+        return self._take(value, min, inf) + 0.0

@@ -80,7 +80,7 @@ def window_sums(series: FloatArray, period: int) -> FloatArray:
         out = np.empty(len(series) - period + 1)
         _compiled.recurrences.window_sums(np.ascontiguousarray(series), period, out)
         return out
-    return over_windows(np.add, 0.0, series, period)
+    return over_windows(np.add, -0.0, series, period)
 
 
 @updated_quickly
@@ -101,7 +101,7 @@ class Sma(Window):
     __slots__ = ()
 
     def __init__(self, period: int) -> None:
-        super().__init__(period, 0.0)
+        super().__init__(period, -0.0)
 
     def update(self, value: float) -> float:
         """Take the next value; return the average, NaN for the first `period - 1` values.
@@ -111,7 +111,7 @@ class Sma(Window):
         ValueError
             If the value is not finite (leading NaN are skipped).
         """
-        return self._take(value, add, 0.0) / self.period
+        return self._take(value, add, -0.0) / self.period
 
 
 @updated_quickly

@@ -52,6 +52,8 @@ def check_pair(function, kind, parameters, columns):
         [np.atleast_1d(indicator.update(*row)) for row in zip(*map(np.ndarray.tolist, columns), strict=True)]
     )
     np.testing.assert_array_equal(whole, stepped.T)
+    numbers = whole == whole
+    np.testing.assert_array_equal(np.signbit(whole[numbers]), np.signbit(stepped.T[numbers]))
 
 
 def check_truncation(function, parameters, columns, cut):
@@ -72,6 +74,12 @@ def test_both_forms_over_bars_are_equal_at_every_bar(pair, bars, nans):
     function, kind, parameters = pair
     columns = tuple(np.concatenate((np.full(nans, np.nan), column)) for column in bars)
     check_pair(function, kind, parameters, columns)
+
+
+@given(closes_pairs, st.lists(st.sampled_from([0.0, -0.0]), min_size=40, max_size=80) | st.just([-0.0] * 80))
+def test_zeros_have_the_same_signs_in_both_forms(pair, zeros):
+    function, kind, parameters = pair
+    check_pair(function, kind, parameters, (np.array(zeros),))
 
 
 @given(closes_pairs, prices, st.data())
