@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from decimal import Decimal
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from atrader.clock import SystemClock, iso_from_ns
 from atrader.configuration.home import Home
-from atrader.configuration.instance import InstanceConfig
 from atrader.configuration.loader import load_installation
 from atrader.errors import ConfigError, StoreError
 from atrader.runtime.file_lock import FileLock
 from atrader.strategy import Strategy
-from manager.backtests.files import data_hash, source_hash
 from manager.backtests.gaps import gaps_of
 from manager.backtests.request import ONE_PROCESS_EACH, Engine, Overrides, Request, parse_parameters, requests_of
 from manager.searches.plans import Plans, trials_of, trials_on
+from manager.searches.study import decides_from, end_of, fingerprints_of, settings_of, study_of
 from manager.searches.wish import SearchWish
 from research.columns import spread
 from research.events.market import Market
-from research.events.plan import Plan, SeriesKey
+from research.events.plan import Plan
 from research.optimisation.events import Times, days_of
 from research.optimisation.optuna_search import OptunaSearch
 from research.optimisation.pools import Pool, processes, threads
@@ -40,7 +35,6 @@ from research.optimisation.trials import TrialFile
 from research.optimisation.vectors import why_not_once
 from research.optimisation.windows import Window
 from research.reports.saved import new_folder
-from research.statistics import periods_per_year
 from research.vector import Rules, built
 from research.vectorised import why_not_plan, without_limits
 from worker.loading import load_strategy
@@ -53,10 +47,6 @@ _MOST_CELLS: Final = 250_000_000  # returns of days of all sets together: 2 GB w
 _CHECKED: Final = 4  # sets with which a strategy that is not built in is looked at for looks ahead
 _MOST_WARMED: Final = 100  # sets whose warm-up is looked at
 _MOST_COUNTED: Final = 100_000  # sets of a space, to see whether a search that learns finds as many as it may try
-_OF_INSTANCE: Final = {"name", "strategy", "account", "magic", "instrument", "timeframe"}
-_OF_ACCOUNT: Final = {"name", "currency", "positions", "paper", "limits", "trade"}
-_PLAYED: Final = {"warmup_bars", "trade", "limits", "selection", "on_error", "max_errors"}
-"""Settings of an instance, besides its parameters, that a run depends on."""
 _MADE: Final = {"program", "made", "besides", "wish"}  # may differ when it goes on; it goes on by the wish
 
 
@@ -117,7 +107,7 @@ def prepare(home: Home, wish: SearchWish) -> Prepared:
     engine, not_vector = _engine(wish, plan, _some_of(plans, listed, _CHECKED))
     market = Market(plan.tapes)
     if wish.end_ns is None:  # bars that come later are none of this search, also when it goes on
-        wish = replace(wish, end_ns=_end_of(plan, market))
+        wish = replace(wish, end_ns=end_of(plan, market))
         request = replace(request, end_ns=wish.end_ns)
         plans.end(request)
     days_ns = days_of(market.ends, plans.calendar)
@@ -134,7 +124,7 @@ def prepare(home: Home, wish: SearchWish) -> Prepared:
         request=request,
         space=space,
         plans=plans,
-        study=_study(
+        study=study_of(
             wish,
             request,
             space,
@@ -142,9 +132,9 @@ def prepare(home: Home, wish: SearchWish) -> Prepared:
             {
                 "left_out": left_out,
                 "gaps": gaps_of(request, plan),
-                "decides_from": _decides_from(plan, market, plans, listed),
-                **_settings_of(own),
-                **_fingerprints(plan, total, engine),
+                "decides_from": decides_from(plan, market, _some_of(plans, listed, _MOST_WARMED)),
+                **settings_of(own),
+                **fingerprints_of(plan, total, engine),
             },
         ),
         listed=listed,
@@ -259,16 +249,6 @@ def _freed(request: Request) -> Request:
     return replace(request, account=account, instances=(config,))
 
 
-def _settings_of(own: InstanceConfig) -> dict[str, object]:
-    """Return what else the file of an instance sets: what a run depends on, and what the recommended set keeps."""
-    told = {"parameters", "enabled", *_OF_INSTANCE}
-    found = own.model_dump(mode="json", exclude_unset=True, exclude_none=True, exclude=told)
-    return {
-        "settings": {key: value for key, value in found.items() if key in _PLAYED},
-        "besides": {key: value for key, value in found.items() if key not in _PLAYED},
-    }
-
-
 def _engine(wish: SearchWish, plan: Plan, some: Sequence[Strategy]) -> tuple[Engine, str | None]:
     """Return the engine, and why it is the event engine where the wish leaves that open.
 
@@ -285,28 +265,9 @@ def _engine(wish: SearchWish, plan: Plan, some: Sequence[Strategy]) -> tuple[Eng
     return ("vector" if reason is None else "events"), reason
 
 
-def _end_of(plan: Plan, market: Market) -> int:
-    """Return the first moment behind everything that is played and looked at, UTC ns."""
-    return max(int(market.ends[-1]), *(int(bars.open_time_ns[-1]) + 1 for bars in plan.series.values() if len(bars)))
-
-
 def _some_of(plans: Plans, listed: Sequence[Combination], most: int) -> list[Strategy]:
     """Return strategies of sets from all over them, the first and the last one too."""
     return [plans.strategy_of(listed[at]) for at in spread(np.arange(len(listed)), most)]
-
-
-def _decides_from(plan: Plan, market: Market, plans: Plans, listed: Sequence[Combination]) -> str | None:
-    """Return from when on the set with the longest warm-up decides, if that is not from the begin of the period on.
-
-    It looks at some sets, of which the last one has the largest values.
-    """
-    ((config, _),) = plan.instances
-    bars = plan.series.get(SeriesKey(config.instrument, config.timeframe))
-    first = max(max(one.warmup_bars for one in _some_of(plans, listed, _MOST_WARMED)), 1) - 1
-    if bars is None or first >= len(bars):
-        return None
-    time_ns = int(bars.open_time_ns[first])
-    return iso_from_ns(time_ns) if time_ns > market.first_ns else None
 
 
 def _listed(space: SearchSpace, wish: SearchWish) -> list[Combination]:
@@ -347,38 +308,3 @@ def _pool(prepared: Prepared, workers: int) -> Pool:
     if workers == 1 or (engine == "vector" and built.is_there):
         return threads(trials_on(prepared.plans, engine, first, days_ns), workers)
     return processes(partial(trials_of, engine, prepared.request, first, days_ns), workers)
-
-
-def _study(
-    wish: SearchWish, request: Request, space: SearchSpace, calendar: str, more: Mapping[str, object]
-) -> dict[str, Any]:
-    (config,) = request.instances
-    study = {
-        "program": version("atrader-platform"),
-        "made": iso_from_ns(SystemClock().now_ns()),
-        "wish": wish.as_json(),
-        "instance": config.model_dump(mode="json", include=_OF_INSTANCE),
-        "fixed": space.fixed,
-        "axes": [asdict(axis) for axis in space.axes],
-        "account": request.account.model_dump(mode="json", include=_OF_ACCOUNT),
-        "calendar": calendar,
-        "days_per_year": periods_per_year("1d", calendar),
-        **more,
-    }
-    found: dict[str, Any] = json.loads(json.dumps(study, default=_plain))
-    return found
-
-
-def _fingerprints(plan: Plan, total: int, engine: Engine) -> dict[str, object]:
-    ((_, strategy),) = plan.instances
-    return {
-        "total": total,
-        "engine": engine,
-        "data_sha256": data_hash(plan),
-        "source_sha256": source_hash(strategy),
-    }
-
-
-def _plain(value: object) -> object:
-    """Return what JSON has of a value it does not know."""
-    return float(value) if isinstance(value, Decimal) else str(value)
