@@ -13,7 +13,6 @@ from atrader.instruments import known_instrument
 from atrader.messages.prices import TICKS
 from atrader.timeframes import Timeframe
 from data_layer.offline import open_market
-from manager.commands.data_backfill import job_text
 from manager.commands.installed import home_of
 from manager.commands.output import json_option, print_json
 from manager.commands.periods import end_option, period_ns, start_option
@@ -50,8 +49,11 @@ def list_(directory: Path, as_json: bool) -> None:
         ),
     ]
     print_rows(columns, rows, empty="nothing is stored; see 'atrader data import'")
-    for job in jobs:
-        click.echo(f"being fetched: {job_text(job)}")
+    if jobs:
+        from manager.commands.data_backfill import job_text  # while the fleet runs, and fetches something
+
+        for job in jobs:
+            click.echo(f"being fetched: {job_text(job)}")
 
 
 @click.command()

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 import click
-from rich.progress import TaskProgressColumn
 
 from atrader.calendars import Calendar
 from atrader.clock import SystemClock, iso_from_ns
@@ -21,7 +20,6 @@ from data_layer.offline import Market, open_market
 from manager.commands.installed import home_of
 from manager.commands.output import json_option, print_json
 from manager.commands.periods import end_option, period_ns, start_option
-from manager.commands.progress import progress_bar
 from manager.commands.tables import Column, print_rows, time_cell
 from manager.lock import owner_of
 
@@ -106,6 +104,10 @@ def _followed(market: Market, job: BackfillJob, as_json: bool) -> BackfillJob:
     Rejected
         When the source refused it.
     """
+    from rich.progress import TaskProgressColumn  # and all that draws
+
+    from manager.commands.progress import progress_bar
+
     silent = as_json or not sys.stderr.isatty()
     with progress_bar(TaskProgressColumn(), silent=silent) as progress:
         task = progress.add_task(job.instrument, total=1.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -43,6 +44,7 @@ class Locked(ConfigError):
 
 def run(command: click.Command) -> None:
     """Run a click command as a program: errors of ours become one message and a stable exit code."""
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # else it reads the entry points of every package
     try:
         command.main()
     except Locked as error:

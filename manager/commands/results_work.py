@@ -8,19 +8,14 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import click
-from rich.console import Console
-from rich.progress import track
 
 from atrader.errors import ConfigError, StoreError
 from atrader.wording import money_text, ratio_text, share_text
-from data_layer.files.output import new_file
 from manager.commands.output import print_json
 from manager.commands.result_view import show_comparison, show_result
 from manager.commands.tables import Cell, Column, print_rows, time_cell
 from research.reports import Saved, found, named
 from research.reports.comparing import differences, figures, result_row
-from research.reports.page import page
-from research.reports.picture import picture
 
 PAGE: Final = "report.html"
 PICTURE: Final = "report.png"
@@ -95,6 +90,13 @@ class Place(NamedTuple):
 
     def report(self, names: Sequence[str], out: Path | None, *, as_picture: bool, as_json: bool) -> None:
         """Write a report of each; an older one is replaced."""
+        from rich.console import Console  # what draws, and all readers of files: not for a list
+        from rich.progress import track
+
+        from data_layer.files.output import new_file
+        from research.reports.page import page
+        from research.reports.picture import picture
+
         if out is not None and len(names) > 1:
             raise ConfigError("--out is for one result; without it each report lies beside its result")
         results = [named(self.folder, name) for name in names]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,8 @@ from atrader.instruments import Instrument
 from research.events.market import Market
 
 Floats = NDArray[np.float64]
+
+_AT_ONCE: Final = 16_384  # steps whose sums stay in the cache of a processor: a walk through memory costs more
 
 
 class Booked(NamedTuple):
@@ -105,36 +107,76 @@ def equity_curve(
     count = len(market)
     # A fill belongs to the step whose quotes made it, one on the very end of a step to that step.
     at = np.maximum.accumulate(np.minimum(np.searchsorted(market.ends, changes.time_ns), count - 1))
-    balance = _stepped(at, changes.balance, count, initial)
-    equity = balance.copy()
-    worth = {"buy": np.zeros(count), "sell": np.zeros(count)}
+    balance, equity, long, short = (np.empty(count) for _ in range(4))
+    tracks = list(_tracks(market, changes, at, currency, instruments))
+    booked = _Steps(at, changes.balance, initial)
+    for begin in range(0, count, _AT_ONCE):
+        part = slice(begin, min(begin + _AT_ONCE, count))
+        balance[part] = equity[part] = booked.of(part)
+        long[part] = short[part] = 0.0
+        for track in tracks:
+            track.value(part, equity[part], (long if track.side == "buy" else short)[part])
+    return EquityCurve(market.ends, balance, equity, long, short)
+
+
+class _Steps:
+    """A value that changes at some steps; of each step the last one at or before it."""
+
+    def __init__(self, at: NDArray[np.int64], values: Floats, before: float) -> None:
+        self._at, self._known = at, np.concatenate([[before], values])
+
+    def of(self, part: slice) -> Floats:
+        """Return it for some steps in a row."""
+        first, last = np.searchsorted(self._at, (part.start, part.stop))
+        found: Floats = np.repeat(
+            self._known[first : last + 1], np.diff(self._at[first:last], prepend=part.start, append=part.stop)
+        )
+        return found
+
+
+class _Track(NamedTuple):
+    """What was held of an instrument on one side."""
+
+    side: str
+    held: _Steps
+    paid: _Steps
+    price: Floats
+    sign: float
+    rate: Floats | float
+
+    def value(self, part: slice, equity: Floats, worth: Floats) -> None:
+        """Add what is won with it to the equity of some steps, and what it is worth to the other."""
+        held, paid = self.held.of(part), self.paid.of(part)
+        nothing = held <= 1e-12
+        value = np.multiply(held, self.price[part], out=held)
+        value[nothing] = 0.0
+        gain = np.subtract(value, paid, out=paid)
+        gain *= self.sign
+        if not isinstance(self.rate, float):
+            gain *= self.rate[part]
+            value *= self.rate[part]
+        gain[nothing] = 0.0
+        equity += gain
+        worth += value
+
+
+def _tracks(
+    market: Market,
+    changes: Changes,
+    at: NDArray[np.int64],
+    currency: str,
+    instruments: Mapping[str, Instrument],
+) -> Iterator[_Track]:
     for symbol in sorted({instrument for instrument, _ in changes.places}):  # sums of floats depend on their order
         bid, ask = closes_of(market, symbol)
         rate = rate_of(market, instruments[symbol].quote, currency)
         for side, price, sign in (("buy", bid, 1.0), ("sell", ask, -1.0)):
             mine = changes.places.get((symbol, side))
             if mine is not None and len(mine):
-                held = _stepped(at[mine], np.cumsum(changes.units[mine]), count, 0.0)
-                paid = _stepped(at[mine], np.cumsum(changes.cost[mine]), count, 0.0)
-                nothing = held <= 1e-12
-                value = np.multiply(held, price, out=held)  # in place: new memory costs more than the sums
-                value[nothing] = 0.0
-                gain = np.subtract(value, paid, out=paid)
-                gain *= sign
-                if not isinstance(rate, float):
-                    gain *= rate
-                    value *= rate
-                gain[nothing] = 0.0
-                equity += gain
-                worth[side] += value
-    return EquityCurve(market.ends, balance, equity, worth["buy"], worth["sell"])
-
-
-def _stepped(at: NDArray[np.int64], values: Floats, count: int, before: float) -> Floats:
-    """Return for every step the last value at or before it."""
-    known = np.concatenate([[before], values])
-    found: Floats = np.repeat(known, np.diff(at, prepend=0, append=count))
-    return found
+                held, paid = (
+                    _Steps(at[mine], np.cumsum(column[mine]), 0.0) for column in (changes.units, changes.cost)
+                )
+                yield _Track(side, held, paid, price, sign, rate)
 
 
 def closes_of(market: Market, symbol: str) -> tuple[Floats, Floats]:

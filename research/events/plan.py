@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from atrader.calendars import Calendar
 from atrader.configuration.account import AccountConfig
@@ -16,9 +16,11 @@ from atrader.market import Bars
 from atrader.market_checks import check_bars
 from atrader.netting import NetPosition
 from atrader.orders.model import Intent, Order, Trade
-from atrader.risk import RiskDay
 from atrader.strategy import Strategy
 from research.events.tape import Tape
+
+if TYPE_CHECKING:  # the risk gate comes with the event engine
+    from atrader.risk import RiskDay
 
 Progress = Callable[[int, int], None]
 """Takes the steps done and all steps; called every few thousand steps."""

@@ -179,6 +179,7 @@ NOT_OF_A_VECTOR_RUN = (
 NOT_BEFORE_IT_IS_PRINTED = ("pyarrow", "numpy.ma", "logging", "concurrent.futures")
 """What only writing the files takes, and what numpy imports for a median or a quantile."""
 _RUN = f"""
+import importlib.metadata
 import sys
 from manager.commands.tools import main
 
@@ -190,7 +191,11 @@ def written(text, write=sys.stdout.write):
         early.extend(among({NOT_BEFORE_IT_IS_PRINTED!r}))
     return write(text)
 
+def read(**_):
+    raise AssertionError("the entry points of all packages are read")
+
 early = []
+importlib.metadata.entry_points = read
 sys.stdout.write = written
 try:
     main()
@@ -219,3 +224,30 @@ def test_the_words_of_commands_are_known_without_the_messages_of_the_bus() -> No
     work = "import sys, manager.commands.tools; print(*({'pydantic', 'atrader.wire'} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-P", "-c", work], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize(
+    ("words", "left_out"),
+    [
+        (["data", "list"], {"rich", "atrader.messages.data", "sqlalchemy", "pyarrow"}),
+        (["results", "list"], {"rich", "data_layer", "pyarrow", "research.reports.page", "research.reports.picture"}),
+        (["history", "stats"], {"rich"}),
+    ],
+)
+def test_lists_are_shown_without_what_draws_bars_and_pages(
+    tmp_path: Path, words: list[str], left_out: set[str]
+) -> None:
+    write_template(tmp_path / "home", "empty")
+    work = f"""
+import sys
+from manager.commands.tools import main
+
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+print("imported:", *({left_out!r} & sys.modules.keys()))
+"""
+    command = [sys.executable, "-P", "-c", work, "-C", str(tmp_path / "home"), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.splitlines()[-1].split() == ["imported:"]
