@@ -39,25 +39,46 @@ static PyObject *close_arrays(Arrays *a, bool is_fine) {
     return NULL;
 }
 
-static PyObject *exponential(PyObject *self, PyObject *args) {
-    (void)self;
+typedef struct {
+    double n, kept, k; /* the period, one less, and 2 / (n + 1) */
+} Terms;
+
+typedef double Step(double last, double x, const Terms *terms);
+
+/* Fill `out` with a recurrence over what comes after the first `period` values, or the first `period - 1`. */
+static inline PyObject *recurrence(PyObject *args, Step *step, bool begins_with_seed) {
     PyObject *series, *out;
     Arrays a;
     Py_ssize_t period;
-    double last, k;
-    if (!PyArg_ParseTuple(args, "OnddO", &series, &period, &last, &k, &out) || !open_arrays(&a, series, out)) return NULL;
-    bool is_fine = period > 0 && a.room == a.count - period + 1;
+    double last;
+    if (!PyArg_ParseTuple(args, "OndO", &series, &period, &last, &out) || !open_arrays(&a, series, out)) return NULL;
+    bool is_fine = period > 0 && a.room == a.count - period + 1 && a.room > 0;
     if (is_fine) {
+        const Terms terms = {(double)period, (double)(period - 1), 2.0 / (double)(period + 1)};
+        const double *values = a.values + period - 1;
         Py_BEGIN_ALLOW_THREADS
-        a.results[0] = last;
-        for (Py_ssize_t i = period; i < a.count; i++) {
-            last = exponential_step(last, a.values[i], k);
-            a.results[i - period + 1] = last;
-        }
+        if (begins_with_seed) a.results[0] = last;
+        for (Py_ssize_t i = begins_with_seed; i < a.room; i++) a.results[i] = last = step(last, values[i], &terms);
         Py_END_ALLOW_THREADS
     }
     return close_arrays(&a, is_fine);
 }
+
+static inline double step_of_exponential(double last, double x, const Terms *terms) {
+    return exponential_step(last, x, terms->k);
+}
+
+static inline double step_of_sum(double last, double x, const Terms *terms) { return decayed(last, terms->n) + x; }
+
+static inline double step_of_known(double last, double x, const Terms *terms) {
+    return x == x ? wilder_step(last, x, terms->kept, terms->n) : last;
+}
+
+static PyObject *exponential(PyObject *Py_UNUSED(self), PyObject *args) { return recurrence(args, step_of_exponential, true); }
+
+static PyObject *wilder_sums(PyObject *Py_UNUSED(self), PyObject *args) { return recurrence(args, step_of_sum, false); }
+
+static PyObject *wilder_known(PyObject *Py_UNUSED(self), PyObject *args) { return recurrence(args, step_of_known, true); }
 
 typedef struct {
     const double *values;
@@ -279,8 +300,10 @@ static PyObject *average_crossings(PyObject *self, PyObject *args) {
 }
 
 static PyMethodDef methods[] = {
-    {"exponential", exponential, METH_VARARGS, "exponential(series, period, seed, k, out)"},
+    {"exponential", exponential, METH_VARARGS, "exponential(series, period, seed, out)"},
     {"wilder", wilder, METH_VARARGS, "wilder(series, period, seed, out)"},
+    {"wilder_sums", wilder_sums, METH_VARARGS, "wilder_sums(series, period, seed, out): decaying sums"},
+    {"wilder_known", wilder_known, METH_VARARGS, "wilder_known(series, period, seed, out): wilder, passing over NaN"},
     {"window_sums", window_sums, METH_VARARGS, "window_sums(series, period, out)"},
     {"average_crossings", average_crossings, METH_VARARGS,
      "average_crossings(totals, fast, slow, rows, sides): return how many there are"},

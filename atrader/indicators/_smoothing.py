@@ -38,10 +38,10 @@ def exponential(series: FloatArray, period: int) -> FloatArray:
     """Return `last + k * (x - last)`, k = 2 / (n + 1), from its seed on, shape (max(0, length - period + 1),)."""
     if len(series) < period:
         return np.empty(0)
-    seed, factor = first_sum(series, period) / period, 2.0 / (period + 1)
+    seed = first_sum(series, period) / period
     if _compiled.is_there:
         out = np.empty(len(series) - period + 1)
-        _compiled.recurrences.exponential(np.ascontiguousarray(series), period, seed, factor, out)
+        _compiled.recurrences.exponential(np.ascontiguousarray(series), period, seed, out)
         return out
 
     def steps(last: float, k: float) -> Iterator[float]:
@@ -50,7 +50,7 @@ def exponential(series: FloatArray, period: int) -> FloatArray:
             last = (x - last) * k + last
             yield last
 
-    return recurrence(steps(seed, factor), len(series) - period + 1)
+    return recurrence(steps(seed, 2.0 / (period + 1)), len(series) - period + 1)
 
 
 def wilder(series: FloatArray, period: int, before: int = 0) -> FloatArray:

@@ -318,7 +318,7 @@ static bool adx_next(const Adx *adx, const double *bar, double *sums, double *li
         !read_period(adx->period, &period))
         return false;
     double n = (double)period, up = bar[0] - high, down = low - bar[1];
-    for (int i = 0; i < 3; i++) sums[i] -= sums[i] / n;
+    for (int i = 0; i < 3; i++) sums[i] = decayed(sums[i], n);
     if (up > down && up > 0.0)
         sums[0] += up;
     else if (down > up && down > 0.0)
