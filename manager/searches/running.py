@@ -47,6 +47,7 @@ _MOST_CELLS: Final = 250_000_000  # returns of days of all sets together: 2 GB w
 _CHECKED: Final = 4  # sets with which a strategy that is not built in is looked at for looks ahead
 _MOST_WARMED: Final = 100  # sets whose warm-up is looked at
 _MOST_COUNTED: Final = 100_000  # sets of a space, to see whether a search that learns finds as many as it may try
+_TOLD: Final = {"data_sha256": "stored bars", "source_sha256": "the strategy's source"}
 _MADE: Final = {"program", "made", "besides", "wish"}  # may differ when it goes on; it goes on by the wish
 
 
@@ -171,7 +172,7 @@ def prepare_again(home: Home, path: Path) -> Prepared:
     with TrialFile(path) as file:
         kept = file.study
     prepared = prepare(home, SearchWish.from_json(kept["wish"], path))
-    changed = [key for key in kept if key not in _MADE and kept[key] != prepared.study.get(key)]
+    changed = [_TOLD.get(key, key) for key in kept if key not in _MADE and kept[key] != prepared.study.get(key)]
     if changed:
         raise ConfigError(
             f"{path} cannot go on: {', '.join(changed)} changed since it began, and sets that were tried before and"

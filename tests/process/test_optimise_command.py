@@ -205,6 +205,9 @@ def test_a_strategy_that_looks_ahead_earns_nothing_in_a_search_and_is_named(yen:
     assert "signals over all bars are not those over the warm-up of each bar: entry differs" in done.stderr
     assert "no set of parameters traded" in done.stdout
     assert "signals over all bars are not those" in refusal(yen, *words, "--engine", "vector")
+    file.write_text(f"{PEEK}# changed\n")
+    kept = str(tmp_path / "peek-search-0001")
+    assert "the strategy's source changed since it began" in refusal(yen, "optimise", "--resume", kept)
 
 
 def test_a_warm_up_inside_the_period_is_told_with_the_start_that_leaves_it_out(yen: Fleet, tmp_path: Path) -> None:
