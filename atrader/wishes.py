@@ -35,6 +35,7 @@ class Wishes(ABC):
         self.instrument = instrument
         self.timeframe = config.timeframe
         self._config = config
+        self._whose = {"magic": config.magic, "instance": config.name, "instrument": config.instrument}
         self._note = note
         self._opens: Counter[str] = Counter()
         self._counted: str | None = None
@@ -133,9 +134,9 @@ class Wishes(ABC):
             now_ns = min(now_ns, decided_ns)
             if values["action"] == "open":
                 decision = f"{key}:{values['side']}:{self._number(key, str(values['side']))}"
-        config = self._config
-        whose = {"magic": config.magic, "instance": config.name, "instrument": config.instrument}
-        return self._note({**values, **whose, "time_ns": now_ns, "decision": decision}).client_id
+        values |= self._whose
+        values["time_ns"], values["decision"] = now_ns, decision
+        return self._note(values).client_id
 
     def _number(self, key: str, side: str) -> int:
         """Count an open of a decision."""

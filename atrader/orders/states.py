@@ -12,6 +12,8 @@ from enum import StrEnum
 class OrderState(StrEnum):
     """Where an intent stands, from being wanted to its one outcome."""
 
+    __hash__ = str.__hash__  # that of its text, as before, without a call: states are looked up with every order
+
     NEW = "NEW"  # accepted by the gateway, in its journal, certainly not sent
     DENIED = "DENIED"  # refused by the risk gate, never sent
     SENT = "SENT"  # in the journal, may have reached the broker

@@ -106,8 +106,17 @@ class Desk:
         """
         return not self.fresh or (not self.calendar.is_open(now_ns) and self.calendar.is_open(self.time_ns))
 
+    def is_touched(self) -> bool:
+        """Tell whether the present quote may make something happen."""
+        bid, ask = self.bid, self.ask
+        return bid <= self.bid_low or bid >= self.bid_high or ask <= self.ask_low or ask >= self.ask_high
+
     def set_levels(self) -> None:
         """Work out the levels again; needed after every change of orders, tickets or protection."""
+        if not (self.tickets or self.orders):
+            self.bid_low = self.ask_low = -math.inf
+            self.bid_high = self.ask_high = math.inf
+            return
         bid_low, bid_high, ask_low, ask_high = _exit_levels(self.tickets.values(), self.instrument.price_tick)
         for working in self.orders.values():
             order = working.order

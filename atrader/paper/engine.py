@@ -141,8 +141,8 @@ class Engine:
             self._execution.report_order(order.client_id, working.broker_id, OrderState.WORKING, now_ns)
         if at_once:
             self._work_order(working, desk, now_ns, is_funded=order.order_type == "market")
-            self._work_quote(desk, now_ns)
-        self._settle(desk)
+            self.work_quote(desk, now_ns)
+        self.settle(desk)
         return None
 
     def cancel(self, client_id: str, order_client_id: str, now_ns: int) -> str | None:
@@ -154,7 +154,7 @@ class Engine:
             return "order-not-working"
         self._execution.end_order(working, OrderState.CANCELLED, now_ns, "by-request")
         self._execution.report_order(client_id, None, OrderState.DONE, now_ns)
-        self._settle(self.desks[working.order.instrument])
+        self.settle(self.desks[working.order.instrument])
         return None
 
     def modify(self, change: Modification, now_ns: int) -> str | None:
@@ -173,7 +173,7 @@ class Engine:
             working = self.state.orders[change.order_client_id or ""]
             desk = self.desks[working.order.instrument]
             self._change_order(working, desk, change, now_ns)
-        self._settle(desk)
+        self.settle(desk)
         return None
 
     def on_ticks(self, ticks: Sequence[Tick]) -> None:
@@ -199,10 +199,11 @@ class Engine:
     def _work(self, desk: Desk, now_ns: int) -> None:
         if now_ns >= self.next_ns:
             self._pass_time(now_ns)
-        self._work_quote(desk, now_ns)
-        self._settle(desk)
+        self.work_quote(desk, now_ns)
+        self.settle(desk)
 
-    def _work_quote(self, desk: Desk, now_ns: int) -> None:
+    def work_quote(self, desk: Desk, now_ns: int) -> None:
+        """Do what the present quote does to the tickets and orders of a desk."""
         while self._work_once(desk, now_ns):
             pass  # every turn fills, ends, closes or trails something, so it comes to an end
 
@@ -301,7 +302,7 @@ class Engine:
         self.changes.orders[working.order.client_id] = working
         if change.price and not working.filled_parts and now_ns >= working.ready_ns and not desk.is_halted(now_ns):
             self._work_order(working, desk, now_ns)
-            self._work_quote(desk, now_ns)
+            self.work_quote(desk, now_ns)
 
     def _pass_time(self, now_ns: int) -> None:
         for desk in self.desks.values():
@@ -348,14 +349,15 @@ class Engine:
             desk = self.desks[worst.instrument]
             price = closing_price(worst.side, *desk.prices())
             self._exit(worst, desk, price, "margin-closeout", now_ns)
-            self._settle(desk)
+            self.settle(desk)
 
     def _is_valued_afresh(self) -> bool:
         held = [desk for desk in self.desks.values() if desk.tickets]
         pairs = (pair for desk in held for pair, _ in self.money.pairs(desk.quote) if pair.has_quote)
         return all(desk.fresh for desk in (*held, *pairs))
 
-    def _settle(self, desk: Desk) -> None:
+    def settle(self, desk: Desk) -> None:
+        """Work levels, margin and what is due out again; needed after every change at a desk."""
         desk.set_levels()
         self.margin_watch.refresh(desk, self.state.balance)
         self._plan()

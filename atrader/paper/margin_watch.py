@@ -34,11 +34,10 @@ class _Held:
     fallback_rate: float = 1.0
     profit: float = 0.0
     margin: float = 0.0
+    sources: tuple[str, ...] = ()  # instruments whose quotes move it
 
-    @property
-    def sources(self) -> set[str]:
-        """Instruments whose quotes move it."""
-        return {self.desk.symbol, *[pair.symbol for pair, _ in self.pairs]}
+    def __post_init__(self) -> None:
+        self.sources = tuple({self.desk.symbol: 0, **{pair.symbol: 0 for pair, _ in self.pairs}})
 
     def count(self) -> None:
         """Take the tickets as they are now."""
@@ -53,8 +52,11 @@ class _Held:
             self.fallback_rate = float(ticket.home_rate)
         # A wider spread at this account makes closing worse: put it into the costs once.
         extra_bid, extra_ask = self.desk.extra_spread
-        self.long_units, self.long_cost = float(long_units), float(long_cost + long_units * extra_bid)
-        self.short_units, self.short_cost = float(short_units), float(short_cost - short_units * extra_ask)
+        self.long_units = self.long_cost = self.short_units = self.short_cost = 0.0
+        if long_units:
+            self.long_units, self.long_cost = float(long_units), float(long_cost + long_units * extra_bid)
+        if short_units:
+            self.short_units, self.short_cost = float(short_units), float(short_cost - short_units * extra_ask)
         self.margin_units = float(max(long_units, short_units) * self.margin_rate)
 
 
@@ -78,6 +80,7 @@ class MarginWatch:
 
     __slots__ = (
         "_balance",
+        "_begun",
         "_by_symbol",
         "_closeout",
         "_held",
@@ -93,6 +96,7 @@ class MarginWatch:
         self._closeout = float(closeout_frac)
         self._quantum = float(money.quantum)
         self._held: dict[str, _Held] = {}
+        self._begun: dict[str, _Held] = {}  # all that were held at some time
         self._by_symbol: dict[str, tuple[_Held, ...]] = {}
         self._profit = self._margin = self._balance = self._rounding = 0.0
 
@@ -102,8 +106,7 @@ class MarginWatch:
         held = self._held.get(desk.symbol)
         if desk.tickets:
             if held is None:
-                pairs = self._money.pairs(desk.quote)
-                held = self._held[desk.symbol] = _Held(desk, pairs, self._money.margin_rate(desk.instrument))
+                held = self._held[desk.symbol] = self._begun.get(desk.symbol) or self._begin(desk)
                 self._index()
             held.count()
         elif held is None:
@@ -116,6 +119,11 @@ class MarginWatch:
             held.profit = held.margin = 0.0
             self._estimate(held)
             self._rounding += self._quantum * (len(held.desk.tickets) + 1)
+
+    def _begin(self, desk: Desk) -> _Held:
+        pairs = self._money.pairs(desk.quote)
+        held = self._begun[desk.symbol] = _Held(desk, pairs, self._money.margin_rate(desk.instrument))
+        return held
 
     def _index(self) -> None:
         """Know which instruments' quotes move what."""

@@ -22,7 +22,7 @@ def slipped(
     name, purpose : str
         What the draw belongs to, see `atrader.paper.draws`.
     """
-    if not settings.slippage_pips:
+    if 2 * settings.slippage_pips * instrument.pip <= instrument.price_tick:  # whatever is drawn rounds to nothing
         return price
     worse = slippage(settings, instrument, draw(settings.seed, name, purpose))
     return price + worse if side == "buy" else max(price - worse, instrument.price_tick)

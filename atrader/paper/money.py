@@ -46,7 +46,7 @@ class Money:
 
     def rounded(self, amount: Decimal) -> Decimal:
         """Round to the account currency's digits, half to even."""
-        return amount.quantize(self.quantum, context=_CONTEXT)
+        return _CONTEXT.quantize(amount, self.quantum)
 
     def pairs(self, currency: str) -> tuple[tuple[Desk, bool], ...]:
         """Return the instruments that convert a currency, each with whether its price must be inverted."""

@@ -9,6 +9,7 @@ from atrader.configuration.account import AccountConfig
 from atrader.instruments import Instrument
 from atrader.orders.broker import BrokerOrder, Modification
 from atrader.orders.form import are_precise, form_refusal
+from atrader.orders.model import Side
 from atrader.orders.protection import closing_price, wrong_side
 from atrader.paper.desk import Desk
 from atrader.paper.margin_watch import MarginWatch
@@ -40,8 +41,11 @@ def order_refusal(
 
 def funds_refusal(order: BrokerOrder, units: Decimal, state: BookState, desk: Desk, funds: Funds) -> str | None:
     """Check conversion and margin for units that an order is about to fill; what closes a ticket always may."""
-    if order.close_broker_trade_id is not None:
-        return None
+    return None if order.close_broker_trade_id is not None else opening_refusal(order.side, units, state, desk, funds)
+
+
+def opening_refusal(side: Side, units: Decimal, state: BookState, desk: Desk, funds: Funds) -> str | None:
+    """Check conversion and margin for units that are about to be opened."""
     money, instrument = funds.money, desk.instrument
     rate = money.rate(desk.quote)
     if rate is None and instrument.symbol not in state.tickets:
@@ -51,7 +55,7 @@ def funds_refusal(order: BrokerOrder, units: Decimal, state: BookState, desk: De
         at_most = units * desk.prices()[1] * rate * money.margin_rate(instrument) + money.quantum
         if funds.watch.is_surely_enough(at_most):
             return None
-    more = money.margin_of(desk, order.side, units) - money.margin_of(desk)
+    more = money.margin_of(desk, side, units) - money.margin_of(desk)
     if more <= 0 or funds.watch.is_surely_enough(more):
         return None
     return "insufficient-margin" if money.margin_used(state) + more > money.equity(state) else None

@@ -51,14 +51,14 @@ def denials(limits: RiskLimits, state: RiskState, intent: Intent, units: Decimal
     if proposal is None:
         yield from _exit_denials(state, intent)
         return
-    for rule in _asked(limits, proposal.kind):
+    for rule in asked(limits, proposal.kind):
         breach = rule.check(limits, state, proposal)
         if breach is not None:
             values = {"value": str(breach.value), "limit": str(breach.limit)}
             yield Deny(rule.name, breach.reason, values, rule.setting, rule.scope)
 
 
-def _asked(limits: RiskLimits, kind: ProposalKind) -> tuple[Rule, ...]:
+def asked(limits: RiskLimits, kind: ProposalKind) -> tuple[Rule, ...]:
     """Return the rules that may object to a kind of proposal, in order."""
     known = limits.asked.get(kind)
     if known is None:

@@ -31,8 +31,10 @@ from atrader.trading_state import TradingState, strictest
 from atrader.valuation import Valuation, Worth, day_after
 from research.events.booking import Booking, News
 from research.events.carried import book_of, working_of
+from research.events.leeway import Leeway
 from research.events.net_watch import NetWatch
 from research.events.own_intents import OwnIntents
+from research.events.plain import PlainOrders
 from research.events.plan import Begin
 
 _ZERO: Final = Decimal(0)
@@ -52,6 +54,8 @@ class Account:
         Everything that is quoted: what is traded, and what converts.
     calendar_of : callable
         Gives the calendar of an instrument.
+    shortcuts : bool, default True
+        Whether plain orders are carried out in one go; what comes of them is the same.
 
     Attributes
     ----------
@@ -76,6 +80,8 @@ class Account:
         instances: Sequence[InstanceConfig],
         instruments: Mapping[str, Instrument],
         calendar_of: Callable[[str], Calendar],
+        *,
+        shortcuts: bool = True,
     ) -> None:
         self.config = config
         self.nets = nets = config.positions == "netting"
@@ -100,11 +106,14 @@ class Account:
         self.open_orders: dict[str, Order] = {}  # without an outcome, or working
         self.first_intents: dict[str, Intent] = {}  # of orders that were modified since, by client id
         self._limits = {item.magic: RiskLimits.of(config, item) for item in instances}
+        self._leeway = Leeway(self, self._limits) if shortcuts else None
         self._pace = Pace()
         self._allowed: frozenset[int] = frozenset()
         self.own = OwnIntents(self)
         self.net_watch = NetWatch(self) if nets else None
         self.booking = Booking(self)
+        plain = PlainOrders(self) if shortcuts else None
+        self._plain = plain if plain is not None and plain.are_there else None
 
     def carry(self, begin: Begin) -> None:
         """Go on with balance, open trades and working orders of another time, as far as they are in what is played."""
@@ -176,6 +185,10 @@ class Account:
         units, denial = self._decide(intent)
         if intent.n > 0:
             self._pace.count(intent.magic, self.now_ns)
+        if denial is None and units is not None and self._plain is not None:
+            filled = self._plain.fill(intent, units)
+            if filled is not None:
+                return filled
         order = first_order(intent, units, denial, self.now_ns, native_protection=not self.nets)
         self.keep(order)
         if order.state in TERMINAL:
@@ -256,6 +269,10 @@ class Account:
             return closable(intent, trade, closing, self.instruments[intent.instrument])
         if intent.action == "cancel":
             return None, None
+        if self._leeway is not None and intent.action == "open":
+            units = self._leeway.units_of(intent, self._pace.recent)
+            if units is not None:
+                return units, None
         state = self.risk_state(intent)
         units = resolve_units(state, intent) if intent.action == "open" else None
         if intent.magic in self._allowed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 
 from atrader.booking import fill_of, protection_of
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _ZERO: Final = Decimal(0)
 _WATCHED: Final[dict[str, FillReason]] = {reason: reason for reason in get_args(FillReason)}
+_booked: Final = partial(tuple.__new__, Booked)  # without the cost of its constructor
 _FILLS: Final = frozenset({OrderState.PARTIAL, OrderState.FILLED})
 
 
@@ -74,6 +76,28 @@ class Booking:
                 self._state(report)
             elif isinstance(report, SwapReport):
                 self._swap(report)
+
+    def book_opened(self, order: Order, fill: Fill, ticket: str, stop: Decimal | None, target: Decimal | None) -> None:
+        """Book the fill of a plain order that opened a trade."""
+        ledger = self._account.ledger
+        trade = ledger.apply_open(order, fill, broker_trade_id=ticket, stop_loss=stop, take_profit=target)
+        self._tickets[ticket] = trade.trade_id
+        self._account.valuation.balance += _ZERO + fill.commission
+        self._settle(fill, trade, fill.units, fill.price)
+        self._end(order)
+
+    def book_closed(self, order: Order, fill: Fill, before: Trade) -> None:
+        """Book the fill of a plain order that closed a trade, or a part of it; its profit is known."""
+        reason, profit = order.intent.reason or None, fill.profit
+        _, trade = self._account.ledger.apply_close(before.trade_id, fill, reason=reason, profit=profit)
+        self._note_closed(trade)
+        self._account.valuation.balance += (profit or _ZERO) + fill.commission
+        self._settle(fill, trade, -fill.units, before.open_price)
+        self._end(order)
+
+    def _end(self, order: Order) -> None:
+        """Keep an order that nobody saw before its end; who wanted it gets it from `Account.submit`."""
+        self._account.orders[order.client_id] = order
 
     def move(self, order: Order, state: OrderState, **update: Any) -> None:
         """Move an order as the table of states allows, and tell of it."""
@@ -208,7 +232,7 @@ class Booking:
         valuation.carried += fill.profit if account.nets else _ZERO
         self.fills.append(fill)
         balance = valuation.balance + valuation.carried
-        self.changes.append(Booked(fill.time_ns, fill.instrument, trade.side, units, open_price, balance))
+        self.changes.append(_booked((fill.time_ns, fill.instrument, trade.side, units, open_price, balance)))
         if trade.magic == FOREIGN_MAGIC:
             return
         if account.day is not None and account.counts_day:

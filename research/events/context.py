@@ -116,7 +116,7 @@ class BacktestContext(Wishes):
     @property
     def at(self) -> int:
         """The step it is at."""
-        return int(self._history.steps[self.row]) if self.deciding else self.step
+        return self._history.steps.item(self.place.row) if self.deciding else self.step
 
     @property
     def warm_up(self) -> WarmUp:
@@ -126,15 +126,15 @@ class BacktestContext(Wishes):
 
     def now_ns(self) -> int:
         """Market time."""
-        at = self.at
-        return int(self._world.market.ends[at]) if at >= 0 else self._world.market.first_ns
+        at, market = self.at, self._world.market
+        return market.ends.item(at) if at >= 0 else market.first_ns
 
     def decided(self) -> tuple[str | None, int]:
         """Return the bar that is being decided."""
         if not self.deciding:
             return None, 0
-        open_ns = int(self._history.bars.open_time_ns[self.row])
-        return f"{self.timeframe}|{open_ns}", int(self._history.ends[self.row])
+        row, history = self.place.row, self._history
+        return f"{self.timeframe}|{history.bars.open_time_ns.item(row)}", history.ends.item(row)
 
     def bars(self, count: int) -> Bars:
         """Return the last complete bars, at most a window of them."""

@@ -67,6 +67,8 @@ class EventEngine:
         self._exits = ForcedExits(self.account)
         self._watch = LimitWatch(self.account, self.market)
         self._ahead = LookAhead(self.market, self.account.engine, self.account.net_watch) if look_ahead else None
+        # Then quotes that change nothing need not be heard of before the next, which takes their place.
+        self._may_pass_over = look_ahead and self.market.is_single and not self.account.watches
         self._reached = -1
         self._runners = [
             Runner(
@@ -199,7 +201,9 @@ class EventEngine:
     def _work(self, step: int, turn: int) -> int:
         """Play a step quote by quote, then the turns in it; return the next turn."""
         account = self.account
-        if step:
+        if self._may_pass_over:
+            self.market.pass_over(step)
+        elif step:
             self.reach(step - 1)
         account.on_ticks(self.market.play(step))
         self._reached = step
@@ -244,6 +248,9 @@ class EventEngine:
 
     def _whole_turn(self, step: int, number: int, bars: int) -> None:
         runner = self._runners[number]
+        if not (runner.listens_always or runner.listens_in_trades):
+            runner.turn(step, bars, None)
+            return
         reel = self.market.reels[runner.config.instrument]
         rows = reel.rows_until(step)
         quoted = rows > 0 and reel.steps[rows - 1] == step
@@ -286,15 +293,17 @@ def _turns(runners: list[Runner], steps: int) -> tuple[NDArray[np.int64], list[i
     """Return of every turn its step, whose it is, and how many bars are in it; in the order they are taken."""
     found = []
     for number, runner in enumerate(runners):
-        due, bars = np.unique(runner.history.steps[runner.history.first :], return_counts=True)
+        ends = runner.history.steps[runner.history.first :]  # never falls
+        firsts = np.flatnonzero(np.diff(ends, prepend=-1))
+        due, bars = ends[firsts], np.diff(firsts, append=len(ends))
         if runner.listens_always:
             counts = np.zeros(steps, np.int64)
             counts[due] = bars
             due, bars = np.arange(steps), counts
         found.append((due, np.full(len(due), number), bars))
     if len(found) == 1:
-        due, whose, bars = found[0]
-        return due, whose.tolist(), bars
+        due, _, bars = found[0]
+        return due, [0] * len(due), bars
     due, whose, bars = (np.concatenate(columns) for columns in zip(*found, strict=True))
     order = np.lexsort((whose, due))
     return due[order], whose[order].tolist(), bars[order]

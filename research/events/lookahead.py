@@ -57,12 +57,15 @@ class LookAhead:
         """
         ends, engine = self._market.ends, self._engine
         end = min(step + self._stretch, len(ends))
-        if engine.next_ns < ends[end - 1]:
+        if engine.next_ns < ends.item(end - 1):
             end = max(step, int(ends.searchsorted(engine.next_ns, side="right")))
             if end == step:
                 return step, True
         found, state = end, engine.state
-        if state.tickets or state.orders:
+        is_idle = not (state.tickets or state.orders)
+        if is_idle and self._net_watch is None:
+            return self._longer(end), False
+        if not is_idle:
             for symbol, reel in self._market.reels.items():
                 desk = engine.desks[symbol]
                 if desk.tickets or desk.orders:
@@ -75,9 +78,13 @@ class LookAhead:
                 return step, True
             found = step + (found - step) // 2
         if found == end:
-            self._stretch = min(2 * self._stretch, _LONGEST)
-            return end, False
+            return self._longer(end), False
         return found, found == touched  # else only the margin made us stop: look again from there
+
+    def _longer(self, end: int) -> int:
+        """Look over more the next time, after a stretch in which nothing happened."""
+        self._stretch = min(2 * self._stretch, _LONGEST)
+        return end
 
     def _is_clear(self, step: int, end: int) -> bool:
         """Tell whether no close-out can come near in a range of steps."""

@@ -79,7 +79,8 @@ class Market:
             while reel.played < until:
                 ticks.extend(reel.tape.ticks(reel.played))
                 reel.played += 1
-        ticks.sort(key=_time_then_symbol)
+        if len(self.reels) > 1:
+            ticks.sort(key=_time_then_symbol)
         return ticks
 
     def skip(self, step: int) -> list[Tick]:
@@ -90,8 +91,19 @@ class Market:
             if reel.played < until:
                 reel.played = until
                 ticks.append(reel.tape.last(until - 1))
-        ticks.sort(key=_time_then_symbol)
+        if len(ticks) > 1:
+            ticks.sort(key=_time_then_symbol)
         return ticks
+
+    @property
+    def is_single(self) -> bool:
+        """Whether one instrument alone is played, in every step."""
+        return len(self.reels) == 1
+
+    def pass_over(self, step: int) -> None:
+        """Count what comes before a step as played."""
+        for reel in self.reels.values():
+            reel.played = max(reel.played, reel.rows_until(step - 1))
 
     def last(self, symbol: str, step: int) -> Tick | None:
         """Return the last quote of an instrument when a step is over, None before its first."""

@@ -28,6 +28,7 @@ from research.events.told import Alert
 from research.events.whole import WholeDriver
 
 _TRACE_LINES: Final = 12
+_checked: Final = Intent.__pydantic_validator__.validate_python  # `model_validate` without what it passes on
 
 
 class Runner:
@@ -295,8 +296,9 @@ class Runner:
         return orders, [trade for trade in news.trades if view.see_trade(trade)]
 
     def _note(self, values: dict[str, object]) -> Intent:
-        self._n = int(str(values.get("n", self._n + 1)))  # who plays what was recorded brings the number
-        intent = Intent.model_validate({**values, "n": self._n})
+        own = values.get("n")  # who plays what was recorded brings the number
+        self._n = self._n + 1 if own is None else int(str(own))
+        intent: Intent = _checked({**values, "n": self._n})
         self.waiting.append(intent)
         return intent
 

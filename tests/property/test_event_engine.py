@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from random import Random
 from typing import Any, Literal, get_args
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from atrader.market import Bar, Tick
-from atrader.orders.model import Order, Trade
+from atrader.orders.model import Intent, Order, Trade
+from atrader.risk import Allow, evaluate, resolve_units
 from atrader.strategy import BaseParameters, EventStrategy
+from research.events.leeway import Leeway
 from research.events.result import Result
 from tests.support.event_runs import MINUTE, account_of, instance_of, plan_of, random_bars, run
 
@@ -23,6 +26,8 @@ Listens = Literal["never", "always", "in trades"]
 
 class Restless(EventStrategy):
     """Does anything a strategy may do, now and then, as a seed says."""
+
+    kinds: tuple[str, ...] = ("market", "market", "limit", "stop", "close", "part", "modify", "cancel", "move")
 
     def __init__(self, seed: int, pace: float, listens: Listens) -> None:
         super().__init__(BaseParameters())
@@ -59,7 +64,7 @@ class Restless(EventStrategy):
     def _act(self, bar: Bar) -> None:
         chance, context = self._random, self.context
         trades, orders = context.trades(), context.orders()
-        kind = chance.choice(("market", "market", "limit", "stop", "close", "part", "modify", "cancel", "move"))
+        kind = chance.choice(self.kinds)
         if kind in ("market", "limit", "stop"):
             self._open(kind, bar)
         elif kind == "close" and trades:
@@ -99,6 +104,12 @@ class Restless(EventStrategy):
         return self.context.instrument.price_tick * self._random.randint(10, 200)
 
 
+class Simple(Restless):
+    """Has market orders only, so that none is left waiting."""
+
+    kinds = ("market", "market", "close", "part", "modify")
+
+
 ACCOUNTS: dict[str, dict[str, Any]] = {
     "plain": {},
     "all the costs": {
@@ -115,6 +126,13 @@ ACCOUNTS: dict[str, dict[str, Any]] = {
             "drawdown_reference": "start",
         },
     },
+    "strict": {
+        "trade": {
+            "max_units": 15_000, "max_spread": "0.00002", "stop_required": True, "price_band_frac": "0.0004",
+            "max_price_age": "2d",
+        },
+    },
+    "costly and coarse": {"paper": {"slippage_pips": "0.05", "commission_per_million": "7.77"}, "currency_digits": 4},
     "watched": {"limits": {"max_drawdown_frac": "0.02"}, "paper": {"initial_balance": 3000}},
     "netting": {"positions": "netting"},
     "netting, slow and costly": {
@@ -133,18 +151,26 @@ ACCOUNTS: dict[str, dict[str, Any]] = {
 
 
 def outcome(
-    account: str, seed: int, pace: float, listens: tuple[Listens, Listens] = ("never", "always"), *, look_ahead: bool
+    account: str,
+    seed: int,
+    pace: float,
+    listens: tuple[Listens, Listens] = ("never", "always"),
+    *,
+    look_ahead: bool = True,
+    shortcuts: bool = True,
+    kind: type[Restless] = Restless,
 ) -> tuple[Result, list[list[tuple[Any, ...]]]]:
     euro, yen = random_bars(seed, 400, 1.09, 1e-5), random_bars(seed + 1, 400, 147.0, 1e-3)
     chosen = [
-        (instance_of("a", magic=1, limits={"max_orders_per_minute": 5}), Restless(seed, pace, listens[0])),
-        (instance_of("b", magic=2, instrument="USD/JPY"), Restless(seed + 7, pace, listens[1])),
+        (instance_of("a", magic=1, limits={"max_orders_per_minute": 5}), kind(seed, pace, listens[0])),
+        (instance_of("b", magic=2, instrument="USD/JPY"), kind(seed + 7, pace, listens[1])),
     ]
     if seed % 2:
         chosen = chosen[:1]
-    config = account_of(trade={"max_price_age": "2d"}, **ACCOUNTS[account])
+    config = account_of(**{"trade": {"max_price_age": "2d"}, **ACCOUNTS[account]})
     series = {("EUR/USD", "1m"): euro, ("USD/JPY", "1m"): yen}
-    return run(plan_of(config, chosen, series), look_ahead=look_ahead), [strategy.heard for _, strategy in chosen]
+    result = run(plan_of(config, chosen, series), look_ahead=look_ahead, shortcuts=shortcuts)
+    return result, [strategy.heard for _, strategy in chosen]
 
 
 @pytest.mark.parametrize("account", ACCOUNTS)
@@ -163,6 +189,48 @@ def test_looking_ahead_changes_nothing(account: str, seed: int, pace: float, lis
     assert quick.trades == slow.trades
     assert heard == heard_slowly
     assert np.array_equal(quick.curve.equity, slow.curve.equity)
+
+
+@pytest.mark.parametrize("account", ACCOUNTS)
+@settings(max_examples=4, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    pace=st.sampled_from([0.05, 0.3, 0.9]),
+    listens=st.tuples(*[st.sampled_from(get_args(Listens))] * 2),
+    kind=st.sampled_from([Restless, Simple]),
+)
+def test_orders_in_one_go_are_those_of_the_long_way(
+    account: str, seed: int, pace: float, listens: tuple[Listens, Listens], kind: type[Restless]
+) -> None:
+    quick, heard = outcome(account, seed, pace, listens, kind=kind)
+    slow, heard_slowly = outcome(account, seed, pace, listens, kind=kind, shortcuts=False, look_ahead=False)
+    for name in ("fills", "orders", "closed", "open_trades", "alerts", "refused", "halted"):
+        assert repr(getattr(quick, name)) == repr(getattr(slow, name)), name  # digits too: 0.10 is not 0.1
+    assert heard == heard_slowly
+    assert all(map(np.array_equal, quick.curve, slow.curve))
+
+
+@pytest.mark.parametrize("account", ["plain", "strict", "close to the margin", "watched"])
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 10**6))
+def test_what_passes_unasked_would_have_passed_every_rule(
+    account: str, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certain, unasked = Leeway.units_of, []
+
+    def asked_all_the_same(leeway: Leeway, intent: Intent, recent: Callable[[int, int], int]) -> Decimal | None:
+        units = certain(leeway, intent, recent)
+        if units is not None:
+            state = leeway.account.risk_state(intent)
+            assert repr(units) == repr(resolve_units(state, intent))
+            assert evaluate(leeway.limits[intent.magic], state, intent, units) == Allow()
+            unasked.append(intent)
+        return units
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Leeway, "units_of", asked_all_the_same)
+        outcome(account, seed, 0.5, kind=Simple)
+    assert unasked or account != "plain"
 
 
 def test_the_random_strategies_meet_every_way_a_trade_ends() -> None:

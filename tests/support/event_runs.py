@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from atrader.instruments import KNOWN
 from atrader.market import Bars
 from atrader.strategy import Strategy
 from atrader.timeframes import Timeframe
+from research.events.account import Account
 from research.events.engine import EventEngine
 from research.events.plan import Plan, SeriesKey
 from research.events.result import Result
@@ -54,9 +56,10 @@ def plan_of(
     )
 
 
-def run(plan: Plan, *, look_ahead: bool = True) -> Result:
+def run(plan: Plan, *, look_ahead: bool = True, shortcuts: bool = True) -> Result:
     """Run a plan."""
-    return EventEngine(plan, look_ahead=look_ahead).run()
+    account = partial(Account, shortcuts=shortcuts)
+    return EventEngine(plan, look_ahead=look_ahead, account_of=account).run()
 
 
 def random_bars(seed: int, count: int, start: float, tick: float, gap_share: float = 0.1) -> Bars:

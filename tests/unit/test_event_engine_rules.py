@@ -17,6 +17,7 @@ from atrader.market_checks import check_bars, check_quotes
 from atrader.orders.model import Order, Trade
 from atrader.strategy import BaseParameters, EventStrategy
 from manager.backtests.comparing import side_by_side
+from research.events.account import Account
 from research.events.engine import EventEngine
 from research.events.tape import BarTape, QuoteTape
 from tests.support.event_runs import account_of, instance_of, plan_of, run
@@ -408,3 +409,21 @@ def test_the_first_trade_that_differs_is_found_wherever_it_is() -> None:
     assert side_by_side([one, late], [one, one], (1, 1), "1", 0).first_different == (late, one)
     assert side_by_side([one, short], [one], (1, 1), "1", 0).first_different == (short, None)
     assert side_by_side([one], [one, trade(close_s=None)], (1, 1), "1", 0).same == 1
+
+
+def test_plain_orders_and_entries_far_from_every_limit_do_not_go_the_long_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("the long way")
+
+    def act(strategy: Doing, bar: Bar) -> None:
+        held = strategy.context.trades()
+        if held:
+            strategy.context.close(held[0].trade_id)
+        else:
+            stop = strategy.context.instrument.round_price(D(repr(bar.close - 0.001)))
+            strategy.context.order("buy", units=D(100), stop_loss=stop)
+
+    plan = plan_of(account_of(), [(instance_of(), Doing(act))], {("EUR/USD", "1m"): flat_bars([1.1] * 6)})
+    monkeypatch.setattr(Account, "risk_state", refuse)
+    monkeypatch.setattr(Account, "_ask_broker", refuse)
+    assert len(run(plan).closed) == 3
