@@ -47,7 +47,7 @@ def backtest(home: Home, fast: int, slow: int, end: str) -> Timed:
                 break
             printed_s = time.perf_counter()
             if line.startswith("  trades") and "closed" in line:
-                trades = int(line.split()[1])
+                trades = int(line.split()[1].replace(",", ""))
     if process.returncode:
         raise SystemExit(f"atrader backtest ended with {process.returncode}")
     return Timed((printed_s - began_s) * 1000, (time.perf_counter() - began_s) * 1000, trades)
