@@ -217,10 +217,12 @@ class Runner:
         text = f"{what} of {self.name} raised {type(error).__name__}: {error}"
         where = "".join(traceback.format_exception(error)[-_TRACE_LINES:])
         self.context.alert("strategy-error", f"{text}\n{where}")
+        # Of an answer that is none the message says everything: no line of the strategy raised it.
+        told = f": {self.config.strategy}" if isinstance(error, StrategyError) else f"\n{where}"
         if self.config.on_error == "stop":
-            raise StrategyError(f"{text} (on_error = stop)\n{where}") from error
+            raise StrategyError(f"{text} (on_error = stop){told}") from error
         if self._errors_in_row >= self.config.max_errors:
-            raise StrategyError(f"{text}; {self._errors_in_row} errors in a row (max_errors)\n{where}") from error
+            raise StrategyError(f"{text}; {self._errors_in_row} errors in a row (max_errors){told}") from error
         if self.config.on_error == "reduce":
             self._account.states[self.name] = TradingState.REDUCING
 

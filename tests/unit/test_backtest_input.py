@@ -205,7 +205,7 @@ def test_answers_that_are_no_signals_end_a_run_with_the_column_that_is_wrong() -
         (lambda bars: None, "signals returned NoneType, expected Signals"),
     )
     for answer, said in cases:
-        with pytest.raises(StrategyError, match=said + ".*10 errors in a row"):
+        with pytest.raises(StrategyError, match=said + r".*10 errors in a row \(max_errors\): told$"):
             over(Told(answer))
 
 
