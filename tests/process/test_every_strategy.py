@@ -10,53 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tomlkit
 
 from atrader.clock import NS_PER_S, parse_time
-from atrader.configuration.loader import load_installation
 from data_layer.offline import open_market
 from manager.rerun.diff import replay_diff as day_again
 from research.events.result import Result
-from research.events.tape import BarTape
-from research.optimisation.windows import WalkForward
 from tests.support.books import check_books
 from tests.support.direct_run import gist, gist_of_row
-from tests.support.event_runs import plan_of, run
+from tests.support.every_strategy import NAMES, STORED, again_of, instance_text, play_all
 from tests.support.fleet import Fleet
-from tests.support.learned import write_trained
-from tests.support.replays import TOOLS, finish, write_bars, write_replay
-from worker.loading import load_strategy, make_strategy
-from worker.placing import place
-from worker.strategies import BUILT_IN
+from tests.support.replays import TOOLS, write_bars
 
-NAMES = sorted(BUILT_IN.keys() - {"asirikuy"})  # which needs a library, and has tests of its own
-STORED, PLAYED = "2012-12-03", "2013-02-06T12:00:00Z"  # warm-ups before, half hours of two days and a half after
 DAY = "2013-02-07"
-CROSS = {"fast": 4, "slow": 12}
-QUICK: dict[str, dict[str, Any]] = {  # where the usual parameters would hardly trade in two days
-    "atr-cross": CROSS,
-    "ema-cross": CROSS,
-    "morning-range": {"flat_at": "15:30", "trend_bars": 5},
-    "overnight-range": {"flat_at": "15:30", "mode": "fade", "zones": True, "atr_days": 5, "max_range_atr": 9.0},
-    "rsi": {"rsi_period": 6},
-    "scikit-learn": {"model": "models/yen.model", "enter_frac": 0.505},
-    "sma-cross": CROSS,
-    "trend": {"trend_period": 20, "slope_bars": 3, "band_atr": 0.5},
-}
-
-COSTS = (
-    "[paper]\nslippage_pips = 0.5\ncommission_per_million = 30\nextra_spread_pips = 0.3\n"
-    "swap_long_frac = -0.02\nswap_short_frac = 0.01\npartial_fill_share = 0.3\n"
-)
-
-
-def instance_text(name: str, magic: int) -> str:
-    """Return the configuration of a built-in strategy."""
-    values = {
-        "strategy": name, "account": "paper", "magic": magic, "instrument": "USD/JPY", "timeframe": "30m",
-        "parameters": {"risk_frac": "0.0005", **QUICK.get(name, {})},
-    }  # fmt: skip
-    return tomlkit.dumps(values)
 
 
 @pytest.fixture(scope="module")
@@ -66,16 +31,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     write_bars(path, first=STORED)
     fleet = Fleet(tmp_path_factory.mktemp("every") / "home")
     try:
-        texts = {name: instance_text(name, magic) for magic, name in enumerate(NAMES, start=1)}
-        write_replay(fleet, texts, files=[path], settings=f"start = '{PLAYED}'\n")
-        account = fleet.home.etc / "accounts" / "paper.toml"
-        account.write_text(account.read_text().replace("[paper]\n", COSTS))
-        with open_market(fleet.home) as stored:
-            bars = stored.bars("USD/JPY", "30m")
-        days = WalkForward(train_days=40, test_days=7)
-        write_trained(fleet.home.root / "models/yen.model", bars, "USD/JPY", "30m", days)
-        fleet.launch()
-        finish(fleet)
+        play_all(fleet, {name: instance_text(name, magic) for magic, name in enumerate(NAMES, start=1)}, path)
         check_books(fleet)
         yield fleet
     finally:
@@ -85,17 +41,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 @pytest.fixture(scope="module")
 def again(live: Fleet) -> Result:
     """Give what the event engine makes of the same week."""
-    installation = load_installation(live.home.root)
-    with open_market(live.home) as stored:
-        series = {("USD/JPY", timeframe): stored.bars("USD/JPY", timeframe) for timeframe in ("30m", "1d")}
-        played = BarTape("USD/JPY", stored.bars("USD/JPY", "30m", start_ns=parse_time(PLAYED)), 1800 * NS_PER_S)
-    chosen = [
-        (config, make_strategy(load_strategy(config.strategy, live.home.root), config.parameters, name))
-        for name, config in installation.instances.items()
-    ]
-    for config, strategy in chosen:
-        place(strategy, installation, config)
-    return run(plan_of(installation.accounts["paper"], chosen, series, tapes=[played]))
+    return again_of(live)
 
 
 @pytest.fixture(scope="module")

@@ -30,13 +30,13 @@ BRACKET = (
 )
 
 
-def write_bars(path: Path, seed: int = 7, first: str = FIRST) -> int:
+def write_bars(path: Path, seed: int = 7, first: str = FIRST, end: str = END) -> int:
     """Write half-hour bars of USD/JPY, a Friday and the week after it, as CSV with bid and ask; return how many."""
     chance = np.random.default_rng(seed)
     calendar = Calendar.get("fx")
     times = [
         time_ns
-        for time_ns in range(parse_time(first), parse_time(END), BAR_NS)
+        for time_ns in range(parse_time(first), parse_time(end), BAR_NS)
         if calendar.is_open(time_ns) and calendar.is_open(time_ns + BAR_NS - 1)
     ]
     closes = 91.5 + np.cumsum(chance.normal(0.0, 0.05, len(times)))
