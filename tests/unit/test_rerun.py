@@ -136,6 +136,15 @@ def test_an_instance_that_only_wants_what_was_recorded_trades_the_same(whole: Re
     )  # fmt: skip
 
 
+def test_what_was_allowed_at_its_time_is_not_judged_again() -> None:
+    tight = [(instance_of(timeframe="5m", limits={"max_position_units": 10}), Turns())]
+    begin = Begin(time_ns=int(BARS.open_time_ns[0]), balance=D(10000))
+    assert {one.state.value for one in EventEngine(plan(instances=tight, begin=begin)).run().orders} == {"DENIED"}
+    allowed = replace(begin, allowed=frozenset({1}))
+    fresh = [(tight[0][0], Turns())]
+    assert {one.state.value for one in EventEngine(plan(instances=fresh, begin=allowed)).run().orders} == {"FILLED"}
+
+
 def first_kind(live: Record, again: Record, *, same_prices: bool = True) -> tuple[str, int] | None:
     one = compare(live, again, same_prices=same_prices, slack_ns=0).difference
     return None if one is None else (one.kind, one.time_ns)
