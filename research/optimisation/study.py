@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
+from itertools import chain
 from typing import Final
 
 from atrader.clock import Clock, SystemClock
@@ -40,19 +41,25 @@ def run_study(
     clock = clock or SystemClock()
     pending: dict[Future[list[Outcome]], tuple[list[Asked], float]] = {}
     size, ahead = 1, pool.workers if search.is_adaptive else 2 * pool.workers
+
+    def fill() -> None:
+        while len(pending) < ahead and (asked := search.ask(_at_the_end(size, search.left, pool.workers))):
+            pending[pool.submit([one.parameters for one in asked])] = (asked, clock.monotonic_s())
+
     try:
         while True:
-            while len(pending) < ahead and (asked := search.ask(_at_the_end(size, search.left, pool.workers))):
-                pending[pool.submit([one.parameters for one in asked])] = (asked, clock.monotonic_s())
+            fill()
             if not pending:
                 return
-            for future in wait(pending, return_when=FIRST_COMPLETED).done:
-                asked, began_s = pending.pop(future)
-                _keep(asked, future.result(), search, file)
-                if progress is not None:
-                    progress(len(asked))
-                if not search.is_adaptive:
-                    size = _next_size(len(asked), (clock.monotonic_s() - began_s) / (ahead / pool.workers))
+            done = [(future, *pending.pop(future)) for future in wait(pending, return_when=FIRST_COMPLETED).done]
+            if not search.is_adaptive:
+                _, asked, began_s = done[-1]
+                size = _next_size(len(asked), (clock.monotonic_s() - began_s) / (ahead / pool.workers))
+                fill()  # nobody waits for the disk
+            tried = [asked for _, asked, _ in done]
+            _keep(list(chain(*tried)), list(chain(*(future.result() for future, *_ in done))), search, file)
+            if progress is not None:
+                progress(sum(map(len, tried)))
     except BrokenProcessPool as error:  # told by a result, or by the next set that is handed over
         raise StrategyError(
             "a process died while it tried a set: memory ran out (see 'dmesg'; try fewer --processes), or a library"
