@@ -62,6 +62,11 @@ def test_the_event_engine_trades_as_worker_gateway_and_paper_account_do(
     assert reasons == {row["trade_id"]: row["close_reason"] for row in rows}
 
 
+def test_stops_that_trail_ended_trades_of_the_fleet(recorded: list[dict[str, Any]]) -> None:
+    trailed = {row["instance"] for row in recorded if row["close_reason"] == "trailing-stop"}
+    assert {"ema-cross", "rsi"} <= trailed
+
+
 def replay_diff(fleet: Fleet, name: str, *words: str, code: int = 0) -> Mapping[str, Any]:
     done = fleet.command("replay-diff", name, "--day", DAY, *words, "--json", program=TOOLS)
     assert done.returncode == code, (done.stdout, done.stderr)

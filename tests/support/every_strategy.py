@@ -28,10 +28,10 @@ STORED, PLAYED = "2012-12-03", "2013-02-06T12:00:00Z"  # warm-ups before, half h
 CROSS = {"fast": 4, "slow": 12}
 QUICK: dict[str, dict[str, Any]] = {  # where the usual parameters would hardly trade in two days
     "atr-cross": CROSS,
-    "ema-cross": CROSS,
+    "ema-cross": {**CROSS, "trailing_atr": 1.5},
     "morning-range": {"flat_at": "15:30", "trend_bars": 5},
     "overnight-range": {"flat_at": "15:30", "mode": "fade", "zones": True, "atr_days": 5, "max_range_atr": 9.0},
-    "rsi": {"rsi_period": 6},
+    "rsi": {"rsi_period": 6, "trailing_atr": 2.0},
     "scikit-learn": {"model": "models/yen.model", "enter_frac": 0.505},
     "sma-cross": CROSS,
     "trend": {"trend_period": 20, "slope_bars": 3, "band_atr": 0.5},
