@@ -26,15 +26,18 @@ static int32_t worse_exit(const Machine *m, const Trade *t, int32_t price, int k
     return worse(m, price, -m->side, m->slips ? m->trades[t->number].decision : 0, kind);
 }
 
-static int64_t floating(const Machine *m, const Trade *t, double rate) {
-    return value(m->s, (int64_t)(closing(m) - t->price) * m->side * t->steps, rate);
+static int64_t floating(const Machine *m, const Trade *t, int32_t price, double rate) {
+    return value(m->s, (int64_t)(price - t->price) * m->side * t->steps, rate);
 }
 
-static int64_t equity_now(const Machine *m) {
+/* Return what the account is worth, by the broker's quote or (as the gate has it: raw) by the market's own. */
+static int64_t equity_now(const Machine *m, bool raw) {
     int64_t sum = m->balance;
     if (m->held) {
-        double rate = rate_now(m, false);
-        for (int i = 0; i < m->held; i++) sum += floating(m, &m->open[i], rate);
+        int32_t extra = (int32_t)(m->side > 0 ? m->s->spread_bid : -m->s->spread_ask);
+        int32_t price = closing(m) + (raw ? extra : 0);
+        double rate = rate_now(m, raw);
+        for (int i = 0; i < m->held; i++) sum += floating(m, &m->open[i], price, rate);
     }
     return sum;
 }
@@ -125,16 +128,17 @@ static bool is_near(const Machine *m, Held held, int32_t worst, int32_t most, do
 
 static void close_out(Machine *m) {
     while (m->held) {
-        double near = m->s->rate == GIVEN ? m->rates[m->bar] : inverse(m->s, closing(m));
-        if (!is_near(m, held_now(m), closing(m), m->ask, near)) return;
+        int32_t price = closing(m);
+        double near = m->s->rate == GIVEN ? m->rates[m->bar] : inverse(m->s, price);
+        if (!is_near(m, held_now(m), price, m->ask, near)) return;
         double rate = rate_now(m, false);
         int64_t margin = margin_of(m->s, steps_held(m), (int64_t)m->bid + m->ask, rate);
-        if (!margin || (wide)equity_now(m) * m->s->closeout_den > (wide)margin * m->s->closeout_num) return;
+        if (!margin || (wide)equity_now(m, false) * m->s->closeout_den > (wide)margin * m->s->closeout_num) return;
         int worst = 0;
         for (int i = 1; i < m->held; i++)
-            if (floating(m, &m->open[i], rate) < floating(m, &m->open[worst], rate)) worst = i;
+            if (floating(m, &m->open[i], price, rate) < floating(m, &m->open[worst], price, rate)) worst = i;
         const Trade *t = &m->open[worst];
-        close_trade(m, worst, t->steps, worse_exit(m, t, closing(m), AT_BROKER), MARGIN_CLOSEOUT);
+        close_trade(m, worst, t->steps, worse_exit(m, t, price, AT_BROKER), MARGIN_CLOSEOUT);
     }
 }
 
@@ -146,7 +150,7 @@ static bool is_covered(const Machine *m, int64_t steps, double rate) {
     }
     int64_t held = steps_held(m), twice = (int64_t)m->bid + m->ask;
     int64_t before = margin_of(m->s, held, twice, rate), after = margin_of(m->s, held + steps, twice, rate);
-    return after <= before || after <= equity_now(m);
+    return after <= before || after <= equity_now(m, false);
 }
 
 static bool enter(Machine *m, const Order *order, int32_t price) {

@@ -56,7 +56,7 @@ static void decide_entry(Machine *m, int64_t number, bool is_halted) {
         return;
     }
     int64_t steps = m->d.steps[number];
-    if (steps < 0) steps = steps_for_risk(s, equity_now(m), m->d.risk[number], distance, rate_now(m, true));
+    if (steps < 0) steps = steps_for_risk(s, equity_now(m, true), m->d.risk[number], distance, rate_now(m, true));
     if (steps < s->least_steps || steps > s->most_steps) {
         m->refused[SIZE]++;
         return;

@@ -165,14 +165,17 @@ class Book:
             margin = money.margin(s, sum(trade.steps for trade in self.open), self.bid + self.ask, rate)
             if not margin or self.equity() * s.closeout_den > margin * s.closeout_num:
                 return
-            worst = min(self.open, key=lambda trade: self._floating(trade, rate))
-            self.close(worst, worst.steps, self.worse_exit(worst, self.closing(), AT_BROKER), Reason.MARGIN_CLOSEOUT)
+            price = self.closing()
+            worst = min(self.open, key=lambda trade: self._floating(trade, price, rate))
+            self.close(worst, worst.steps, self.worse_exit(worst, price, AT_BROKER), Reason.MARGIN_CLOSEOUT)
 
     # -- money
 
-    def closing(self) -> int:
-        """Return the price at which open trades close now."""
-        return self.bid if self.side > 0 else self.ask
+    def closing(self, *, raw: bool = False) -> int:
+        """Return the price at which open trades close now, if asked for without the extra spread."""
+        if self.side > 0:
+            return self.bid + self.s.spread_bid * raw
+        return self.ask - self.s.spread_ask * raw
 
     def rate(self, *, raw: bool = False) -> float:
         """Return account currency per quote currency now, if asked for without the extra spread."""
@@ -181,15 +184,15 @@ class Book:
             return money.own_rate(twice, self.s.tick)
         return 1.0 if self.rates is None else float(self.rates[self.bar])
 
-    def _floating(self, trade: Trade, rate: float) -> int:
-        return money.value(self.s, (self.closing() - trade.price) * self.side * trade.steps, rate)
+    def _floating(self, trade: Trade, price: int, rate: float) -> int:
+        return money.value(self.s, (price - trade.price) * self.side * trade.steps, rate)
 
-    def equity(self) -> int:
-        """Return what the account is worth now."""
+    def equity(self, *, raw: bool = False) -> int:
+        """Return what the account is worth now, by the broker's quote or (as the gate has it) by the market's own."""
         if not self.open:
             return self.balance
-        rate = self.rate()
-        return self.balance + sum(self._floating(trade, rate) for trade in self.open)
+        price, rate = self.closing(raw=raw), self.rate(raw=raw)
+        return self.balance + sum(self._floating(trade, price, rate) for trade in self.open)
 
     def worse(self, price: int, side: int, decision: int, kind: int) -> int:
         """Return the price of a market execution on a side, slippage included."""

@@ -291,7 +291,7 @@ class Machine(Book):
             return
         steps = wanted[7][number]
         if steps < 0:
-            steps = money.steps_for_risk(s, self.equity(), wanted[8][number], distance, self.rate(raw=True))
+            steps = money.steps_for_risk(s, self.equity(raw=True), wanted[8][number], distance, self.rate(raw=True))
         if not s.least_steps <= steps <= s.most_steps:
             self.refused[Refusal.SIZE] += 1
             return

@@ -45,18 +45,20 @@ def test_the_trades_are_those_of_the_event_engine(
 
 
 @pytest.mark.parametrize("order_type", ["market", "limit", "stop"])
-@settings(max_examples=5, deadline=None, phases=[Phase.generate])
+@settings(max_examples=9, deadline=None, phases=[Phase.generate])
 @given(
     seed=st.integers(0, 10**6),
     pace=st.sampled_from([0.02, 0.1, 0.3]),
     most=st.sampled_from([1, 3]),
     account=st.sampled_from(["plain", "all the costs"]),
+    symbol=st.sampled_from(["EUR/USD", "USD/JPY"]),
+    by_risk=st.booleans(),
 )
 def test_orders_that_wait_trailing_stops_and_pyramids_are_those_of_the_event_engine(
-    order_type: Any, seed: int, pace: float, most: int, account: str
+    order_type: Any, seed: int, pace: float, most: int, account: str, symbol: str, by_risk: bool
 ) -> None:
-    bars = random_bars(seed, 600, 1.09, 1e-5)
-    signals = random_signals(bars, seed, pace, by_risk=False)
+    bars = random_bars(seed, 600, *((1.09, 1e-5) if symbol == "EUR/USD" else (147.0, 1e-3)))
+    signals = random_signals(bars, seed, pace, by_risk=by_risk)
     chance = np.random.default_rng(seed)
     trail = np.where(chance.random(len(bars)) < 0.4, bars.close * 4e-4, np.nan)
     signals = replace(signals, trailing_distance=trail)
@@ -66,6 +68,6 @@ def test_orders_that_wait_trailing_stops_and_pyramids_are_those_of_the_event_eng
         price = bars.close * (1 - away)
     config = account_of(trade={"max_price_age": "2d"}, **ACCOUNTS[account])
     strategy = Ordering(bars, signals, rules, price, trail)
-    expected = run(plan_of(config, [(instance_of(), strategy)], {("EUR/USD", "1m"): bars}))
-    _, trades = in_vector(config, bars, signals, "EUR/USD", rules, price=price)
+    expected = run(plan_of(config, [(instance_of(instrument=symbol), strategy)], {(symbol, "1m"): bars}))
+    _, trades = in_vector(config, bars, signals, symbol, rules, price=price)
     assert [essence(trade) for trade in trades] == [essence(trade) for trade in expected.trades]

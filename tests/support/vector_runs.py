@@ -74,18 +74,22 @@ class Ordering(EventStrategy):
         if is_halted and any(trade.side != same for trade in trades):
             return  # what is to be closed first stays open until the market opens
         tick, one = self.context.instrument.price_tick, self._signals
-        assert one.units is not None
         assert one.stop_loss is not None
         assert one.take_profit is not None
         self.context.order(
             "buy" if entry > 0 else "sell",
-            units=Decimal(repr(float(one.units[row]))),
+            units=_number(one.units, row),
+            risk_frac=_number(one.risk_frac, row),
             order_type=self._rules.order_type,
             price=None if self._price is None else decimal_price(float(self._price[row]), tick),
             stop_loss=_money(one.stop_loss[row], tick),
             take_profit=_money(one.take_profit[row], tick),
             trailing_distance=_money(self._trail[row], tick),
         )
+
+
+def _number(column: Floats | None, row: int) -> Decimal | None:
+    return None if column is None else Decimal(repr(float(column[row])))
 
 
 def _money(price: float, tick: Decimal) -> Decimal | None:
