@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -37,7 +36,7 @@ class Wishes(ABC):
         self._config = config
         self._whose = {"magic": config.magic, "instance": config.name, "instrument": config.instrument}
         self._note = note
-        self._opens: Counter[str] = Counter()
+        self._opens: dict[str, int] = {}  # of the decision counted last, by side
         self._counted: str | None = None
 
     @abstractmethod
@@ -143,5 +142,5 @@ class Wishes(ABC):
         if key != self._counted:
             self._counted = key
             self._opens.clear()
-        self._opens[side] += 1
-        return self._opens[side]
+        count = self._opens[side] = self._opens.get(side, 0) + 1
+        return count

@@ -83,6 +83,7 @@ class EventEngine:
         ]
         self._in_trades = [item for item in enumerate(self._runners) if item[1].listens_in_trades]
         self._turn_steps, self._turn_of, self._turn_bars = _turns(self._runners, len(self.market))
+        self._each_step_from = _first_of_each(self._turn_steps)
         self._is_odd = (self._turn_bars != 1).tobytes()  # of each turn, whether it is more or less than a bar
 
     # -- what contexts ask
@@ -269,7 +270,7 @@ class EventEngine:
                 turn = self._turns_until(step, turn)
                 step += 1
             return turn
-        stop = int(self._turn_steps.searchsorted(work))
+        stop = self._turns_up_to(work)
         while turn < stop and account.submitted == before:
             runner = self._runners[self._turn_of[turn]]
             if runner.needs_whole_turn or self._is_odd[turn]:
@@ -281,12 +282,27 @@ class EventEngine:
                     runner.finish(int(self._turn_steps[turn - 1]))
         return turn
 
+    def _turns_up_to(self, step: int) -> int:
+        """Return how many turns come before a step."""
+        if self._each_step_from is None:
+            return int(self._turn_steps.searchsorted(step))
+        return min(max(step - self._each_step_from, 0), len(self._turn_steps))
+
     def _alike(self, turn: int, stop: int) -> int:
         """Return up to which turn there is nothing but a bar of the same instance in each."""
         if len(self._runners) > 1:
             return turn + 1
         odd = self._is_odd.find(1, turn, stop)
         return stop if odd < 0 else odd
+
+
+def _first_of_each(turn_steps: NDArray[np.int64]) -> int | None:
+    """Return from which step on there is a turn in each, as long as there are turns; None when it is not so."""
+    if not len(turn_steps):
+        return None
+    first, last = turn_steps.item(0), turn_steps.item(-1)
+    is_each = last - first == len(turn_steps) - 1 and bool((np.diff(turn_steps) == 1).all())
+    return first if is_each else None
 
 
 def _turns(runners: list[Runner], steps: int) -> tuple[NDArray[np.int64], list[int], NDArray[np.int64]]:

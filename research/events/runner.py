@@ -26,9 +26,9 @@ from research.events.rows import rows_of
 from research.events.selected import SelectedSteps
 from research.events.told import Alert
 from research.events.whole import WholeDriver
+from research.events.wished import wished
 
 _TRACE_LINES: Final = 12
-_checked: Final = Intent.__pydantic_validator__.validate_python  # `model_validate` without what it passes on
 
 
 class Runner:
@@ -298,9 +298,9 @@ class Runner:
         return orders, [trade for trade in news.trades if view.see_trade(trade)]
 
     def _note(self, values: dict[str, object]) -> Intent:
-        own = values.get("n")  # who plays what was recorded brings the number
+        own = values.pop("n", None)  # who plays what was recorded brings the number
         self._n = self._n + 1 if own is None else int(str(own))
-        intent: Intent = _checked({**values, "n": self._n})
+        intent = wished(values, self._n)
         self.waiting.append(intent)
         return intent
 
