@@ -41,7 +41,7 @@ VECTORISED static void keys_of(const double *sums, const double *squares, int64_
     double share = 1.0 / periods;
     for (int64_t i = 0; i < count; i++) {
         double sum = sums[i], square = squares[i], key = sum * fabs(sum) / square;
-        out[i] = square - sum * sum * share <= square * 1e-12 ? 0.0 : key;
+        out[i] = square - sum * sum * share > square * 1e-12 ? key : 0.0; /* also where squares overflow: never NaN */
     }
 }
 

@@ -117,8 +117,8 @@ def _half(sums: Floats, squares: Floats, lengths: Floats, chosen: NDArray[np.boo
         total += sums[column]
         square += squares[column]
     share = 1.0 / (chosen @ lengths)[:, None]
-    is_still = square - total * total * share <= square * 1e-12
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        varies = square - total * total * share > square * 1e-12  # no, where squares overflow: keys are never NaN
         key = total * np.abs(total) / square
-    key[is_still] = 0.0
+    key[~varies] = 0.0
     return total, square, key

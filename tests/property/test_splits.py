@@ -45,6 +45,19 @@ def test_compiled_or_not_the_same_is_found_in_every_split(
         assert one.tobytes() == other.tobytes()
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+def test_returns_whose_squares_are_too_large_to_count_with_are_read_no_further_than_they_go() -> None:
+    returns = np.random.default_rng(0).normal(size=(64, 5)) * [1e160, 1e170, 1.0, 1.0, 1.0]
+    starts = np.arange(0, 64, 16)
+    sums, squares = (np.add.reduceat(moment, starts, axis=0) for moment in (returns, returns**2))
+    masks, blocks = np.array([3, 5, 9], np.uint32), Blocks(sums, squares, np.full(4, 16.0))
+    found, plain = Crossed.empty(3), Crossed.empty(3)
+    plain_cross(*blocks, masks, *plain)
+    cross(blocks, masks, found)  # looked for NaN behind the last trial, and died
+    for one, other in zip(found, plain, strict=True):
+        assert one.tobytes() == other.tobytes()
+
+
 def test_compiled_code_refuses_what_would_be_read_or_written_beyond_its_arrays() -> None:
     cross_them = importlib.import_module("research.statistics._splits").cross
     (sums, squares, lengths), masks = blocks_of(1, 4, 5), np.array([3, 5], np.uint32)
