@@ -21,11 +21,16 @@ def check_fixed_risk(stage: Stage, decisions: Decisions, outcome: Outcome) -> No
     Raises
     ------
     NotVector
-        When there are any, or when it cannot be told of entries that the broker refused.
+        When there are any, or when it cannot be told: with several trades at once, equity is not the balance alone.
     """
     most = stage.limits.max_risk_frac
     if most is None or (decisions.steps[decisions.entry != 0] < 0).all():
         return
+    if stage.rules.most_trades > 1:
+        raise NotVector(
+            f"trade.max_risk_frac = {most}: what a fixed size risks is known for one trade at a time only, and there"
+            f" may be {stage.rules.most_trades} (sizes by risk_frac are)"
+        )
     made = outcome.fills[outcome.fills["reason"] == Reason.OPEN]
     equity = (made["balance"] - made["commission"]).astype(np.float64)  # nothing else is open as one is opened
     lost = _at_risk(stage, decisions, outcome.trades)

@@ -154,6 +154,18 @@ def test_a_fixed_size_that_risks_too_much_is_named_with_key_and_share() -> None:
         run_vector(plan)
 
 
+def test_a_fixed_size_beside_other_trades_is_not_held_against_the_balance_alone() -> None:
+    bars = random_bars(3, 400, 1.09, 1e-5)
+    signals = random_signals(bars, 3, 0.3, by_risk=False)
+    strategy = Rows(bars, replace(signals, stop_loss=bars.close * (1 - 1e-3 * signals.entry)))
+    plan = plan_of(
+        account_of(paper=PLAIN, trade={"max_risk_frac": "0.5"}), [(instance_of(), strategy)], {("EUR/USD", "1m"): bars}
+    )
+    assert len(run_vector(plan).trades) > 0
+    with pytest.raises(NotVector, match="one trade at a time only, and there may be 3"):
+        run_vector(plan, Rules(most_trades=3))
+
+
 @pytest.mark.parametrize("by_risk", [False, True])
 @pytest.mark.parametrize("account", ACCOUNTS)
 @settings(max_examples=5, deadline=None, phases=[Phase.generate])
