@@ -46,15 +46,20 @@ def run(command: click.Command) -> None:
     """Run a click command as a program: errors of ours become one message and a stable exit code."""
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # else it reads the entry points of every package
     try:
-        command.main()
+        command.main(color=_colour())
     except Locked as error:
         _fail(error, ExitCode.LOCKED)
     except AtraderError as error:
         _fail(error, next(code for kind, code in EXIT_CODES if isinstance(error, kind)))
 
 
+def _colour() -> bool | None:
+    """Tell whether colours are written (None: to terminals only), as https://no-color.org has it."""
+    return False if os.environ.get("NO_COLOR") else None
+
+
 def _fail(error: AtraderError, code: ExitCode) -> None:
-    click.secho(f"error: {error.message}", fg="red", err=True)
+    click.secho(f"error: {error.message}", fg="red", err=True, color=_colour())
     sys.exit(int(code))
 
 

@@ -9,7 +9,8 @@ from typing import Any, Final
 import click
 
 from atrader.clock import NS_PER_S, iso_from_ns
-from manager.commands.tables import Column, folded, print_rows, terminal_width
+from manager.commands.tables import Column, print_rows, terminal_width
+from manager.commands.text_lines import folded, width_of
 from research.reports import Saved
 from research.reports.comparing import FIGURES, differences, figures
 from research.reports.figures import Lines, identity_lines, instance_lines, more_lines, result_lines
@@ -17,6 +18,7 @@ from research.reports.figures import Lines, identity_lines, instance_lines, more
 _BESIDE: Final = 150  # characters a terminal needs to show both halves beside each other
 _BETWEEN: Final = 4  # characters between them
 _GAP: Final = 2
+_LEAST: Final = 20  # characters of a text in a line: a terminal that is narrower breaks lines itself
 _HASH_SHOWN: Final = 12
 
 
@@ -55,9 +57,9 @@ def _show_halves(left: tuple[str, Lines], right: tuple[str, Lines]) -> None:
         click.echo("\n".join(_half(*left, width) + _half(*right, width)))
         return
     results = _half(*right, width // 2)
-    space = width - _BETWEEN - max(len(click.unstyle(line)) for line in results)
+    space = width - _BETWEEN - max(width_of(click.unstyle(line)) for line in results)
     for one, other in zip_longest(_half(*left, space), results, fillvalue=""):
-        click.echo(f"{one}{' ' * (space + _BETWEEN - len(click.unstyle(one)))}{other}")
+        click.echo(f"{one}{' ' * (space + _BETWEEN - width_of(click.unstyle(one)))}{other}")
 
 
 def _half(name: str, lines: Lines, width: int | None) -> list[str]:
@@ -65,7 +67,7 @@ def _half(name: str, lines: Lines, width: int | None) -> list[str]:
     margin = max([len(name), *(len(heading) + _GAP for heading, _ in lines)]) + _GAP
     found = [click.style(name, bold=True)]
     for heading, text in lines:
-        first, *rest = folded(text, None if width is None else width - margin)
+        first, *rest = folded(text, None if width is None else max(width - margin, _LEAST))
         found.append(f"{' ' * _GAP}{heading}".ljust(margin) + first)
         found += [" " * margin + part for part in rest]
     return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import zip_longest
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 import click
 
 from atrader.instruments import KNOWN, Instrument
+from manager.commands.text_lines import folded, width_of
 
 _GAP = 2  # spaces between columns
 _PROSE = 24  # characters of a line of prose that are worth reading
@@ -51,7 +51,7 @@ def styled(text: str, style: str) -> str:
     """Return a text in a style: a colour, ``bold``, both or neither; what is no terminal is written without it."""
     words = style.split()
     colour = next((word for word in words if word != "bold"), None)
-    return click.style(text, fg=colour, bold="bold" in words) if words else text
+    return click.style(text, fg=colour, bold="bold" in words) if words and text else text
 
 
 def price_cell(instruments: Mapping[str, Instrument]) -> Cell:
@@ -109,7 +109,9 @@ def table_of(
         Headings of the columns that were left out.
     """
     texts = [{column.key: column.cell(row.get(column.key), row) for column in columns} for row in rows]
-    widths = {column.key: max([len(column.heading), *(len(text[column.key]) for text in texts)]) for column in columns}
+    widths = {
+        column.key: max([len(column.heading), *(width_of(text[column.key]) for text in texts)]) for column in columns
+    }
     least = {column.key: min(widths[column.key], _PROSE) if column.prose else widths[column.key] for column in columns}
     kept = list(columns)
     if space is not None:
@@ -148,19 +150,11 @@ def _row(
             shown.pop()  # nothing stands behind the last text of a line
         cells = []
         for at, (column, part) in enumerate(zip(columns, shown, strict=False)):
-            width = widths[column.key]
-            gap = "" if column.right or at == len(shown) - 1 else " " * (width - len(part))
-            cells.append(" " * (width - len(part) if column.right else 0) + styled(part, styles[at]) + gap)
+            space = " " * (widths[column.key] - width_of(part))
+            gap = "" if column.right or at == len(shown) - 1 else space
+            cells.append((space if column.right else "") + styled(part, styles[at]) + gap)
         found.append((" " * _GAP).join(cells))
     return found
-
-
-def folded(text: str, space: int | None) -> list[str]:
-    """Return a text in lines of so many characters (None: as it is), broken between words where that goes."""
-    if space is None or (len(text) <= space and "\n" not in text):
-        return [text]
-    lines = [textwrap.wrap(line, max(space, 1), break_on_hyphens=False) or [""] for line in text.splitlines()]
-    return [part for parts in lines for part in parts]
 
 
 def said(sentences: Iterable[Said], space: int | None) -> list[str]:

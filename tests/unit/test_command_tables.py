@@ -99,6 +99,22 @@ def test_prose_is_folded_where_a_line_is_too_short_and_nothing_stands_behind_the
     assert [click.unstyle(line) for line in table_of(columns, rows, None)[0]][1].endswith("that fill two lines")
 
 
+def test_wide_characters_take_two_places_and_nothing_speaks_to_the_terminal():
+    columns = (Column("name", "name"), Column("text", "what", prose=True))
+    rows = [
+        {"name": "東京", "text": "red \x1b[31m\talert\r"},
+        {"name": "bob", "text": "東京市場は休場です。再開は月曜日です。"},
+    ]
+    lines, _ = table_of(columns, rows, 30)
+    assert [click.unstyle(line) for line in lines] == [
+        "name  what",
+        "東京  red  [31m alert ",
+        "bob   東京市場は休場です。再開",
+        "      は月曜日です。",
+    ]
+    assert table_of(columns, rows, None)[0][1] == "東京  red  [31m alert "
+
+
 def test_columns_without_room_are_named_and_styles_mark_single_texts():
     named = Column("name", "name", style=lambda text: "bold red" if text == "bob" else "")
     columns = (named, Column("rest", "rest", 1))
