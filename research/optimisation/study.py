@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import chain
-from typing import Final
+from typing import Any, Final
 
 from atrader.clock import Clock, SystemClock
 from atrader.errors import StrategyError
@@ -28,8 +28,9 @@ def run_study(
 ) -> None:
     """Try what a search asks for, until it asks for no more.
 
-    Blocks until then. What was tried is in the file before it is counted; when this ends early, by an error, an
-    interrupt or a kill, whoever calls it again with a search that leaves out `TrialFile.numbers` goes on there.
+    Blocks until then. What was tried is on disk before it is counted; when this ends early, by an error, an interrupt
+    or a kill, whoever calls it again with a search that leaves out `TrialFile.numbers` goes on there. Nobody waits for
+    the disk but the end: a kill, or a power cut, takes what was tried and not counted yet.
 
     Raises
     ------
@@ -38,7 +39,7 @@ def run_study(
     AtraderError
         What trying a set raised.
     """
-    clock = clock or SystemClock()
+    clock, keeper = clock or SystemClock(), _Keeper(file, progress)
     pending: dict[Future[list[Outcome]], tuple[list[Asked], float]] = {}
     size, ahead = 1, pool.workers if search.is_adaptive else 2 * pool.workers
 
@@ -51,15 +52,20 @@ def run_study(
             fill()
             if not pending:
                 return
-            done = [(future, *pending.pop(future)) for future in wait(pending, return_when=FIRST_COMPLETED).done]
+            under_way: set[Future[Any]] = {*pending, *keeper.writing}
+            ended = wait(under_way, return_when=FIRST_COMPLETED).done
+            keeper.go_on()
+            done = [(future, *pending.pop(future)) for future in pending.keys() & ended]
+            if not done:
+                continue
             if not search.is_adaptive:
                 _, asked, began_s = done[-1]
                 size = _next_size(len(asked), (clock.monotonic_s() - began_s) / (ahead / pool.workers))
-                fill()  # nobody waits for the disk
-            tried = [asked for _, asked, _ in done]
-            _keep(list(chain(*tried)), list(chain(*(future.result() for future, *_ in done))), search, file)
-            if progress is not None:
-                progress(sum(map(len, tried)))
+                fill()  # before the rest: workers have something to do meanwhile
+            asked = list(chain(*(asked for _, asked, _ in done)))
+            trials = _trials(asked, list(chain(*(future.result() for future, *_ in done))))
+            keeper.take(trials)
+            search.tell(trials)
     except BrokenProcessPool as error:  # told by a result, or by the next set that is handed over
         raise StrategyError(
             "a process died while it tried a set: memory ran out (see 'dmesg'; try fewer --processes), or a library"
@@ -67,15 +73,52 @@ def run_study(
         ) from error
     finally:
         pool.close()
+        keeper.close()
 
 
-def _keep(asked: list[Asked], outcomes: list[Outcome], search: Search, file: TrialFile) -> None:
-    trials = [
+class _Keeper:
+    """Puts what was tried on disk, in a thread of its own: a disk that is busy holds no worker up.
+
+    While one lot is written the next one grows, so a slow disk is asked for fewer and larger ones.
+    """
+
+    def __init__(self, file: TrialFile, progress: Progress | None) -> None:
+        self._file, self._progress = file, progress
+        self._executor = ThreadPoolExecutor(1, "keep")
+        self._next: list[Trial] = []
+        self.writing: dict[Future[None], int] = {}
+
+    def take(self, trials: list[Trial]) -> None:
+        """Write trials soon; does not block."""
+        self._next += trials
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Count what was written, and write what came meanwhile; does not block."""
+        for future in [one for one in self.writing if one.done()]:
+            count = self.writing.pop(future)
+            future.result()
+            if self._progress is not None:
+                self._progress(count)
+        if self._next and not self.writing:
+            self.writing[self._executor.submit(self._file.append, self._next)] = len(self._next)
+            self._next = []
+
+    def close(self) -> None:
+        """Wait until all of it is on disk."""
+        try:
+            while self._next or self.writing:
+                wait(self.writing)
+                self.go_on()
+        finally:
+            self._executor.shutdown()
+
+
+def _trials(asked: list[Asked], outcomes: list[Outcome]) -> list[Trial]:
+    return [
         Trial(one.number, one.parameters, came.trades, came.returns, came.error)
         for one, came in zip(asked, outcomes, strict=True)
     ]
-    file.append(trials)
-    search.tell(trials)
 
 
 def _next_size(size: int, took_s: float) -> int:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -186,6 +189,78 @@ def test_a_search_goes_on_where_it_was_and_ends_as_if_it_had_never_stopped(tmp_p
         found = run(ListedSearch(listed, kept), threads(partial(evaluate, tried=tried), 1), file)
     assert len(tried) - before == len(listed) - len(kept)
     assert found.parameters == listed
+
+
+def numbers_on_disk(path: Path) -> set[int]:
+    """Return what a reader finds in a file meanwhile; it does not wait until it may."""
+    with closing(sqlite3.connect(path, timeout=0.0)) as connection:
+        return {number for (number,) in connection.execute("SELECT number FROM trial")}
+
+
+def test_what_is_counted_is_on_disk_for_others_who_read_or_copy_the_file(file: TrialFile, tmp_path: Path) -> None:
+    counted: list[int] = []
+
+    def count(tried: int) -> None:
+        counted.append(tried)
+        copy = Path(shutil.copy(file.path, tmp_path / "copy.sqlite"))
+        assert len(numbers_on_disk(file.path)) == len(numbers_on_disk(copy)) == sum(counted)
+        assert [one.name for one in tmp_path.glob("trials*")] == ["trials.sqlite"]
+
+    listed = every_combination(space_of(fast="2:6:1", slow="50:400:10"))
+    run_study(ListedSearch(listed, set()), threads(evaluate, 2), file, count)
+    assert sum(counted) == len(listed)
+    assert len(counted) > 1
+
+
+class StuckFile(TrialFile):
+    """A file on a disk that answers when it is told to."""
+
+    answers: threading.Event
+    lots: list[int]
+
+    def append(self, trials: Sequence[Trial]) -> None:
+        assert self.answers.wait(60)
+        self.lots.append(len(trials))
+        super().append(trials)
+
+
+def test_a_disk_that_is_busy_holds_no_set_up_and_gets_the_rest_in_one_lot(tmp_path: Path) -> None:
+    listed = every_combination(space_of())
+    tried: list[Combination] = []
+
+    def until_all(combinations: Sequence[Combination]) -> list[Outcome]:
+        outcomes = evaluate(combinations, tried)
+        if len(tried) == len(listed):
+            stuck.answers.set()
+        return outcomes
+
+    with StuckFile(tmp_path / "trials.sqlite", STUDY, DAYS_NS) as stuck:
+        stuck.answers, stuck.lots = threading.Event(), []
+        found = run(ListedSearch(listed, set()), threads(until_all, 1), stuck)
+    assert found.parameters == listed
+    assert len(stuck.lots) == 2
+
+
+def test_a_set_that_was_tried_is_counted_while_the_next_one_takes_long(file: TrialFile) -> None:
+    counted = threading.Event()
+
+    def second_waits(combinations: Sequence[Combination]) -> list[Outcome]:
+        assert combinations[0] == listed[0] or counted.wait(60)
+        return evaluate(combinations)
+
+    listed = every_combination(space_of(fast="2", slow="10,20"))
+    run_study(ListedSearch(listed, set()), threads(second_waits, 1), file, lambda _tried: counted.set())
+    assert file.numbers() == {0, 1}
+
+
+def test_what_a_full_disk_does_not_take_is_not_counted_as_tried(file: TrialFile) -> None:
+    (pages,) = file._connection.execute("PRAGMA page_count").fetchone()
+    file._connection.execute(f"PRAGMA max_page_count = {pages + 1}")
+    counted = [0]
+    listed = every_combination(space_of(fast="2:20:1", slow="50:400:10"))
+    with pytest.raises(StoreError, match="full"):
+        run_study(ListedSearch(listed, set()), threads(evaluate, 1), file, counted.append)
+    assert 0 < sum(counted) == len(numbers_on_disk(file.path)) < len(listed)
 
 
 def test_processes_try_what_threads_try_and_the_death_of_one_names_the_remedy(file: TrialFile) -> None:
