@@ -68,7 +68,7 @@ class OandaStage:
     async def start(self) -> None:
         """Start simulator and gateway, and let intents through."""
         await self.sim.__aenter__()
-        oanda = {"stream_silence": "300ms", "connect_timeout": "300ms", **self._account.pop("oanda", {})}
+        oanda = {"stream_silence": "300ms", "connect_timeout": "3s", **self._account.pop("oanda", {})}
         values = {
             "lookup_delays": ("10ms", "20ms", "40ms"),
             "lost_after": "150ms",
