@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final
+
+from atrader.instruments import Instrument
 
 Row = Mapping[str, Any]
 
@@ -13,6 +16,15 @@ _UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"))
 def money_text(value: float | None) -> str:
     """Write an amount with two decimals."""
     return "-" if value is None else f"{value:,.2f}"
+
+
+def price_text(price: Decimal, instrument: Instrument) -> str:
+    """Write a price with the digits of its instrument, or one more: averages lie between its steps."""
+    exponent = instrument.price_tick.as_tuple().exponent
+    assert isinstance(exponent, int)  # a price step is a number
+    usual = price.quantize(Decimal(1).scaleb(exponent), ROUND_HALF_EVEN)
+    shown = usual if usual == price else price.quantize(Decimal(1).scaleb(exponent - 1), ROUND_HALF_EVEN)
+    return f"{shown:f}"
 
 
 def share_text(value: float | None, digits: int = 1) -> str:

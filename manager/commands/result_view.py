@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 
 from atrader.clock import NS_PER_S, iso_from_ns
-from manager.commands.tables import Column, print_rows, terminal_width
+from manager.commands.tables import PROSE, Column, print_rows, terminal_width
 from manager.commands.text_lines import folded, width_of
 from research.reports import Saved
 from research.reports.comparing import FIGURES, differences, figures
@@ -74,15 +74,24 @@ def _half(name: str, lines: Lines, width: int | None) -> list[str]:
 
 
 def show_comparison(results: Sequence[Saved], *, all_settings: bool) -> None:
-    """Print the settings in which results differ, and below them the figures."""
-    columns = [Column("key", "setting", prose=True)]
-    columns += [Column(f"{number}", result.name, prose=True) for number, result in enumerate(results)]
-    lines = differences(results, all_settings=all_settings)
-    print_rows(columns, [_row(one.key, one.values) for one in lines], empty="no setting differs")
-    click.echo()
-    columns[0] = Column("key", "figure")
-    shown = [_row(one.key, [_written(one.key, value) for value in one.values]) for one in figures(results)]
-    print_rows([one._replace(right=number > 0) for number, one in enumerate(columns)], shown, empty="")
+    """Print the settings in which results differ, and below them the figures; as many beside each other as fit."""
+    settings = [_row(one.key, one.values) for one in differences(results, all_settings=all_settings)]
+    values = [_row(one.key, [_written(one.key, value) for value in one.values]) for one in figures(results)]
+    columns = [Column(f"{number}", result.name, prose=True) for number, result in enumerate(results)]
+    for beside in _abreast(columns):
+        print_rows([Column("key", "setting", prose=True), *beside], settings, empty="no setting differs")
+        click.echo()
+    for beside in _abreast(columns):
+        if beside[0] is not columns[0]:
+            click.echo()
+        print_rows([Column("key", "figure"), *(one._replace(right=True) for one in beside)], values, empty="")
+
+
+def _abreast(columns: Sequence[Column]) -> Sequence[Sequence[Column]]:
+    """Return columns in groups that fit into the terminal beside their headings."""
+    width = terminal_width()
+    count = len(columns) if width is None else max((width - PROSE) // (_GAP + PROSE), 1)
+    return [columns[first : first + count] for first in range(0, len(columns), count)]
 
 
 def _row(key: str, values: Sequence[Any]) -> dict[str, Any]:

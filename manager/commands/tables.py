@@ -5,17 +5,19 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from itertools import zip_longest
 from typing import Any, NamedTuple, TypeAlias
 
 import click
 
 from atrader.instruments import KNOWN, Instrument
+from atrader.wording import price_text
 from manager.commands.text_lines import folded, width_of
 
 _GAP = 2  # spaces between columns
-_PROSE = 24  # characters of a line of prose that are worth reading
+PROSE = 24
+"""Characters of a line of prose that are worth reading."""
 _SECONDS = len("2024-03-10T06:59:59")
 
 Cell = Callable[[Any, Mapping[str, Any]], str]
@@ -62,11 +64,7 @@ def price_cell(instruments: Mapping[str, Instrument]) -> Cell:
         instrument = known.get(str(row.get("instrument")))
         if value is None or instrument is None:
             return plain(value, row)
-        price, exponent = Decimal(str(value)), instrument.price_tick.as_tuple().exponent
-        assert isinstance(exponent, int)  # a price step is a number
-        usual = price.quantize(Decimal(1).scaleb(exponent), ROUND_HALF_EVEN)
-        shown = usual if usual == price else price.quantize(Decimal(1).scaleb(exponent - 1), ROUND_HALF_EVEN)
-        return f"{shown:f}"
+        return price_text(Decimal(str(value)), instrument)
 
     return show
 
@@ -110,9 +108,10 @@ def table_of(
     """
     texts = [{column.key: column.cell(row.get(column.key), row) for column in columns} for row in rows]
     widths = {
-        column.key: max([len(column.heading), *(width_of(text[column.key]) for text in texts)]) for column in columns
+        column.key: max([width_of(column.heading), *(width_of(text[column.key]) for text in texts)])
+        for column in columns
     }
-    least = {column.key: min(widths[column.key], _PROSE) if column.prose else widths[column.key] for column in columns}
+    least = {column.key: min(widths[column.key], PROSE) if column.prose else widths[column.key] for column in columns}
     kept = list(columns)
     if space is not None:
         kept = fitting(columns, least, space)

@@ -14,7 +14,7 @@ from research.reports.axes import framed, span
 from research.reports.details import RECENT_TRADES
 from research.reports.drawing import WIDTH, Area, Drawing, Line, Rects, Segments, Shapes
 from research.reports.thinning import held
-from research.reports.trades import Places, Trades
+from research.reports.trades import Places, Trades, shown_price
 
 Floats = NDArray[np.float64]
 Row = Mapping[str, Any]
@@ -201,5 +201,5 @@ def _trade_text(trade: Row, net: float) -> str:
     moments = [None if trade[key] is None else utc_from_ns(trade[key]) for key in ("open_time_ns", "close_time_ns")]
     opened, closed = ("still open" if moment is None else f"{moment:%Y-%m-%d %H:%M}" for moment in moments)
     reason = f", {trade['close_reason']}" if trade["close_reason"] else ""
-    prices = f"{trade['open_price']} to {trade['close_price'] or '-'}"
+    prices = " to ".join(shown_price(trade[key], trade["instrument"]) for key in ("open_price", "close_price"))
     return f"{trade['side']} {trade['units']} at {prices}, {opened} to {closed}: {money_text(net)}{reason}"

@@ -58,4 +58,5 @@ def table(names: Sequence[str], rows: Iterable[Sequence[object]], numbers: int) 
         shown = "".join(f"<{tag}{kind}>{escape(str(cell))}</{tag}>" for cell, kind in zip(cells, kinds, strict=True))
         return f"<tr>{shown}</tr>"
 
-    return f"<table>{line(names, 'th')}{''.join(line(row, 'td') for row in rows)}</table>"
+    head = f"<thead>{line(names, 'th')}</thead>"  # again on each page that is printed
+    return f"<table>{head}<tbody>{''.join(line(row, 'td') for row in rows)}</tbody></table>"

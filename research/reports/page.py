@@ -35,7 +35,7 @@ from research.reports.trade_charts import (
     months_chart,
     weekdays_chart,
 )
-from research.reports.trades import Trades
+from research.reports.trades import Trades, shown_price
 
 Row = Mapping[str, Any]
 
@@ -158,5 +158,5 @@ def _trade_cells(trade: Row, net: float) -> tuple[str, ...]:
     """Return a trade as a row of the list."""
     closed = "open" if trade["close_time"] is None else trade["close_time"][:16]
     words = (trade["instance"], trade["instrument"], trade["open_time"][:16], closed, trade["side"])
-    prices = (trade["units"], trade["open_price"], trade["close_price"] or "-", money_text(net))
-    return (*words, trade["close_reason"], *prices)
+    prices = [shown_price(trade[key], trade["instrument"]) for key in ("open_price", "close_price")]
+    return (*words, trade["close_reason"], trade["units"], *prices, money_text(net))

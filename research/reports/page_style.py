@@ -32,7 +32,9 @@ svg text{font-size:11px;font-variant-numeric:tabular-nums}
 svg path.tip{stroke-width:1.6px}svg path.tip:hover{stroke-width:4px}
 #at{position:fixed;pointer-events:none;display:none;background:var(--ink);color:var(--paper);padding:3px 8px;
 border-radius:4px;font-size:12px;white-space:pre;font-variant-numeric:tabular-nums}
-@media print{body{max-width:none;padding:0}h2{break-after:avoid}svg{break-inside:avoid}}
+@media print{body{max-width:none;padding:0}h2,h2+p{break-after:avoid}svg,tr,.warn,.tiles,.pair>div{break-inside:avoid}
+.pair{grid-template-columns:1fr 1fr}.wide,.scroll{overflow:visible}.wide svg{min-width:0}
+.scroll table{font-size:9px}.scroll td{white-space:normal}.scroll td,.scroll th{padding-right:6px}}
 """
 
 SCRIPT: Final = """

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from atrader.instruments import KNOWN
+from atrader.wording import price_text
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
@@ -23,6 +27,12 @@ def columns_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
 def rows_of(columns: Columns) -> list[Row]:
     """Return columns as rows."""
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def shown_price(price: str | None, symbol: str) -> str:
+    """Return a price for people: an average has one digit more than its instrument."""
+    known = KNOWN.get(symbol)
+    return price or "-" if known is None or not price else price_text(Decimal(price), known)
 
 
 @dataclass(frozen=True, slots=True)

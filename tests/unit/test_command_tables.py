@@ -121,3 +121,8 @@ def test_columns_without_room_are_named_and_styles_mark_single_texts():
     lines, hidden = table_of(columns, [{"name": "bob", "rest": "0123456789"}], 8)
     assert hidden == ["rest"]
     assert lines == [click.style("name", bold=True), click.style("bob", fg="red", bold=True)]
+
+
+def test_a_heading_of_wide_characters_takes_its_places():
+    lines, _ = table_of((Column("x", "円クロス", right=True), Column("y", "y")), [{"x": "1.5", "y": "2"}], None)
+    assert [click.unstyle(line) for line in lines] == ["円クロス  y", "     1.5  2"]

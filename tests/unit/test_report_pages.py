@@ -117,6 +117,24 @@ def test_every_coordinate_is_a_number_and_inside_its_drawing(saved: Saved) -> No
             assert -1 <= int(y) / 10 <= height + 1
 
 
+def test_a_printed_page_cuts_no_column_off_and_names_the_columns_on_each_sheet(saved: Saved) -> None:
+    text = page(saved)
+    printed = text[text.index("@media print{") :]
+    assert ".scroll{overflow:visible}.wide svg{min-width:0}" in printed
+    assert ".scroll td{white-space:normal}" in printed
+    assert text.count("<thead>") == text.count("<tbody>") == text.count("<table>") > 2
+
+
+def test_an_average_price_in_the_list_has_one_digit_more_than_its_instrument(saved: Saved, tmp_path: Path) -> None:
+    result = crowded(saved, tmp_path, 3)
+    details = result.details()
+    details["trades"]["close_price"][1] = "1.0912345678901234567"
+    (result.folder / DETAILS).write_text(json.dumps(details))
+    text = parsed(page(Saved(result.folder, result.summary))).text
+    assert "1.091235" in text
+    assert "1.0912345" not in text
+
+
 def test_what_a_strategy_says_cannot_become_part_of_the_page(saved: Saved, tmp_path: Path) -> None:
     text = page(crowded(saved, tmp_path, 50))
     checked = parsed(text)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -15,6 +16,8 @@ from click.shell_completion import ShellComplete
 
 from atrader.errors import ConfigError, StoreError
 from atrader.market import Bars
+from manager.commands import result_view, tables
+from manager.commands.result_view import show_comparison
 from manager.commands.tools import cli
 from research.reports import Saved, found, load, rows
 from research.reports.comparing import differences, figures, result_row
@@ -230,6 +233,20 @@ def test_a_comparison_shows_the_settings_that_differ_and_all_figures(tmp_path: P
     assert {"parameters.slow", "costs.slippage_pips", "account.currency"} <= whole
     trades = {line.key: line.values for line in figures(both)}["trades"]
     assert trades == tuple(one.summary["overall"]["trades"] for one in both)
+
+
+def test_more_results_than_fit_beside_each_other_are_compared_below_each_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = [save_cross(tmp_path, BARS, fast=fast) for fast in (3, 4, 5)]
+    monkeypatch.setattr(result_view, "terminal_width", lambda: 80)
+    monkeypatch.setattr(tables, "terminal_width", lambda: 80)
+    show_comparison(results, all_settings=True)
+    lines = click.unstyle(capsys.readouterr().out).splitlines()
+    assert max(map(len, lines)) <= 80
+    heads = [line.split() for line in lines if line.startswith(("setting ", "figure "))]
+    assert [head[1:] for head in heads] == 2 * [[results[0].name, results[1].name], [results[2].name]]
+    assert [line.split()[1] for line in lines if line.startswith("parameters.fast")] == ["3", "5"]
 
 
 def test_a_shell_completes_the_names_of_results(tmp_path: Path) -> None:
