@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from itertools import chain
 from typing import Any, Final
 
 from atrader.clock import Clock, SystemClock
@@ -58,14 +57,17 @@ def run_study(
             done = [(future, *pending.pop(future)) for future in pending.keys() & ended]
             if not done:
                 continue
-            if not search.is_adaptive:
-                _, asked, began_s = done[-1]
-                size = _next_size(len(asked), (clock.monotonic_s() - began_s) / (ahead / pool.workers))
-                fill()  # before the rest: workers have something to do meanwhile
-            asked = list(chain(*(asked for _, asked, _ in done)))
-            trials = _trials(asked, list(chain(*(future.result() for future, *_ in done))))
-            keeper.take(trials)
+            trials = _trials([(asked, future.result()) for future, asked, _ in done if not future.exception()])
+            try:
+                if not search.is_adaptive:
+                    _, asked, began_s = done[-1]
+                    size = _next_size(len(asked), (clock.monotonic_s() - began_s) / (ahead / pool.workers))
+                    fill()  # before the rest: workers have something to do meanwhile
+            finally:
+                keeper.take(trials)  # also where another one failed, or nothing can be handed over any more
             search.tell(trials)
+            for future, *_ in done:
+                future.result()  # raises what one of them failed with
     except BrokenProcessPool as error:  # told by a result, or by the next set that is handed over
         raise StrategyError(
             "a process died while it tried a set: memory ran out (see 'dmesg'; try fewer --processes), or a library"
@@ -114,10 +116,11 @@ class _Keeper:
             self._executor.shutdown()
 
 
-def _trials(asked: list[Asked], outcomes: list[Outcome]) -> list[Trial]:
+def _trials(came: list[tuple[list[Asked], list[Outcome]]]) -> list[Trial]:
     return [
-        Trial(one.number, one.parameters, came.trades, came.returns, came.error)
-        for one, came in zip(asked, outcomes, strict=True)
+        Trial(one.number, one.parameters, outcome.trades, outcome.returns, outcome.error)
+        for asked, outcomes in came
+        for one, outcome in zip(asked, outcomes, strict=True)
     ]
 
 

@@ -7,6 +7,8 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -189,6 +191,40 @@ def test_a_search_goes_on_where_it_was_and_ends_as_if_it_had_never_stopped(tmp_p
         found = run(ListedSearch(listed, kept), threads(partial(evaluate, tried=tried), 1), file)
     assert len(tried) - before == len(listed) - len(kept)
     assert found.parameters == listed
+
+
+class AtOnce(ThreadPoolExecutor):
+    """Has tried what it is given before it returns."""
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future = super().submit(fn, *args, **kwargs)
+        future.exception()
+        return future
+
+
+def test_what_was_tried_is_kept_where_others_that_are_done_with_it_failed(file: TrialFile) -> None:
+    def evaluate_or_fail(combinations: Sequence[Combination]) -> list[Outcome]:
+        if combinations[0]["slow"] == 20:
+            raise Stopped
+        return evaluate(combinations)
+
+    with pytest.raises(Stopped):
+        run_study(ListedSearch(every_combination(space_of()), set()), Pool(AtOnce(1), 1, evaluate_or_fail), file)
+    assert file.numbers() == {0}
+
+
+def test_what_was_tried_is_kept_where_nothing_can_be_handed_over_any_more(file: TrialFile) -> None:
+    class Dying(AtOnce):
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+            if len(tried) >= 2:
+                raise BrokenProcessPool
+            return super().submit(fn, *args, **kwargs)
+
+    tried: list[Combination] = []
+    pool = Pool(Dying(1), 1, partial(evaluate, tried=tried))
+    with pytest.raises(StrategyError, match="What was tried is kept"):
+        run_study(ListedSearch(every_combination(space_of()), set()), pool, file)
+    assert file.numbers() == {0, 1}
 
 
 def numbers_on_disk(path: Path) -> set[int]:
