@@ -14,6 +14,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -24,8 +25,7 @@ from atrader.clock import NS_PER_S
 from atrader.market import Bar, Bars, Tick
 from atrader.orders.model import Order, Trade
 
-_LARGE: Final = 32 << 20  # bytes: a year of minutes
-_LOOK_EVERY: Final = 1000  # bars between two looks at the size
+_LARGE: Final = 32 << 20  # bytes: a year of minutes, or some ten thousand trades
 _pack: Final = struct.Struct("<q9d").pack
 
 
@@ -156,31 +156,31 @@ def bar_crc(bar: Bar) -> int:
 
 
 class SessionFile:
-    """Written by one worker. Without room on the disk nothing is written: nobody must fail for his diary."""
+    """Written by one worker.
+
+    Without room on the disk, or of what is no text, nothing is written: nobody must fail for his diary.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._fd: int | None = None
-        self._bars = 0
+        self._size = 0  # of the file, bytes
         self._asked_ns = 0
         self._ahead = ""  # written with the next line
 
     def begin(self, life: Life, bars: Bars) -> None:
         """Note a new life with its warm-up."""
-        with contextlib.suppress(OSError):
+        with _undisturbed():
+            lines = [f"\nL {life.model_dump_json()}\n"]  # first: bars without their life would be another's
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._open()
-            lines = [f"\nL {life.model_dump_json()}\n"]
             rows = (bars.row(number) for number in range(len(bars)))
             lines += [f"B {bar.open_time_ns} {bar_crc(bar):08x} 0\n" for bar in rows]
             self._write("".join(lines))
 
     def handled(self, bar: Bar, host_ns: int, told: Tick | None = None) -> None:
         """Note a bar that was handled, and the price that was told meanwhile; in the file when this returns."""
-        with contextlib.suppress(OSError):
-            self._bars += 1
-            if self._bars % _LOOK_EVERY == 0:
-                self._open()
+        with _undisturbed():
             price = "" if told is None else f" {told.bid!r} {told.ask!r}"
             self._write(f"B {bar.open_time_ns} {bar_crc(bar):08x} {host_ns}{price}\n")
 
@@ -191,7 +191,7 @@ class SessionFile:
         """
         if acted or time_ns - self._asked_ns >= NS_PER_S:
             self._asked_ns = time_ns
-            with contextlib.suppress(OSError):
+            with _undisturbed():
                 self._write(f"Q {time_ns} {tick.bid!r} {tick.ask!r}\n")
 
     def deciding(self, open_time_ns: int, equity: Decimal) -> None:
@@ -200,10 +200,10 @@ class SessionFile:
 
     def heard(self, time_ns: int, items: Iterable[Order | Trade]) -> None:
         """Note orders and trades that the worker hears of."""
-        lines = [f"N {time_ns} {type(one).__name__} {one.model_dump_json(exclude_defaults=True)}\n" for one in items]
-        if lines:
-            with contextlib.suppress(OSError):
-                self._write("".join(lines))
+        with _undisturbed():
+            said = ((type(one).__name__, one.model_dump_json(exclude_defaults=True)) for one in items)
+            if text := "".join(f"N {time_ns} {what} {values}\n" for what, values in said):
+                self._write(text)
 
     def close(self) -> None:
         """Close the file."""
@@ -212,9 +212,18 @@ class SessionFile:
             os.close(fd)
 
     def _write(self, text: str) -> None:
+        """Write whole lines, or none of them where there is no room for all: half a number is another number."""
         text, self._ahead = self._ahead + text, ""
-        if self._fd is not None:
-            os.write(self._fd, text.encode())
+        if self._fd is None:
+            return
+        if self._size > _LARGE:
+            self._open()
+        record = text.encode()
+        written = os.write(self._fd, record)
+        if written < len(record):
+            os.ftruncate(self._fd, self._size)
+        else:
+            self._size += written
 
     def _open(self) -> None:
         """Open the file, a new one where the old one is large."""
@@ -223,6 +232,11 @@ class SessionFile:
             os.replace(self._path, _aside(self._path))
         if self._fd is None:
             self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._size = os.fstat(self._fd).st_size
+
+
+def _undisturbed() -> AbstractContextManager[None]:
+    return contextlib.suppress(OSError, ValueError)  # of text that cannot be encoded, pydantic raises the latter
 
 
 def read_sessions(path: Path) -> list[Session]:

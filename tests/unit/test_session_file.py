@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 from decimal import Decimal
 from pathlib import Path
@@ -61,10 +62,11 @@ def test_a_line_cut_off_by_a_kill_costs_that_bar_only(tmp_path: Path) -> None:
 
 def test_a_large_file_is_set_aside_once_and_both_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "one.session"
-    monkeypatch.setattr(session_file, "_LARGE", 1000)
-    for number in range(3):
+    written(path)
+    monkeypatch.setattr(session_file, "_LARGE", path.stat().st_size - 1)
+    for _ in range(2):
         written(path)
-        assert len(read_sessions(path)) == min(number + 1, 2)
+        assert [len(one.bars) for one in read_sessions(path)] == [40, 40]
     assert sorted(one.name for one in tmp_path.iterdir()) == ["one.before", "one.session"]
 
 
@@ -72,6 +74,50 @@ def test_without_room_nothing_is_written_and_nobody_fails(tmp_path: Path) -> Non
     (tmp_path / "file").write_text("")
     written(tmp_path / "file" / "one.session")
     assert read_sessions(tmp_path / "file" / "one.session") == []
+
+
+def test_a_file_grows_no_larger_by_what_is_heard_and_acted_on_between_two_bars(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "one.session"
+    monkeypatch.setattr(session_file, "_LARGE", 20_000)
+    file = SessionFile(path)
+    file.begin(life(), BARS[:10])
+    for number in range(2_000):
+        file.asked(number, Tick("EUR/USD", 5, 6, 1.1, 1.2), acted=True)
+    file.close()
+    assert path.stat().st_size < 21_000
+    assert path.with_suffix(".before").stat().st_size < 21_000
+
+
+def test_what_is_no_text_is_not_written_nor_are_its_bars_another_lifes(tmp_path: Path) -> None:
+    path = tmp_path / "one.session"
+    written(path)
+    file = SessionFile(path)
+    file.begin(life(state={"a": "\ud800"}), BARS[:10])  # which a checkpoint keeps
+    file.handled(BARS.row(10), 99)
+    file.close()
+    (one,) = read_sessions(path)
+    assert len(one.bars) == 40
+
+
+def test_on_a_full_disk_a_line_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "one.session"
+    file = SessionFile(path)
+    file.begin(life(), BARS[:10])
+    before = path.read_bytes()
+    limit = len(before) + 12
+    held = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, held[1]))
+    try:
+        file.asked(8 * NS_PER_S, Tick("EUR/USD", 5, 6, 1.12345, 1.12355))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, held)
+    assert path.read_bytes() == before
+    file.handled(BARS.row(10), 99)
+    file.close()
+    (one,) = read_sessions(path)
+    assert (len(one.bars), one.asked) == (11, [])
 
 
 def altered(row: int) -> Bars:
