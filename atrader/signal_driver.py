@@ -128,7 +128,8 @@ class SignalDriver(EventStrategy):
             return
         try:
             _order_last_row(self.context, side, signals)
-        except ValueError as error:  # an entry that cannot be one must not take the exits of its bar with it
+        except (ValueError, ArithmeticError) as error:
+            # An entry that cannot be one, such as with an infinite price, must not take the exits of its bar with it.
             self.context.alert("entry-refused", f"the signals ask for what is no order: {_said(error)}")
 
     def _opening(self, side: Side) -> list[str]:
@@ -164,7 +165,7 @@ def _last(column: NDArray[np.float64] | None) -> float | None:
     return float(column[-1])
 
 
-def _said(error: ValueError) -> str:
+def _said(error: ValueError | ArithmeticError) -> str:
     """Say what is wrong with an intent in one line."""
     if not isinstance(error, ValidationError):
         return str(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from typing import ClassVar, cast
 
@@ -105,13 +106,14 @@ def test_an_entry_closes_the_opposite_trade_first(scene: Scene) -> None:
     ]
 
 
-def test_an_entry_that_is_no_order_does_not_take_the_exit_with_it(scene: Scene) -> None:
+@pytest.mark.parametrize(("stop", "told"), [(-1.0, "stop_loss: "), (math.inf, "infinity")])
+def test_an_entry_that_is_no_order_does_not_take_the_exit_with_it(scene: Scene, stop: float, told: str) -> None:
     scene.hold("sell")
-    scene.strategy.stop = -1.0
+    scene.strategy.stop = stop
     assert [(i.action, i.trade_id) for i in scene.bar(entry=1)] == [("close", "t1")]
     ((kind, text),) = scene.told.alerts
     assert kind == "entry-refused"
-    assert "stop_loss: " in text
+    assert told in text
     assert "\n" not in text
 
 
