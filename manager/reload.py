@@ -17,7 +17,7 @@ from manager.plan import account_held, holder_of, plan
 LIVE_FLEET_KEYS: Final = frozenset({"max_workers", "stop_grace"})
 """Keys of etc/atrader.toml that the manager itself reads at the moment it needs them."""
 
-_NOT_THE_WORKERS: Final = frozenset({"trade", "limits", "on_down", "on_down_after", "selection"})
+_NOT_THE_WORKERS: Final = frozenset({"trade", "limits", "on_down", "on_down_after", "selection", "backtest"})
 """Keys of a strategy file that its worker never reads: gateway and manager do."""
 
 _NOT_THE_GATEWAYS: Final = frozenset(
@@ -31,6 +31,7 @@ _NOT_THE_GATEWAYS: Final = frozenset(
         "on_error",
         "max_errors",
         "process",
+        "backtest",
     }
 )
 """Keys of a strategy file that the gateway of its account never reads."""

@@ -73,6 +73,7 @@ def test_what_is_not_enabled_is_not_planned() -> None:
         ({"instances__j__limits": {"max_open_trades": 1}}, Changes(configure=("a",))),
         ({"instances__j__trade": {"max_price_age": "10s"}}, Changes(configure=("a",))),  # the default, named
         ({"instances__j__on_down_after": "1s"}, Changes(configure=("a",))),
+        ({"instances__j__backtest": {"hold_bars": 9}}, Changes()),
         ({"instances__j": None}, Changes(stop=("worker-j",), configure=("a",))),
         ({"instances__j__enabled": False}, Changes(stop=("worker-j",))),
         ({"instances__j__magic": 9}, Changes(replace=("worker-j",), configure=("a",))),
