@@ -139,7 +139,7 @@ static PyObject *wilder(PyObject *self, PyObject *args) {
     Py_ssize_t period;
     double last;
     if (!PyArg_ParseTuple(args, "OndO", &series, &period, &last, &out) || !open_arrays(&a, series, out)) return NULL;
-    bool is_fine = period > 0 && a.room == a.count - period + 1;
+    bool is_fine = period > 0 && a.room == a.count - period + 1 && a.room > 0;
     if (is_fine) {
         Averages averages = {a.values + period - 1, (double)(period - 1), (double)period, a.results};
         Py_BEGIN_ALLOW_THREADS

@@ -165,12 +165,13 @@ static PyObject *macd_update(PyObject *self, PyObject *const *args, Py_ssize_t g
         !exponential_next(macd->fast, x, &fast) || !exponential_next(macd->signal, fast - slow, &signal))
         return plainly(MACD, self, args, given, names);
     double line = fast - slow;
+    PyObject *lines = three(line, signal, line - signal); /* first: it may run the code of others */
     const Change changes[] = {
         {&((Ema *)macd->slow)->last, PyFloat_FromDouble(slow)},
         {&((Ema *)macd->fast)->last, PyFloat_FromDouble(fast)},
         {&((Ema *)macd->signal)->last, PyFloat_FromDouble(signal)},
     };
-    return committed(changes, 3, three(line, signal, line - signal));
+    return committed(changes, 3, lines);
 }
 
 /* Windows: the end of one block with the beginning of the next. */
