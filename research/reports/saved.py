@@ -154,7 +154,7 @@ def load(folder: Path) -> Saved:
         When it cannot be read, is no result, or is of another version.
     """
     folder = folder.parent if folder.name == SUMMARY else folder
-    if not (folder / SUMMARY).is_file():
+    if not _is_there(folder / SUMMARY):
         raise ConfigError(f"{folder} holds no result ({SUMMARY}); 'atrader results list' shows those there are")
     return Saved(folder, {**_read(folder / SUMMARY, _NEEDED), "folder": str(folder)})
 
@@ -162,24 +162,49 @@ def load(folder: Path) -> Saved:
 def named(folder: Path, name: str) -> Saved:
     """Read a result by the name of its folder below another, or by a path; errors as of `load`."""
     below = folder / name
-    return load(below if below.exists() or not Path(name).exists() else Path(name))
+    return load(below if _is_there(below) or not _is_there(Path(name)) else Path(name))
 
 
 def found(folder: Path) -> tuple[list[Saved], list[StoreError]]:
-    """Return all results below a folder, oldest first, and what is wrong with those that cannot be read."""
+    """Return all results below a folder, oldest first, and what is wrong with those that cannot be read.
+
+    Raises
+    ------
+    StoreError
+        When the folder cannot be read.
+    """
     results, errors = [], []
-    for path in sorted(folder.glob(f"*/{SUMMARY}")):
+    try:
+        places = sorted(folder.iterdir()) if _is_there(folder) else []
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+    for place in places:
         try:
-            results.append(load(path))
+            results.append(load(place))
+        except ConfigError:
+            continue  # something else, as a search
         except StoreError as error:
             errors.append(error)
     return sorted(results, key=lambda result: str(result.summary.get("made"))), errors
 
 
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:  # in a folder that may not be looked into
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> StoreError:
+    return StoreError(f"{path}: cannot be read: {error.strerror}")
+
+
 def _read(path: Path, needed: Mapping[str, str]) -> dict[str, Any]:
     try:
         values = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except ValueError as error:
         raise StoreError(f"{path}: cannot be read: {error}; run the backtest again") from error
     if not isinstance(values, dict) or "format" not in values:
         raise StoreError(f"{path}: is no result of a backtest")

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -24,7 +28,7 @@ from research.reports.comparing import differences, figures, result_row
 from research.reports.figures import identity_lines, result_lines
 from research.reports.page import page
 from research.reports.parquet import write_tables
-from research.reports.saved import DETAILS, SUMMARY
+from research.reports.saved import DETAILS, SUMMARY, named
 from tests.support.event_runs import random_bars
 from tests.support.price_walks import walk
 from tests.support.saved_results import save_cross
@@ -247,6 +251,35 @@ def test_more_results_than_fit_beside_each_other_are_compared_below_each_other(
     heads = [line.split() for line in lines if line.startswith(("setting ", "figure "))]
     assert [head[1:] for head in heads] == 2 * [[results[0].name, results[1].name], [results[2].name]]
     assert [line.split()[1] for line in lines if line.startswith("parameters.fast")] == ["3", "5"]
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Nobody may look into a folder, not even who runs the tests."""
+    folder.chmod(0)
+    user = os.geteuid()
+    if not user:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+        folder.chmod(0o700)
+
+
+def test_results_that_may_not_be_read_are_named_and_none_is_left_out() -> None:
+    with TemporaryDirectory(dir="/tmp") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # another user comes as far as the results
+        one, other = (save_cross(folder, BARS[:50]) for _ in range(2))
+        with locked(one.folder):
+            results, (error,) = found(folder)
+            with pytest.raises(StoreError, match=f"{one.folder}.*: cannot be read: Permission denied"):
+                named(folder, one.name)
+        assert [result.name for result in results] == [other.name]
+        assert str(one.folder) in error.message
+        with locked(folder), pytest.raises(StoreError, match=f"{folder}.*: cannot be read: Permission denied"):
+            found(folder)
 
 
 def test_a_shell_completes_the_names_of_results(tmp_path: Path) -> None:
