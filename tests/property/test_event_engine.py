@@ -16,6 +16,7 @@ from atrader.market import Bar, Tick
 from atrader.orders.model import Intent, Order, Trade
 from atrader.risk import Allow, evaluate, resolve_units
 from atrader.strategy import BaseParameters, EventStrategy
+from research.events.engine import EventEngine
 from research.events.leeway import Leeway
 from research.events.result import Result
 from tests.support.event_runs import MINUTE, account_of, instance_of, plan_of, random_bars, run
@@ -159,16 +160,17 @@ def outcome(
     look_ahead: bool = True,
     shortcuts: bool = True,
     kind: type[Restless] = Restless,
+    alone: bool = False,
 ) -> tuple[Result, list[list[tuple[Any, ...]]]]:
     euro, yen = random_bars(seed, 400, 1.09, 1e-5), random_bars(seed + 1, 400, 147.0, 1e-3)
     chosen = [
         (instance_of("a", magic=1, limits={"max_orders_per_minute": 5}), kind(seed, pace, listens[0])),
         (instance_of("b", magic=2, instrument="USD/JPY"), kind(seed + 7, pace, listens[1])),
     ]
-    if seed % 2:
+    if seed % 2 or alone:
         chosen = chosen[:1]
     config = account_of(**{"trade": {"max_price_age": "2d"}, **ACCOUNTS[account]})
-    series = {("EUR/USD", "1m"): euro, ("USD/JPY", "1m"): yen}
+    series = {("EUR/USD", "1m"): euro} if alone else {("EUR/USD", "1m"): euro, ("USD/JPY", "1m"): yen}
     result = run(plan_of(config, chosen, series), look_ahead=look_ahead, shortcuts=shortcuts)
     return result, [strategy.heard for _, strategy in chosen]
 
@@ -179,11 +181,15 @@ def outcome(
     seed=st.integers(0, 10**6),
     pace=st.sampled_from([0.01, 0.05, 0.3]),
     listens=st.tuples(*[st.sampled_from(get_args(Listens))] * 2),
+    alone=st.booleans(),
 )
-@example(seed=2, pace=0.3, listens=("in trades", "never"))
-def test_looking_ahead_changes_nothing(account: str, seed: int, pace: float, listens: tuple[Listens, Listens]) -> None:
-    quick, heard = outcome(account, seed, pace, listens, look_ahead=True)
-    slow, heard_slowly = outcome(account, seed, pace, listens, look_ahead=False)
+@example(seed=2, pace=0.3, listens=("in trades", "never"), alone=False)
+@example(seed=2, pace=0.3, listens=("never", "never"), alone=True)
+def test_looking_ahead_changes_nothing(
+    account: str, seed: int, pace: float, listens: tuple[Listens, Listens], *, alone: bool
+) -> None:
+    quick, heard = outcome(account, seed, pace, listens, look_ahead=True, alone=alone)
+    slow, heard_slowly = outcome(account, seed, pace, listens, look_ahead=False, alone=alone)
     assert quick.fills == slow.fills
     assert quick.orders == slow.orders
     assert quick.trades == slow.trades
@@ -239,3 +245,14 @@ def test_the_random_strategies_meet_every_way_a_trade_ends() -> None:
         for seed in (2, 4):
             seen |= {trade.close_reason for trade in outcome(account, seed, 0.3, look_ahead=True)[0].closed}
     assert {"order", "stop-loss", "take-profit", "trailing-stop", "margin-closeout", "drawdown"} <= seen
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_turns_that_are_counted_are_those_that_a_search_finds(alone: bool) -> None:
+    series = {("EUR/USD", "1m"): random_bars(3, 50, 1.09, 1e-5)}
+    if not alone:  # then there are steps without a turn
+        series["USD/JPY", "1m"] = random_bars(4, 50, 147.0, 1e-3)
+    engine = EventEngine(plan_of(account_of(), [(instance_of(), Simple(1, 0.1, "never"))], series))
+    steps = range(len(engine.market) + 1)
+    assert (engine._each_step_from is not None) is alone
+    assert [engine._turns_up_to(step) for step in steps] == engine._turn_steps.searchsorted(steps).tolist()
