@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from atrader.instruments import KNOWN
 from atrader.orders.model import Intent
 from atrader.wishes import Wishes
 from research.events import wished as module
 from research.events.wished import wished
-from tests.support.event_runs import KNOWN, instance_of
+from tests.support.event_runs import instance_of
 
 D = Decimal
 PLAIN = [D(1), D("0.01"), D("1.5e3")]
@@ -22,10 +23,12 @@ ODD = [
     D(0), D("-0"), D(-1), D("NaN"), D("Infinity"), D(10**15), D(10**15 - 1), D("1e-60"), D("1e-61"),
     D("1." + "0" * 61), D(0.1), 1, 0.5, True, "2", "two", b"3", None,
 ]  # fmt: skip
-AMOUNTS = st.one_of(st.sampled_from(PLAIN), st.sampled_from(ODD))
-TEXTS = st.sampled_from(["", "why", "größer", "\ud800", b"bytes", None, 3, "t" * 40])
-PRICES = st.one_of(st.none(), st.sampled_from(PLAIN), st.sampled_from([D(0), D(-2), D("1e14"), D(10**16), 3]))
-SIDES = st.sampled_from(["buy", "sell", "buy", "sell", "BUY", "", None, 1, b"buy"])
+AMOUNTS: st.SearchStrategy[Any] = st.one_of(st.sampled_from(PLAIN), st.sampled_from(ODD))
+TEXTS: st.SearchStrategy[Any] = st.sampled_from(["", "why", "größer", "\ud800", b"bytes", None, 3, "t" * 40])
+PRICES: st.SearchStrategy[Any] = st.one_of(
+    st.none(), st.sampled_from(PLAIN), st.sampled_from([D(0), D(-2), D("1e14"), D(10**16), 3])
+)
+SIDES: st.SearchStrategy[Any] = st.sampled_from(["buy", "sell", "buy", "sell", "BUY", "", None, 1, b"buy"])
 
 
 class Wishing(Wishes):
