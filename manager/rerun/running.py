@@ -142,7 +142,8 @@ def plan_retold(
     """Load what a life decided on, to be run over what it heard of its account (`Recorded.story`).
 
     A strategy that listens to quotes is told the stored ones, each by itself; where none are stored, those at which it
-    wanted something or asked for the price, and the closes of the finest bars.
+    wanted something or asked for the price, and the closes of the finest bars. A bar after whose end nothing is quoted
+    any more, as the last one of nearly every life, is decided at its end.
 
     Raises
     ------
@@ -163,7 +164,14 @@ def plan_retold(
         orders=[one for one in recorded.view if isinstance(one, Order)],
         memories={config.name: Memory(life.n, life.state, recorded.pending, life.bar_ns, told)},
     )
-    return replace(plan, begin=begin), strategy
+    return replace(plan, begin=begin, step_ends=_ends_unquoted(plan, recorded)), strategy
+
+
+def _ends_unquoted(plan: Plan, recorded: Recorded) -> list[int]:
+    """Return the ends of the bars that were decided and that no quote follows; without a step they never were."""
+    played_ns = max((int(tape.end_ns[-1]) for tape in plan.tapes if len(tape)), default=0)
+    ends = () if recorded.story is None else recorded.story.ends_ns
+    return [one for one in ends if played_ns < one <= recorded.last_ns]
 
 
 def _as_heard(tape: Tape, symbol: str, recorded: Recorded) -> Tape:

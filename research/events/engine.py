@@ -57,7 +57,7 @@ class EventEngine:
         tapes = [tape for tape in plan.tapes if len(tape)]
         if not tapes:
             raise ConfigError("nothing to play: no bars or quotes in the period; see 'atrader data list'")
-        self.market = Market(tapes)
+        self.market = Market(tapes, plan.step_ends)
         self.signals: list[Signal] = []
         self.alerts: list[Alert] = []
         self._plan = plan

@@ -50,6 +50,8 @@ class Market:
     ----------
     tapes : sequence of Tape
         One for each instrument, traded or converting.
+    step_ends : sequence of int
+        When a step ends besides their rows, UTC ns; rising.
 
     Attributes
     ----------
@@ -59,8 +61,9 @@ class Market:
         By instrument.
     """
 
-    def __init__(self, tapes: Sequence[Tape]) -> None:
-        self.ends = _union([tape.end_ns for tape in tapes])
+    def __init__(self, tapes: Sequence[Tape], step_ends: Sequence[int] = ()) -> None:
+        more = [np.array(step_ends, np.int64)] if len(step_ends) else []
+        self.ends = _union([*(tape.end_ns for tape in tapes), *more])
         self.reels = {tape.symbol: Reel(tape, self.ends) for tape in tapes}
 
     def __len__(self) -> int:

@@ -136,6 +136,8 @@ class Plan:
         Without it an account with its initial balance and nothing open.
     signals : SignalsOver
         Where the two differ in a sample of rows, it is the window that is computed.
+    step_ends : sequence of int
+        When a step ends besides the rows of the tapes, UTC ns; rising.
 
     Raises
     ------
@@ -152,6 +154,7 @@ class Plan:
     missing: Mapping[SeriesKey, Sequence[tuple[int, int, int]]] = field(default_factory=dict)
     begin: Begin | None = None
     signals: SignalsOver = "once"
+    step_ends: Sequence[int] = ()
 
     def __post_init__(self) -> None:
         for key, bars in self.series.items():

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from atrader.clock import NS_PER_S
-from atrader.market import Bar
+from atrader.market import Bar, Quotes
 from atrader.netting import NetPosition
 from atrader.orders.model import Intent, Order, Trade
 from atrader.orders.states import OrderState
 from atrader.strategy import BaseParameters, EventStrategy
 from research.events.engine import EventEngine
 from research.events.plan import Begin, Memory, Plan
-from research.events.tape import BarTape
+from research.events.tape import BarTape, QuoteTape
 from research.rerun import (
     Hearing,
     Puppet,
@@ -276,3 +276,16 @@ def test_a_story_is_told_in_the_order_in_which_the_worker_heard_it_and_nothing_e
         f"{again} SENT", f"{order} 0", "bar 0 103", "bar 0 104",
     ]  # fmt: skip
     assert [one.intent.action for one in result.orders] == ["open", "close", "close"], "closes that nobody answered"
+
+
+@pytest.mark.parametrize("decided", [0, 1])
+def test_a_bar_after_whose_end_nothing_is_quoted_is_decided_where_a_step_ends_then(decided: int) -> None:
+    bars, length = BARS[:3], 5 * MINUTE
+    times = bars.open_time_ns + length - 20_000_000  # the last quote of each bar comes before its end
+    quotes = QuoteTape("EUR/USD", Quotes(times, times, bars.close, bars.close + 1e-4), 1000)
+    strategy = Asking()
+    played = plan_of(account_of(), [(instance_of(timeframe="5m"), strategy)], {("EUR/USD", "5m"): bars}, "5m", [quotes])
+    end_ns = int(bars.open_time_ns[2]) + length
+    result = EventEngine(replace(played, step_ends=[end_ns] * decided), look_ahead=False).run()
+    assert sum(one.startswith("bar") for one in strategy.told) == 2 + decided
+    assert (result.orders[-1].intent.time_ns == end_ns) == bool(decided)
