@@ -13,6 +13,7 @@ from atrader.clock import NS_PER_S, iso_from_ns
 from atrader.configuration.account import AccountConfig
 from atrader.configuration.instance import InstanceConfig
 from atrader.market import Bars
+from atrader.orders.model import PROTECTION
 from atrader.risk.exits import EXIT_RULES
 from atrader.runtime.session_file import SeenBar
 from atrader.timeframes import Timeframe
@@ -29,7 +30,7 @@ Kind = Literal[
 
 _LATE_S: Final = 5.0  # after its end: entries have grown older than some accounts allow
 _SHOWN: Final = 5
-_BY_RULE: Final = WATCHED | {rule.name for rule in EXIT_RULES}
+_BY_RULE: Final = WATCHED | {PROTECTION} | {rule.name for rule in EXIT_RULES}
 _BAR_KINDS: Final[dict[str, Kind]] = {"revised": "revised-bar", "missing": "missing-bar", "unseen": "unseen-bar"}
 
 

@@ -156,13 +156,14 @@ def _wanted(fleet: OandaFleet, name: str) -> list[dict[str, Any]]:
 def _is_part_closed(fleet: OandaFleet, venue: RemoteSimulator) -> bool:
     """Let the market reach the first target of an open trade, and tell whether the stop was moved to the entry.
 
-    It stands still there: which of many quotes a busy worker sees is chance.
+    It stands still there, in the middle of a bar: which of many quotes a busy worker sees is chance, and whether it
+    decides a bar that has just ended before or after a quote is not recorded.
     """
     if any(row["action"] == "modify" for row in _wanted(fleet, "parts")):
         return True
     held = [row for row in fleet.history("trades") if row["instance"] == "parts" and row["state"] == "open"]
     venue.do("moving", on=not held)
-    if held:
+    if held and NS_PER_S // 4 < host_now_ns() % NS_PER_S < NS_PER_S // 2:
         entry, stop = Decimal(held[0]["open_price"]), Decimal(held[0]["initial_stop"])
         bid = entry + 10 * (entry - stop)
         venue.do("quote", instrument="EUR_USD", bid=f"{bid:.5f}", ask=f"{bid + Decimal('0.00010'):.5f}")
