@@ -142,8 +142,8 @@ def plan_retold(
     """Load what a life decided on, to be run over what it heard of its account (`Recorded.story`).
 
     A strategy that listens to quotes is told the stored ones, each by itself; where none are stored, those at which it
-    wanted something or asked for the price, and the closes of the finest bars. A bar after whose end nothing is quoted
-    any more, as the last one of nearly every life, is decided at its end.
+    wanted something or asked for the price, and the closes of the finest bars. Each bar that was decided is decided
+    at its end: before the next quote, and also where none follows, as after the last one of nearly every life.
 
     Raises
     ------
@@ -164,14 +164,13 @@ def plan_retold(
         orders=[one for one in recorded.view if isinstance(one, Order)],
         memories={config.name: Memory(life.n, life.state, recorded.pending, life.bar_ns, told)},
     )
-    return replace(plan, begin=begin, step_ends=_ends_unquoted(plan, recorded)), strategy
+    return replace(plan, begin=begin, step_ends=_ends_decided(recorded)), strategy
 
 
-def _ends_unquoted(plan: Plan, recorded: Recorded) -> list[int]:
-    """Return the ends of the bars that were decided and that no quote follows; without a step they never were."""
-    played_ns = max((int(tape.end_ns[-1]) for tape in plan.tapes if len(tape)), default=0)
+def _ends_decided(recorded: Recorded) -> list[int]:
+    """Return the ends of the bars that were decided."""
     ends = () if recorded.story is None else recorded.story.ends_ns
-    return [one for one in ends if played_ns < one <= recorded.last_ns]
+    return [one for one in ends if one <= recorded.last_ns]
 
 
 def _as_heard(tape: Tape, symbol: str, recorded: Recorded) -> Tape:
