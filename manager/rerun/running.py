@@ -218,12 +218,13 @@ def run_again(plan: Plan, progress: Progress | None = None, story: Story | None 
 def _start_ns(config: InstanceConfig, recorded: Recorded, installation: Installation) -> int | None:
     """Return when the first bar begins that is played: the one after the newest that was there.
 
-    A worker that finds a newer bar than its checkpoint's handles that one, and hands over what was left at its price.
+    A worker that finds a newer bar than its checkpoint's handles that one, and hands over what was left at its price;
+    where it has its checkpoint's bar still to come, that bar is the first.
     """
     life = recorded.life
     calendar, frame = installation.fleet.calendar_of(life.instrument), Timeframe.parse(life.timeframe)
     known_ns = life.newest_ns
-    if life.bar_ns > 0 and (life.bar_ns < life.newest_ns or recorded.pending):
+    if 0 < life.bar_ns <= life.newest_ns and (life.bar_ns < life.newest_ns or recorded.pending):
         known_ns = calendar.bar_open(life.newest_ns - 1, frame)
     if known_ns:
         return calendar.next_bar_open(known_ns, frame)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final, TypeGuard
 
+import numpy as np
+
 from atrader.configuration.instance import InstanceConfig
 from atrader.errors import ConfigError, StrategyError
 from atrader.indicator_strategy import IndicatorStrategy
@@ -89,7 +91,6 @@ class Runner:
         self._view = View()
         self._n = 0
         self._is_new = True
-        self._decided_ns = 0  # of a life before
         self._errors_in_row = 0
         self._failed_row = -2
         wants_quotes, only_in_trades = self.strategy.wants_quotes, self.strategy.quotes_only_in_trades
@@ -105,7 +106,7 @@ class Runner:
         check_decides(config, history, self.strategy.warmup_bars if isinstance(self.strategy, SignalDriver) else 0)
         self._rows = rows_of(history.bars, (), history.first - 1)
         self._decides: Callable[..., None] | None = None  # instead of its on_bar
-        self._ready = 0  # first row that is decided
+        self._ready = 0  # first row that is decided: a life before decided others, or values are missing
         self._pass_over = self.strategy.pass_over if isinstance(self.strategy, WholeDriver) else None
         self._computes_once = signals == "once"
         self.context = BacktestContext(config, world, history, window, self._view, self._note, self._rows)
@@ -123,7 +124,9 @@ class Runner:
 
     def begin(self, memory: Memory, orders: Iterable[Order], trades: Iterable[Trade]) -> None:
         """Go on from where another run or life was."""
-        self._n, self._decided_ns = memory.n, memory.bar_ns
+        self._n = memory.n
+        decided = int(np.searchsorted(self.history.bars.open_time_ns, memory.bar_ns, side="right"))
+        self._ready = max(self._ready, decided)
         self.waiting = list(memory.waiting)
         self.context.state = dict(memory.state)
         self.context.told = memory.told
@@ -236,12 +239,11 @@ class Runner:
             self.context.alert("signals-by-window", text)
             return
         self._rows = self.context.place = rows_of(self.history.bars, values, self.history.first - 1)
-        self._decides, self._ready = strategy.on_indicators, strategy.bars_needed - 1
+        self._decides, self._ready = strategy.on_indicators, max(self._ready, strategy.bars_needed - 1)
 
     def _decide(self) -> None:
         rows = self._rows
-        row = rows.row + 1
-        if row < self._ready or self.history.bars.open_time_ns[row] <= self._decided_ns:
+        if rows.row + 1 < self._ready:
             rows.skip(1)
             return
         self.context.deciding = True

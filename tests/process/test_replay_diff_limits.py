@@ -137,11 +137,13 @@ def test_what_people_did_in_the_middle_of_a_day_is_told_as_the_reason(make_fleet
     fleet.stop(signal.SIGKILL)
     fleet.start()
     finish(fleet)
-    assert [again(fleet, "left-alone", day).comparison.difference for day in DAYS[:3]] == [None, None, None]
+    for answer in (again(fleet, "left-alone", day) for day in DAYS[:3]):
+        # The manager may have died between a close at the account and the worker's hearing of it.
+        assert answer.comparison.difference is None or answer.causes[0].kind == "unheard"
     assert len(read_sessions(fleet.home.session("left-alone"))) == 2, "one life before the manager died"
     assert ("by-hand", "close of a000001w1 by the gateway (flatten)") in first_causes(fleet, "closed")
     halted = dict(first_causes(fleet, "halted"))
-    assert halted["refused"].startswith("the order was refused then: trading-state: trading state is HALTED")
+    assert halted["refused"].startswith("the order was refused then: trading-state: ")
     loosened = dict(first_causes(fleet, "loosened"))
     assert "is refused in the run: instance-position" in loosened["refused"]
     assert loosened["settings"] == "limits.max_position_units was 3000, is 9000"

@@ -125,6 +125,22 @@ def test_what_was_wanted_and_not_handed_over_is_at_the_price_of_its_bar_which_is
     assert {name: whole.trades[name] for name in rest.trades} == rest.trades
 
 
+def test_bars_that_a_life_before_decided_are_not_decided_again(whole: Record) -> None:
+    row, played_again = 304, 3
+    engine = EventEngine(plan(tapes=[BarTape("EUR/USD", BARS[:row], 5 * MINUTE)]))
+    early = engine.run()
+    assert not early.open_trades
+    begin = Begin(
+        last_id=engine.account.engine.state.transaction_id,
+        time_ns=int(BARS.open_time_ns[row - played_again]),
+        balance=D(f"{early.curve.balance[-1]:.2f}"),
+        memories={"one": Memory(len(early.orders), {"count": row}, [], int(BARS.open_time_ns[row - 1]))},
+    )
+    late = plan(tapes=[BarTape("EUR/USD", BARS[row - played_again :], 5 * MINUTE)], begin=begin)
+    rest = record_of(EventEngine(late).run(), "one", END)
+    assert rest.wishes == [wish for wish in whole.wishes if wish.n > len(early.orders)]
+
+
 def test_an_instance_that_only_wants_what_was_recorded_trades_the_same(whole: Record) -> None:
     first = EventEngine(plan()).run()
     puppet = Puppet([order.intent for order in first.orders], at_quotes=False)
