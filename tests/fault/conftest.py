@@ -1,20 +1,7 @@
-"""A fleet per test, ended whatever happens."""
+"""A fleet per test."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from tests.support.fleet_fixtures import fleet
 
-import pytest
-
-from tests.support.fleet import Fleet
-
-
-@pytest.fixture
-def fleet(tmp_path: Path) -> Iterator[Fleet]:
-    """Give an installation that is not started; nothing of it survives the test."""
-    made = Fleet(tmp_path / "home")
-    try:
-        yield made
-    finally:
-        made.end()
+__all__ = ["fleet"]
