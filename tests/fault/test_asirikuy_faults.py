@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.asirikuy_fleet import AsirikuyFleet, time_server
+from tests.support.asirikuy_fixtures import asirikuy_fleet
+from tests.support.asirikuy_fleet import AsirikuyFleet
 from tests.support.books import check_books, rows
 from tests.support.fleet import wait_for
 
 WORKER = "worker-bbs"
 
-
-@pytest.fixture
-def fleet(tmp_path: Path) -> Iterator[AsirikuyFleet]:
-    made = AsirikuyFleet(tmp_path / "home")
-    with time_server() as server:
-        made.servers = f"ntp_servers = ['{server}']"
-        try:
-            yield made
-        finally:
-            made.end()
+fleet = asirikuy_fleet
 
 
 def start(fleet: AsirikuyFleet, misbehaviour: str, *, parameters: str = "", text: str = "") -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from atrader.clock import parse_time
 from manager.rerun.diff import replay_diff
 from tests.support.asirikuy import standin_library
-from tests.support.asirikuy_fleet import METRONOME, PAIR, AsirikuyFleet, time_server
+from tests.support.asirikuy_fixtures import asirikuy_fleet
+from tests.support.asirikuy_fleet import METRONOME, PAIR, AsirikuyFleet
 from tests.support.books import check_books, orders_so_far
 from tests.support.direct_run import gist_of_row
 from tests.support.fleet import wait_for
@@ -19,16 +17,7 @@ from tests.support.replays import finish, trades_of, wait_step, write_bars, writ
 
 HALF_HOUR_NS = 1800 * 10**9
 
-
-@pytest.fixture
-def fleet(tmp_path: Path) -> Iterator[AsirikuyFleet]:
-    made = AsirikuyFleet(tmp_path / "home")
-    with time_server() as server:
-        made.servers = f"ntp_servers = ['{server}']"
-        try:
-            yield made
-        finally:
-            made.end()
+fleet = asirikuy_fleet
 
 
 def test_the_library_trades_live_on_bars_of_two_instruments_and_every_order_is_in_the_books(

@@ -6,45 +6,26 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
-from atrader.bus import close_context
 from atrader.errors import ConfigError
 from atrader.exit_codes import ExitCode
 from atrader.messages.manager import Activate, Control, Reload
 from manager.lock import owner_of
 from tests.support.fleet import START_S, gone, wait_for
+from tests.support.toy_fixtures import MakeToyFleet
 from tests.support.toy_fleet import ToyFleet
-
-MakeFleet = Callable[..., ToyFleet]
-
-
-@pytest.fixture
-def make_fleet(tmp_path: Path) -> Iterator[MakeFleet]:
-    fleets: list[ToyFleet] = []
-
-    def make(**options: Any) -> ToyFleet:
-        (tmp_path / "home").mkdir(exist_ok=True)
-        fleets.append(ToyFleet(tmp_path / "home", **options))
-        return fleets[-1]
-
-    yield make
-    for fleet in fleets:
-        fleet.end()
-    close_context()
 
 
 def pids(fleet: ToyFleet) -> dict[str, int]:
     return {row["name"]: row["pid"] for row in (fleet.try_status() or {})["processes"]}
 
 
-def test_a_reload_replaces_only_the_changed_worker_and_never_runs_two(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet(workers=2)
+def test_a_reload_replaces_only_the_changed_worker_and_never_runs_two(make_toy_fleet: MakeToyFleet) -> None:
+    fleet = make_toy_fleet(workers=2)
     fleet.start()
     before = pids(fleet)
     fleet.write_toy_worker(2, "time_budget = '200ms'")
@@ -61,8 +42,8 @@ def test_a_reload_replaces_only_the_changed_worker_and_never_runs_two(make_fleet
     fleet.wait_replaced("worker-toy2", after["worker-toy2"])
 
 
-def test_a_replacement_that_fails_leaves_the_old_worker_at_work(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet()
+def test_a_replacement_that_fails_leaves_the_old_worker_at_work(make_toy_fleet: MakeToyFleet) -> None:
+    fleet = make_toy_fleet()
     fleet.start()
     before = pids(fleet)
     fleet.tell("worker-toy1", "crash-early")
@@ -73,8 +54,8 @@ def test_a_replacement_that_fails_leaves_the_old_worker_at_work(make_fleet: Make
     assert fleet.process("worker-toy1")["state"] == "RUNNING"
 
 
-def test_a_corrupt_configuration_changes_nothing(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet()
+def test_a_corrupt_configuration_changes_nothing(make_toy_fleet: MakeToyFleet) -> None:
+    fleet = make_toy_fleet()
     fleet.start()
     before = pids(fleet)
     path = fleet.home.etc / "strategies" / "toy1.toml"
@@ -89,8 +70,8 @@ def test_a_corrupt_configuration_changes_nothing(make_fleet: MakeFleet) -> None:
     assert fleet.ask(Reload()).lines == ("nothing changed",)
 
 
-def test_instances_come_and_go_with_their_files(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet()
+def test_instances_come_and_go_with_their_files(make_toy_fleet: MakeToyFleet) -> None:
+    fleet = make_toy_fleet()
     fleet.start()
     gateway = fleet.pid("gateway-paper")
     fleet.write_toy_worker(2)
@@ -105,8 +86,8 @@ def test_instances_come_and_go_with_their_files(make_fleet: MakeFleet) -> None:
     assert fleet.pid("gateway-paper") == gateway
 
 
-def test_a_gateway_that_cannot_take_its_configuration_while_running_is_restarted(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet()
+def test_a_gateway_that_cannot_take_its_configuration_while_running_is_restarted(make_toy_fleet: MakeToyFleet) -> None:
+    fleet = make_toy_fleet()
     fleet.start()
     before = pids(fleet)
     fleet.tell("gateway-paper.refuse", "yes")
@@ -118,8 +99,8 @@ def test_a_gateway_that_cannot_take_its_configuration_while_running_is_restarted
     assert "toy: not while running" in fleet.output()
 
 
-def test_limits_and_a_disabled_strategy_never_restart_a_gateway(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet(workers=2)
+def test_limits_and_a_disabled_strategy_never_restart_a_gateway(make_toy_fleet: MakeToyFleet) -> None:
+    fleet = make_toy_fleet(workers=2)
     fleet.start()
     before = pids(fleet)
     fleet.write_account(text="[limits]\nmax_open_trades = 3")
@@ -130,8 +111,8 @@ def test_limits_and_a_disabled_strategy_never_restart_a_gateway(make_fleet: Make
     assert pids(fleet) == {name: pid for name, pid in before.items() if name != "worker-toy2"}
 
 
-def test_a_restart_of_the_fleet_reads_the_configuration_or_touches_nothing(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet(workers=2)
+def test_a_restart_of_the_fleet_reads_the_configuration_or_touches_nothing(make_toy_fleet: MakeToyFleet) -> None:
+    fleet = make_toy_fleet(workers=2)
     fleet.start()
     before = pids(fleet)
     path = fleet.home.etc / "atrader.toml"
@@ -151,8 +132,8 @@ def test_a_restart_of_the_fleet_reads_the_configuration_or_touches_nothing(make_
     assert fleet.ask(Reload()).lines == ("nothing changed",)
 
 
-def test_a_fleet_key_is_reported_as_needing_a_restart(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet()
+def test_a_fleet_key_is_reported_as_needing_a_restart(make_toy_fleet: MakeToyFleet) -> None:
+    fleet = make_toy_fleet()
     fleet.start()
     before = pids(fleet)
     fleet.write_toy_fleet("max_workers = 7")
@@ -164,8 +145,8 @@ def test_a_fleet_key_is_reported_as_needing_a_restart(make_fleet: MakeFleet) -> 
     assert pids(fleet) == before
 
 
-def test_only_a_standby_worker_may_take_over(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet()
+def test_only_a_standby_worker_may_take_over(make_toy_fleet: MakeToyFleet) -> None:
+    fleet = make_toy_fleet()
     fleet.start()
     pid = fleet.pid("worker-toy1")
     fleet.ask(Activate(name="worker-toy1", pid=pid))  # it is in office: a repeated call
@@ -174,8 +155,8 @@ def test_only_a_standby_worker_may_take_over(make_fleet: MakeFleet) -> None:
     assert fleet.pid("worker-toy1") == pid
 
 
-def test_the_gateway_is_told_once_that_a_worker_is_down_for_too_long(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet(restart="count = 0", instance="on_down = 'flatten'\non_down_after = '300ms'")
+def test_the_gateway_is_told_once_that_a_worker_is_down_for_too_long(make_toy_fleet: MakeToyFleet) -> None:
+    fleet = make_toy_fleet(restart="count = 0", instance="on_down = 'flatten'\non_down_after = '300ms'")
     fleet.beats_with("gateway-paper", {"exposure": {"toy1": {"open_trades": 1, "live_orders": 0}}})
     fleet.tell("worker-toy1", "crash")
     fleet.launch()
@@ -184,9 +165,9 @@ def test_the_gateway_is_told_once_that_a_worker_is_down_for_too_long(make_fleet:
     wait_for(lambda: any("on_down = flatten" in line for line in fleet.output().splitlines()), "a note of it")
 
 
-def test_on_down_of_a_strategy_that_was_disabled_is_carried_out_as_well(make_fleet: MakeFleet) -> None:
+def test_on_down_of_a_strategy_that_was_disabled_is_carried_out_as_well(make_toy_fleet: MakeToyFleet) -> None:
     policy = "on_down = 'flatten'\non_down_after = '300ms'"
-    fleet = make_fleet(instance=policy)
+    fleet = make_toy_fleet(instance=policy)
     fleet.start()
     fleet.write_toy_worker(1, f"enabled = false\n{policy}")
     assert fleet.ask(Reload()).lines == ("worker-toy1: stopped, it is gone from the configuration",)
@@ -199,8 +180,8 @@ def _told(fleet: ToyFleet) -> list[str]:
     return [line.rpartition(" ")[0] for line in fleet.diary() if line.startswith("down ")]
 
 
-def test_a_large_worker_is_recycled_when_its_instance_is_flat_and_not_before(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet(process={"memory_soft": "1MB"}, restart="count = 1000")
+def test_a_large_worker_is_recycled_when_its_instance_is_flat_and_not_before(make_toy_fleet: MakeToyFleet) -> None:
+    fleet = make_toy_fleet(process={"memory_soft": "1MB"}, restart="count = 1000")
     fleet.beats_with("gateway-paper", {"exposure": {"toy1": {"open_trades": 1, "live_orders": 0}}})
     fleet.start()
     pid = fleet.pid("worker-toy1")
@@ -211,8 +192,8 @@ def test_a_large_worker_is_recycled_when_its_instance_is_flat_and_not_before(mak
     assert any("memory-soft" in text for text in fleet.transitions("worker-toy1"))
 
 
-def test_the_fleet_stops_with_success_when_the_replay_is_over(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet()
+def test_the_fleet_stops_with_success_when_the_replay_is_over(make_toy_fleet: MakeToyFleet) -> None:
+    fleet = make_toy_fleet()
     for file, changes in {
         "atrader.toml": (("feed = 'synthetic'", "feed = 'replay'"), ("base_timeframe = '1s'", "base_timeframe = '1m'")),
         "strategies/toy1.toml": (("timeframe = '1s'", "timeframe = '1m'"),),
@@ -231,8 +212,8 @@ def test_the_fleet_stops_with_success_when_the_replay_is_over(make_fleet: MakeFl
     assert fleet._manager.wait(START_S) == ExitCode.OK
 
 
-def test_a_detached_manager_returns_when_the_fleet_runs_and_outlives_its_caller(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet()
+def test_a_detached_manager_returns_when_the_fleet_runs_and_outlives_its_caller(make_toy_fleet: MakeToyFleet) -> None:
+    fleet = make_toy_fleet()
     code = "import sys; sys.path.append(sys.argv[1]); from tests.support.toy_manager import detached; detached()"
     root = str(Path(__file__).resolve().parents[2])
     done = subprocess.run(
@@ -248,8 +229,8 @@ def test_a_detached_manager_returns_when_the_fleet_runs_and_outlives_its_caller(
     wait_for(lambda: owner_of(fleet.home) is None, "the end of the manager")
 
 
-def test_a_detached_manager_tells_which_process_failed(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet()
+def test_a_detached_manager_tells_which_process_failed(make_toy_fleet: MakeToyFleet) -> None:
+    fleet = make_toy_fleet()
     fleet.tell("worker-toy1", "config-error")
     code = "import sys; sys.path.append(sys.argv[1]); from tests.support.toy_manager import detached; detached()"
     root = str(Path(__file__).resolve().parents[2])

@@ -6,45 +6,26 @@ import itertools
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
-from atrader.bus import close_context
 from atrader.errors import Rejected
 from atrader.exit_codes import ExitCode
 from atrader.messages.manager import Control, GetStatus, SetTradingState
 from atrader.trading_state import TradingState
 from atrader.trading_state_file import TradingStates
 from tests.support.fleet import START_S, gone, wait_for
+from tests.support.toy_fixtures import MakeToyFleet
 from tests.support.toy_fleet import ToyFleet
 
-MakeFleet = Callable[..., ToyFleet]
 HASTY = "count = 2\nmin_backoff = '10ms'\nmax_backoff = '50ms'\nprobation = '200ms'"
 FLAT = {"exposure": {"toy1": {"open_trades": 0, "live_orders": 0}}}
 EXPOSED = {"exposure": {"toy1": {"open_trades": 1, "live_orders": 0}}}
 
 
-@pytest.fixture
-def make_fleet(tmp_path: Path) -> Iterator[MakeFleet]:
-    fleets: list[ToyFleet] = []
-
-    def make(**options: Any) -> ToyFleet:
-        (tmp_path / "home").mkdir(exist_ok=True)
-        fleets.append(ToyFleet(tmp_path / "home", **options))
-        return fleets[-1]
-
-    yield make
-    for fleet in fleets:
-        fleet.end()
-    close_context()
-
-
-def test_everything_starts_in_order_and_stops_in_reverse(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet(workers=2)
+def test_everything_starts_in_order_and_stops_in_reverse(make_toy_fleet: MakeToyFleet) -> None:
+    fleet = make_toy_fleet(workers=2)
     fleet.start()
     assert fleet.stop() == ExitCode.OK
     words = [line.rpartition(" ")[0] for line in fleet.diary()]
@@ -56,8 +37,8 @@ def test_everything_starts_in_order_and_stops_in_reverse(make_fleet: MakeFleet) 
 
 
 @pytest.mark.parametrize("name", ["data-layer", "gateway-paper", "worker-toy1"])
-def test_a_killed_process_comes_back(make_fleet: MakeFleet, name: str) -> None:
-    fleet = make_fleet()
+def test_a_killed_process_comes_back(make_toy_fleet: MakeToyFleet, name: str) -> None:
+    fleet = make_toy_fleet()
     fleet.start()
     pid = fleet.kill(name)
     fleet.wait_replaced(name, pid)
@@ -65,8 +46,8 @@ def test_a_killed_process_comes_back(make_fleet: MakeFleet, name: str) -> None:
     assert "signal 9" in next(text for text in fleet.transitions(name) if text.startswith("RUNNING -> BACKOFF"))
 
 
-def test_a_worker_that_keeps_crashing_ends_on_probation_while_flat(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet(restart=HASTY)
+def test_a_worker_that_keeps_crashing_ends_on_probation_while_flat(make_toy_fleet: MakeToyFleet) -> None:
+    fleet = make_toy_fleet(restart=HASTY)
     fleet.beats_with("gateway-paper", FLAT)
     fleet.tell("worker-toy1", "crash")
     fleet.launch()
@@ -76,8 +57,8 @@ def test_a_worker_that_keeps_crashing_ends_on_probation_while_flat(make_fleet: M
     fleet.wait_state("worker-toy1", "RUNNING")
 
 
-def test_a_worker_that_keeps_crashing_fails_when_its_instance_holds_a_trade(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet(restart=HASTY)
+def test_a_worker_that_keeps_crashing_fails_when_its_instance_holds_a_trade(make_toy_fleet: MakeToyFleet) -> None:
+    fleet = make_toy_fleet(restart=HASTY)
     fleet.beats_with("gateway-paper", EXPOSED)
     fleet.tell("worker-toy1", "crash")
     fleet.launch()
@@ -97,9 +78,9 @@ def test_a_worker_that_keeps_crashing_fails_when_its_instance_holds_a_trade(make
     ],
 )
 def test_a_death_before_ready_is_treated_by_its_cause_and_told_in_its_own_words(
-    make_fleet: MakeFleet, mode: str, state: str, why: str
+    make_toy_fleet: MakeToyFleet, mode: str, state: str, why: str
 ) -> None:
-    fleet = make_fleet(restart="min_backoff = '30s'")
+    fleet = make_toy_fleet(restart="min_backoff = '30s'")
     fleet.tell("worker-toy1", mode)
     fleet.launch()
     row = fleet.wait_state("worker-toy1", state)
@@ -107,8 +88,8 @@ def test_a_death_before_ready_is_treated_by_its_cause_and_told_in_its_own_words(
     assert why in row["reason"]
 
 
-def test_a_process_that_never_becomes_ready_is_killed_after_its_grace(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet(process={"start_grace": "1s"}, restart="min_backoff = '30s'")
+def test_a_process_that_never_becomes_ready_is_killed_after_its_grace(make_toy_fleet: MakeToyFleet) -> None:
+    fleet = make_toy_fleet(process={"start_grace": "1s"}, restart="min_backoff = '30s'")
     fleet.tell("worker-toy1", "never-ready")
     fleet.launch()
     row = fleet.wait_state("worker-toy1", "BACKOFF")
@@ -117,8 +98,10 @@ def test_a_process_that_never_becomes_ready_is_killed_after_its_grace(make_fleet
 
 
 @pytest.mark.parametrize("how", ["SIGSTOP", "spin"])
-def test_a_stalled_worker_is_found_its_stacks_are_dumped_and_it_is_replaced(make_fleet: MakeFleet, how: str) -> None:
-    fleet = make_fleet(process={"beat_timeout": "1s"})
+def test_a_stalled_worker_is_found_its_stacks_are_dumped_and_it_is_replaced(
+    make_toy_fleet: MakeToyFleet, how: str
+) -> None:
+    fleet = make_toy_fleet(process={"beat_timeout": "1s"})
     if how == "spin":
         fleet.tell("worker-toy1", "spin")
     fleet.start()
@@ -134,8 +117,8 @@ def test_a_stalled_worker_is_found_its_stacks_are_dumped_and_it_is_replaced(make
     assert "_after_ready" in stacks
 
 
-def test_a_worker_that_handles_no_bars_while_bars_arrive_is_stalled(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet(process={"progress_timeout": "500ms"})
+def test_a_worker_that_handles_no_bars_while_bars_arrive_is_stalled(make_toy_fleet: MakeToyFleet) -> None:
+    fleet = make_toy_fleet(process={"progress_timeout": "500ms"})
     fleet.beats_with("data-layer", {"latest": {"EUR/USD|1s": 1}})
     fleet.beats_with("worker-toy1", {"handled": {"EUR/USD|1s": 1}})
     fleet.start()
@@ -150,8 +133,8 @@ def test_a_worker_that_handles_no_bars_while_bars_arrive_is_stalled(make_fleet: 
     assert any("progress-timeout" in text for text in fleet.transitions("worker-toy1"))
 
 
-def test_a_worker_over_its_memory_limit_is_killed(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet(process={"memory_hard": "300MB"})
+def test_a_worker_over_its_memory_limit_is_killed(make_toy_fleet: MakeToyFleet) -> None:
+    fleet = make_toy_fleet(process={"memory_hard": "300MB"})
     fleet.tell("worker-toy1", "grow")
     fleet.launch()
     wait_for(
@@ -160,16 +143,16 @@ def test_a_worker_over_its_memory_limit_is_killed(make_fleet: MakeFleet) -> None
     )
 
 
-def test_a_process_deaf_to_sigterm_is_killed_after_its_grace_and_the_fleet_stops(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet(process={"stop_grace": "500ms"})
+def test_a_process_deaf_to_sigterm_is_killed_after_its_grace_and_the_fleet_stops(make_toy_fleet: MakeToyFleet) -> None:
+    fleet = make_toy_fleet(process={"stop_grace": "500ms"})
     fleet.tell("worker-toy1", "deaf")
     fleet.start()
     assert fleet.stop() == ExitCode.OK
     assert "ended by signal 9" in fleet.transitions("worker-toy1")[-1]
 
 
-def test_children_of_a_dead_child_end_with_it(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet()
+def test_children_of_a_dead_child_end_with_it(make_toy_fleet: MakeToyFleet) -> None:
+    fleet = make_toy_fleet()
     fleet.tell("worker-toy1", "grandchildren")
     fleet.start()
     pid = fleet.pid("worker-toy1")
@@ -179,8 +162,8 @@ def test_children_of_a_dead_child_end_with_it(make_fleet: MakeFleet) -> None:
     wait_for(lambda: all(gone(child.pid) for child in children), "the end of the grandchildren")
 
 
-def test_the_fleet_ends_with_the_managers_sigkill(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet(workers=3)
+def test_the_fleet_ends_with_the_managers_sigkill(make_toy_fleet: MakeToyFleet) -> None:
+    fleet = make_toy_fleet(workers=3)
     fleet.start()
     pids = [row["pid"] for row in (fleet.try_status() or {})["processes"]]
     os.kill(fleet.manager_pid, signal.SIGKILL)
@@ -190,8 +173,8 @@ def test_the_fleet_ends_with_the_managers_sigkill(make_fleet: MakeFleet) -> None
     assert {row["state"] for row in (fleet.try_status() or {})["processes"]} == {"RUNNING"}
 
 
-def test_a_killed_fork_server_takes_the_fleet_with_it_and_all_come_back(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet(workers=2)
+def test_a_killed_fork_server_takes_the_fleet_with_it_and_all_come_back(make_toy_fleet: MakeToyFleet) -> None:
+    fleet = make_toy_fleet(workers=2)
     fleet.start()
     pids = {row["name"]: row["pid"] for row in (fleet.try_status() or {})["processes"]}
     server = psutil.Process(pids["data-layer"]).ppid()
@@ -201,8 +184,8 @@ def test_a_killed_fork_server_takes_the_fleet_with_it_and_all_come_back(make_fle
         assert gone(pid)
 
 
-def test_a_second_manager_on_the_same_directory_is_refused_and_told_who_runs_it(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet()
+def test_a_second_manager_on_the_same_directory_is_refused_and_told_who_runs_it(make_toy_fleet: MakeToyFleet) -> None:
+    fleet = make_toy_fleet()
     fleet.start()
     second = ToyFleet(fleet.home.root)
     second.launch()
@@ -212,23 +195,23 @@ def test_a_second_manager_on_the_same_directory_is_refused_and_told_who_runs_it(
     assert fleet.process("worker-toy1")["state"] == "RUNNING"
 
 
-def test_survivors_of_a_dead_manager_are_ended_before_anything_starts(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet()
+def test_survivors_of_a_dead_manager_are_ended_before_anything_starts(make_toy_fleet: MakeToyFleet) -> None:
+    fleet = make_toy_fleet()
     environment = {**os.environ, "ATRADER_PROCESS_TAG": str(fleet.home.root)}
     survivor = psutil.Popen(["sleep", "600"], env=environment, start_new_session=True)
     fleet.start()
     assert survivor.wait(START_S) == -signal.SIGKILL
 
 
-def test_a_child_that_was_not_preloaded_refuses_to_run(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet()
+def test_a_child_that_was_not_preloaded_refuses_to_run(make_toy_fleet: MakeToyFleet) -> None:
+    fleet = make_toy_fleet()
     fleet.launch(preload="manager.preload.no_such_module")
     row = fleet.wait_state("data-layer", "FAILED")
     assert "INVARIANT" in row["reason"]
 
 
-def test_named_processes_stop_start_and_restart(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet(workers=2)
+def test_named_processes_stop_start_and_restart(make_toy_fleet: MakeToyFleet) -> None:
+    fleet = make_toy_fleet(workers=2)
     fleet.start()
     assert fleet.ask(Control(verb="stop", names=("worker-toy1",))).lines == ("worker-toy1: STOPPED",)
     assert fleet.process("worker-toy2")["state"] == "RUNNING"
@@ -240,16 +223,16 @@ def test_named_processes_stop_start_and_restart(make_fleet: MakeFleet) -> None:
         fleet.ask(Control(verb="stop", names=("nobody",)))
 
 
-def test_processes_that_need_each_other_restart_by_one_command(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet()
+def test_processes_that_need_each_other_restart_by_one_command(make_toy_fleet: MakeToyFleet) -> None:
+    fleet = make_toy_fleet()
     fleet.start()
     answer = fleet.ask(Control(verb="restart", names=("toy1", "paper", "data-layer")))
     assert answer.lines == ("worker-toy1: RUNNING", "gateway-paper: RUNNING", "data-layer: RUNNING")
     assert answer.failed == ()
 
 
-def test_a_failed_worker_that_is_asked_for_with_its_gateway_starts_after_it(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet()
+def test_a_failed_worker_that_is_asked_for_with_its_gateway_starts_after_it(make_toy_fleet: MakeToyFleet) -> None:
+    fleet = make_toy_fleet()
     for name in ("worker-toy1", "gateway-paper"):
         fleet.tell(name, "config-error")
     fleet.launch()
@@ -266,16 +249,16 @@ def test_a_failed_worker_that_is_asked_for_with_its_gateway_starts_after_it(make
     fleet.wait_state("worker-toy1", "RUNNING")
 
 
-def test_the_stop_command_ends_the_manager(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet()
+def test_the_stop_command_ends_the_manager(make_toy_fleet: MakeToyFleet) -> None:
+    fleet = make_toy_fleet()
     fleet.start()
     fleet.ask(Control(verb="stop"))
     assert fleet._manager is not None
     assert fleet._manager.wait(START_S) == ExitCode.OK
 
 
-def test_a_trading_state_survives_the_manager_but_the_closed_gate_does_not(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet()
+def test_a_trading_state_survives_the_manager_but_the_closed_gate_does_not(make_toy_fleet: MakeToyFleet) -> None:
+    fleet = make_toy_fleet()
     fleet.start()
     fleet.ask(SetTradingState(scope="instance:toy1", state=TradingState.HALTED))
     assert fleet.process("worker-toy1")["trading_state"] == "HALTED"
@@ -288,8 +271,8 @@ def test_a_trading_state_survives_the_manager_but_the_closed_gate_does_not(make_
     assert fleet.process("worker-toy1")["trading_state"] == "HALTED"
 
 
-def test_a_manager_that_was_stopped_itself_kills_nobody_when_it_goes_on(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet(workers=2, process={"beat_timeout": "1500ms"})
+def test_a_manager_that_was_stopped_itself_kills_nobody_when_it_goes_on(make_toy_fleet: MakeToyFleet) -> None:
+    fleet = make_toy_fleet(workers=2, process={"beat_timeout": "1500ms"})
     fleet.start()
     os.kill(fleet.manager_pid, signal.SIGSTOP)
     began_s = time.monotonic()
@@ -300,8 +283,8 @@ def test_a_manager_that_was_stopped_itself_kills_nobody_when_it_goes_on(make_fle
     assert fleet.states("worker-toy1") == fleet.states("worker-toy2") == ["STARTING", "RUNNING"]
 
 
-def test_control_answers_while_a_worker_crashes_in_a_loop(make_fleet: MakeFleet) -> None:
-    fleet = make_fleet(restart="count = 1000\nmin_backoff = '10ms'\nmax_backoff = '10ms'")
+def test_control_answers_while_a_worker_crashes_in_a_loop(make_toy_fleet: MakeToyFleet) -> None:
+    fleet = make_toy_fleet(restart="count = 1000\nmin_backoff = '10ms'\nmax_backoff = '10ms'")
     fleet.tell("worker-toy1", "crash")
     fleet.launch()
     wait_for(lambda: (fleet.process("worker-toy1").get("restarts") or 0) > 3, "some restarts")

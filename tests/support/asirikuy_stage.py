@@ -21,9 +21,18 @@ from framework_bridge.parameters import AsirikuyParameters
 from framework_bridge.strategy import AsirikuyStrategy
 from tests.support.asirikuy import framework_files, fresh_library
 from tests.support.asirikuy_desk import MINUTE_NS, bars_until
+from tests.support.asirikuy_fleet import ROW
 
 MAGIC = 7
 PAIR = "BTC/USD"
+OPEN_BUY = 0x1
+
+
+def preset(bits: int = OPEN_BUY, *more: float, text: str = "", mode: int = ROW) -> str:
+    """Write a set file that has the stand-in order what `bits` say, with its further numbers."""
+    said = (bits, -1, 1, *more)
+    lines = "".join(f"ADDITIONAL_PARAM_{26 + place}={value:g}\n" for place, value in enumerate(said))
+    return f"ADDITIONAL_PARAM_3={mode}\n{lines}{text}\n"
 
 
 class World:
