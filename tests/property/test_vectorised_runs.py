@@ -12,9 +12,6 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from atrader.instruments import Instrument
-from atrader.market import Bars
-from atrader.strategy import BaseParameters, Signals, SignalStrategy
 from research.events.findings import Findings
 from research.events.plan import Plan
 from research.events.tape import BarTape
@@ -26,7 +23,7 @@ from research.vector.rules import Target
 from research.vectorised import NotVector, run_vector, why_not_same, why_not_vector
 from research.vectorised.traded import floats_of
 from tests.support.event_runs import MINUTE, account_of, instance_of, plan_of, random_bars, run
-from tests.support.vector_runs import random_signals
+from tests.support.vector_runs import Told, random_signals
 
 pytestmark = pytest.mark.property
 
@@ -49,32 +46,11 @@ ACCOUNTS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-class Rows(SignalStrategy):
-    """Answers rows of arrays worked out before; the first of each window tells which they are."""
-
-    def __init__(self, bars: Bars, signals: Signals) -> None:
-        super().__init__(BaseParameters())
-        self._row_of = {time_ns: row for row, time_ns in enumerate(bars.open_time_ns.tolist())}
-        self._signals = signals
-
-    @property
-    def warmup_bars(self) -> int:
-        return 3
-
-    def signals(self, bars: Bars, instrument: Instrument) -> Signals:
-        first = self._row_of[int(bars.open_time_ns[0])]
-        rows = slice(first, first + len(bars))
-        columns = ("entry", "exit", "stop_loss", "take_profit", "trailing_distance", "risk_frac", "units")
-        whole = {name: getattr(self._signals, name) for name in columns}
-        cut: dict[str, Any] = {name: None if one is None else one[rows] for name, one in whole.items()}
-        return Signals(**cut, indicators={"close": bars.close})
-
-
 def plan_with(account: str, symbol: str, seed: int, pace: float, *, by_risk: bool) -> Plan:
     bars = random_bars(seed, 600, *((1.09, 1e-5) if symbol == "EUR/USD" else (147.0, 1e-3)))
     signals = random_signals(bars, seed, pace, by_risk=by_risk)
     behind = np.where(np.random.default_rng(seed).random(len(bars)) < 0.4, bars.close * 4e-4, np.nan)
-    strategy = Rows(bars, replace(signals, trailing_distance=behind) if seed % 2 else signals)
+    strategy = Told(bars, replace(signals, trailing_distance=behind) if seed % 2 else signals, warmup_bars=3)
     instance = (instance_of(instrument=symbol), strategy)
     plan = plan_of(account_of(**ACCOUNTS[account]), [instance], {(symbol, "1m"): bars})
     return replace(plan, tapes=[BarTape(symbol, bars[40:], MINUTE)])  # what lies before is for the indicators
@@ -129,7 +105,7 @@ def test_a_fixed_size_is_held_against_the_limit_of_the_risk(
     signals = random_signals(bars, seed, pace, by_risk=False)
     assert signals.stop_loss is not None
     stops = np.where(np.isnan(signals.stop_loss), bars.close * (1 - 2e-4 * signals.entry), signals.stop_loss)
-    strategy = Rows(bars, replace(signals, stop_loss=stops))
+    strategy = Told(bars, replace(signals, stop_loss=stops), warmup_bars=3)
     paper = {"slippage_pips": slippage, "extra_spread_pips": "0.3"}
     account = account_of(paper=paper, trade={"max_risk_frac": most})
     plan = plan_of(account, [(instance_of(instrument=symbol), strategy)], {(symbol, "1m"): bars})
@@ -147,7 +123,7 @@ def test_a_fixed_size_is_held_against_the_limit_of_the_risk(
 def test_a_fixed_size_that_risks_too_much_is_named_with_key_and_share() -> None:
     bars = random_bars(3, 400, 1.09, 1e-5)
     signals = random_signals(bars, 3, 0.1, by_risk=False)
-    strategy = Rows(bars, replace(signals, stop_loss=bars.close * (1 - 1e-3 * signals.entry)))
+    strategy = Told(bars, replace(signals, stop_loss=bars.close * (1 - 1e-3 * signals.entry)), warmup_bars=3)
     account = account_of(paper=PLAIN, trade={"max_risk_frac": "0.001"})
     plan = plan_of(account, [(instance_of(), strategy)], {("EUR/USD", "1m"): bars})
     with pytest.raises(NotVector, match=r"trade\.max_risk_frac = 0\.001 refuses .* \(a fixed size risks up to 0\.2\d%"):
@@ -157,7 +133,7 @@ def test_a_fixed_size_that_risks_too_much_is_named_with_key_and_share() -> None:
 def test_a_fixed_size_beside_other_trades_is_not_held_against_the_balance_alone() -> None:
     bars = random_bars(3, 400, 1.09, 1e-5)
     signals = random_signals(bars, 3, 0.3, by_risk=False)
-    strategy = Rows(bars, replace(signals, stop_loss=bars.close * (1 - 1e-3 * signals.entry)))
+    strategy = Told(bars, replace(signals, stop_loss=bars.close * (1 - 1e-3 * signals.entry)), warmup_bars=3)
     plan = plan_of(
         account_of(paper=PLAIN, trade={"max_risk_frac": "0.5"}), [(instance_of(), strategy)], {("EUR/USD", "1m"): bars}
     )

@@ -23,23 +23,25 @@ Floats = NDArray[np.float64]
 
 
 class Told(SignalStrategy):
-    """Answers with the rows of arrays worked out before."""
+    """Answers with the rows of arrays worked out before; the first bar of each window tells which they are."""
 
-    def __init__(self, bars: Bars, signals: Signals) -> None:
+    def __init__(self, bars: Bars, signals: Signals, *, warmup_bars: int = 1) -> None:
         super().__init__(BaseParameters())
         self._row_of = {time_ns: row for row, time_ns in enumerate(bars.open_time_ns.tolist())}
         self._signals = signals
+        self._warmup_bars = warmup_bars
 
     @property
     def warmup_bars(self) -> int:
-        return 1
+        return self._warmup_bars
 
     def signals(self, bars: Bars, instrument: Instrument) -> Signals:
-        row = self._row_of[int(bars.open_time_ns[-1])]
+        first = self._row_of[int(bars.open_time_ns[0])]
+        rows = slice(first, first + len(bars))
         columns = ("entry", "exit", "stop_loss", "take_profit", "trailing_distance", "risk_frac", "units")
         whole = {name: getattr(self._signals, name) for name in columns}
-        cut: dict[str, Any] = {name: None if one is None else one[row : row + 1] for name, one in whole.items()}
-        return Signals(**cut)
+        cut: dict[str, Any] = {name: None if one is None else one[rows] for name, one in whole.items()}
+        return Signals(**cut, indicators={"close": bars.close})
 
 
 class Ordering(EventStrategy):
