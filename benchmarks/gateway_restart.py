@@ -21,7 +21,7 @@ from atrader.errors import Retryable
 from atrader.orders.model import Intent, Order
 from atrader.orders.states import OrderState
 from benchmarks._support import fleets
-from benchmarks._support.floors import BareForkServer, timed_s
+from benchmarks._support.floors import bare_restart_s
 from benchmarks._support.oanda_orders import order_venue
 from benchmarks._support.past_trades import EVENTS_PER_TRADE, Past, write_pasts
 from benchmarks._support.report import Options, Report, median, run
@@ -131,15 +131,10 @@ def measure(options: Options) -> Report:
                 took.append(seconds)
                 used.append(cpu_s)
                 time.sleep(0.3)  # past the restart window: each death is a first one
-    bare = BareForkServer()
-    try:
-        forks = timed_s(bare.fork, rounds)
-        seen = [bare.kill_and_notice_s(pid) for pid in list(bare.children)]
-    finally:
-        bare.close()
+    bare_noticed_s, bare_fork_s = bare_restart_s(rounds)
     report = Report()
     report.add(
-        "killed to RUNNING (p50)", median(took), "s", "bare pidfd + bare fork", median(seen) + median(forks),
+        "killed to RUNNING (p50)", median(took), "s", "bare pidfd + bare fork", bare_noticed_s + bare_fork_s,
         mark=f"<= {MARK_S:g} s", holds=median(took) <= MARK_S,
     )  # fmt: skip
     report.add("  (longest)", max(took), "s", mark=f"<= {MARK_S:g} s", holds=max(took) <= MARK_S)

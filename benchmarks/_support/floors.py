@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks._support.report import median
+
 ROW = bytes(300)
 """About the size of a journal row."""
 
@@ -244,6 +246,16 @@ class BareForkServer:
             os.kill(pid, signal.SIGKILL)
         self.children.clear()
         self._server.__exit__(None, None, None)
+
+
+def bare_restart_s(rounds: int) -> tuple[float, float]:
+    """Return how long a death is noticed after, and how long a fork takes until it runs: medians, of bare ones."""
+    bare = BareForkServer()
+    try:
+        forks = timed_s(bare.fork, rounds)
+        return median([bare.kill_and_notice_s(pid) for pid in list(bare.children)]), median(forks)
+    finally:
+        bare.close()
 
 
 def _python(program: str, *arguments: str) -> subprocess.Popen[bytes]:
