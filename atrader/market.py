@@ -229,7 +229,7 @@ PRICES_PHASE = "prices"
 """Phase of a replay step in which the gateways work the quotes in."""
 
 SELECTION_PHASE = "selection"
-"""Phase of a replay step in which the manager judges markets, before the workers' turns."""
+"""Phase of a replay step in which the manager judges markets, after the workers' turns: as live."""
 
 
 def replay_topic(phase: str) -> str:

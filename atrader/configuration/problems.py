@@ -97,6 +97,8 @@ def _text(kind: str, message: str, value: object, location: Sequence[str | int],
         return message
     if kind == "missing":
         return "is required and missing"
+    if kind == "tuple_type":
+        message = "Input should be a list, such as ['a', 'b']"  # files know no tuples
     message = message.removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     if location:

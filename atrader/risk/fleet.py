@@ -14,6 +14,10 @@ def trading_state(limits: RiskLimits, state: RiskState, proposal: Proposal) -> B
     now = state.trading_state_of(proposal.intent.instance)
     if now in MAY_OPEN:
         return None
+    name = proposal.intent.instance
+    if name in state.selected_out and now is TradingState.REDUCING and state.trading_state in MAY_OPEN:
+        why = f"{name} is {now} by selection: 'atrader-manager status' says why"
+        return Breach(why, now.value, TradingState.ACTIVE.value, "strategy: selection")
     return Breach(f"trading state is {now}", now.value, TradingState.ACTIVE.value)
 
 

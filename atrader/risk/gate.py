@@ -55,7 +55,7 @@ def denials(limits: RiskLimits, state: RiskState, intent: Intent, units: Decimal
         breach = rule.check(limits, state, proposal)
         if breach is not None:
             values = {"value": str(breach.value), "limit": str(breach.limit)}
-            yield Deny(rule.name, breach.reason, values, rule.setting, rule.scope)
+            yield Deny(rule.name, breach.reason, values, breach.setting or rule.setting, rule.scope)
 
 
 def asked(limits: RiskLimits, kind: ProposalKind) -> tuple[Rule, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -92,6 +92,8 @@ class RiskState:
         The strictest of fleet and account.
     instance_states : Mapping of str to TradingState
         By instance name; one that is missing is ACTIVE.
+    selected_out : Collection of str
+        Instances that a selection keeps from opening; ``instance_states`` has them as REDUCING at least.
     instruments, quotes, home_rates : Mapping by instrument
         Definition (with the margin rate of this account), last quote, account currency per quote currency. Needed
         for the intent's instrument and for every instrument with a trade or order.
@@ -127,6 +129,7 @@ class RiskState:
     locked: Mapping[str, str] = field(default_factory=dict)
     trading_state: TradingState = TradingState.ACTIVE
     instance_states: Mapping[str, TradingState] = field(default_factory=dict)
+    selected_out: Collection[str] = ()
 
     def trading_state_of(self, instance: str) -> TradingState:
         """Return the strictest of the account's and the instance's trading state."""
@@ -190,11 +193,18 @@ class Proposal:
 
 
 class Breach(NamedTuple):
-    """A rule's no: the value it saw and the limit it broke, for people and programs."""
+    """A rule's no: the value it saw and the limit it broke, for people and programs.
+
+    Attributes
+    ----------
+    setting : str
+        What to change, where that is not the setting of the rule.
+    """
 
     reason: str
     value: object
     limit: object
+    setting: str = ""
 
 
 @dataclass(frozen=True, slots=True)

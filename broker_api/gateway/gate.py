@@ -123,6 +123,7 @@ class Gate:
             locked=self.locks if intent is None else {**self.locks, **self._book.unknown_fences(intent.magic)},
             trading_state=self._states.of_account(),
             instance_states=self._states.of_instances(config.name for config in self.instances.values()),
+            selected_out=self._states.selected_out(config.name for config in self.instances.values()),
         )
 
     def _day_at(self, now_ns: int) -> RiskDay:

@@ -92,14 +92,19 @@ class TradingStateReader:
         names : iterable of str
             All of the account's. One that is missing in the result is ACTIVE; others may be in it.
         """
-        states, selected = self.current().instances, self._selected.current()
-        selecting = self._selecting()
-        judged = names if selected.damage else {*selected.instances, *selecting}
-        own = {
-            name: strictest((states.get(name, TradingState.ACTIVE), selected.state_of(name, selects=name in selecting)))
-            for name in judged
-        }
+        states, selected = self.current().instances, self._selected_states(names)
+        own = {name: strictest((states.get(name, TradingState.ACTIVE), state)) for name, state in selected.items()}
         return {**states, **own} if own else states
+
+    def selected_out(self, names: Iterable[str]) -> Collection[str]:
+        """Return those of the account's instances that their selection, not people, lets open nothing."""
+        states = self._selected_states(names)
+        return [name for name, state in states.items() if state is not TradingState.ACTIVE]
+
+    def _selected_states(self, names: Iterable[str]) -> Mapping[str, TradingState]:
+        selected, selecting = self._selected.current(), self._selecting()
+        judged = names if selected.damage else {*selected.instances, *selecting}
+        return {name: selected.state_of(name, selects=name in selecting) for name in judged}
 
     def flattening(self, instance: str | None = None) -> bool:
         """Tell whether the account, alone or with the fleet, or an instance is to be closed; HALTED or not."""

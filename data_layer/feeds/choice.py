@@ -34,7 +34,7 @@ def make_feed(installation: Installation) -> Feed | None:
     enabled = [instance for instance in installation.instances.values() if instance.enabled]
     workers = sorted(worker_name(instance.name) for instance in enabled)
     if any(instance.selection is not None for instance in enabled):
-        workers.insert(0, SELECTION_PHASE)
+        workers.append(SELECTION_PHASE)  # after the workers, as live: they decide a bar while it is being judged
     replay = market.replay
     plan = "|".join((replay.source, replay.timeframe, str(replay.start), str(replay.end), *market.instruments))
     position = ReplayPosition(Home(Path(installation.home)).replay_position, plan)

@@ -307,6 +307,7 @@ class Account:
             unvalued=worth.unvalued,
             recent_intents=recent,
             instance_states=self._instance_states(),
+            selected_out=[name for name, state in self.selected.items() if state is not TradingState.ACTIVE],
         )
 
     def _instance_states(self) -> Mapping[str, TradingState]:

@@ -24,6 +24,9 @@ class SelectedSteps:
         self._active = timeline(config, history.bars)
 
     def state_at(self, step: int) -> TradingState:
-        """Return the state once the bars of a step are judged."""
-        rows = self._history.rows_until(step)
+        """Return what decisions of a step go by: the bars that were complete before it.
+
+        Live the manager judges a bar after workers have decided it.
+        """
+        rows = self._history.rows_until(step - 1)
         return TradingState.ACTIVE if rows and self._active[rows - 1] else TradingState.REDUCING

@@ -222,6 +222,11 @@ SINGLE = [
         STRATEGY + "limits.session = {start = '08:00', end = '10:00', zone = 'Mars'}\n",
         "limits.session: zone: expected an IANA zone",
     ),
+    (
+        "strategies/alpha.toml",
+        STRATEGY + "[selection]\nphases = 'range'\n",
+        "etc/strategies/alpha.toml: selection.phases: input should be a list, such as ['a', 'b'], was 'range'",
+    ),
     ("strategies/alpha.toml", STRATEGY.replace("magic = 1", "magic = 0"), "magic: "),
     ("strategies/alpha.toml", STRATEGY.replace("magic = 1", "magic = 2147483648"), "magic: "),
 ]

@@ -167,6 +167,7 @@ def test_who_is_to_be_selected_opens_nothing_while_the_disk_refuses_the_first_fi
     reader = TradingStateReader(Home(tmp_path), "a", reader_in(tmp_path)[0], lambda: selecting)  # type: ignore[arg-type]
     assert reader.of_instance("i") is S.REDUCING
     assert reader.of_instances(["i", "j"]) == {"i": S.REDUCING}
+    assert reader.selected_out(["i", "j"]) == ["i"]
     assert reader.of_instance("j") is S.ACTIVE
     select(tmp_path, S.ACTIVE)
     assert reader.of_instance("i") is S.ACTIVE
@@ -180,6 +181,7 @@ def test_a_gateway_obeys_a_selection_as_soon_as_it_is_written(tmp_path: Path) ->
         select(tmp_path, state)
         assert reader.of_instance("i") is state
         assert reader.of_instances(["i", "j"])["i"] is state
+        assert ("i" in reader.selected_out(["i", "j"])) is (state is S.REDUCING)
     assert reader.of_instance("j") is S.ACTIVE
     assert reader.of_account() is S.ACTIVE
 
