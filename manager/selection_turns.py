@@ -63,8 +63,8 @@ class SelectionTurns:
             while True:
                 self._selector.align()
                 fresh = await self._subscribe()
-                market = self._fleet.installation.fleet.market  # a restart of the fleet may have changed it
-                if market.feed == "replay" and market.replay.speed == "max":
+                # A restart of the fleet may have changed it.
+                if self._fleet.installation.fleet.market.in_lockstep:
                     if self._selector.series and listening is None:
                         listening = group.create_task(self._take_turns())
                     self._join(is_new=bool(fresh))

@@ -11,7 +11,6 @@ from pydantic import ValidationError
 
 from atrader.bus import BeatSender, SyncCallClient
 from atrader.clock import MarketClock, SystemClock
-from atrader.configuration.fleet import Installation
 from atrader.configuration.instance import InstanceConfig
 from atrader.errors import DeadlineExceeded, Retryable, StrategyError
 from atrader.market import replay_topic
@@ -122,7 +121,7 @@ class _Worker:
         )
         account = AccountFeed(child.home, self._broker, config, self._view)
         try:
-            if _in_lockstep(child.installation):
+            if child.installation.fleet.market.in_lockstep:
                 market.stream.subscribe(replay_topic(child.spec.name))
             self._retry(market.start)
             self._retry(lambda: outside.prepare(self._strategy.other_series))
@@ -184,7 +183,7 @@ class _Worker:
             part.close()
 
     def _lockstep(self, series: str, *, listens: bool) -> Lockstep | None:
-        if not _in_lockstep(self._child.installation):
+        if not self._child.installation.fleet.market.in_lockstep:
             return None
         return Lockstep(self._child.spec.name, self._push, (series,), listens=listens)
 
@@ -218,11 +217,6 @@ class _Worker:
             self._manager.call(SetTradingState(scope=scope, state=TradingState.REDUCING, reason=reason), timeout_s=2.0)
         except Retryable as error:
             raise StrategyError(f"{reason}; the manager did not take REDUCING ({error}), so it stops") from error
-
-
-def _in_lockstep(installation: Installation) -> bool:
-    market = installation.fleet.market
-    return market.feed == "replay" and market.replay.speed == "max"
 
 
 def _await_turn(child: Child) -> None:

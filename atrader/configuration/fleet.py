@@ -56,6 +56,11 @@ class MarketConfig(Section):
     synthetic: SyntheticMarket = SyntheticMarket()
     replay: ReplayMarket = ReplayMarket()
 
+    @property
+    def in_lockstep(self) -> bool:
+        """Whether a replay goes as fast as it can: each process works in its turn."""
+        return self.feed == "replay" and self.replay.speed == "max"
+
 
 class DataConfig(Section):
     """The data layer."""

@@ -154,7 +154,8 @@ def run_child(spec: ProcessSpec) -> NoReturn:
             os._exit(ExitCode.PARENT_DIED)
     os.environ[OWNER_VARIABLE] = str(os.getpid())
     _capture_output(spec)
-    refused = kernel_limits.apply(spec.limits, spec.kind)
+    in_lockstep = spec.installation.fleet.market.in_lockstep
+    refused = kernel_limits.apply(spec.limits, spec.kind, in_lockstep=in_lockstep)
     configure_logs(spec.home.log / f"{spec.name}.log", spec.installation.fleet.log)
     log = process_logger(spec.name)
     for line in refused:

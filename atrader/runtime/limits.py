@@ -17,11 +17,16 @@ _DATA_FACTOR: Final = 2
 _DATA_FLOOR_BYTES: Final = 512_000_000
 
 
-def apply(limits: ProcessLimits, kind: ProcessKind) -> list[str]:
+def apply(limits: ProcessLimits, kind: ProcessKind, *, in_lockstep: bool = False) -> list[str]:
     """Apply the limits of a process to the process that calls it.
 
     The memory limit here only catches what grows faster than the manager looks: it counts private writable address
     space, touched or not, so it is set at twice ``memory_hard``.
+
+    Parameters
+    ----------
+    in_lockstep : bool
+        Whether everybody waits for the turns of everybody else: then nobody has to stand back.
 
     Returns
     -------
@@ -39,7 +44,7 @@ def apply(limits: ProcessLimits, kind: ProcessKind) -> list[str]:
         if soft < value:
             refused.append(f"limit {what}: wanted {value}, the system allows {hard}")
     with contextlib.suppress(PermissionError):  # it runs at a higher one already
-        os.setpriority(os.PRIO_PROCESS, 0, NICE[kind])
+        os.setpriority(os.PRIO_PROCESS, 0, 0 if in_lockstep else NICE[kind])
     if limits.cpu_set is not None:
         try:
             os.sched_setaffinity(0, limits.cpu_set)

@@ -60,8 +60,7 @@ class _Process:
         self._child = child
         self._account = account
         self._clock = SystemClock()
-        market = child.installation.fleet.market
-        self._lockstep = market.feed == "replay" and market.replay.speed == "max"
+        self._lockstep = child.installation.fleet.market.in_lockstep
         self._failure: BaseException | None = None
         self._wake = asyncio.Event()
         self._journal = Journal(child.home.journal(account.name))

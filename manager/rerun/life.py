@@ -100,7 +100,7 @@ def run_life(
     account_today = installation.accounts[config.account]
     account = account_today if job.as_configured else account_as_recorded(account_today, life)
 
-    in_lockstep = fleet.market.feed == "replay" and fleet.market.replay.speed == "max"
+    in_lockstep = fleet.market.in_lockstep
     slack_ns = 0 if in_lockstep else _SLACK_NS
 
     def run(show: Progress | None, story: Story | None) -> _Run:

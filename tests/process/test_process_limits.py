@@ -16,7 +16,8 @@ _CHILD = """
 import json, os, resource, sys
 from atrader.configuration.instance import ProcessLimits
 from atrader.runtime.limits import apply
-refused = apply(ProcessLimits.model_validate(json.loads(sys.argv[1])), "worker")
+words = json.loads(sys.argv[1])
+refused = apply(ProcessLimits.model_validate(words["limits"]), "worker", in_lockstep=words["in_lockstep"])
 print(json.dumps({
     "refused": refused, "nice": os.nice(0), "cpus": sorted(os.sched_getaffinity(0)),
     "files": resource.getrlimit(resource.RLIMIT_NOFILE)[0], "data": resource.getrlimit(resource.RLIMIT_DATA)[0],
@@ -24,8 +25,9 @@ print(json.dumps({
 """
 
 
-def child_with(**limits: Any) -> dict[str, Any]:
-    command = [sys.executable, "-P", "-c", _CHILD, json.dumps(limits)]
+def child_with(*, in_lockstep: bool = False, **limits: Any) -> dict[str, Any]:
+    words = json.dumps({"limits": limits, "in_lockstep": in_lockstep})
+    command = [sys.executable, "-P", "-c", _CHILD, words]
     told: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     return told
 
@@ -40,6 +42,10 @@ def test_a_worker_gets_the_descriptors_the_memory_and_the_processor_it_was_given
         "files": 100,
         "data": 1_400_000_000,
     }
+
+
+def test_a_worker_for_whose_turn_a_replay_waits_stands_behind_nobody() -> None:
+    assert child_with(in_lockstep=True)["nice"] == os.nice(0)
 
 
 def test_without_settings_a_worker_may_run_on_all_processors() -> None:

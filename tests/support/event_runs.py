@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from typing_extensions import override
 
 from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S, parse_time
@@ -56,10 +57,19 @@ def plan_of(
     )
 
 
+class StepByStep(EventEngine):
+    """Plays each step, and takes every turn in the step that it belongs to: the measure of what passes over some."""
+
+    @override
+    def _coast(self, step: int, turn: int, work: int) -> int:
+        return turn
+
+
 def run(plan: Plan, *, look_ahead: bool = True, shortcuts: bool = True) -> Result:
-    """Run a plan."""
+    """Run a plan; without looking ahead nothing of what finds turns on the way is used."""
     account = partial(Account, shortcuts=shortcuts)
-    return EventEngine(plan, look_ahead=look_ahead, account_of=account).run()
+    kind = EventEngine if look_ahead else StepByStep
+    return kind(plan, look_ahead=look_ahead, account_of=account).run()
 
 
 def random_bars(seed: int, count: int, start: float, tick: float, gap_share: float = 0.1) -> Bars:

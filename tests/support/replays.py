@@ -85,7 +85,7 @@ def write_replay(
         folder.mkdir(parents=True, exist_ok=True)
     speed = "" if "speed" in settings else "speed = 'max'\n"
     (fleet.home.etc / "atrader.toml").write_text(
-        "stop_grace = '60s'\n[market]\nfeed = 'replay'\ninstruments = ['USD/JPY']\n"
+        "stop_grace = '60s'\nbeat_interval = '200ms'\n[market]\nfeed = 'replay'\ninstruments = ['USD/JPY']\n"
         f"[market.replay]\ntimeframe = '{timeframe}'\nstop_at_end = true\n{speed}{settings}\n"
         f"[data]\nbase_timeframe = '{timeframe}'\n"
         f"{PATIENT}[process.restart]\ncount = 1000\nwindow = '1s'\nmin_backoff = '10ms'\nmax_backoff = '50ms'\n"
