@@ -8,10 +8,11 @@ from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 from functools import cache
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from atrader.calendar_rules import rules_of
 from atrader.errors import ConfigError
+from atrader.fast_models import PlainlyRead
 
 _ONE = Decimal(1)
 
@@ -20,7 +21,7 @@ _SYMBOL: Final = re.compile(r"[A-Z0-9]{2,12}/[A-Z0-9]{2,12}(:[A-Z0-9]{2,12})?")
 InstrumentKind = Literal["fx", "metal", "cfd", "spot", "linear", "inverse"]
 
 
-class Instrument(BaseModel):
+class Instrument(PlainlyRead):
     """One tradable instrument, as the account's venue defines it.
 
     Prices are quoted in ``quote`` per one unit of ``base``; units count ``base``.

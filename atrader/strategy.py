@@ -10,15 +10,16 @@ from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from atrader.calendars import Calendar
+from atrader.fast_models import PlainlyRead
 from atrader.instruments import Instrument
 from atrader.market import Bar, Bars, Tick
 from atrader.orders.model import Order, OrderType, Side, Trade
 
 
-class Parameters(BaseModel):
+class Parameters(PlainlyRead):
     """Base of a strategy's parameters; ranges are pydantic constraints, so forms and optimisers can read them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

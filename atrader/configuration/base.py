@@ -6,8 +6,9 @@ import re
 from decimal import Decimal
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
 
+from atrader.fast_models import PlainlyRead
 from atrader.local_times import parse_local, parse_zone
 from atrader.timeframes import Timeframe
 
@@ -42,7 +43,7 @@ def _size_bytes(value: object) -> object:
     return value
 
 
-class Section(BaseModel):
+class Section(PlainlyRead):
     """Base of every configuration model: frozen; unknown keys and wrong types are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

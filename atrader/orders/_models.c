@@ -110,10 +110,22 @@ static PyObject *maker(PyObject *Py_UNUSED(module), PyObject *defaults_of) {
     return function;
 }
 
+/* Whoever changed nothing about how attributes are read pays for pydantic's `__getattr__` at each one that is there. */
+static PyObject *read_plainly(PyObject *Py_UNUSED(module), PyObject *kind) {
+    if (!PyType_Check(kind) || !PyType_HasFeature((PyTypeObject *)kind, Py_TPFLAGS_HEAPTYPE)) {
+        PyErr_SetString(PyExc_TypeError, "expected a kind of model");
+        return NULL;
+    }
+    ((PyTypeObject *)kind)->tp_getattro = PyObject_GenericGetAttr;
+    PyType_Modified((PyTypeObject *)kind);
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef methods[] = {
     {"changed", (PyCFunction)(void (*)(void))changed, METH_FASTCALL | METH_KEYWORDS,
      "Return a copy of a model with other values in some fields."},
     {"maker", maker, METH_O, "maker(defaults_of)\n--\n\nReturn `made`; asks once for the fields of a kind."},
+    {"read_plainly", read_plainly, METH_O, "read_plainly(kind)\n--\n\nRead attributes as of any other class."},
     {NULL, NULL, 0, NULL},
 };
 

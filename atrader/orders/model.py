@@ -5,8 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from atrader.fast_models import PlainlyRead
 from atrader.orders.ids import MAX_MAGIC, IntentId, client_id
 from atrader.orders.states import OrderState
 
@@ -34,7 +35,7 @@ Amount = Annotated[Decimal, Field(lt=10**15, decimal_places=60, allow_inf_nan=Fa
 OPPOSITE: dict[str, Side] = {"buy": "sell", "sell": "buy"}
 
 
-class Value(BaseModel):
+class Value(PlainlyRead):
     """Base of the immutable values: unknown fields are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,7 +1,7 @@
 /* Bars handed out one by one from their columns; rows.py does the same in Python, and is the specification.
 
    A strategy is called some millions of times, and making its bar used to cost more than the call. Here the tuple of a
-   bar, and the floats in it, are used again for the next one, if nobody kept them: a strategy that keeps a bar, or a
+   bar, and the numbers in it, are used again for the next one, if nobody kept them: a strategy that keeps a bar, or a
    price of it, has a reference, and gets a new one the next time. */
 
 #define PY_SSIZE_T_CLEAN
@@ -70,6 +70,26 @@ static PyObject *item_at(const Table *table, Py_ssize_t column, Py_ssize_t row) 
     return PyFloat_FromDouble(((const double *)table->columns[column].buf)[row]);
 }
 
+/* Put the number of a row into the object that held another one, which nobody else has; false where that cannot be. */
+static bool put_into(PyObject *object, const Table *table, Py_ssize_t column, Py_ssize_t row) {
+    if (!IS_OURS(object)) return false;
+    if (PyFloat_CheckExact(object)) {
+        ((PyFloatObject *)object)->ob_fval = ((const double *)table->columns[column].buf)[row];
+        return true;
+    }
+#if PY_VERSION_HEX < 0x030C0000 && PYLONG_BITS_IN_DIGIT == 30 /* how an int lies is Python's own */
+    uint64_t time = ((const uint64_t *)table->columns[column].buf)[row];
+    if (PyLong_CheckExact(object) && Py_SIZE(object) == 3 && time >> 60 && time <= INT64_MAX) {
+        digit *digits = ((PyLongObject *)object)->ob_digit;
+        digits[0] = (digit)(time & PyLong_MASK);
+        digits[1] = (digit)(time >> PyLong_SHIFT & PyLong_MASK);
+        digits[2] = (digit)(time >> 2 * PyLong_SHIFT);
+        return true;
+    }
+#endif
+    return false;
+}
+
 /* Return a new reference to a row: the tuple of the last one where nobody else has it. */
 static PyObject *row_at(Table *table, Py_ssize_t row) {
     PyObject *made = table->row;
@@ -81,10 +101,7 @@ static PyObject *row_at(Table *table, Py_ssize_t row) {
     }
     for (Py_ssize_t i = 0; i < table->width; i++) {
         PyObject *before = PyTuple_GET_ITEM(made, i);
-        if (is_old && before && PyFloat_CheckExact(before) && IS_OURS(before)) {
-            ((PyFloatObject *)before)->ob_fval = ((const double *)table->columns[i].buf)[row];
-            continue;
-        }
+        if (is_old && before && put_into(before, table, i, row)) continue;
         PyObject *item = item_at(table, i, row);
         if (!item) { /* half a row: it is not used again */
             Py_CLEAR(table->row);

@@ -1,6 +1,6 @@
 """Bars handed out to a strategy one by one, compiled where there was a compiler.
 
-Both forms do the same. The compiled one uses the tuple of a bar and its floats again for the next, where the strategy
+Both forms do the same. The compiled one uses the tuple of a bar and its numbers again for the next, where the strategy
 kept neither: a bar then costs hardly more than the call.
 """
 

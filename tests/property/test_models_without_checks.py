@@ -10,9 +10,9 @@ from typing import Any, get_args
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, PrivateAttr
 
-from atrader.fast_models import changed, is_compiled, made, plainly_changed, plainly_made
+from atrader.fast_models import PlainlyRead, changed, is_compiled, made, plainly_changed, plainly_made
 from atrader.orders.broker import AnyReport, BrokerOrder, Modification
 from atrader.orders.model import Fill, Intent, Order, Trade
 
@@ -74,3 +74,49 @@ def test_models_are_given_back_when_nobody_has_them() -> None:
         changed(made(Order, **values, updated_ns=number), version=number, reason="other")
     gc.collect()
     assert len(gc.get_objects()) - before < 100
+
+
+NAMES = st.from_regex(r"[a-z_][a-z0-9_]{0,8}", fullmatch=True)
+
+
+class Asked(BaseModel):
+    """As pydantic reads its attributes."""
+
+    model_config = ConfigDict(frozen=True)
+    one: int
+    two: str = "2"
+
+    @property
+    def three(self) -> int:
+        return self.one + 2
+
+
+class Read(Asked, PlainlyRead):
+    """The same, read as any other class."""
+
+
+class Private(PlainlyRead):
+    """Has what only pydantic finds."""
+
+    model_config = ConfigDict(extra="allow")
+    _hidden: int = PrivateAttr(default=3)
+
+
+def told_of(model: BaseModel, name: str) -> str:
+    """Return what reading an attribute gives, or how it fails; that of the class is called alike for both."""
+    try:
+        return repr(getattr(model, name)).replace("Asked", "Read")
+    except AttributeError as error:
+        return str(error).replace("Asked", "Read")
+
+
+@given(name=NAMES | st.sampled_from(["one", "two", "three", "four", "__dict__"]))
+def test_attributes_read_without_pydantic_are_the_same_and_fail_in_the_same_words(name: str) -> None:
+    asked, read = Asked(one=1), Read(one=1)
+    assert told_of(asked, name) == told_of(read, name)
+    assert (read.model_fields_set, read.model_extra, read.model_dump()) == ({"one"}, None, {"one": 1, "two": "2"})
+
+
+def test_a_kind_with_private_attributes_or_more_fields_still_has_them() -> None:
+    model = Private(more=4)  # type: ignore[call-arg]
+    assert (model._hidden, model.more) == (3, 4)  # type: ignore[attr-defined]

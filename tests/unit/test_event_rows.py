@@ -35,6 +35,7 @@ def test_each_bar_is_handed_out_once_with_its_values(make: Make) -> None:
 
 def test_a_bar_that_is_kept_and_a_price_that_is_kept_stay_as_they_were(make: Make) -> None:
     rows, bars, prices, values = make(BARS, VALUES[:1], -1), list[Bar](), list[float](), list[tuple[float, ...]]()
+    times = list[int]()
 
     def keep(bar: Bar, given: tuple[float, ...]) -> None:
         assert type(bar) is Bar
@@ -42,12 +43,21 @@ def test_a_bar_that_is_kept_and_a_price_that_is_kept_stay_as_they_were(make: Mak
             bars.append(bar)
             values.append(given)
         prices.append(bar.close)
+        times.append(bar.open_time_ns)
 
     rows.run(keep, 600, [])
     assert prices == BARS.close.tolist()
+    assert times == BARS.open_time_ns.tolist()
     assert bars == [bar for bar in map(BARS.row, range(600)) if bar in bars]
     assert len({bar.open_time_ns for bar in bars}) == len(bars) >= 200
     assert [one for (one,) in values] == [bar.close * 2 for bar in bars]
+
+
+def test_times_are_those_of_the_column_whatever_their_size(make: Make) -> None:
+    edges = [-(2**63), -(2**60), -1, 0, 5, 2**30, 2**60 - 1, 2**60, 2**60 + 2**30 + 1, 2**62, 2**63 - 1, 2**60, 7]
+    bars, told = Bars(np.array(edges), *BARS[: len(edges)].columns[1:]), list[int]()
+    make(bars, (), -1).run(lambda bar: told.append(bar.open_time_ns * 2), 100, [])
+    assert told == [2 * time for time in edges]
 
 
 def test_it_ends_when_something_is_wanted_and_goes_on_with_the_next_bar(make: Make) -> None:
