@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections import Counter
+from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -153,6 +154,15 @@ def data_hash(plan: Plan) -> str:
         return known[key]
 
     kept: list[NDArray[Any]] = []
+    return _fingerprint(plan, of_column)
+
+
+def data_hash_in_one(plan: Plan) -> str:
+    """Return the fingerprint that earlier versions kept of a search: of the columns themselves, one after the other."""
+    return _fingerprint(plan, lambda values: np.ascontiguousarray(values).data)
+
+
+def _fingerprint(plan: Plan, of_column: Callable[[NDArray[Any]], bytes | memoryview]) -> str:
     digest = hashlib.sha256()
     for tape in plan.tapes:
         for column in (tape.end_ns, tape.bid_low, tape.bid_high, tape.ask_low, tape.ask_high, *tape.closes()):

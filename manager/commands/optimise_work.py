@@ -22,6 +22,7 @@ from research.optimisation.analysis import Analysis
 from research.reports.search_notes import search_notes
 
 _TOP = 5
+_MOST_REASONS = 5
 _PACE_S = 600.0  # time left is told from the sets of so long a time; rich forgets after 30 s, and a set may last longer
 
 
@@ -54,10 +55,12 @@ def _run(prepared: Prepared, path: Path, processes: int | None, *, as_json: bool
         )
     try:
         with _progress(prepared, silent=as_json) as advance:
-            search(prepared, path, processes, advance)
+            instead = search(prepared, path, processes, advance)
     except KeyboardInterrupt:  # the bar is gone by now, and the line stands for itself
         click.echo(f"\nstopped; go on with: atrader optimise --resume {path}", err=True)
         raise
+    for reason, count in instead.most_common(_MOST_REASONS):
+        click.echo(f"{count_text(count, 'set')} tried with the event engine, which is slower: {reason}", err=True)
     show_search(path, None, _TOP, None, as_json=as_json)
 
 
@@ -100,6 +103,20 @@ def _show(found: Judged) -> None:
     click.echo(f"  kept in {found.path}; a page of it: {found.report}")
     if found.recommended is not None:
         click.echo(f"  recommended set: {found.recommended}")
+        _show_backtest(found)
+
+
+def _show_backtest(found: Judged) -> None:
+    """Say what a backtest of the recommended set shows, and how it is run."""
+    command, best = found.summary["backtest"], found.analysis.recommended
+    assert best is not None
+    if command is None:
+        click.echo("  an earlier version tried the sets with slippage at its worst: a backtest shows other figures")
+        return
+    click.echo(
+        f"  its backtest shows {count_text(best.trades, 'closed trade')}, return {_percent(best.return_whole_frac)},"
+        f" Sharpe {_ratio(best.sharpe_whole)}: {command}"
+    )
 
 
 def _show_luck(analysis: Analysis) -> None:

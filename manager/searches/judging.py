@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -14,8 +15,10 @@ import tomlkit
 
 from atrader.clock import iso_from_ns
 from atrader.errors import ConfigError, StoreError
+from manager.backtests.request import MAX_GAP_S
 from manager.searches.beside import beside
 from manager.searches.running import TRIALS
+from manager.searches.study import takes_other_slippage
 from manager.searches.wish import Judging, SearchWish
 from research.optimisation.analysis import Analysis, analyse
 from research.optimisation.axes import axis_of
@@ -120,6 +123,7 @@ def judge(path: Path, judging: Judging | None, top: int, write: Path | None = No
         "analysis": _plain(asdict(analysis)),
         "beside": beside(path, study, [*trials.parameters, *(one.parameters for one in trials.failed)])._asdict(),
         "recommended_file": None if target is None else str(target),
+        "backtest": None if target is None else backtest_of(study, wish, target),
         "report_file": str(report),
     }
     try:
@@ -139,6 +143,26 @@ def judge(path: Path, judging: Judging | None, top: int, write: Path | None = No
     except OSError as error:
         raise StoreError(f"{path.parent}: the analysis cannot be written: {error}") from error
     return Judged(path, study, analysis, summary, target, report)
+
+
+def backtest_of(study: Mapping[str, Any], wish: SearchWish, file: Path) -> str | None:
+    """Return the command that runs a recommended set as it was tried: the same trades, and so the same figures.
+
+    None where there is none: earlier versions took slippage at its worst.
+    """
+    if takes_other_slippage(study):
+        return None
+    times = {"--start": wish.start_ns, "--end": wish.end_ns}
+    options = {
+        **{name: None if time_ns is None else iso_from_ns(time_ns) for name, time_ns in times.items()},
+        "--balance": wish.balance,
+        "--quotes": wish.quotes,
+        "--max-gap": None if wish.max_gap_s == MAX_GAP_S else f"{wish.max_gap_s:g}s",
+        "--engine": None if wish.engine is None else wish.engine.removesuffix("s"),
+    }
+    given = [word for name, value in options.items() if value is not None for word in (name, value)]
+    limits = ["--without-limits"] if wish.unlimited else []
+    return shlex.join(["atrader", "backtest", str(file), *given, *limits])
 
 
 def _check_free(write: Path) -> None:

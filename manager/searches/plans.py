@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +33,8 @@ class Plans:
     ----------
     calendar : Calendar
         Of the instrument.
+    engine : Engine or None
+        The one that is asked for.
     """
 
     def __init__(self, request: Request) -> None:
@@ -40,6 +43,7 @@ class Plans:
         self._loaded: dict[tuple[Series, ...], Plan] = {}
         (self._config,) = request.instances
         self.calendar: Calendar = self._fleet.calendar_of(self._config.instrument)
+        self.engine: Engine | None = request.engine
         self._make = maker_of(self._config, request, self._fleet)
 
     def end(self, request: Request) -> None:
@@ -93,8 +97,23 @@ def trials_of(engine: Engine, request: Request, first: Combination, days_ns: Tim
     return trials_on(Plans(request), engine, first, days_ns)
 
 
-def trials_on(plans: Plans, engine: Engine, first: Combination, days_ns: Times) -> Evaluate:
-    """Return what tries sets on plans that are there."""
-    if engine == "vector":
-        return VectorTrials(plans.of(first), plans.strategy_of, days_ns)
-    return EventTrials(plans.of, plans.calendar, days_ns)
+def trials_on(
+    plans: Plans, engine: Engine, first: Combination, days_ns: Times, told: Counter[str] | None = None
+) -> Evaluate:
+    """Return what tries sets on plans that are there.
+
+    Parameters
+    ----------
+    told : Counter of str, optional
+        Counts the sets that the event engine tried in place of the vector engine, by the reason.
+    """
+    by_events = EventTrials(plans.of, plans.calendar, days_ns)
+    if engine == "events":
+        return by_events
+    instead = None if plans.engine == "vector" else by_events
+    return VectorTrials(plans.of(first), plans.strategy_of, days_ns, instead, told)
+
+
+def why_not_first(plans: Plans, first: Combination, days_ns: Times) -> str | None:
+    """Return why a set would not be on the vector engine what it is on the event engine; None if it would."""
+    return VectorTrials(plans.of(first), plans.strategy_of, days_ns).why_not(first)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,8 +19,8 @@ from atrader.runtime.file_lock import FileLock
 from atrader.strategy import Strategy
 from manager.backtests.gaps import gaps_of
 from manager.backtests.request import ONE_PROCESS_EACH, Engine, Overrides, Request, parse_parameters, requests_of
-from manager.searches.plans import Plans, trials_of, trials_on
-from manager.searches.study import decides_from, end_of, fingerprints_of, settings_of, study_of
+from manager.searches.plans import Plans, trials_of, trials_on, why_not_first
+from manager.searches.study import changes_of, decides_from, end_of, fingerprints_of, settings_of, study_of
 from manager.searches.wish import SearchWish
 from research.columns import spread
 from research.events.market import Market
@@ -36,7 +37,7 @@ from research.optimisation.vectors import why_not_once
 from research.optimisation.windows import Window
 from research.reports.saved import new_folder
 from research.vector import Rules, built
-from research.vectorised import why_not_plan, without_limits
+from research.vectorised import why_not_plan, why_not_same, without_limits
 from worker.loading import load_strategy
 from worker.strategies import BUILT_IN
 
@@ -47,8 +48,6 @@ _MOST_CELLS: Final = 250_000_000  # returns of days of all sets together: 2 GB w
 _CHECKED: Final = 4  # sets with which a strategy that is not built in is looked at for looks ahead
 _MOST_WARMED: Final = 100  # sets whose warm-up is looked at
 _MOST_COUNTED: Final = 100_000  # sets of a space, to see whether a search that learns finds as many as it may try
-_TOLD: Final = {"data_sha256": "stored bars", "source_sha256": "the strategy's source"}
-_MADE: Final = {"program", "made", "besides", "wish"}  # may differ when it goes on; it goes on by the wish
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +111,8 @@ def prepare(home: Home, wish: SearchWish) -> Prepared:
         request = replace(request, end_ns=wish.end_ns)
         plans.end(request)
     days_ns = days_of(market.ends, plans.calendar)
+    if engine == "vector":
+        engine, not_vector = _chosen(wish, config.name, why_not_first(plans, listed[0], days_ns))
     windows = wish.judging.rule().windows(days_ns)
     total = _total(space, wish, len(listed))
     if total * len(days_ns) > _MOST_CELLS:
@@ -172,16 +173,16 @@ def prepare_again(home: Home, path: Path) -> Prepared:
     with TrialFile(path) as file:
         kept = file.study
     prepared = prepare(home, SearchWish.from_json(kept["wish"], path))
-    changed = [_TOLD.get(key, key) for key in kept if key not in _MADE and kept[key] != prepared.study.get(key)]
+    changed = changes_of(kept, prepared.study, prepared.plans.of(prepared.listed[0]))
     if changed:
         raise ConfigError(
-            f"{path} cannot go on: {', '.join(changed)} changed since it began, and sets that were tried before and"
-            " after cannot be compared; begin a new search"
+            f"{path} cannot go on, as sets that were tried before and after could not be compared: begin a new search."
+            f" Changed since it began: {', '.join(changed)}"
         )
     return prepared
 
 
-def search(prepared: Prepared, path: Path, workers: int | None, progress: Progress | None = None) -> None:
+def search(prepared: Prepared, path: Path, workers: int | None, progress: Progress | None = None) -> Counter[str]:
     """Try every set that the file does not have.
 
     Blocks until all are tried. What was tried is on disk before it is counted: killed at any moment, it may be called
@@ -194,6 +195,11 @@ def search(prepared: Prepared, path: Path, workers: int | None, progress: Progre
     progress : callable, optional
         Takes how many sets were tried since the last call; at first those of an earlier run.
 
+    Returns
+    -------
+    Counter of str
+        How many sets the event engine tried in place of the vector engine, by the reason.
+
     Raises
     ------
     LockHeld
@@ -201,15 +207,16 @@ def search(prepared: Prepared, path: Path, workers: int | None, progress: Progre
     StrategyError, ConfigError, StoreError
         As `run_study`.
     """
-    lock = FileLock(path.with_name(".lock"), "atrader optimise", path)
+    lock, told = FileLock(path.with_name(".lock"), "atrader optimise", path), Counter[str]()
     try:
         with TrialFile(path) as file:
             searched = _search(prepared, file)
             if progress is not None:
                 progress(len(file.numbers()))
-            run_study(searched, _pool(prepared, workers or os.cpu_count() or 1), file, progress)
+            run_study(searched, _pool(prepared, workers or os.cpu_count() or 1, told), file, progress)
     finally:
         lock.release()
+    return told
 
 
 def _request(home: Home, wish: SearchWish) -> Request:
@@ -230,6 +237,7 @@ def _request(home: Home, wish: SearchWish) -> Request:
         quotes=wish.quotes,
         apart=False,
         max_gap_s=wish.max_gap_s,
+        engine=wish.engine,
     )
     if request.rules != Rules():
         raise ConfigError(
@@ -259,8 +267,14 @@ def _engine(wish: SearchWish, plan: Plan, some: Sequence[Strategy]) -> tuple[Eng
     reason = why_not_plan(plan)
     if reason is None and wish.engine != "events" and config.strategy not in BUILT_IN:
         reason = why_not_once(plan, some)
+    if reason is None and wish.engine is None:
+        reason = why_not_same(plan)
+    return _chosen(wish, config.name, reason)
+
+
+def _chosen(wish: SearchWish, name: str, reason: str | None) -> tuple[Engine, str | None]:
     if wish.engine == "vector" and reason is not None:
-        raise ConfigError(f"--engine vector cannot run {config.name}: {reason}; leave it to --engine event")
+        raise ConfigError(f"--engine vector cannot run {name}: {reason}; leave it to --engine event")
     if wish.engine is not None:
         return wish.engine, None
     return ("vector" if reason is None else "events"), reason
@@ -303,9 +317,9 @@ def _search(prepared: Prepared, file: TrialFile) -> Search:
     )
 
 
-def _pool(prepared: Prepared, workers: int) -> Pool:
+def _pool(prepared: Prepared, workers: int, told: Counter[str]) -> Pool:
     engine, first, days_ns = prepared.study["engine"], prepared.listed[0], prepared.days_ns
     workers = min(workers, prepared.total)
     if workers == 1 or (engine == "vector" and built.is_there):
-        return threads(trials_on(prepared.plans, engine, first, days_ns), workers)
+        return threads(trials_on(prepared.plans, engine, first, days_ns, told), workers)
     return processes(partial(trials_of, engine, prepared.request, first, days_ns), workers)

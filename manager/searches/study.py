@@ -12,7 +12,7 @@ from typing import Any, Final
 from atrader.clock import SystemClock, iso_from_ns
 from atrader.configuration.instance import InstanceConfig
 from atrader.strategy import Strategy
-from manager.backtests.files import data_hash, source_hash
+from manager.backtests.files import data_hash, data_hash_in_one, source_hash
 from manager.backtests.request import Engine, Request
 from manager.searches.wish import SearchWish
 from research.events.market import Market
@@ -20,6 +20,11 @@ from research.events.plan import Plan, SeriesKey
 from research.optimisation.space import SearchSpace
 from research.statistics import periods_per_year
 
+DRAWN: Final = "drawn"
+"""How slippage is taken. Files that say nothing of it are of versions whose vector engine took it at its worst."""
+
+_TOLD: Final = {"data_sha256": "stored bars", "source_sha256": "the strategy's source"}
+_MADE: Final = {"program", "made", "besides", "wish", "slippage"}  # may differ when it goes on; it goes on by the wish
 _OF_INSTANCE: Final = {"name", "strategy", "account", "magic", "instrument", "timeframe"}
 _OF_ACCOUNT: Final = {"name", "currency", "positions", "paper", "limits", "trade"}
 _PLAYED: Final = {"warmup_bars", "trade", "limits", "selection", "on_error", "max_errors"}
@@ -73,7 +78,47 @@ def fingerprints_of(plan: Plan, total: int, engine: Engine) -> dict[str, object]
         "engine": engine,
         "data_sha256": data_hash(plan),
         "source_sha256": source_hash(strategy),
+        "slippage": DRAWN,
     }
+
+
+def takes_other_slippage(study: Mapping[str, Any]) -> bool:
+    """Tell whether a search was begun by a version whose vector engine took slippage at its worst."""
+    pips = float(study["account"]["paper"]["slippage_pips"])
+    return study["engine"] == "vector" and pips > 0 and study.get("slippage") != DRAWN
+
+
+def changes_of(kept: Mapping[str, Any], now: Mapping[str, Any], plan: Plan) -> list[str]:
+    """Return what changed since a search began, in words; whatever decides what its sets earn.
+
+    Parameters
+    ----------
+    kept, now : Mapping of str to object
+        What its file says, and what it would say today.
+    plan : Plan
+        What it is tried on today.
+    """
+    found = []
+    for key in kept.keys() - _MADE:
+        if key == "data_sha256" and kept[key] in (now[key], data_hash_in_one(plan)):
+            continue  # the same bars: earlier versions wrote their fingerprint in another form
+        found += _differing(_TOLD.get(key, key), kept[key], now.get(key))
+    if takes_other_slippage(kept):
+        found.append(
+            f"slippage (version {kept['program']}, which began it, took it at its worst, and this one draws it order by"
+            " order as a backtest does)"
+        )
+    return sorted(found)
+
+
+def _differing(name: str, one: object, other: object) -> list[str]:
+    """Return the names of what differs, those inside of maps by their keys."""
+    if not isinstance(one, Mapping) or not isinstance(other, Mapping):
+        is_short = all(isinstance(value, (str, int, float, bool, type(None))) for value in (one, other))
+        told = f" ({one} before, {other} now)" if is_short and name not in _TOLD.values() else ""
+        return [] if one == other else [f"{name}{told}"]
+    unknown = [f"{name}.{key} (which the version that began it did not know)" for key in other.keys() - one.keys()]
+    return unknown + [text for key in one for text in _differing(f"{name}.{key}", one[key], other.get(key))]
 
 
 def decides_from(plan: Plan, market: Market, strategies: Sequence[Strategy]) -> str | None:

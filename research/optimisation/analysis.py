@@ -161,7 +161,7 @@ def analyse(
         counted = _begun(pool, _effective_trials, trials.returns.T)  # the longest piece: others share the rest
         crossed = None if missing else _begun(pool and aside, _cross, trials.returns.T, pool)
         scores = score(trials, axes, windows, days_per_year) if scores is None else scores
-        best = ranked(trials, scores, windows, top)
+        best = ranked(trials, scores, windows, top, days_per_year)
         recommended = best[0] if (best[0].robustness_factor or 0.0) > 0 else None
         chosen = scores.train.argmax(axis=0)
         steps = [_step(at, window, int(chosen[at]), trials, scores, days_ns) for at, window in enumerate(windows)]

@@ -20,7 +20,13 @@ from research.optimisation.figures import drawdowns, in_windows, test_days, tota
 from research.optimisation.space import Combination
 from research.optimisation.trials import Trials
 from research.optimisation.windows import Window
-from research.statistics import neighbourhood_of_points, neighbourhood_on_grid, ranking, robustness_factors
+from research.statistics import (
+    neighbourhood_of_points,
+    neighbourhood_on_grid,
+    ranking,
+    return_statistics,
+    robustness_factors,
+)
 
 Floats = NDArray[np.float64]
 
@@ -70,6 +76,10 @@ class Ranked(NamedTuple):
     ----------
     degradation_frac : float or None
         Share of the Sharpe ratio in sample that is gone out of sample; above 1 when it turned into a loss.
+    sharpe_whole : float or None
+        Of all days together, as a backtest of the set shows it.
+    return_whole_frac : float
+        Likewise.
     """
 
     rank: int
@@ -84,6 +94,8 @@ class Ranked(NamedTuple):
     return_oos_frac: float
     drawdown_oos_frac: float
     trades: int
+    sharpe_whole: float | None
+    return_whole_frac: float
 
 
 def score(trials: Trials, axes: Sequence[Axis], windows: Sequence[Window], days_per_year: float) -> Scores:
@@ -143,11 +155,12 @@ def _apart(axis: Axis, column: Floats) -> Floats:
     return np.eye(len(axis.values))[column.astype(np.intp)]
 
 
-def ranked(trials: Trials, scores: Scores, windows: Sequence[Window], count: int) -> list[Ranked]:
+def ranked(trials: Trials, scores: Scores, windows: Sequence[Window], count: int, days_per_year: float) -> list[Ranked]:
     """Return the first sets of the ranking."""
     found = []
     for rank, at in enumerate(scores.order[:count].tolist(), start=1):
-        judged = test_days(trials.returns[at : at + 1], windows)
+        own = trials.returns[at : at + 1]
+        judged = test_days(own, windows)
         before, after = float(scores.sharpe_is[at]), float(scores.sharpe_oos[at])
         factor = _known(scores.factor[at])
         found.append(
@@ -164,6 +177,8 @@ def ranked(trials: Trials, scores: Scores, windows: Sequence[Window], count: int
                 return_oos_frac=float(total_returns(judged)[0]),
                 drawdown_oos_frac=float(drawdowns(judged)[0]),
                 trades=int(trials.trades[at]),
+                sharpe_whole=return_statistics(own[0], days_per_year).sharpe,
+                return_whole_frac=float(total_returns(own)[0]),
             )
         )
     return found

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Final
+from dataclasses import replace
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,16 +19,23 @@ from research.events.history import NeverDecides, check_decides
 from research.events.plan import Plan
 from research.events.whole import signals_once
 from research.optimisation.events import Times
-from research.optimisation.pools import Outcome
+from research.optimisation.pools import Evaluate, Outcome
 from research.optimisation.space import Combination
 from research.statistics.periods import until_ruin
 from research.vector import Decisions
+from research.vector.curve import equity_at
 from research.vectorised import NotVector, Stage
-from research.vectorised.fit import check_band, check_risk, check_sizes
+from research.vectorised.financed import at_its_day
+from research.vectorised.fit import check_band, check_risk
+from research.vectorised.played import played
+from research.vectorised.risked import check_fixed_risk, has_fixed_sizes
+from research.vectorised.slippage import Drawn
 from worker.strategies.entries import EntryStrategy
 from worker.strategies.sharing import Shared
 
 Floats = NDArray[np.float64]
+T = TypeVar("T")
+U = TypeVar("U")
 
 _ALIKE_BYTES: Final = 24_000_000  # of decisions that sets share: those of neighbours, which come one after the other
 _AT_ONCE: Final = 64
@@ -44,11 +53,25 @@ class VectorTrials:
         Gives the strategy of a set; called in any thread.
     days_ns : ndarray of int64, shape (days,)
         Ends of the trading days that every set is measured by.
+    instead : Evaluate, optional
+        Tries the sets that would not be what the event engine makes of them; asked by one thread at a time. Without it
+        such a set ends the search.
+    told : Counter of str, optional
+        Counts those sets by the reason.
     """
 
-    def __init__(self, plan: Plan, make: Callable[[Combination], Strategy], days_ns: Times) -> None:
-        self._make = make
+    def __init__(
+        self,
+        plan: Plan,
+        make: Callable[[Combination], Strategy],
+        days_ns: Times,
+        instead: Evaluate | None = None,
+        told: Counter[str] | None = None,
+    ) -> None:
+        self._make, self._instead, self._told = make, instead, Counter[str]() if told is None else told
+        self._one_at_a_time = threading.Lock()
         self._stage = Stage(plan)
+        self._drawn = Drawn(self._stage)
         prices = self._stage.prices
         ends = np.searchsorted(prices.open_time_ns, days_ns - prices.duration_ns, side="right") - 1
         self._day_bars = np.maximum(ends, 0).astype(np.int32)
@@ -63,13 +86,61 @@ class VectorTrials:
         parts = (combinations[first : first + _AT_ONCE] for first in range(0, len(combinations), _AT_ONCE))
         return [outcome for part in parts for outcome in self._outcomes(part)]
 
+    def why_not(self, combination: Combination) -> str | None:
+        """Return why a set would not be what the event engine makes of it; None if it would."""
+        try:
+            wanted = self._wanted(combination)
+            if isinstance(wanted, Decisions):
+                self._alone(wanted)
+        except NotVector as error:
+            return error.message
+        return None
+
     def _outcomes(self, combinations: Sequence[Combination]) -> list[Outcome]:
         with self._preparing:
-            wanted = [self._wanted(one) for one in combinations]
-        days = self._stage.execution.days([one for one in wanted if isinstance(one, Decisions)], self._day_bars)
-        returns = iter(_returns(days.equity, float(self._stage.terms.initial_balance)))
-        closed = iter(days.closed.tolist())
-        return [one if isinstance(one, Outcome) else Outcome(next(closed), next(returns)) for one in wanted]
+            wanted = [self._tried(self._wanted, one, one) for one in combinations]
+        together = [one for one in wanted if isinstance(one, Decisions) and not self._is_alone(one)]
+        days = self._stage.execution.days(together, self._day_bars)
+        played = zip(days.closed.tolist(), _returns(days.equity, self._initial), strict=True)
+        return [
+            one
+            if isinstance(one, Outcome)
+            else self._tried(self._alone, one, combination)
+            if self._is_alone(one)
+            else Outcome(*next(played))
+            for one, combination in zip(wanted, combinations, strict=True)
+        ]
+
+    def _tried(self, work: Callable[[T], U], what: T, combination: Combination) -> U | Outcome:
+        """Return what work makes of something of a set, or what the event engine makes of that set."""
+        try:
+            return work(what)
+        except NotVector as error:
+            if self._instead is None:
+                raise ConfigError(f"{error.message}: use --engine event") from error
+            with self._one_at_a_time:
+                self._told[error.message] += 1
+                (outcome,) = self._instead([combination])
+            return outcome
+
+    def _is_alone(self, decisions: Decisions) -> bool:
+        """Tell whether single trades of a set count: orders are numbered, sizes checked, nights paid for."""
+        stage = self._stage
+        is_fixed = stage.limits.max_risk_frac is not None and has_fixed_sizes(decisions)
+        return self._drawn.moves or stage.may_wait_between or stage.is_financed or is_fixed
+
+    def _alone(self, decisions: Decisions) -> Outcome:
+        """Play a set as a backtest of it does."""
+        stage = self._stage
+        outcome, _ = played(stage, decisions, self._drawn)
+        check_fixed_risk(stage, decisions, outcome)
+        due = at_its_day(stage, outcome)
+        equity = equity_at(due, stage.prices, stage.terms, self._day_bars, rates=stage.rates)
+        return Outcome(len(outcome.closed), _returns(equity[None], self._initial)[0])
+
+    @property
+    def _initial(self) -> float:
+        return float(self._stage.terms.initial_balance)
 
     def _wanted(self, combination: Combination) -> Decisions | Outcome:
         """Return what a set wants, or what its failure is told by."""
@@ -97,13 +168,9 @@ class VectorTrials:
             if signals is None:
                 raise StrategyError(difference)
             decisions = self._decisions_of(signals, stage.rows, first_row)
-        try:
-            check_risk(decisions, stage.limits)
-            check_sizes(decisions, stage.limits)
-            if not self._is_near(strategy):
-                check_band(decisions, stage.prices, stage.limits)
-        except NotVector as error:
-            raise ConfigError(f"{error.message}: use --engine event") from error
+        check_risk(decisions, stage.limits)
+        if not self._is_near(strategy):
+            check_band(decisions, stage.prices, stage.limits)
         return decisions
 
     def _is_near(self, strategy: SignalStrategy) -> bool:
@@ -134,7 +201,9 @@ class VectorTrials:
         first = int(np.searchsorted(found.rows, first_row))
         alike = self._alike.get((found.key, first), lambda: whole.since(first))
         _, stops, targets, trails = found.distances
-        return alike.protected(found.paid, found.away, stops, targets, trails, float(stage.instrument.price_tick))
+        tick = float(stage.instrument.price_tick)
+        kept = alike.protected(found.paid, found.away, stops, targets, trails, tick)
+        return replace(kept, row=found.rows[kept.row].astype(np.int32))  # rows of the bars, as orders are numbered by
 
     def _decisions_of(self, signals: Signals, at: NDArray[np.int64], first_row: int) -> Decisions:
         stage = self._stage

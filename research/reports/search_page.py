@@ -104,9 +104,13 @@ def _charts(found: Searched) -> Iterable[str]:
 def _sets(found: Searched) -> Iterable[str]:
     names = ("", "parameters", "Sharpe IS", "Sharpe OOS", "degradation", "FR", "neighbours", "return OOS",
              "drawdown OOS (days)", "trades")  # fmt: skip
-    rows = [_set(one) for one in ranked(found.trials, found.scores, found.windows, LISTED_SETS)]
+    rows = [_set(one) for one in _ranked(found)]
     note = f"<p>the first {len(rows)} of the ranking, of {found.analysis.tried:,} tried</p>"
     yield f'<h2>Sets</h2>{note}<div class="scroll">{table(names, rows, numbers=_DEPTH)}</div>'
+
+
+def _ranked(found: Searched) -> list[Ranked]:
+    return ranked(found.trials, found.scores, found.windows, LISTED_SETS, float(found.study["days_per_year"]))
 
 
 def _set(one: Ranked) -> tuple[str, ...]:

@@ -133,18 +133,6 @@ def check_risk(decisions: Decisions, limits: TradeLimits) -> None:
         )
 
 
-def check_sizes(decisions: Decisions, limits: TradeLimits) -> None:
-    """Refuse fixed sizes where a limit depends on what they risk: of many runs at once nobody looks at single trades.
-
-    Raises
-    ------
-    NotVector
-        When there are any.
-    """
-    if limits.max_risk_frac is not None and (decisions.steps[decisions.entry != 0] >= 0).any():
-        raise NotVector("trade.max_risk_frac: what a fixed size risks is known to the event engine only")
-
-
 def check_targets(decisions: Decisions, rules: Rules) -> None:
     """Refuse entries whose targets would not be there: they are multiples of the distance to the stop.
 

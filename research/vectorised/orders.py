@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -17,13 +16,12 @@ from atrader.orders.model import Intent, Order
 from atrader.orders.states import OrderState
 from atrader.strategy import Signals
 from research.vector import Decisions, Outcome, Reason
-from research.vector.outcome import AFTER_CLOSE
 from research.vector.rows import CLOSE_REASONS
+from research.vectorised.numbering import Numbered
 from research.vectorised.refusals import HALTED, OF_GATE, refusal_of
 from research.vectorised.stage import Stage
 
 _SIDES: Final = {1: "buy", -1: "sell"}
-_WISHED: Final = (Reason.EXIT, Reason.TIME)  # other ends of a trade happen at the broker
 
 
 class Wish(NamedTuple):
@@ -53,37 +51,24 @@ class Wishes:
 
     Parameters
     ----------
-    stage, decisions, outcome, signals
-        The run. Entries that were refused are told where it went by the rules of the paper account, with one trade on a
-        side: elsewhere what an entry finds is another thing.
+    stage, decisions, outcome, numbers, signals
+        The run, and its orders as `numbered` has them.
     """
 
-    def __init__(self, stage: Stage, decisions: Decisions, outcome: Outcome, signals: Signals) -> None:
+    def __init__(
+        self, stage: Stage, decisions: Decisions, outcome: Outcome, numbers: Numbered, signals: Signals
+    ) -> None:
         self._stage, self._decisions, self._outcome, self._signals = stage, decisions, outcome, signals
         trades = outcome.trades
         exits = np.flatnonzero(outcome.fills["steps"] < 0)
         self._last_exit = np.zeros(len(trades), np.intp)  # place in the fills, by trade
         self._last_exit[outcome.fills["trade"][exits]] = exits
-        found = [Wish(row, True, number) for number, row in enumerate(decisions.row[trades["decision"]].tolist())]
-        found += self._closes()
-        if sum(outcome.refused) and stage.is_paper:
-            found += [
-                Wish(int(decisions.row[at]), True, at, *refusal_of(stage, decisions, outcome, at))
-                for at in self._refused()
-            ]
-        self._wishes = sorted(found, key=lambda wish: wish[:2])  # the driver wants exits first
-        made = [(n, wish) for n, wish in enumerate(self._wishes, 1) if not wish.refusal]
-        self._n_of = {wish.number: n for n, wish in made if wish.is_open}
-        self._closes_n = {wish.number: n for n, wish in made if not wish.is_open}
-
-    def numbers(self) -> Iterator[tuple[int, int | None]]:
-        """Yield the numbers of the orders that opened and closed each trade; None where none closed it."""
-        for number in range(len(self._outcome.trades)):
-            yield self._n_of[number], self._closes_n.get(number)
+        self._wishes = [self._wish(*one) for one in zip(*(column.tolist() for column in numbers), strict=True)]
+        self._opened = numbers.opened(len(trades)).tolist()
 
     def trade_id(self, number: int) -> str:
         """Return what the account calls a trade of the outcome."""
-        return client_id_of(IntentId(self._stage.config.magic, self._n_of[number]))
+        return client_id_of(IntentId(self._stage.config.magic, self._opened[number]))
 
     def orders(self) -> list[Order]:
         """Return all orders as they ended, in the order they were wanted."""
@@ -98,44 +83,12 @@ class Wishes:
         """Return how often orders were refused, by reason."""
         return Counter(wish.refusal for wish in self._wishes if wish.refusal)
 
-    def _closes(self) -> Iterator[Wish]:
-        """Yield the wishes to close trades: one that is decided as the market closes is refused, and wanted again."""
-        trades, stage = self._outcome.trades, self._stage
-        is_over = trades["left"] == 0
-        ended = np.where(is_over, trades["exit_bar"], len(stage.prices))
-        is_wished = is_over & np.isin(trades["reason"], _WISHED)
-        at_close = is_wished & (trades["exit_phase"] == AFTER_CLOSE)  # else it was wished a bar before, or never
-        until, before = (stage.rows.searchsorted(ended, side) for side in ("right", "left"))
-        last = np.where(at_close, until, before) - 1
-        for number in np.flatnonzero(is_wished).tolist():
-            yield Wish(int(last[number]), False, number)
-        first_halt, end_halt = (stage.schedule.halted.searchsorted(bars) for bars in (trades["entry_bar"], ended))
-        for number in np.flatnonzero(first_halt < end_halt).tolist():
-            for row in range(self._first_leave(number), int(last[number]) + (not is_wished[number])):
-                if stage.rows[row] in stage.halted:
-                    yield Wish(row, False, number, HALTED, int(trades["steps"][number]))
-
-    def _first_leave(self, number: int) -> int:
-        """Return the first row after a trade was opened that wants it closed."""
-        trade, decisions = self._outcome.trades[number], self._decisions
-        side, after = trade["side"], int(trade["decision"]) + 1
-        leave, entry = decisions.leave[after:], decisions.entry[after:]
-        found = np.flatnonzero((leave == side) | (leave == 2) | (entry == -side))
-        return int(decisions.row[after + found[0]]) if len(found) else len(self._stage.rows)
-
-    def _refused(self) -> list[int]:
-        """Return the decisions whose entries came to nothing, though no trade on their side was open."""
-        decisions, trades = self._decisions, self._outcome.trades
-        numbers = np.flatnonzero(decisions.entry != 0)
-        numbers = numbers[~np.isin(numbers, trades["decision"])]
-        before = np.searchsorted(trades["decision"], numbers) - 1
-        if not len(trades):
-            return [int(number) for number in numbers]
-        bar, held = decisions.bar[numbers], trades[np.maximum(before, 0)]
-        at_its_close = (held["exit_bar"] == bar) & (held["exit_phase"] == AFTER_CLOSE)
-        is_held = (held["left"] > 0) | (held["exit_bar"] > bar) | at_its_close
-        is_held &= (before >= 0) & (held["side"] == decisions.entry[numbers])
-        return [int(number) for number in numbers[~is_held]]
+    def _wish(self, row: int, is_open: bool, number: int, is_refused: bool) -> Wish:
+        if not is_refused:
+            return Wish(row, is_open, number)
+        if not is_open:
+            return Wish(row, False, number, HALTED, int(self._outcome.trades["steps"][number]))
+        return Wish(row, True, number, *refusal_of(self._stage, self._decisions, self._outcome, number))
 
     def _order(self, n: int, wish: Wish, time_ns: int) -> Order:
         stage, magic = self._stage, self._stage.config.magic

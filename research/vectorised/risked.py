@@ -24,7 +24,7 @@ def check_fixed_risk(stage: Stage, decisions: Decisions, outcome: Outcome) -> No
         When there are any, or when it cannot be told: with several trades at once, equity is not the balance alone.
     """
     most = stage.limits.max_risk_frac
-    if most is None or (decisions.steps[decisions.entry != 0] < 0).all():
+    if most is None or not has_fixed_sizes(decisions):
         return
     if stage.rules.most_trades > 1:
         raise NotVector(
@@ -39,6 +39,11 @@ def check_fixed_risk(stage: Stage, decisions: Decisions, outcome: Outcome) -> No
             f"trade.max_risk_frac = {most} refuses entries that risk more (a fixed size risks up to"
             f" {np.max(lost / equity):.2%}), and the vector engine asks no risk rules"
         )
+
+
+def has_fixed_sizes(decisions: Decisions) -> bool:
+    """Tell whether any entry has units of its own, instead of a risk."""
+    return bool((decisions.steps[decisions.entry != 0] >= 0).any())
 
 
 def _at_risk(stage: Stage, decisions: Decisions, trades: NDArray[np.void]) -> Floats:

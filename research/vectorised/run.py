@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterable
 from decimal import Context, Decimal
 from functools import partial
@@ -16,7 +14,6 @@ from atrader.errors import StrategyError
 from atrader.fast_models import changed
 from atrader.ledger import profit_of
 from atrader.orders.model import Trade
-from atrader.paper.financing import boundaries, days_booked
 from atrader.strategy import Signals, SignalStrategy
 from research.events.equity import Changes, equity_curve
 from research.events.findings import Findings
@@ -26,13 +23,14 @@ from research.events.told import Signal
 from research.events.whole import signals_once
 from research.later import Later
 from research.vector import Decisions, Outcome, Reason, Refusal, Rules
-from research.vector.outcome import AFTER_CLOSE
 from research.vector.rows import times_of, trades_of
+from research.vectorised.financed import due_times
 from research.vectorised.fit import NotVector, check_band, check_risk, check_targets
 from research.vectorised.orders import Wishes
+from research.vectorised.played import played
 from research.vectorised.refusals import BY_KIND
 from research.vectorised.risked import check_fixed_risk
-from research.vectorised.slippage import slipped
+from research.vectorised.slippage import Drawn
 from research.vectorised.stage import Stage
 from research.vectorised.traded import floats_of, traded_of
 
@@ -74,7 +72,8 @@ def run_vector(plan: Plan, rules: Rules | None = None) -> Findings:
     check_risk(decisions, stage.limits)
     check_targets(decisions, stage.rules)
     check_band(decisions, stage.prices, stage.limits)
-    outcome, wishes = _played(stage, decisions, signals)
+    outcome, orders = played(stage, decisions, Drawn(stage))
+    wishes = Wishes(stage, decisions, outcome, orders, signals)
     check_fixed_risk(stage, decisions, outcome)
     trades = Later(lambda: _trades(stage, outcome, wishes))
     ended = np.lexsort((outcome.trades["exit_phase"], outcome.trades["exit_bar"]))
@@ -100,20 +99,6 @@ def run_vector(plan: Plan, rules: Rules | None = None) -> Findings:
     )
 
 
-def _played(stage: Stage, decisions: Decisions, signals: Signals) -> tuple[Outcome, Wishes]:
-    """Return what came of decisions, and the orders that they were."""
-
-    def wished(outcome: Outcome) -> Wishes:
-        if stage.is_paper:
-            _check_exits(stage, outcome)
-        return Wishes(stage, decisions, outcome, signals)
-
-    if stage.is_paper and stage.slips:
-        return slipped(stage, decisions, wished)
-    outcome = stage.execution.run(decisions)
-    return outcome, wished(outcome)
-
-
 def _picked(trades: Iterable[Trade], numbers: NDArray[np.intp]) -> list[Trade]:
     every = list(trades)
     return [every[number] for number in numbers.tolist()]
@@ -137,14 +122,6 @@ def _trades(stage: Stage, outcome: Outcome, wishes: Wishes) -> list[Trade]:
 
 def _counted(outcome: Outcome) -> dict[str, int]:
     return {BY_KIND[Refusal(kind)]: count for kind, count in enumerate(outcome.refused) if count}
-
-
-def _check_exits(stage: Stage, outcome: Outcome) -> None:
-    """Refuse exits between two rows: what is decided as the market closes is wanted again with the next row only."""
-    trades = outcome.closed
-    bars = trades["exit_bar"][(trades["reason"] == Reason.EXIT) & (trades["exit_phase"] == AFTER_CLOSE)]
-    if not np.isin(bars, stage.rows).all():
-        raise NotVector("an exit was decided as the market closed, and finer bars than the strategy's are played")
 
 
 def _risk(stage: Stage, row: np.void, trade: Trade) -> Decimal | None:
@@ -189,7 +166,7 @@ def _booked(stage: Stage, outcome: Outcome) -> Changes:
     fills, item = outcome.fills, stage.instrument
     times = times_of(stage.prices, fills["bar"], fills["phase"])
     is_swap = fills["reason"] == Reason.SWAP
-    times[is_swap] = _due_times(stage, fills[is_swap])
+    times[is_swap] = due_times(stage, fills[is_swap])
     steps, trades = fills["steps"], outcome.trades[fills["trade"]]
     sides = (("buy", trades["side"] > 0), ("sell", trades["side"] < 0))
     return Changes(
@@ -199,21 +176,3 @@ def _booked(stage: Stage, outcome: Outcome) -> Changes:
         floats_of(steps * trades["entry_price"], item.unit_step * item.price_tick),
         {(item.symbol, side): np.flatnonzero(mine) for side, mine in sides if mine.any()},
     )
-
-
-def _due_times(stage: Stage, swaps: NDArray[np.void]) -> list[int]:
-    """Return the ends of days that financing was booked for: after a pause that is some time before the quote."""
-    ends, calendar = stage.prices.end_ns, stage.calendar
-    due = [
-        one
-        for one in boundaries(calendar, int(stage.prices.open_time_ns[0]), int(ends[-1]) - 1)
-        if days_booked(calendar, one) > 0
-    ]
-    places = list(zip(stage.schedule.bar.tolist(), stage.schedule.phase.tolist(), strict=True))
-    booked: Counter[tuple[int, int, int]] = Counter()
-    found = []
-    for bar, phase, trade in zip(*(swaps[name].tolist() for name in ("bar", "phase", "trade")), strict=True):
-        first = bisect_left(places, (bar, phase))
-        found.append(due[first + booked[bar, phase, trade]])
-        booked[bar, phase, trade] += 1
-    return found

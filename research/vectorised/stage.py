@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 
+from atrader.paper.financing import boundaries, days_booked
 from atrader.timeframes import Timeframe
 from research.events.equity import rate_of
 from research.events.history import History
@@ -44,6 +47,8 @@ class Stage:
         The bars that are decided at, those before the period too.
     rows : ndarray of int64, shape (n,)
         Bar of the prices at whose close each of them is decided (`rows_of`).
+    is_row_by_row : bool
+        Whether every bar of the prices is one that is decided at.
     halted : frozenset of int
         Bars of the prices that end as the market closes.
     rates : ndarray of float64, shape (m,), or None
@@ -79,6 +84,7 @@ class Stage:
         self.history = History(plan.series[key], timeframe, self.calendar, self.market, gaps)
         self.rows = rows_of(self.prices, self.history.ends)
         self.rates = self._conversion(plan.account.currency)
+        self.is_row_by_row = np.array_equal(self.rows, np.arange(len(self.prices)))
         self.schedule = Schedule.of(self.prices, self.calendar)
         self.halted = frozenset(self.schedule.halted.tolist())
         self.execution = Execution(self.prices, self.rules, self.terms, schedule=self.schedule, rates=self.rates)
@@ -88,10 +94,23 @@ class Stage:
         """Whether it goes by the rules of the paper account, with one trade on a side, as the signal driver does."""
         return self.rules == Rules()
 
+    @cached_property
+    def due_ns(self) -> NDArray[np.int64]:
+        """Ends of days that financing is booked for, UTC ns, as the schedule has them; shape (d,)."""
+        first_ns, last_ns = int(self.prices.open_time_ns[0]), int(self.prices.end_ns[-1]) - 1
+        ends = (one for one in boundaries(self.calendar, first_ns, last_ns) if days_booked(self.calendar, one) > 0)
+        return np.fromiter(ends, np.int64)
+
     @property
-    def slips(self) -> bool:
-        """Whether the account draws slippage."""
-        return bool(self.paper.slippage_pips)
+    def is_financed(self) -> bool:
+        """Whether what is held costs or earns something overnight."""
+        return bool(len(self.schedule.bar) and (self.paper.swap_long_frac or self.paper.swap_short_frac))
+
+    @property
+    def may_wait_between(self) -> bool:
+        """Whether an exit that waits for the market to open again may fill before the next row wants it."""
+        after = self.schedule.halted + 1
+        return not self.is_row_by_row and bool((~np.isin(after[after < len(self.prices)], self.rows)).any())
 
     def _conversion(self, currency: str) -> Floats | None:
         if self.terms.rate != "given":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import sqlite3
 import subprocess
@@ -92,6 +93,36 @@ def test_a_search_is_kept_told_of_and_its_recommended_set_is_a_strategy_file(yen
 
 def found_by_list(fleet: Fleet, *words: str) -> list[dict[str, Any]]:
     return list(found_by(fleet, *words))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [(), ("--engine", "event"), ("--balance", "5000", "--max-gap", "3d", "--without-limits", "--engine", "vector")],
+    ids=["plain", "event", "options"],
+)
+def test_a_backtest_of_the_recommended_set_shows_what_the_search_showed(
+    yen: Fleet, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    account = yen.home.etc / "accounts" / "paper.toml"
+    usual = account.read_text()
+    costs = "slippage_pips = 1.5\nswap_long_frac = -0.05\nswap_short_frac = -0.03\ncommission_per_million = 20\n"
+    account.write_text(usual.replace("slippage_pips = 0\n", costs))
+    few = ("--fast", "4,6,8", "--slow", "30,40", "--stop-atr", "2.0,4.0")
+    try:
+        found = found_by(yen, "optimise", "cross", *few, "--split", "50%", "--out", str(tmp_path), *options)
+        best = found["analysis"]["recommended"]
+        program, *words = shlex.split(found["backtest"])
+        (run,) = found_by_list(yen, *words, "--out", str(tmp_path))
+        told = yen.command("analyse", found["file"], program=TOOLS).stdout
+    finally:
+        account.write_text(usual)
+    assert program == "atrader"
+    assert best["trades"] > 10
+    assert run["overall"]["trades"] == best["trades"]
+    assert run["returns"]["sharpe"] == pytest.approx(best["sharpe_whole"], rel=1e-11)
+    assert run["curve"]["total_return_frac"] == pytest.approx(best["return_whole_frac"], rel=1e-11)
+    assert f"{best['trades']} closed trades" in told
+    assert found["backtest"] in told
 
 
 def test_a_killed_search_goes_on_and_both_engines_find_the_same(yen: Fleet, tmp_path: Path) -> None:
@@ -207,7 +238,7 @@ def test_a_strategy_that_looks_ahead_earns_nothing_in_a_search_and_is_named(yen:
     assert "signals over all bars are not those" in refusal(yen, *words, "--engine", "vector")
     file.write_text(f"{PEEK}# changed\n")
     kept = str(tmp_path / "peek-search-0001")
-    assert "the strategy's source changed since it began" in refusal(yen, "optimise", "--resume", kept)
+    assert "Changed since it began: the strategy's source" in refusal(yen, "optimise", "--resume", kept)
 
 
 def test_a_warm_up_inside_the_period_is_told_with_the_start_that_leaves_it_out(yen: Fleet, tmp_path: Path) -> None:
@@ -310,7 +341,9 @@ def test_the_recommended_set_keeps_the_limits_of_its_instance_also_when_it_was_f
             own.on_down,
         )
         file.write_text(guarded.replace("max_risk_frac = 0.001", "max_risk_frac = 0.002"))
-        assert "settings changed since it began" in refusal(yen, "optimise", "--resume", found["file"])
+        assert "settings.trade.max_risk_frac (0.001 before, 0.002 now)" in refusal(
+            yen, "optimise", "--resume", found["file"]
+        )
     finally:
         file.unlink()
         (yen.home.etc / "strategies" / "best.toml").unlink(missing_ok=True)
@@ -334,7 +367,9 @@ def test_a_search_does_not_go_on_with_another_configuration(yen: Fleet, tmp_path
     path = yen.home.etc / "strategies" / "cross.toml"
     path.write_text(CROSS.replace("stop_atr = 1.0", "stop_atr = 2.0"))
     try:
-        assert "fixed changed since it began" in refusal(yen, "optimise", "--resume", found["file"])
+        assert "Changed since it began: fixed.stop_atr (1.0 before, 2.0 now)" in refusal(
+            yen, "optimise", "--resume", found["file"]
+        )
     finally:
         path.write_text(CROSS)
 

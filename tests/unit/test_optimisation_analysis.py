@@ -84,7 +84,7 @@ def test_ranking_by_what_is_left_puts_losses_last_but_for_what_is_undefined() ->
     windows = Split(share=0.5).windows(days_ns)
     scores = score(trials, AXES, windows, 365.0)
     assert scores.order.tolist() == [3, 2, 4, 0, 1]
-    first, second, *_, last = ranked(trials, scores, windows, 5)
+    first, second, *_, last = ranked(trials, scores, windows, 5, 365.0)
     assert first.degradation_frac == pytest.approx(0, abs=0.05)
     assert second.degradation_frac == pytest.approx(0.5, abs=0.05)
     assert second.robustness_factor == pytest.approx(second.sharpe_oos**2 / second.sharpe_is)

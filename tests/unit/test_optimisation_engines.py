@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S, parse_time
 from atrader.configuration.account import AccountConfig
 from atrader.configuration.limits import InstanceLimits
@@ -16,6 +19,8 @@ from atrader.errors import ConfigError
 from atrader.instruments import Instrument
 from atrader.market import Bars
 from atrader.strategy import Parameters, Signals, SignalStrategy, Strategy
+from atrader.timeframes import Timeframe
+from data_layer.bars.aggregation import aggregate
 from research.events.market import Market
 from research.events.plan import Plan
 from research.optimisation.analysis import Analysis, analyse
@@ -26,7 +31,8 @@ from research.optimisation.space import Combination
 from research.optimisation.trials import Trials
 from research.optimisation.vectors import VectorTrials, why_not_once
 from research.optimisation.windows import WalkForward
-from research.vectorised import why_not_vector, without_limits
+from research.statistics import period_returns
+from research.vectorised import run_vector, why_not_vector, without_limits
 from tests.support.event_runs import account_of, instance_of, plan_of
 from worker.strategies.bracket import Bracket
 from worker.strategies.entries import Wanted
@@ -98,6 +104,83 @@ def test_both_engines_give_a_set_the_same_trades_and_days() -> None:
     for one, other in zip(in_vector(plan, cross)(SETS[:2]), events(SETS[:2]), strict=True):
         assert one.trades == other.trades > 10
         np.testing.assert_allclose(one.returns, other.returns, atol=1e-5)  # money is rounded to cents
+
+
+@pytest.mark.parametrize("account", [{}, {"trade": {"max_price_age": "2d", "max_risk_frac": "0.02"}}], ids=["", "risk"])
+@pytest.mark.parametrize("pips", [0, 20])
+@pytest.mark.parametrize("fixed", [{}, {"stop_atr": "1.5", "trailing_atr": "2"}, {"risk_frac": None, "units": "0.3"}])
+def test_a_set_earns_in_a_search_what_its_backtest_earns_on_either_engine(
+    fixed: dict[str, Any], pips: int, account: dict[str, Any]
+) -> None:
+    bars, settings = hours(4, 24 * 40, swing=0.03), {"paper": {"slippage_pips": pips}, **account}
+
+    def plan_with(combination: Combination) -> Plan:
+        return plan_over(bars, cross(combination, **fixed), **settings)
+
+    plan = plan_with(SETS[0])
+    calendar = plan.calendar_of("BTC/USD")
+    tried = in_vector(plan, partial(cross, **fixed))(SETS[:4])
+    by_events = EventTrials(plan_with, calendar, days_in(plan))(SETS[:4])
+    for one, other, combination in zip(tried, by_events, SETS[:4], strict=True):
+        run = run_vector(plan_with(combination))
+        curve = run.curve
+        days = period_returns(curve.time_ns, curve.equity, calendar, initial=float(plan.account.paper.initial_balance))
+        assert one.trades == other.trades == len(list(run.closed)) > 10
+        np.testing.assert_allclose(one.returns, days.returns, rtol=0, atol=1e-14)
+        np.testing.assert_allclose(other.returns, days.returns, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("pips", [0, 2])
+@pytest.mark.parametrize("base", ["30m", "1h"])
+def test_nights_and_weekends_count_in_a_search_to_the_days_they_count_to_in_a_backtest(base: str, pips: float) -> None:
+    symbol, step_ns = "USD/JPY", HOUR_NS if base == "1h" else HOUR_NS // 2
+    open_ns = Calendar.get("fx").expected_bars(
+        parse_time("2024-01-02"), parse_time("2024-03-01"), Timeframe.parse("1h")
+    )
+    times = np.concatenate([open_ns + at for at in range(0, HOUR_NS, step_ns)])
+    chance = np.random.default_rng(3)
+    closes = np.round(150 * np.exp(np.cumsum(chance.normal(0, 0.001, len(times)))), 3)
+    opens = np.concatenate(([closes[0]], closes[:-1]))
+    bids = (opens, np.maximum(opens, closes) + 0.02, np.minimum(opens, closes) - 0.02, closes)
+    columns = (*bids, *(column + 0.01 for column in bids), np.ones(len(times)))
+    bars = Bars(np.sort(times), *columns)
+    hourly = bars if base == "1h" else aggregate(bars, Timeframe.parse("1h"), Calendar.get("fx"))
+    paper = {"slippage_pips": pips, "swap_long_frac": "-0.05", "swap_short_frac": "0.02", "commission_per_million": 30}
+    account = account_of(paper=paper, trade={"max_price_age": "2d"})
+
+    def plan_with(combination: Combination) -> Plan:
+        config = instance_of(instrument=symbol, timeframe="1h")
+        stored = {(symbol, "1h"): hourly, (symbol, base): bars}
+        return plan_of(account, [(config, cross(combination, stop_atr="3"))], stored, base=base)
+
+    plan = plan_with(SETS[0])
+    events = EventTrials(plan_with, plan.calendar_of(symbol), days_in(plan))
+    tried = VectorTrials(plan, partial(cross, stop_atr="3"), days_in(plan), events)(SETS[:4])
+    for one, other in zip(tried, events(SETS[:4]), strict=True):
+        assert one.trades == other.trades > 5
+        np.testing.assert_allclose(one.returns, other.returns, rtol=0, atol=1e-13)
+
+
+def test_sets_that_only_the_event_engine_can_play_are_left_to_it_and_counted() -> None:
+    bars, told = hours(7, 24 * 20, swing=0.03), Counter[str]()
+    plan = plan_over(bars, cross(SETS[0]), trade={"max_price_age": "2d", "max_risk_frac": "0.02"})
+
+    def plan_with(combination: Combination) -> Plan:
+        return replace(plan, instances=[(plan.instances[0][0], cross(combination))])
+
+    events = EventTrials(plan_with, plan.calendar_of("BTC/USD"), days_in(plan))
+    sets: list[Combination] = [
+        {"fast": 2, "slow": 8},
+        {"fast": 2, "slow": 8, "risk_frac": "0.03"},
+        {"fast": 2, "slow": 8, "risk_frac": None, "units": "2"},
+        {"fast": 2, "slow": 8, "risk_frac": None, "units": "0.3"},
+    ]
+    found = VectorTrials(plan, cross, days_in(plan), events, told)(sets)
+    assert sorted(told.values()) == [1, 1]
+    assert [one.trades > 0 for one in found] == [True, False, False, True]
+    for one, other in zip(found, events(sets), strict=True):
+        assert one.trades == other.trades
+        np.testing.assert_allclose(one.returns, other.returns, rtol=0, atol=1e-14)
 
 
 def test_an_event_strategy_is_tried_by_the_event_engine_alone() -> None:
@@ -235,7 +318,7 @@ def test_what_may_be_risked_without_limits_is_what_may_be_risked_with_them() -> 
     ("fixed", "limits", "said"),
     [
         ({"risk_frac": "0.03"}, {"max_risk_frac": "0.02"}, "entries that risk more"),
-        ({"risk_frac": None, "units": 1}, {"max_risk_frac": "0.02"}, "a fixed size"),
+        ({"risk_frac": None, "units": 2}, {"max_risk_frac": "0.02"}, "a fixed size"),
     ],
 )
 def test_entries_that_the_account_would_refuse_end_the_search(
