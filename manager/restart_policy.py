@@ -69,7 +69,13 @@ class Rule:
 
 
 RULES: Final = (
-    Rule(Cause.CONFIG, None, None, Action.FAIL, "the same configuration fails again; change it and reload"),
+    Rule(
+        Cause.CONFIG,
+        None,
+        None,
+        Action.FAIL,
+        "the same fails again; change it and reload, or mend what it names and start it",
+    ),
     Rule(Cause.AUTH, None, None, Action.FAIL, "repeated wrong credentials lock the account at the broker"),
     Rule(Cause.INVARIANT, None, None, Action.FAIL, "something impossible happened; trading on could repeat it"),
     Rule(Cause.BROKER_MAINTENANCE, None, None, Action.WAIT, "the broker comes back; asking often does not help"),

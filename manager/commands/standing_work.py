@@ -47,6 +47,8 @@ def show_ranking(home: Home, choice: Choice, by: Key, *, as_json: bool) -> None:
         return
     _tell_basis(found, choice)
     print_rows(_STANDINGS, rows, empty="no trades")
+    if all(row["rank"] is None for row in rows):
+        click.secho(f"nobody is ranked: no {by} can be told from {_days(found)}", fg="yellow")
 
 
 def show_correlation(home: Home, choice: Choice, at_least: float, *, as_json: bool) -> None:
@@ -78,7 +80,7 @@ def show_allocation(
     found = traded(home, choice)
     days, names = len(found.daily.open_ns), found.daily.names
     if days < terms.min_days:
-        raise ConfigError(f"results of {days} days say too little (--min-days {terms.min_days})")
+        raise ConfigError(f"results of {_days(found)} say too little (--min-days {terms.min_days})")
     installation = load_installation(home.root)
     instances = [sized(installation, name) for name in names]
     most = [terms.budget if terms.cap is None else terms.cap] * len(names)
@@ -132,6 +134,11 @@ def _write(path: Path, report: Mapping[str, Any]) -> None:
         raise ConfigError(f"{path}: cannot be written: {error}") from error
 
 
+def _days(found: Traded) -> str:
+    count = len(found.daily.open_ns)
+    return f"{count} day{'s' if count > 1 else ''}"
+
+
 def _about(found: Traded, choice: Choice) -> dict[str, Any]:
     days, calendar = found.daily.open_ns, Calendar.get(found.calendar)
     return {
@@ -150,7 +157,7 @@ def _tell_basis(found: Traded, choice: Choice) -> None:
     span = f"{about['first_day']} to {about['last_day']}"
     unit = "R" if choice.unit == "r" else "account currency"
     click.secho(
-        f"{source}: {about['days']} days of the calendar {about['calendar']}, {span}; daily results in {unit}",
+        f"{source}: {_days(found)} of the calendar {about['calendar']}, {span}; daily results in {unit}",
         bold=True,
     )
 
@@ -159,6 +166,10 @@ def _rounded(value: Any) -> Any:
     if not isinstance(value, float):
         return value
     return None if math.isnan(value) else round(value, _DIGITS)
+
+
+def _count(value: Any, row: Mapping[str, Any]) -> str:
+    return "-" if value is None else str(value)
 
 
 def _figure(value: Any, row: Mapping[str, Any]) -> str:
@@ -174,7 +185,7 @@ def _percent(value: Any, row: Mapping[str, Any]) -> str:
 
 
 _STANDINGS: Sequence[Column] = (
-    *(Column("rank", "rank", right=True), Column("instance", "instance"), Column("trades", "trades", 1, True)),
+    *(Column("rank", "rank", 0, True, _count), Column("instance", "instance"), Column("trades", "trades", 1, True)),
     *(Column("net", "net", 0, True, _money), Column("sharpe", "Sharpe", 0, True, _figure)),
     *(Column("probability", "above 0", 1, True, _percent), Column("profit_factor", "profit factor", 2, True, _figure)),
     *(Column("expectancy", "expectancy", 3, True, _money), Column("average_r", "R", 3, True, _figure)),

@@ -26,8 +26,8 @@ class Standing(NamedTuple):
 
     Attributes
     ----------
-    rank : int
-        From 1; instances whose figure has no meaning come last.
+    rank : int or None
+        From 1; None, and last, where the figure has no meaning.
     instance : str
         Its name.
     trades, days : int
@@ -45,7 +45,7 @@ class Standing(NamedTuple):
         make a high ratio unsure; this figure says how much.
     """
 
-    rank: int
+    rank: int | None
     instance: str
     trades: int
     days: int
@@ -84,7 +84,8 @@ def rank(trades: Mapping[str, TradeColumns], daily: Daily, by: Key, days_per_yea
         value = getattr(one, field)
         return (value is None, 0.0 if value is None else sign * value, one.instance)
 
-    return [one._replace(rank=number) for number, one in enumerate(sorted(found, key=place), 1)]
+    ordered = enumerate(sorted(found, key=place), 1)
+    return [one._replace(rank=None if getattr(one, field) is None else number) for number, one in ordered]
 
 
 def _standing(name: str, columns: TradeColumns, daily: Daily, days_per_year: float) -> Standing:
@@ -95,7 +96,7 @@ def _standing(name: str, columns: TradeColumns, daily: Daily, days_per_year: flo
     times = np.concatenate((daily.open_ns[:1] - 1, daily.open_ns))
     probability = None if returns is None else returns.sharpe_probability
     return Standing(
-        rank=0,
+        rank=None,
         instance=name,
         trades=of_trades.trades,
         days=len(of_days),

@@ -266,6 +266,33 @@ def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
         place_learned(tmp_path, {})
 
 
+def test_a_model_that_was_cut_off_or_changed_anywhere_is_refused_before_anything_of_it_runs(
+    home: Path, tmp_path: Path
+) -> None:
+    whole, path = (home / "a.model").read_bytes(), tmp_path / "a.model"
+    as_trained = read_header(home / "a.model")
+    for place in (*range(0, len(whole), 17), *range(len(whole) - 200, len(whole))):  # the end says what is where
+        for flip in (0x01, 0x08, 0xFF):
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ flip]) + whole[place + 1 :])
+            try:
+                assert read_header(path) == as_trained, place  # a byte that says nothing, as a time of the archive
+                assert len(read_estimators(path, as_trained)) == len(as_trained.windows)
+            except ConfigError as error:
+                assert "no model that 'atrader train' wrote" in str(error)  # noqa: PT017 - both ways out are right
+        path.write_bytes(whole[:place])
+        with pytest.raises(ConfigError, match="no model that 'atrader train' wrote"):
+            read_header(path)
+
+
+def test_a_model_that_is_replaced_between_check_and_loading_is_refused(home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "a.model"
+    path.write_bytes((home / "a.model").read_bytes())
+    strategy = place_learned(tmp_path, {})
+    _rewritten(path, features=FEATURES[::-1])  # the columns of its estimators mean something else
+    with pytest.raises(ConfigError, match="another model than when it was checked: start again"):
+        strategy.load()
+
+
 @pytest.mark.parametrize(
     ("estimator", "says"), [(Straight(3), "wants 3 features, the list has 2"), (7, "wants None features")]
 )

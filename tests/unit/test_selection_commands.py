@@ -93,6 +93,15 @@ def test_correlations_name_one_bet_under_two_names(tmp_path: Path) -> None:
     assert "calm and twin move together: 1.00" in tool(home, "correlate").out
 
 
+def test_of_one_day_nobody_is_ranked_and_it_is_said(tmp_path: Path) -> None:
+    home = made(tmp_path, count=1)
+    assert {row["rank"] for row in tool(home, "rank --json").json["rows"]} == {None}
+    basis, _, *table, said = tool(home, "rank").out.splitlines()
+    assert basis.startswith("history: 1 day of the calendar fx")
+    assert {line.split()[0] for line in table} == {"-"}
+    assert said == "nobody is ranked: no sharpe can be told from 1 day"
+
+
 def test_backtests_are_ranked_too_and_one_instance_in_two_of_them_is_told_apart(tmp_path: Path) -> None:
     home = made(tmp_path, count=1)
     bars = random_bars(3, 900, 1.1, 1e-5)

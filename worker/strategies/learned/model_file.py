@@ -131,15 +131,25 @@ def read_header(path: Path) -> ModelHeader:
     Raises
     ------
     ConfigError
-        When there is no such file, it is no model, or one of another format.
+        When there is no such file, it is no model, cut off or changed since it was written, or of another format.
     """
+    return _header_of(path, _content(path)[0])
+
+
+def _content(path: Path) -> tuple[bytes, bytes]:
+    """Read header and estimators of one and the same file, both as their checksums say they were written."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return ModelHeader.model_validate_json(archive.read(_HEADER))
+            return archive.read(_HEADER), archive.read(_ESTIMATORS)
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: there is no such model; 'atrader train' makes one") from error
-    except (OSError, zipfile.BadZipFile, KeyError) as error:
-        raise ConfigError(f"{path}: this is no model that 'atrader train' wrote: {error}") from error
+    except Exception as error:  # a damaged archive fails in any way, as one that is encrypted or of a later release
+        raise ConfigError(f"{path}: this is no model that 'atrader train' wrote, or not all of it: {error}") from error
+
+
+def _header_of(path: Path, text: bytes) -> ModelHeader:
+    try:
+        return ModelHeader.model_validate_json(text)
     except ValidationError as error:
         lines = [f"{path}: {'.'.join(map(str, e['loc'])) or _HEADER}: {e['msg']}" for e in error.errors()]
         raise ConfigError("\n".join([*lines, f"{path}: of another release of atrader? Train it again"])) from error
@@ -179,12 +189,14 @@ def read_estimators(path: Path, header: ModelHeader) -> list[Estimator]:
     Raises
     ------
     ConfigError
-        When they cannot be loaded, or do not fit the header.
+        When they cannot be loaded, or do not fit the header; when the file is another one than that of the header.
     """
     imported("sklearn", EXTRA, f"models need {LIBRARY}")
+    text, estimators = _content(path)
+    if _header_of(path, text) != header:
+        raise ConfigError(f"{path}: this is another model than when it was checked: start again")
     try:
-        with zipfile.ZipFile(path) as archive:
-            found: Any = pickle.loads(archive.read(_ESTIMATORS))
+        found: Any = pickle.loads(estimators)
     except Exception as error:  # unpickling runs what the file says, which may fail in any way
         raise ConfigError(f"{path}: its estimators cannot be loaded: {type(error).__name__}: {error}") from error
     if not isinstance(found, list) or len(found) != len(header.windows):
