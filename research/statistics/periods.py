@@ -147,7 +147,7 @@ def checked_curve(time_ns: ArrayLike, equity: ArrayLike, initial: float | None =
     times, values = np.asarray(time_ns, np.int64), np.asarray(equity, np.float64)
     if times.ndim != 1 or times.shape != values.shape:
         raise ValueError(f"curve: expected as many times as values, was {times.shape} and {values.shape}")
-    if initial is not None and len(times):
+    if initial is not None:
         times, values = np.concatenate([times[:1] - 1, times]), np.concatenate([[initial], values])
     if len(times) < 2:
         raise ValueError(f"curve: expected two or more points, was {len(times)}")

@@ -8,10 +8,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from research.statistics.splits import Blocks, Crossed, cross, is_compiled, plain_cross
 
 pytestmark = pytest.mark.skipif(not is_compiled, reason="nothing was compiled")
+
+
+def assert_plain_is_compiled(blocks: Blocks, masks: NDArray[np.uint32]) -> None:
+    found, plain = Crossed.empty(len(masks)), Crossed.empty(len(masks))
+    cross(blocks, masks, found)
+    plain_cross(*blocks, masks, *plain)
+    for one, other in zip(found, plain, strict=True):
+        assert one.tobytes() == other.tobytes()
 
 
 def blocks_of(seed: int, count: int, trials: int) -> Blocks:
@@ -38,11 +47,15 @@ def test_compiled_or_not_the_same_is_found_in_every_split(
     sides = st.permutations([0] * half + [1] * half)
     drawn = data.draw(st.lists(sides, min_size=1, max_size=40))
     masks = np.array([sum(side << place for place, side in enumerate(one)) for one in drawn], np.uint32)
-    found, plain = Crossed.empty(len(masks)), Crossed.empty(len(masks))
-    cross(blocks, masks, found)
-    plain_cross(*blocks, masks, *plain)
-    for one, other in zip(found, plain, strict=True):
-        assert one.tobytes() == other.tobytes()
+    assert_plain_is_compiled(blocks, masks)
+
+
+@pytest.mark.parametrize("at_once", [1, 17])  # fewer than the trials: each split for itself; or three splits
+def test_however_few_keys_are_in_work_at_a_time_the_same_is_found(
+    monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr("research.statistics.splits._AT_ONCE", at_once)
+    assert_plain_is_compiled(blocks_of(2, 4, 5), np.array([3, 5, 9, 6, 10, 12, 3], np.uint32))
 
 
 @pytest.mark.filterwarnings("ignore:overflow encountered")
@@ -50,12 +63,8 @@ def test_returns_whose_squares_are_too_large_to_count_with_are_read_no_further_t
     returns = np.random.default_rng(0).normal(size=(64, 5)) * [1e160, 1e170, 1.0, 1.0, 1.0]
     starts = np.arange(0, 64, 16)
     sums, squares = (np.add.reduceat(moment, starts, axis=0) for moment in (returns, returns**2))
-    masks, blocks = np.array([3, 5, 9], np.uint32), Blocks(sums, squares, np.full(4, 16.0))
-    found, plain = Crossed.empty(3), Crossed.empty(3)
-    plain_cross(*blocks, masks, *plain)
-    cross(blocks, masks, found)  # looked for NaN behind the last trial, and died
-    for one, other in zip(found, plain, strict=True):
-        assert one.tobytes() == other.tobytes()
+    # The compiled one looked for NaN behind the last trial, and died.
+    assert_plain_is_compiled(Blocks(sums, squares, np.full(4, 16.0)), np.array([3, 5, 9], np.uint32))
 
 
 def test_compiled_code_refuses_what_would_be_read_or_written_beyond_its_arrays() -> None:

@@ -25,10 +25,10 @@ def test_a_lone_peak_and_a_plateau_are_told_apart() -> None:
 
 
 def test_places_without_a_score_are_no_neighbours() -> None:
-    found = neighbourhood_on_grid([NAN, 2.0, NAN, -1.0, 5.0])
+    found = neighbourhood_on_grid([NAN, 0.5, NAN, -1.0, 5.0])
     assert found.neighbours.tolist() == [1, 0, 2, 1, 1]
-    np.testing.assert_array_equal(found.mean, [2, NAN, 0.5, 5, -1])
-    np.testing.assert_array_equal(found.worst, [2, NAN, -1, 5, -1])
+    np.testing.assert_array_equal(found.mean, [0.5, NAN, -0.25, 5, -1])
+    np.testing.assert_array_equal(found.worst, [0.5, NAN, -1, 5, -1])
     np.testing.assert_array_equal(found.positive_frac, [1, NAN, 0.5, 1, 0])
     np.testing.assert_array_equal(found.stability_frac, [NAN, NAN, NAN, NAN, -0.2])
     tiny = neighbourhood_on_grid([1.0, 1e-310]).stability_frac
@@ -54,6 +54,12 @@ def test_points_off_a_grid_have_neighbours_within_a_share_of_each_range() -> Non
     np.testing.assert_allclose(found.mean, [2.5, 2, 1.5, 3, NAN])
     np.testing.assert_allclose(found.stability_frac[:3], [2.5, 1, 0.5])
     assert neighbourhood_of_points(np.empty((0, 2)), []).mean.shape == (0,)
-    for arguments, message in (((points, [1.0]), "n x parameters"), ((points, [1.0] * 5, 0), "radius_frac")):
+    # Of a parameter that has one value only all are neighbours.
+    assert neighbourhood_of_points([[0, 7], [1, 7], [100, 7]], [1.0, 2.0, 3.0]).neighbours.tolist() == [1, 1, 0]
+    for arguments, message in (
+        ((points, [1.0]), "n x parameters"),
+        (([1.0, 2.0], [1.0, 2.0]), "n x parameters"),
+        ((points, [1.0] * 5, 0), "radius_frac"),
+    ):
         with pytest.raises(ValueError, match=message):
             neighbourhood_of_points(*arguments)

@@ -134,6 +134,8 @@ def test_a_p_value_is_never_zero() -> None:
         p_value_of(NAN, [1.0])
     with pytest.raises(ValueError, match="is nan"):
         p_value_of(1, [NAN])
+    with pytest.raises(ValueError, match="expected 1 or more, was 0"):
+        p_value_of(1, [])
 
 
 # -------------------------------------------------------------------------------------------------- permuted bars

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 
 from atrader.calendars import Calendar
 from atrader.clock import parse_time
@@ -184,13 +185,15 @@ def test_weekends_are_no_days_and_what_happens_there_counts_to_friday() -> None:
     assert found.equity.tolist() == [110, 121, 133.1]
     begun = period_returns(at("03-02T12:00", "03-02T13:00", "03-04T01:00"), [100, 120, 60], FX)
     assert begun.returns == pytest.approx([0.2, -0.5])  # it began on a Saturday
+    closed = period_returns(at("03-02T12:00", "03-02T13:00"), [100, 120], FX)
+    assert closed.returns == pytest.approx([0.2])  # and ended there
 
 
 def test_months_and_hours_are_periods_too() -> None:
     times = at("01-15T00:00", "01-31T00:00", "03-01T00:00", "03-01T10:00")
     by_month = period_returns(times, [100, 110, 121, 242], ALWAYS, "1M")
     assert by_month.returns == pytest.approx([0.1, 0.1, 1])  # February ends with the 1st of March at midnight
-    by_hour = period_returns(at("01-01T00:00", "01-01T02:30"), [100, 110], ALWAYS, "1h")
+    by_hour = period_returns(at("01-01T00:00", "01-01T02:30"), [100, 110], ALWAYS, Timeframe.parse("1h"))
     assert by_hour.returns == pytest.approx([0, 0, 0.1])
 
 
@@ -200,8 +203,23 @@ def test_an_account_that_is_worth_nothing_stays_ruined() -> None:
     found = period_returns(times, values, ALWAYS)
     assert found.returns.tolist() == [-0.5, -1, 0, 0]
     assert found.equity.tolist() == [50, -20, 40, 80]  # as it was
-    assert period_returns(times[:3], [100, 0, 40], ALWAYS).returns.tolist() == [-1, 0]  # nothing is nothing
     assert period_returns(times[:3], [0.5, 0.25, 0.5], ALWAYS).returns.tolist() == [-0.5, 1]  # little is not
+
+
+@pytest.mark.parametrize(
+    ("values", "days"),
+    [
+        ([100, 50, -20, 40], [-0.5, -1, 0]),
+        ([100, 0, 40], [-1, 0]),
+        ([100, -0.5, 40], [-1, 0]),
+        ([100, 0.5, -20, 40], [-0.995, -1, 0]),
+    ],
+)
+def test_a_ruined_account_lost_everything_whatever_its_curve_shows_later(
+    values: list[float], days: list[float]
+) -> None:
+    times = at("01-01T00:00", "01-02T00:00", "01-03T00:00", "01-04T00:00")[: len(values)]
+    assert period_returns(times, values, ALWAYS).returns.tolist() == pytest.approx(days)
     whole = curve_statistics(times, values)
     assert (whole.total_return_frac, whole.cagr_frac, whole.drawdown_deepest_frac) == (-1, -1, 1)
 
@@ -221,8 +239,10 @@ def test_figures_of_a_curve_are_those_of_their_definitions() -> None:
     )
     rising = curve_statistics(times, [100, 110, 120, 144], initial=96)
     assert (rising.calmar, rising.drawdown_deepest, rising.worst_falls, rising.ulcer_frac) == (None, 0, (), 0)
+    assert rising.drawdown_deepest_frac == 0
     assert rising.total_return_frac == pytest.approx(0.5)
-    assert curve_statistics(times[:1] + at("01-01T23:00"), [100, 101]).cagr_frac is None
+    hours = curve_statistics(times[:1] + at("01-01T23:00"), [100, 99])
+    assert (hours.cagr_frac, hours.calmar, hours.drawdown_deepest_frac) == (None, None, 0.01)
     assert curve_statistics(times[:1] + at("01-02T00:00"), [100, 101]).cagr_frac == pytest.approx(1.01**365 - 1)
     assert curve_statistics(times[:1] + at("01-02T00:00"), [1, 1000]).cagr_frac is None  # 1000 to the power of 365
 
@@ -247,13 +267,14 @@ def test_an_account_has_figures_of_its_days_and_of_its_curve() -> None:
     ("times", "values", "message"),
     [
         ([1, 2], [1.0], r"as many times as values, was \(2,\) and \(1,\)"),
+        ([[1, 2]], [[1.0, 2.0]], r"as many times as values, was \(1, 2\) and \(1, 2\)"),
         ([1], [1.0], "two or more points, was 1"),
         ([1, 3, 3], [1.0, 2.0, 3.0], "times must increase, number 2"),
         ([1, 2], [1.0, NAN], "number 1 is nan"),
         ([1, 2], [0.0, 1.0], "expected a positive value to begin with, was 0.0"),
     ],
 )
-def test_a_curve_that_is_none_is_refused(times: list[int], values: list[float], message: str) -> None:
+def test_a_curve_that_is_none_is_refused(times: ArrayLike, values: ArrayLike, message: str) -> None:
     for statistic in (curve_statistics, lambda *curve: period_returns(curve[0], curve[1], ALWAYS)):
         with pytest.raises(ValueError, match=message):
             statistic(times, values)

@@ -63,8 +63,9 @@ def test_undefined_factors_rank_last_behind_the_worst_loss() -> None:
 
 
 def test_windows_without_a_factor_count_against_the_share_of_good_ones() -> None:
-    found = over_windows([1.0, NAN, -0.5, 0.0, 2.5])
-    assert found == (5, 1, 0.4, 0.75, 0.5, -0.5)  # 2 of 5; (1 - 0.5 + 0 + 2.5) / 4; between 0 and 1
+    found = over_windows([1.0, NAN, -0.5, 0.0, 2.5, 3.5])
+    assert found == (6, 1, 0.5, 1.3, 1.0, -0.5)  # 3 of 6; (1 - 0.5 + 0 + 2.5 + 3.5) / 5; the third of five
     assert over_windows([NAN, NAN]) == (2, 2, 0.0, None, None, None)
-    with pytest.raises(ValueError, match="one or more windows"):
-        over_windows([])
+    for none in ([], [[1.0, 2.0]]):
+        with pytest.raises(ValueError, match="one or more windows"):
+            over_windows(none)

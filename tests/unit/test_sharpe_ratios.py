@@ -146,3 +146,8 @@ def test_the_tests_of_a_ratio_refuse_shares_that_are_none() -> None:
             observed_false_discovery(0.5, 0, 0.5, 24, share)
     assert critical_sharpe(0, 25, significance=0.05) == pytest.approx(1.644854 / 5, rel=1e-6)
     assert observed_false_discovery(90, 0, 0.5, 24, 0.1) == 0  # neither hypothesis gives such a ratio
+
+
+@pytest.mark.parametrize("prior", [0.5, 0.2])
+def test_nothing_is_learnt_from_a_ratio_where_the_alternative_is_the_null_hypothesis(prior: float) -> None:
+    assert observed_false_discovery(0.3, 0.5, 0.5, 24, prior) == pytest.approx(1 - prior)

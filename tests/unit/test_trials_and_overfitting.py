@@ -88,6 +88,8 @@ def test_deflating_a_matrix_takes_variance_and_shape_from_it() -> None:
     # More trials than are in the matrix, and another column than the best
     other = sample_of(values[:, 3]).shape
     assert deflate(values, trials=50, chosen=3) == pytest.approx(deflated_sharpe(ratios[3], 300, 50, variance, other))
+    two = abs(ratios[7] - ratios[3]) / math.sqrt(2)  # the deviation of two
+    assert deflate(values[:, [3, 7]]).threshold == pytest.approx(two * expected_maximum(2))
     named = deflate(values, convention="2025")
     assert named.convention == "2025"
     assert named == pytest.approx(deflated_sharpe(best, 300, 20, variance, shape, "2025"))
@@ -108,7 +110,7 @@ def test_a_combination_that_never_traded_has_a_ratio_of_zero() -> None:
         ([[1.0, 2.0]], "expected 2 or more periods of 1 or more trials"),
         ([[], []], "expected 2 or more periods of 1 or more trials"),
         ([[1.0, 2.0], [1.0, NAN]], "period 1 of trial 1 is nan"),
-        ([[1.0, 2.0], [INF, 2.0]], "period 1 of trial 0 is inf"),
+        ([[1.0, 2.0], [INF, NAN], [NAN, 2.0]], "period 1 of trial 0 is inf"),
     ],
 )
 def test_a_matrix_that_is_none_is_refused(returns: Any, message: str) -> None:
@@ -144,11 +146,12 @@ def test_two_correlated_trials_have_the_entropy_of_their_two_eigenvalues() -> No
 
 
 def test_trials_that_never_traded_count_for_nothing() -> None:
-    values = np.zeros((50, 4))
+    values = np.zeros((50, 5))
     with pytest.raises(ValueError, match="no trial varies"):
         effective_trials(values)
     values[:, 2] = np.random.default_rng(1).normal(size=50)
     values[:, 3] = 0.1
+    values[:, 4] = 7e-9  # its mean is off by rounding
     assert effective_trials(values) == pytest.approx((1, 1, 1))
 
 
@@ -203,9 +206,10 @@ def test_overfitting_is_the_same_to_the_last_bit_on_any_number_of_threads() -> N
         np.testing.assert_array_equal(one, other)
 
 
-def test_sixteen_blocks_are_the_rule_and_a_ratio_of_zero_is_no_loss() -> None:
+def test_sixteen_blocks_are_the_rule_twenty_the_most_and_a_ratio_of_zero_is_no_loss() -> None:
     found = probability_of_overfitting(np.zeros((32, 2)))
     assert len(found.logits) == 12_870
+    assert len(probability_of_overfitting(np.zeros((40, 2)), 20).logits) == 184_756
     assert found.loss_probability == 0
 
 
