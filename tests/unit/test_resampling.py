@@ -27,6 +27,7 @@ def test_orders_of_two_trades_are_both_found_with_their_drawdowns() -> None:
 def test_drawing_with_replacement_varies_the_sum_and_may_ruin() -> None:
     found = trade_orders([50, -80], 100, draws=400, seed=2, replacement=True)
     assert set(found.final) == {200, 70, -60}
+    assert 60 < np.count_nonzero(found.final == 200) < 140  # each trade is drawn as often: a quarter won twice
     assert found.drawdown_frac.max() == pytest.approx(1.6)
     assert found.drawdown_frac[found.final == 200].max() == 0
 
