@@ -16,6 +16,7 @@ from manager.commands.result_view import show_comparison, show_result
 from manager.commands.tables import Cell, Column, print_rows, time_cell
 from research.reports import Saved, found, named
 from research.reports.comparing import differences, figures, result_row
+from research.reports.drafts import remove_left
 
 PAGE: Final = "report.html"
 PICTURE: Final = "report.png"
@@ -59,6 +60,8 @@ class Place(NamedTuple):
         StoreError
             When a result cannot be read; after the others were printed.
         """
+        for name in remove_left(self.folder):
+            click.echo(f"removed what was left of {name}: the program that wrote it died", err=True)
         results, errors = found(self.folder)
         rows = [result_row(result) for result in results]
         if rows and sort not in rows[0]:

@@ -35,7 +35,7 @@ from research.optimisation.study import Progress, run_study
 from research.optimisation.trials import TrialFile
 from research.optimisation.vectors import why_not_once
 from research.optimisation.windows import Window
-from research.reports.saved import new_folder
+from research.reports.drafts import new_folder
 from research.vector import Rules, built
 from research.vectorised import why_not_plan, why_not_same, without_limits
 from worker.loading import load_strategy
@@ -155,11 +155,11 @@ def begin(prepared: Prepared, out: Path) -> Path:
         When it cannot be written.
     """
     try:
-        folder = new_folder(out, f"{prepared.request.name}-search")
+        with new_folder(out, f"{prepared.request.name}-search") as draft:
+            TrialFile(draft.folder / TRIALS, prepared.study, prepared.days_ns).close()
     except OSError as error:
         raise StoreError(f"{out}: the search cannot be kept: {error}") from error
-    TrialFile(folder / TRIALS, prepared.study, prepared.days_ns).close()
-    return folder / TRIALS
+    return draft.place / TRIALS
 
 
 def prepare_again(home: Home, path: Path) -> Prepared:

@@ -7,7 +7,7 @@ longer than most backtests.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from io import BytesIO
 from types import ModuleType
 from typing import Any
 
@@ -19,8 +19,8 @@ from atrader.extras import imported
 Columns = Mapping[str, Sequence[Any]]
 
 
-def write_tables(folder: Path, tables: Mapping[str, Columns]) -> list[str]:
-    """Write a file for each table that has rows, and return their names; none when pyarrow is not installed.
+def files_of(tables: Mapping[str, Columns]) -> dict[str, bytes]:
+    """Return a file for each table that has rows, by name; none when pyarrow is not installed.
 
     Texts are strings, truths booleans, whole numbers int64, everything else that is a number (money, too) float64.
 
@@ -32,15 +32,15 @@ def write_tables(folder: Path, tables: Mapping[str, Columns]) -> list[str]:
     try:
         arrow, parquet = (imported(name, "arrow", "Parquet needs pyarrow") for name in ("pyarrow", "pyarrow.parquet"))
     except ConfigError:
-        return []
-    written = []
+        return {}
+    written = {}
     for name, columns in tables.items():
         if not columns:
             continue
         arrays = [_array(arrow, values) for values in columns.values()]
-        table = arrow.Table.from_arrays(arrays, list(columns))
-        parquet.write_table(table, folder / f"{name}.parquet", compression="zstd")
-        written.append(f"{name}.parquet")
+        table, out = arrow.Table.from_arrays(arrays, list(columns)), BytesIO()
+        parquet.write_table(table, out, compression="zstd")
+        written[f"{name}.parquet"] = out.getvalue()
     return written
 
 

@@ -1,7 +1,8 @@
 """Results on disk: one folder for each run, JSON for people and programs, Parquet for tools.
 
-``result.json`` (what ran and what came of it) is written last: a folder without it holds no result. ``details.json``
-has what a report draws. Both carry the version of their format; those that are known are read.
+``result.json`` says what ran and what came of it, ``details.json`` has what a report draws. Both carry the version of
+their format; those that are known are read. A folder appears whole or not at all, and ``result.json`` has the size and
+the sha256 of every file, so that what was cut off or changed later is refused by name.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from atrader.errors import ConfigError, StoreError
-from research.reports.parquet import Columns, write_tables
+from research.reports.digests import KEY, OWN, Digests, check_content, check_own, check_sizes, digest_of, own_digest
+from research.reports.drafts import is_left, new_folder, synced
+from research.reports.parquet import Columns, files_of
 from research.reports.trades import rows_of
 
 FORMAT: Final = 3
@@ -45,7 +48,6 @@ _SINCE: Final[Mapping[str, Mapping[str, Any]]] = {
     DETAILS: {"days": {"time_s": [], "return_frac": []}},
 }
 """What files of an older format lack, and how nothing is said of it."""
-_MANY: Final = 10_000  # folders of one name
 
 Row = Mapping[str, Any]
 
@@ -79,15 +81,37 @@ class Saved(NamedTuple):
         """
         return _read(self.folder / DETAILS, _NEEDED_DETAILS)
 
+    def check(self) -> None:
+        """Read all files, and see that they are as they were written.
+
+        Raises
+        ------
+        StoreError
+            Naming the first that is not, or is gone.
+        """
+        check_content(self.folder, self.summary)
+
     def trades(self) -> list[dict[str, Any]]:
         """Read the trades, in the order they were opened; errors as of `details`."""
         return rows_of(self.details()["trades"])
 
     def extended(self, file: str, key: str, value: object) -> Saved:
-        """Write something that was found out later beside the result, and into its summary."""
-        summary = {**self.summary, key: value, "files": [*self.summary["files"], file]}
-        write_text(self.folder / file, json.dumps(value, indent=2, default=str))
-        write_text(self.folder / SUMMARY, json.dumps(summary, indent=2, default=str))
+        """Write something that was found out later beside the result, and into its summary.
+
+        Raises
+        ------
+        StoreError
+            When it cannot be written; the result is as it was.
+        """
+        text = json.dumps(value, indent=2, default=str)
+        digests = {**self.summary.get(KEY, {}), file: digest_of(text.encode())}
+        files = [*self.summary["files"], file]
+        summary = _whole({**self.summary, key: json.loads(text), "files": files}, digests)
+        try:
+            write_text(self.folder / file, text)
+            write_text(self.folder / SUMMARY, json.dumps(summary, indent=2))
+        except OSError as error:
+            raise StoreError(f"{self.folder}: {key} cannot be written: {error}") from error
         return self._replace(summary=summary)
 
 
@@ -126,16 +150,29 @@ def save(
         When it cannot be written.
     """
     try:
-        made = new_folder(folder, name)
-        if told is not None:
-            told(Saved(made, {"format": FORMAT, **summary, "files": [], "folder": str(made)}))
-        files = [SUMMARY, DETAILS, *write_tables(made, tables())]
-        whole = {"format": FORMAT, **summary, "files": files, "folder": str(made)}
-        write_text(made / DETAILS, json.dumps({"format": FORMAT, **details()}, default=str))
-        write_text(made / SUMMARY, json.dumps(whole, indent=2, default=str))
+        with new_folder(folder, name) as draft:
+            folder_said = {"folder": str(draft.place)}
+            if told is not None:
+                told(Saved(draft.place, {"format": FORMAT, **summary, "files": [], **folder_said}))
+            files = {
+                DETAILS: json.dumps({"format": FORMAT, **details()}, default=str).encode(),
+                **files_of(tables()),
+            }
+            for file, data in files.items():
+                write_bytes(draft.folder / file, data)
+            plain = json.loads(json.dumps({"format": FORMAT, **summary}, default=str))
+            digests = {file: digest_of(data) for file, data in files.items()}
+            whole = _whole({**plain, "files": [SUMMARY, *files], **folder_said}, digests)
+            write_text(draft.folder / SUMMARY, json.dumps(whole, indent=2))
+            synced(draft.folder)
     except OSError as error:
         raise StoreError(f"{folder}: the result cannot be written: {error}") from error
-    return Saved(made, whole)
+    return Saved(draft.place, whole)
+
+
+def _whole(summary: Mapping[str, Any], digests: Digests) -> dict[str, Any]:
+    """Return a summary with the digests of its files and its own."""
+    return {**summary, KEY: {**digests, OWN: own_digest(summary)}}
 
 
 def load(folder: Path) -> Saved:
@@ -151,18 +188,24 @@ def load(folder: Path) -> Saved:
     ConfigError
         When there is none.
     StoreError
-        When it cannot be read, is no result, or is of another version.
+        When it cannot be read, is no result, is of another version or was changed, or a file of it is gone or cut off.
     """
     folder = folder.parent if folder.name == SUMMARY else folder
     if not _is_there(folder / SUMMARY):
-        raise ConfigError(f"{folder} holds no result ({SUMMARY}); 'atrader results list' shows those there are")
-    return Saved(folder, {**_read(folder / SUMMARY, _NEEDED), "folder": str(folder)})
+        died = "; the program that wrote it died, or is still at it: run the backtest again" if is_left(folder) else ""
+        raise ConfigError(f"{folder} holds no result ({SUMMARY}); 'atrader results list' shows those there are{died}")
+    summary = _read(folder / SUMMARY, _NEEDED)
+    check_own(folder / SUMMARY, summary)
+    check_sizes(folder, summary)
+    return Saved(folder, {**summary, "folder": str(folder)})
 
 
 def named(folder: Path, name: str) -> Saved:
-    """Read a result by the name of its folder below another, or by a path; errors as of `load`."""
+    """Read a result by the name of its folder below another, or by a path; errors as of `load` and `Saved.check`."""
     below = folder / name
-    return load(below if _is_there(below) or not _is_there(Path(name)) else Path(name))
+    saved = load(below if _is_there(below) or not _is_there(Path(name)) else Path(name))
+    saved.check()
+    return saved
 
 
 def found(folder: Path) -> tuple[list[Saved], list[StoreError]]:
@@ -175,7 +218,7 @@ def found(folder: Path) -> tuple[list[Saved], list[StoreError]]:
     """
     results, errors = [], []
     try:
-        places = sorted(folder.iterdir()) if _is_there(folder) else []
+        places = sorted(one for one in folder.iterdir() if one.name[0] != ".") if _is_there(folder) else []
     except OSError as error:
         raise _unreadable(folder, error) from error
     for place in places:
@@ -226,32 +269,20 @@ def _read(path: Path, needed: Mapping[str, str]) -> dict[str, Any]:
     return values
 
 
-def new_folder(folder: Path, name: str) -> Path:
-    """Make a folder that nobody has: the name, and the first free number.
-
-    Raises
-    ------
-    StoreError
-        When no number is left.
-    OSError
-        When it cannot be made.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    for number in range(1, _MANY):
-        made = folder / f"{name[:80]}-{number:04d}"
-        try:
-            made.mkdir()
-        except FileExistsError:
-            continue
-        return made
-    raise StoreError(f"{folder}: has {_MANY - 1:,} results called {name!r} already: move some away, or use --out")
-
-
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
     beside = path.with_name(f".{path.name}.new")
-    with beside.open("w") as file:
-        file.write(text)
+    try:
+        write_bytes(beside, text.encode())
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file; on disk when this returns."""
+    with path.open("wb") as file:
+        file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    beside.replace(path)

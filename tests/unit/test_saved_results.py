@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,6 +20,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from click.shell_completion import ShellComplete
+from click.testing import CliRunner
 
 from atrader.errors import ConfigError, StoreError
 from atrader.market import Bars
@@ -25,10 +29,11 @@ from manager.commands.result_view import show_comparison
 from manager.commands.tools import cli
 from research.reports import Saved, found, load, rows
 from research.reports.comparing import differences, figures, result_row
+from research.reports.drafts import remove_left
 from research.reports.figures import identity_lines, result_lines
 from research.reports.page import page
-from research.reports.parquet import write_tables
-from research.reports.saved import DETAILS, SUMMARY, named
+from research.reports.parquet import files_of
+from research.reports.saved import DETAILS, SUMMARY, named, save
 from tests.support.event_runs import random_bars
 from tests.support.price_walks import walk
 from tests.support.saved_results import save_cross
@@ -50,9 +55,11 @@ def saved(folder: Path) -> Saved:
 
 
 def rewrite(result: Saved, file: str, **changes: Any) -> None:
-    path = result.folder / file
-    values = {**json.loads(path.read_text()), **changes}
-    path.write_text(json.dumps({key: value for key, value in values.items() if value is not ...}))
+    """Write a file as another version would have it; without digests, as those of before had none."""
+    for name, its in {file: changes, SUMMARY: {"digests": ..., **(changes if file == SUMMARY else {})}}.items():
+        path = result.folder / name
+        values = {**json.loads(path.read_text()), **its}
+        path.write_text(json.dumps({key: value for key, value in values.items() if value is not ...}))
 
 
 def test_a_result_is_read_as_it_was_saved(tmp_path: Path) -> None:
@@ -100,8 +107,9 @@ def test_parquet_keeps_every_kind_of_value(tmp_path: Path) -> None:
         "never": [None, None, None],
         "late": [None, "x", "y"],
     }
-    assert write_tables(tmp_path, {"all": columns, "none": {}}) == ["all.parquet"]
-    read = pq.read_table(tmp_path / "all.parquet")
+    files = files_of({"all": columns, "none": {}})
+    assert list(files) == ["all.parquet"]
+    read = pq.read_table(BytesIO(files["all.parquet"]))
     assert read.to_pydict() == {
         "text": ["é", None, ""],
         "truth": [True, None, False],
@@ -164,7 +172,7 @@ def test_a_file_of_another_version_or_shape_is_refused_by_name(
 
 def test_a_result_of_the_format_before_is_read_with_what_it_lacks_left_out(tmp_path: Path) -> None:
     told = save_cross(tmp_path, BARS[:200])
-    for file, lacking in ((SUMMARY, ("gaps", "not_vector")), (DETAILS, ("days",))):
+    for file, lacking in ((SUMMARY, ("gaps", "not_vector", "digests")), (DETAILS, ("days",))):
         values = json.loads((told.folder / file).read_text())
         kept = {key: value for key, value in values.items() if key not in lacking}
         (told.folder / file).write_text(json.dumps({**kept, "format": 2}))
@@ -191,6 +199,93 @@ def test_a_file_that_is_no_json_is_refused_by_name(tmp_path: Path, text: str) ->
     (told.folder / SUMMARY).write_text(text)
     with pytest.raises(StoreError, match=r"result\.json: "):
         load(told.folder)
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (lambda data: data[:-1], r"is cut off, [\d,]+ of [\d,]+ bytes: run the backtest again"),
+        (lambda data: data + b"x", "was changed since it was written, "),
+        (lambda data: data[:40] + bytes([data[40] ^ 1]) + data[41:], "was changed since it was written .its sha256"),
+        (lambda data: None, "cannot be read: No such file or directory; run the backtest again"),
+    ],
+    ids=["cut off", "longer", "other", "gone"],
+)
+@pytest.mark.parametrize("file", [DETAILS, "trades.parquet", "equity.parquet", "orders.parquet"])
+def test_a_file_of_a_result_that_is_not_as_it_was_written_is_named_with_the_remedy(
+    tmp_path: Path, file: str, harm: Callable[[bytes], bytes | None], said: str
+) -> None:
+    path = save_cross(tmp_path, BARS[:200]).folder / file
+    harmed = harm(path.read_bytes())
+    path.unlink()
+    if harmed is not None:
+        path.write_bytes(harmed)
+    for words in (["show", "cross-0001"], ["report", "cross-0001"], ["compare", "cross-0001", "cross-0001"]):
+        done = CliRunner().invoke(cli, ["results", *words, "--in", str(tmp_path)])
+        assert isinstance(done.exception, StoreError), done.output
+        assert str(path) in str(done.exception)
+        assert re.search(said, str(done.exception))
+
+
+def test_a_summary_that_somebody_changed_is_refused_and_one_that_was_moved_is_read(tmp_path: Path) -> None:
+    told = save_cross(tmp_path / "one", BARS[:200])
+    moved = told.folder.rename(tmp_path / "other")
+    named(tmp_path, "other")
+    text = (moved / SUMMARY).read_text()
+    (moved / SUMMARY).write_text(text.replace('"final_equity": ', '"final_equity": 1'))
+    with pytest.raises(StoreError, match=r"result\.json: was changed since it was written"):
+        load(moved)
+    (moved / SUMMARY).write_text(text)
+    more = load(moved).extended("more.json", "more", {"found": 1.5})
+    named(tmp_path, "other")
+    assert more.summary["more"] == {"found": 1.5}
+    (moved / "more.json").write_text("{")
+    with pytest.raises(StoreError, match=r"more\.json: is cut off"):
+        load(moved)
+
+
+WRITES = """
+import sys
+from pathlib import Path
+from research.reports.saved import save
+
+def details():
+    print("begun", flush=True)
+    sys.stdin.read()
+
+save(Path(sys.argv[1]), "run", {"name": "run"}, details, dict)
+"""
+
+
+def test_a_killed_program_leaves_nothing_that_is_taken_for_a_result_and_the_next_one_clears_it_away(
+    tmp_path: Path,
+) -> None:
+    running = subprocess.Popen(
+        [sys.executable, "-P", "-c", WRITES, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        assert running.stdout is not None
+        assert running.stdout.readline() == b"begun\n"
+        assert found(tmp_path) == ([], [])
+        with pytest.raises(ConfigError, match="died, or is still at it: run the backtest again"):
+            load(tmp_path / "run-0001")
+        assert remove_left(tmp_path) == []  # it lives
+        assert save(tmp_path, "run", {}, dict, dict).name == "run-0002"
+    finally:
+        running.kill()
+        running.communicate()
+    listed = CliRunner().invoke(cli, ["results", "list", "--in", str(tmp_path)])
+    assert "removed what was left of run-0001: the program that wrote it died" in listed.stderr
+    assert [one.name for one in tmp_path.iterdir()] == ["run-0002"]
+    assert save(tmp_path, "run", {}, dict, dict).name == "run-0001"
+
+
+def test_what_a_full_disk_took_half_of_is_removed(tmp_path: Path) -> None:
+    full = WRITES.replace('print("begun", flush=True)\n    sys.stdin.read()', 'return {"much": "x" * 100_000}')
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))"
+    done = subprocess.run([sys.executable, "-P", "-c", limit + full, str(tmp_path)], capture_output=True, text=True)
+    assert "the result cannot be written: [Errno 27] File too large" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_without_a_result_is_told_from_a_damaged_one(tmp_path: Path) -> None:
