@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import partial
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +22,18 @@ def quotes_of(instrument: str, bar: Bar, duration_ns: int) -> tuple[Tick, ...]:
     """
     low, high = (bar.low, bar.ask_low), (bar.high, bar.ask_high)
     first, second = (low, high) if bar.close >= bar.open else (high, low)
-    third = duration_ns // 3
+    third, begin_ns = duration_ns // 3, bar.open_time_ns
+    times = (begin_ns, begin_ns + third, begin_ns + 2 * third, begin_ns + min(3 * third, duration_ns - 1))
     quotes = ((bar.open, bar.ask_open), first, second, (bar.close, bar.ask_close))
-    ticks = []
-    for number, (bid, ask) in enumerate(quotes):
-        time_ns = bar.open_time_ns + min(number * third, duration_ns - 1)
-        ticks.append(Tick(instrument, time_ns, time_ns, bid, max(bid, ask)))
-    return tuple(ticks)
+    return tuple(
+        [
+            _tick((instrument, time_ns, time_ns, bid, ask if ask >= bid else bid))
+            for time_ns, (bid, ask) in zip(times, quotes, strict=True)
+        ]
+    )
+
+
+_tick: Final = partial(tuple.__new__, Tick)  # without the cost of its constructor
 
 
 class QuoteColumns(NamedTuple):

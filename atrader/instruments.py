@@ -63,11 +63,17 @@ class Instrument(PlainlyRead):
 
     def round_price(self, price: Decimal) -> Decimal:
         """Round a price to the nearest multiple of `price_tick` (half to even)."""
-        return (price / self.price_tick).quantize(_ONE, ROUND_HALF_EVEN) * self.price_tick
+        tick = self.price_tick
+        if type(price) is Decimal and price.same_quantum(tick) and not price % tick:
+            return price  # as it is asked for at each stage of an order
+        return (price / tick).quantize(_ONE, ROUND_HALF_EVEN) * tick
 
     def round_units(self, units: Decimal) -> Decimal:
         """Round units down to a multiple of `unit_step`, never up: rounding must not add risk."""
-        return (units / self.unit_step).quantize(_ONE, ROUND_DOWN) * self.unit_step
+        step = self.unit_step
+        if type(units) is Decimal and units.same_quantum(step) and not units % step:
+            return units
+        return (units / step).quantize(_ONE, ROUND_DOWN) * step
 
 
 @cache

@@ -12,7 +12,7 @@ from functools import cache
 
 from atrader.errors import InvariantBroken
 from atrader.fast_models import changed, made
-from atrader.orders.model import OPPOSITE, SIGN, Fill, Intent, Order, Side, Trade
+from atrader.orders.model import OPPOSITE, SIGN, Fill, Order, Side, Trade
 
 FOREIGN_MAGIC = 0
 """Magic number of trades that no instance of ours opened."""
@@ -102,10 +102,6 @@ def _given(
     return found
 
 
-def _protection(intent: Intent) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
-    return intent.stop_loss, intent.take_profit, intent.trailing_distance
-
-
 def _first_stop(fill: Fill, stop_loss: Decimal | None, trailing_distance: Decimal | None) -> Decimal | None:
     """Return the stop a new trade begins with: its stop-loss, else the trailing distance from its price."""
     if stop_loss is not None or trailing_distance is None:
@@ -166,6 +162,13 @@ class Ledger:
             if magic in (None, trade.magic) and instrument in (None, trade.instrument)
         )
 
+    def holds_other_than(self, instrument: str) -> bool:
+        """Tell whether a trade in another instrument is open."""
+        for trade in self._trades.values():  # noqa: SIM110 # asked with every order
+            if trade.instrument != instrument:
+                return True
+        return False
+
     def apply_open(
         self,
         order: Order | None,
@@ -199,10 +202,14 @@ class Ledger:
         trade_id = fill.trade_id or self.opened_by(order, fill.fill_id, fill.client_id, broker_trade_id)
         known = self._trades.get(trade_id)
         if known is None:
-            wanted = (None, None, None) if order is None else _protection(order.intent)
-            given = (stop_loss, take_profit, trailing_distance)
-            protection = [one if one is not None else other for one, other in zip(given, wanted, strict=True)]
-            return self._keep(self._new_trade(trade_id, fill, broker_trade_id, *protection))
+            if order is not None:
+                intent = order.intent
+                stop_loss = intent.stop_loss if stop_loss is None else stop_loss
+                take_profit = intent.take_profit if take_profit is None else take_profit
+                trailing_distance = intent.trailing_distance if trailing_distance is None else trailing_distance
+            return self._keep(
+                self._new_trade(trade_id, fill, broker_trade_id, stop_loss, take_profit, trailing_distance)
+            )
         update = _given(stop_loss, take_profit, trailing_distance)
         if broker_trade_id is not None:
             update["broker_trade_id"] = broker_trade_id

@@ -162,7 +162,7 @@ class Bars:
 
     def row(self, index: int) -> Bar:
         """Return one bar; negative indices count from the end."""
-        return Bar(int(self.open_time_ns[index]), *(float(column[index]) for column in self.columns[1:]))
+        return tuple.__new__(Bar, [column.item(index) for column in self.columns])
 
     def read_only(self) -> Bars:
         """Return the same bars (not copied) as nobody can write into them: what strategies are given."""

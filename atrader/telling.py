@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection
-from functools import partial
 from typing import Final
 
 from atrader.orders.model import Order, Trade
@@ -25,7 +24,7 @@ class Telling:
     strategy : EventStrategy
         Who is told.
     call : callable
-        Takes the name of a callback and the callback; runs it and does what it wants.
+        Takes the name of a callback, the callback, and what it is told; runs it and does what it wants.
     complain : callable
         Told once, with the number of callbacks left, when a turn ended before they did.
     """
@@ -33,13 +32,13 @@ class Telling:
     def __init__(
         self,
         strategy: EventStrategy,
-        call: Callable[[str, Callable[[], None]], None],
+        call: Callable[[str, Callable[..., None], Order | Trade], None],
         complain: Callable[[int], None],
     ) -> None:
         self._strategy = strategy
         self._call = call
         self._complain = complain
-        self._untold: deque[tuple[str, Callable[[], None]]] = deque()
+        self._untold: deque[tuple[str, Callable[..., None], Order | Trade]] = deque()
         self._telling = False
         self._complained = False
         self._allowance = _IN_ONE_TURN
@@ -60,9 +59,9 @@ class Telling:
             return
         before = len(untold)
         for trade in trades:
-            untold.append(("on_trade", partial(strategy.on_trade, trade)))
+            untold.append(("on_trade", strategy.on_trade, trade))
         for order in orders:
-            untold.append(("on_order", partial(strategy.on_order, order)))
+            untold.append(("on_order", strategy.on_order, order))
         if self._telling:
             return
         self._telling = True
@@ -71,8 +70,7 @@ class Telling:
         try:
             while untold and self._allowance:
                 self._allowance -= 1
-                what, call = untold.popleft()
-                self._call(what, call)
+                self._call(*untold.popleft())
         finally:
             self._telling = False
         if untold and not self._complained:

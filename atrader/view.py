@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from itertools import islice
 
 from atrader.orders.model import Order, Trade
 from atrader.orders.states import TERMINAL
@@ -84,5 +85,8 @@ class View:
 
     def _end(self, key: str, version: int) -> None:
         self._ended[key] = version
-        if len(self._ended) > self._REMEMBERED:
-            del self._ended[next(iter(self._ended))]
+        if (
+            len(self._ended) > 2 * self._REMEMBERED
+        ):  # many at once: to find one, Python passes over all that went before
+            for oldest in list(islice(self._ended, self._REMEMBERED)):
+                del self._ended[oldest]

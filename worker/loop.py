@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from atrader.bus import Gap, Message, Poller, Source
@@ -210,7 +211,7 @@ class Loop:
         if self._wants_ticks and (not self._only_in_trades or context.trades()):
             context.take_told()
             before, now_ns = self._desk.n, context.now_ns()
-            self._callback("on_tick", lambda: self._strategy.on_tick(tick))
+            self._callback("on_tick", self._strategy.on_tick, tick)
             told, acted = context.take_told(), self._desk.n > before
             if (acted or told is not None) and self._lockstep is None:  # in lockstep each quote is played again
                 self._diary.asked(now_ns, told or tick, acted=acted)
@@ -224,7 +225,7 @@ class Loop:
         self._bar_ns = bar.open_time_ns
         if self._lockstep is None:
             self._diary.deciding(bar, self._context.account_equity)
-        self._callback("on_bar", lambda: self._strategy.on_bar(bar))
+        self._callback("on_bar", self._strategy.on_bar, bar)
         self._context.deciding(None)
         if self._desk.gave_up:
             return  # the next life hands over what was noted
@@ -245,11 +246,11 @@ class Loop:
     def _complain(self, waiting: int) -> None:
         self._child.log.warning("strategy-does-not-end", waiting=waiting, setting="its on_order")
 
-    def _callback(self, what: str, call: Callable[[], None]) -> None:
+    def _callback(self, what: str, call: Callable[..., None], *told: object) -> None:
         if self._desk.gave_up:
             return  # what is noted is the next life's to do, and must not be overwritten
         before = len(self._desk.waiting)
-        if self._call(what, call) == "failed":
+        if self._call(what, partial(call, *told)) == "failed":
             self._desk.drop(before)
             return
         after = len(self._desk.waiting)

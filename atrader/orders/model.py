@@ -33,6 +33,7 @@ SIGN: dict[str, int] = {"buy": 1, "sell": -1}
 Amount = Annotated[Decimal, Field(lt=10**15, decimal_places=60, allow_inf_nan=False)]
 
 OPPOSITE: dict[str, Side] = {"buy": "sell", "sell": "buy"}
+_ZERO = Decimal(0)
 
 
 class Value(PlainlyRead):
@@ -189,4 +190,4 @@ class Trade(Value):
     @property
     def is_open(self) -> bool:
         """Whether units are still held."""
-        return self.units > 0
+        return self.units > _ZERO

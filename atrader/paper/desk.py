@@ -15,6 +15,7 @@ from atrader.calendars import Calendar
 from atrader.instruments import Instrument
 from atrader.market import decimal_price
 from atrader.orders.model import Trade
+from atrader.paper.financing import next_boundary
 from atrader.paper.state import Quote, Ticket, WorkingOrder
 
 
@@ -34,6 +35,7 @@ class Desk:
         "_ask_offset",
         "_bid_extra",
         "_bid_offset",
+        "_day",
         "_prices",
         "_slop",
         "ask",
@@ -69,6 +71,7 @@ class Desk:
         self.fresh = False  # a quote came since the account was connected
         self.dirty = False  # the quote is newer than the one in the book
         self._prices: tuple[float, float, tuple[Decimal, Decimal]] | None = None  # of which bid and ask
+        self._day = (0, 0)  # of which all instants have the same next boundary
         self.orders: dict[str, WorkingOrder] = {}
         self.tickets: dict[str, Ticket] = {}
         self.set_levels()
@@ -79,9 +82,9 @@ class Desk:
             self.time_ns, self.bid, self.ask = quote.time_ns, quote.bid, quote.ask
 
     @property
-    def extra_spread(self) -> tuple[Decimal, Decimal]:
+    def extra_offsets(self) -> tuple[float, float]:
         """How far bid and ask are moved apart, each side."""
-        return self._bid_extra, self._ask_extra
+        return self._bid_offset, self._ask_offset
 
     @property
     def has_quote(self) -> bool:
@@ -105,6 +108,14 @@ class Desk:
         (a venue that quotes while the calendar says closed is taken at its word).
         """
         return not self.fresh or (not self.calendar.is_open(now_ns) and self.calendar.is_open(self.time_ns))
+
+    def next_boundary(self, time_ns: int) -> int:
+        """Return when financing is booked first after an instant."""
+        begin_ns, end_ns = self._day
+        if not begin_ns <= time_ns < end_ns:
+            end_ns = next_boundary(self.calendar, time_ns)
+            self._day = time_ns, end_ns
+        return end_ns
 
     def is_touched(self) -> bool:
         """Tell whether the present quote may make something happen."""
@@ -162,17 +173,17 @@ def _exit_levels(held: Iterable[Ticket | Trade], tick: Decimal) -> tuple[float, 
         if distance and not stop:
             bid_high = -math.inf  # at any price: its stop is where the next quote puts it
         if one.side == "buy":
-            if stop:
-                bid_low = max(bid_low, float(stop))
-                if distance:
-                    bid_high = min(bid_high, float(stop + distance + tick))
-            if target:
-                bid_high = min(bid_high, float(target))
+            if stop and (level := float(stop)) > bid_low:
+                bid_low = level
+            if stop and distance:
+                bid_high = min(bid_high, float(stop + distance + tick))
+            if target and (level := float(target)) < bid_high:
+                bid_high = level
         else:
-            if stop:
-                ask_high = min(ask_high, float(stop))
-                if distance:
-                    ask_low = max(ask_low, float(stop - distance - tick))
-            if target:
-                ask_low = max(ask_low, float(target))
+            if stop and (level := float(stop)) < ask_high:
+                ask_high = level
+            if stop and distance:
+                ask_low = max(ask_low, float(stop - distance - tick))
+            if target and (level := float(target)) > ask_low:
+                ask_low = level
     return bid_low, bid_high, ask_low, ask_high

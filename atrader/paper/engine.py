@@ -26,7 +26,7 @@ from atrader.orders.protection import closing_price, trailed_stop, triggered_exi
 from atrader.orders.states import OrderState
 from atrader.paper.desk import Desk
 from atrader.paper.execution import Execution
-from atrader.paper.financing import boundaries, days_booked, next_boundary
+from atrader.paper.financing import boundaries, days_booked
 from atrader.paper.margin_watch import MarginWatch
 from atrader.paper.matching import fill_price, parts_of, slipped
 from atrader.paper.money import Money
@@ -55,6 +55,9 @@ class Engine:
         From when on time alone makes something happen (expiry, financing), UTC ns; infinity: never.
     margin_watch : MarginWatch
         Estimate of equity and margin.
+    books_exit : callable, optional
+        Takes a ticket that is to be closed, its desk, price, reason and time; carries that out, without a report, and
+        returns whether it did.
     """
 
     __slots__ = (
@@ -62,6 +65,7 @@ class Engine:
         "_execution",
         "_funds",
         "_latency_ns",
+        "books_exit",
         "desks",
         "margin_watch",
         "money",
@@ -85,6 +89,7 @@ class Engine:
         self.money = Money(config, self.desks)
         self.margin_watch = MarginWatch(self.money, config.paper.margin_closeout_frac)
         self._funds = Funds(self.money, self.margin_watch)
+        self.books_exit: Callable[[Ticket, Desk, Decimal, FillReason, int], bool] | None = None
         self.restore(state)
 
     def restore(self, state: BookState) -> None:
@@ -204,7 +209,7 @@ class Engine:
 
     def work_quote(self, desk: Desk, now_ns: int) -> None:
         """Do what the present quote does to the tickets and orders of a desk."""
-        while self._work_once(desk, now_ns):
+        while (desk.tickets or desk.orders) and self._work_once(desk, now_ns):
             pass  # every turn fills, ends, closes or trails something, so it comes to an end
 
     def _work_once(self, desk: Desk, now_ns: int) -> bool:
@@ -275,7 +280,8 @@ class Engine:
             side = OPPOSITE[ticket.side]
             whose = ticket.client_id or f"ticket-{ticket.ticket_id}"
             price = slipped(self._config.paper, desk.instrument, side, price, whose, "exit")
-        self._execution.close_ticket(ticket, price, reason, now_ns)
+        if self.books_exit is None or not self.books_exit(ticket, desk, price, reason, now_ns):
+            self._execution.close_ticket(ticket, price, reason, now_ns)
 
     def _protect(self, ticket: Ticket, desk: Desk, change: Modification) -> None:
         if change.stop_loss is not None:
@@ -364,13 +370,13 @@ class Engine:
 
     def _plan(self) -> None:
         """Work out when time alone makes something happen."""
-        next_ns = math.inf
-        for working in self.state.orders.values():
+        next_ns, state = math.inf, self.state
+        for working in state.orders.values():
             next_ns = min(next_ns, working.order.expires_ns or math.inf)
-        if self.state.tickets:
-            earliest = min([ticket.open_time_ns for ticket in self.state.tickets.values()])
-            after_ns = max(self.state.swap_ns, earliest)
+        if state.tickets:
+            earliest = min([ticket.open_time_ns for ticket in state.tickets.values()])
+            after_ns = max(state.swap_ns, earliest)
             for desk in self.desks.values():
                 if desk.tickets:
-                    next_ns = min(next_ns, next_boundary(desk.calendar, after_ns))
+                    next_ns = min(next_ns, desk.next_boundary(after_ns))
         self.next_ns = next_ns

@@ -18,14 +18,13 @@ from atrader.paper.money import Money
 
 # How far from the level the exact figures are asked: far more than float64 and the rounding of amounts can differ by.
 _NEAR_FRAC = 1e-3
-_ZERO = Decimal(0)
 
 
 @dataclass(slots=True)
 class _Held:
     desk: Desk
     pairs: tuple[tuple[Desk, bool], ...]  # what converts the quote currency, and whether inverted
-    margin_rate: Decimal
+    margin_rate: float
     long_units: float = 0.0
     long_cost: float = 0.0
     short_units: float = 0.0
@@ -41,23 +40,21 @@ class _Held:
 
     def count(self) -> None:
         """Take the tickets as they are now."""
-        long_units = long_cost = short_units = short_cost = _ZERO
-        for ticket in self.desk.tickets.values():
-            if ticket.side == "buy":
-                long_units += ticket.units
-                long_cost += ticket.units * ticket.open_price
-            else:
-                short_units += ticket.units
-                short_cost += ticket.units * ticket.open_price
-            self.fallback_rate = float(ticket.home_rate)
+        long_units = long_cost = short_units = short_cost = 0.0
         # A wider spread at this account makes closing worse: put it into the costs once.
-        extra_bid, extra_ask = self.desk.extra_spread
-        self.long_units = self.long_cost = self.short_units = self.short_cost = 0.0
-        if long_units:
-            self.long_units, self.long_cost = float(long_units), float(long_cost + long_units * extra_bid)
-        if short_units:
-            self.short_units, self.short_cost = float(short_units), float(short_cost - short_units * extra_ask)
-        self.margin_units = float(max(long_units, short_units) * self.margin_rate)
+        extra_bid, extra_ask = self.desk.extra_offsets
+        for ticket in self.desk.tickets.values():
+            units, price = float(ticket.units), float(ticket.open_price)
+            if ticket.side == "buy":
+                long_units += units
+                long_cost += units * (price + extra_bid)
+            else:
+                short_units += units
+                short_cost += units * (price - extra_ask)
+            self.fallback_rate = float(ticket.home_rate)
+        self.long_units, self.long_cost = long_units, long_cost
+        self.short_units, self.short_cost = short_units, short_cost
+        self.margin_units = (long_units if long_units > short_units else short_units) * self.margin_rate
 
 
 class Reach(NamedTuple):
@@ -97,7 +94,7 @@ class MarginWatch:
         self._quantum = float(money.quantum)
         self._held: dict[str, _Held] = {}
         self._begun: dict[str, _Held] = {}  # all that were held at some time
-        self._by_symbol: dict[str, tuple[_Held, ...]] = {}
+        self._by_symbol: dict[str, tuple[_Held, ...]] = {}  # of these, whom quotes of an instrument move
         self._profit = self._margin = self._balance = self._rounding = 0.0
 
     def refresh(self, desk: Desk, balance: Decimal) -> None:
@@ -107,13 +104,11 @@ class MarginWatch:
         if desk.tickets:
             if held is None:
                 held = self._held[desk.symbol] = self._begun.get(desk.symbol) or self._begin(desk)
-                self._index()
             held.count()
         elif held is None:
             return
         else:
             del self._held[desk.symbol]
-            self._index()
         self._profit = self._margin = self._rounding = 0.0
         for held in self._held.values():
             held.profit = held.margin = 0.0
@@ -122,28 +117,24 @@ class MarginWatch:
 
     def _begin(self, desk: Desk) -> _Held:
         pairs = self._money.pairs(desk.quote)
-        held = self._begun[desk.symbol] = _Held(desk, pairs, self._money.margin_rate(desk.instrument))
+        held = self._begun[desk.symbol] = _Held(desk, pairs, float(self._money.margin_rate(desk.instrument)))
+        for source in held.sources:
+            self._by_symbol[source] = (*self._by_symbol.get(source, ()), held)
         return held
-
-    def _index(self) -> None:
-        """Know which instruments' quotes move what."""
-        self._by_symbol = {}
-        for held in self._held.values():
-            for source in held.sources:
-                self._by_symbol[source] = (*self._by_symbol.get(source, ()), held)
 
     def is_near(self, symbol: str) -> bool:
         """Take a new quote of an instrument into the estimate; tell whether a close-out is near or due."""
-        for held in self._by_symbol.get(symbol, ()):
-            self._estimate(held)
         if not self._held:
             return False
+        for held in self._by_symbol.get(symbol, ()):
+            if held.desk.tickets:
+                self._estimate(held)
         level = self._closeout * self._margin * (1 + _NEAR_FRAC) + self._rounding
         return self._balance + self._profit <= level
 
     def concerns(self, symbol: str) -> bool:
-        """Tell whether quotes of an instrument move the estimate."""
-        return symbol in self._by_symbol
+        """Tell whether quotes of an instrument may move the estimate."""
+        return bool(self._held) and symbol in self._by_symbol
 
     def is_surely_enough(self, more_margin: Decimal) -> bool:
         """Tell whether equity covers some more margin by far, so that the exact figures need not be asked."""

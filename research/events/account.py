@@ -114,6 +114,7 @@ class Account:
         self.booking = Booking(self)
         plain = PlainOrders(self) if shortcuts else None
         self._plain = plain if plain is not None and plain.are_there else None
+        self.engine.books_exit = None if self._plain is None else self._plain.exit
 
     def carry(self, begin: Begin) -> None:
         """Go on with balance, open trades and working orders of another time, as far as they are in what is played."""
@@ -214,8 +215,6 @@ class Account:
 
     def closing_units(self, trade_id: str, but: str = "") -> Decimal:
         """Return how many units of a trade are being closed by orders without an outcome, one order left out."""
-        if not self.open_orders:
-            return _ZERO
         closing = (
             order
             for order in self.open_orders.values()
@@ -236,10 +235,6 @@ class Account:
         if news is None:
             news = self.booking.news[instance] = News([], [])
         return news
-
-    def take_news(self, instance: str) -> News:
-        """Hand over the events of an instance since the last call."""
-        return self.booking.news.pop(instance, None) or News([], [])
 
     def _ask_broker(self, order: Order) -> str | None:
         intent, engine = order.intent, self.engine
@@ -265,7 +260,7 @@ class Account:
             return None, absent
         if intent.action == "close":  # nothing in a backtest halts an account: closes and cancels pass the gate
             assert trade is not None
-            closing = self.closing_units(trade.trade_id, but=intent.client_id)
+            closing = self.closing_units(trade.trade_id, but=intent.client_id) if self.open_orders else _ZERO
             return closable(intent, trade, closing, self.instruments[intent.instrument])
         if intent.action == "cancel":
             return None, None

@@ -14,6 +14,7 @@ from atrader.netting import shares_of, split_fill
 from atrader.orders.broker import AnyReport, FillReport, OrderReport, SwapReport
 from atrader.orders.model import Fill, FillReason, Intent, Order, Trade
 from atrader.orders.states import OrderState, may_move
+from atrader.paper.state import Ticket
 from research.events.equity import Booked
 
 if TYPE_CHECKING:
@@ -86,14 +87,19 @@ class Booking:
         self._settle(fill, trade, fill.units, fill.price)
         self._end(order)
 
-    def book_closed(self, order: Order, fill: Fill, before: Trade) -> None:
-        """Book the fill of a plain order that closed a trade, or a part of it; its profit is known."""
-        reason, profit = order.intent.reason or None, fill.profit
+    def book_closed(self, fill: Fill, before: Trade, order: Order | None = None) -> None:
+        """Book the fill of a plain order or exit that closed a trade, or a part of it; its profit is known."""
+        reason, profit = None if order is None else order.intent.reason or None, fill.profit
         _, trade = self._account.ledger.apply_close(before.trade_id, fill, reason=reason, profit=profit)
         self._note_closed(trade)
         self._account.valuation.balance += (profit or _ZERO) + fill.commission
         self._settle(fill, trade, -fill.units, before.open_price)
-        self._end(order)
+        if order is not None:
+            self._end(order)
+
+    def trade_of(self, ticket: Ticket) -> Trade | None:
+        """Return the open trade that a ticket is."""
+        return self._account.ledger.trade(self._tickets.get(ticket.ticket_id, ""))
 
     def _end(self, order: Order) -> None:
         """Keep an order that nobody saw before its end; who wanted it gets it from `Account.submit`."""
@@ -110,8 +116,8 @@ class Booking:
 
     def trailed(self) -> dict[str, Decimal]:
         """Return the stops that trailed at the broker and are other ones in the ledger, by trade."""
-        tickets, found = self._account.engine.state.tickets, {}
-        for ticket_id, ticket in tickets.items():
+        found: dict[str, Decimal] = {}
+        for ticket_id, ticket in self._account.engine.state.tickets.items():
             if ticket.trailing_distance:
                 trade = self._account.ledger.trade(self._tickets[ticket_id])
                 if trade is not None and ticket.stop_loss != trade.stop_loss:

@@ -126,7 +126,8 @@ class BacktestContext(Wishes):
 
     def now_ns(self) -> int:
         """Market time."""
-        at, market = self.at, self._world.market
+        market = self._world.market
+        at = self._history.steps.item(self.place.row) if self.deciding else self.step
         return market.ends.item(at) if at >= 0 else market.first_ns
 
     def decided(self) -> tuple[str | None, int]:

@@ -85,6 +85,7 @@ class EventEngine:
         self._turn_steps, self._turn_of, self._turn_bars = _turns(self._runners, len(self.market))
         self._each_step_from = _first_of_each(self._turn_steps)
         self._is_odd = (self._turn_bars != 1).tobytes()  # of each turn, whether it is more or less than a bar
+        self._next_odd = 0  # the first one that was not taken yet
 
     # -- what contexts ask
 
@@ -122,8 +123,9 @@ class EventEngine:
         """Let the account know every quote up to the end of a step; none of them makes anything happen."""
         if step <= self._reached:
             return
-        for peak in self._watch.peaks(self._reached + 1, step):
-            self._look_at(peak)
+        if self.account.watches:
+            for peak in self._watch.peaks(self._reached + 1, step):
+                self._look_at(peak)
         self._look_at(step)
 
     def _look_at(self, step: int) -> None:
@@ -292,8 +294,10 @@ class EventEngine:
         """Return up to which turn there is nothing but a bar of the same instance in each."""
         if len(self._runners) > 1:
             return turn + 1
-        odd = self._is_odd.find(1, turn, stop)
-        return stop if odd < 0 else odd
+        if self._next_odd < turn or not turn:
+            odd = self._is_odd.find(1, turn)
+            self._next_odd = len(self._is_odd) if odd < 0 else odd
+        return min(self._next_odd, stop)
 
 
 def _first_of_each(turn_steps: NDArray[np.int64]) -> int | None:

@@ -56,7 +56,7 @@ class _Bounds(NamedTuple):
     most_spread: float
     band: float
     needs_stop: bool
-    per_minute: float
+    per_minute: int | None
 
 
 class Leeway:
@@ -99,8 +99,8 @@ class Leeway:
             or account.open_orders
             or now_ns - tick.time_ns > bounds.price_age_ns
             or now_ns - intent.time_ns > bounds.intent_age_ns
-            or recent(intent.magic, now_ns) >= bounds.per_minute
-            or any(trade.instrument != symbol for trade in account.ledger.open_trades())
+            or (bounds.per_minute is not None and recent(intent.magic, now_ns) >= bounds.per_minute)
+            or account.ledger.holds_other_than(symbol)
         ):
             return None
         units = bounds.instrument.round_units(intent.units)
@@ -151,5 +151,5 @@ def _bounds(limits: RiskLimits, instrument: Instrument) -> _Bounds | None:
         most_spread=spread,
         band=float(trade.price_band_frac) * _BELOW,
         needs_stop=trade.stop_required,
-        per_minute=float("inf") if per_minute is None else per_minute,
+        per_minute=per_minute,
     )

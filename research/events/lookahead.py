@@ -55,23 +55,23 @@ class LookAhead:
         tuple of int and bool
             A step, and whether something may happen in it; if not nothing happens before it, and one has to look again.
         """
-        ends, engine = self._market.ends, self._engine
+        ends, engine, state = self._market.ends, self._engine, self._engine.state
+        is_idle = not (state.tickets or state.orders)
+        if is_idle and self._net_watch is None:
+            return min(step + _LONGEST, len(ends)), False
         end = min(step + self._stretch, len(ends))
         if engine.next_ns < ends.item(end - 1):
             end = max(step, int(ends.searchsorted(engine.next_ns, side="right")))
             if end == step:
                 return step, True
-        found, state = end, engine.state
-        is_idle = not (state.tickets or state.orders)
-        if is_idle and self._net_watch is None:
-            return self._longer(end), False
+        found = end
         if not is_idle:
             for symbol, reel in self._market.reels.items():
                 desk = engine.desks[symbol]
                 if desk.tickets or desk.orders:
-                    found = min(found, _first_touch(reel, desk, step, found))
+                    found = _first_touch(reel, desk, step, found)
         for symbol, touch in self._net_watch.touches() if self._net_watch is not None else ():
-            found = min(found, _first_touch(self._market.reels[symbol], touch, step, found))
+            found = _first_touch(self._market.reels[symbol], touch, step, found)
         touched = found
         while not self._is_clear(step, found):
             if found <= step + 1:

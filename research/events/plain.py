@@ -1,4 +1,4 @@
-"""Plain orders in one go: market orders that fill at once and whole, and all that is booked for them.
+"""Plain orders in one go: market orders and exits that fill at once and whole, and all that is booked for them.
 
 The long way, from order to broker's order, report, fill, ledger and back to the order, is the specification; most of
 its values are seen by nobody. What is decided is decided by the same functions, in the same order: sizes and prices by
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from atrader.fast_models import made
 from atrader.ledger import average_price
-from atrader.orders.model import OPPOSITE, Fill, Intent, Order, Side, Trade
+from atrader.orders.model import OPPOSITE, Fill, FillReason, Intent, Order, Side, Trade
 from atrader.orders.protection import closing_price, wrong_side
 from atrader.orders.states import OrderState
 from atrader.paper.desk import Desk
@@ -97,7 +97,8 @@ class PlainOrders:
         ticket = Ticket(number, client_id, intent.magic, desk.symbol, *at)
         state.tickets[number] = desk.tickets[number] = ticket
         engine.settle(desk)
-        fill = self._fill(intent, client_id, number, side, units, price, rate, commission, _ZERO, client_id)
+        paid = (rate, commission, _ZERO)
+        fill = self._fill(intent, client_id, client_id, number, side, units, price, account.now_ns, "order", *paid)
         order = self._filled(intent, client_id, number, units, price)
         account.booking.book_opened(order, fill, number, stop, target)
         self._work_again(desk)
@@ -106,42 +107,66 @@ class PlainOrders:
     def _close(self, intent: Intent, units: Decimal, desk: Desk) -> Order | None:
         account = self._account
         engine, trade = account.engine, account.ledger.trade(intent.trade_id or "")
-        state, money = engine.state, engine.money
-        ticket = None if trade is None else state.tickets.get(trade.broker_trade_id or "")
-        if trade is None or ticket is None or ticket.units < units or ticket.open_price != trade.open_price:
-            return None
-        if (ticket.instrument, ticket.side) != (desk.symbol, trade.side):
+        ticket = None if trade is None else engine.state.tickets.get(trade.broker_trade_id or "")
+        if trade is None or ticket is None or ticket.units < units or not _is_of(ticket, trade):
             return None
         side, client_id = OPPOSITE[ticket.side], intent.client_id
         price = market_price(side, *desk.prices())
         price = slipped(account.config.paper, desk.instrument, side, price, client_id, "fill-0")
-        rate = money.rate_for(ticket)
+        fill = self._take_off(ticket, trade, desk, units, price, account.now_ns, "order", client_id)
+        engine.settle(desk)
+        order = self._filled(intent, client_id, fill.fill_id, units, price)
+        account.booking.book_closed(fill, trade, order)
+        self._work_again(desk)
+        return order
+
+    def exit(self, ticket: Ticket, desk: Desk, price: Decimal, reason: FillReason, now_ns: int) -> bool:
+        """Close a whole ticket for a reason of the broker's own, as `atrader.paper.engine.Engine.books_exit`."""
+        account = self._account
+        trade = account.booking.trade_of(ticket)
+        if trade is None or trade.units != ticket.units or not _is_of(ticket, trade) or account.engine.changes:
+            return False  # what was reported before is to be booked before
+        fill = self._take_off(ticket, trade, desk, ticket.units, price, now_ns, reason, None)
+        account.booking.book_closed(fill, trade)
+        return True
+
+    def _take_off(
+        self,
+        ticket: Ticket,
+        trade: Trade,
+        desk: Desk,
+        units: Decimal,
+        price: Decimal,
+        now_ns: int,
+        reason: FillReason,
+        client_id: str | None,
+    ) -> Fill:
+        """Take units off a ticket, and book that at the broker."""
+        state, money = self._account.engine.state, self._account.engine.money
+        rate, side = money.rate_for(ticket), OPPOSITE[ticket.side]
         state.transaction_id += 1
-        number = str(state.transaction_id)
         profit, commission = money.profit(ticket, units, price, rate), money.commission(units, price, rate)
         state.balance += profit + commission
         ticket.units -= units
         if not ticket.units:
             del state.tickets[ticket.ticket_id], desk.tickets[ticket.ticket_id]
-        engine.settle(desk)
-        fill = self._fill(trade, trade.trade_id, number, side, units, price, rate, commission, profit, client_id)
-        order = self._filled(intent, client_id, number, units, price)
-        account.booking.book_closed(order, fill, trade)
-        self._work_again(desk)
-        return order
+        number, paid = str(state.transaction_id), (rate, commission, profit)
+        return self._fill(trade, trade.trade_id, client_id, number, side, units, price, now_ns, reason, *paid)
 
     def _fill(
         self,
         whose: Intent | Trade,
         trade_id: str,
+        client_id: str | None,
         number: str,
         side: Side,
         units: Decimal,
         price: Decimal,
+        now_ns: int,
+        reason: FillReason,
         rate: Decimal,
         commission: Decimal,
         profit: Decimal,
-        client_id: str,
     ) -> Fill:
         return made(
             Fill,
@@ -153,8 +178,8 @@ class PlainOrders:
             side=side,
             units=units,
             price=price,
-            time_ns=self._account.now_ns,
-            reason="order",
+            time_ns=now_ns,
+            reason=reason,
             client_id=client_id,
             trade_id=trade_id,
             commission=commission,
@@ -186,3 +211,9 @@ class PlainOrders:
             engine.work_quote(desk, self._account.now_ns)
             engine.settle(desk)
             self._account.booking.apply(engine.take_changes().reports)
+
+
+def _is_of(ticket: Ticket, trade: Trade) -> bool:
+    """Tell whether a ticket is a trade's alone: what it earns is what the trade does."""
+    is_alike = (ticket.instrument, ticket.side) == (trade.instrument, trade.side)
+    return is_alike and ticket.open_price == trade.open_price

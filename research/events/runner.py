@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import traceback
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import Final, TypeGuard
 
 import numpy as np
@@ -165,7 +164,7 @@ class Runner:
             self._hear()
             self._telling.tell(self.context.orders(), self.context.trades())
         if tick is not None and (self.listens_always or self.listens_now):
-            self._call("on_tick", partial(self.strategy.on_tick, tick))
+            self._call("on_tick", self.strategy.on_tick, tick)
         for _ in range(bars):
             self._hear()
             self._decide()
@@ -200,11 +199,12 @@ class Runner:
 
     def finish(self, step: int) -> None:
         """End a turn begun by `decide_bars`, with the account at its step: hand over, hear what came of it."""
-        self._telling.begin_turn()
+        context, telling = self.context, self._telling
+        telling.begin_turn()
         self._tell_answers()
-        self.context.deciding, self.context.step = False, step
+        context.deciding, context.step = False, step
         self._hear()
-        self.needs_whole_turn = self.listens_always or self._telling.is_waiting
+        self.needs_whole_turn = self.listens_always or telling.is_waiting
 
     def fail(self, what: str, error: Exception) -> None:
         """Count an exception of the strategy, and do what the configuration says; what it wanted is dropped.
@@ -247,13 +247,13 @@ class Runner:
             rows.skip(1)
             return
         self.context.deciding = True
-        self._call("on_bar", partial(rows.run, self._decides or self.strategy.on_bar, 1, []))
+        self._call("on_bar", rows.run, self._decides or self.strategy.on_bar, 1, [])
         self.context.deciding = False
 
-    def _call(self, what: str, call: Callable[[], None]) -> None:
+    def _call(self, what: str, call: Callable[..., None], *told: object) -> None:
         before = len(self.waiting)
         try:
-            call()
+            call(*told)
         except ConfigError:
             raise
         except Exception as error:  # noqa: BLE001 - boundary: user code may fail in any way, a policy decides
@@ -288,16 +288,14 @@ class Runner:
 
     def _hear(self) -> None:
         """Take in everything the account did up to now, and tell the strategy."""
-        news = self._account.booking.news
+        news, view = self._account.booking.news, self._view
         while self.name in news:
-            orders, trades = self._see()
+            orders, trades = news.pop(self.name)
             self.context.heard()
-            self._telling.tell(orders, trades)
-
-    def _see(self) -> tuple[list[Order], list[Trade]]:
-        news, view = self._account.take_news(self.name), self._view
-        orders = [order for order in news.orders if view.see_order(order)]
-        return orders, [trade for trade in news.trades if view.see_trade(trade)]
+            self._telling.tell(
+                [order for order in orders if view.see_order(order)],
+                [trade for trade in trades if view.see_trade(trade)],
+            )
 
     def _note(self, values: dict[str, object]) -> Intent:
         own = values.pop("n", None)  # who plays what was recorded brings the number

@@ -122,8 +122,8 @@ class BarTape(Tape):
 
     def last(self, row: int) -> Tick:
         """Return the close of a bar, as its last quote."""
-        time_ns = int(self.end_ns[row]) - 1
-        return Tick(self.symbol, time_ns, time_ns, float(self.bars.close[row]), float(self._ask_close[row]))
+        time_ns = self.end_ns.item(row) - 1
+        return Tick(self.symbol, time_ns, time_ns, self.bars.close.item(row), self._ask_close.item(row))
 
     def since(self, open_ns: int, rows: int) -> Bar | None:
         """Return one bar of the bars from a time on."""

@@ -78,4 +78,7 @@ def _is_text(value: object) -> bool:
 def _is_amount(value: object) -> bool:
     if type(value) is not Decimal or not value.is_finite():
         return False
-    return _ZERO <= value < _TOO_MUCH and value.as_tuple().exponent >= -_PLACES  # type: ignore[operator] # finite
+    if not _ZERO <= value < _TOO_MUCH:
+        return False
+    text = str(value)  # cheaper than its digits and exponent as a tuple
+    return len(text) <= _PLACES and "E" not in text
