@@ -7,11 +7,13 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Final
 
+import numpy as np
+
 from atrader.clock import Clock, SystemClock
 from atrader.errors import StrategyError
 from research.optimisation.pools import Outcome, Pool
 from research.optimisation.searching import Asked, Search
-from research.optimisation.trials import Trial, TrialFile
+from research.optimisation.trials import BEYOND, Trial, TrialFile, beyond_figures
 
 Progress = Callable[[int], None]
 """Takes how many sets were tried since the last call."""
@@ -117,11 +119,13 @@ class _Keeper:
 
 
 def _trials(came: list[tuple[list[Asked], list[Outcome]]]) -> list[Trial]:
-    return [
-        Trial(one.number, one.parameters, outcome.trades, outcome.returns, outcome.error)
-        for asked, outcomes in came
-        for one, outcome in zip(asked, outcomes, strict=True)
-    ]
+    return [_trial(one, outcome) for asked, outcomes in came for one, outcome in zip(asked, outcomes, strict=True)]
+
+
+def _trial(asked: Asked, outcome: Outcome) -> Trial:
+    if not outcome.error and beyond_figures(outcome.returns[None])[0]:
+        return Trial(asked.number, asked.parameters, outcome.trades, np.empty(0), BEYOND)
+    return Trial(asked.number, asked.parameters, outcome.trades, outcome.returns, outcome.error)
 
 
 def _next_size(size: int, took_s: float) -> int:

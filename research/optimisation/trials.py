@@ -23,6 +23,10 @@ T = TypeVar("T")
 FORMAT: Final = 1
 """Version of the file."""
 
+BEYOND: Final = "it earned more in days than figures can be worked out of: next to nothing was left, and became much"
+
+_MOST_RETURN: Final = 1e50  # of a day: its fourth power is a number, and so are sums of those
+_MOST_GROWTH: Final = 700.0  # of logarithms: more is past all floats
 _PAGE_BYTES: Final = 32_768  # years of daily returns lie in one piece: read and written in half the time
 _APPLICATION_ID: Final = 0x6174_6F70  # "atop"
 _SCHEMA: Final = """
@@ -83,6 +87,39 @@ class Trials(NamedTuple):
     def tried(self) -> int:
         """How many sets were looked at."""
         return len(self.parameters) + len(self.failed)
+
+    def without(self, absurd: NDArray[np.bool_]) -> Trials:
+        """Return the same with some sets, shape (n,), among those that failed, as `beyond_figures` says."""
+        more = [
+            Trial(int(self.numbers[at]), self.parameters[at], int(self.trades[at]), np.empty(0), BEYOND)
+            for at in np.flatnonzero(absurd)
+        ]
+        return Trials(
+            self.numbers[~absurd],
+            self.trades[~absurd],
+            [one for one, is_absurd in zip(self.parameters, absurd.tolist(), strict=True) if not is_absurd],
+            self.returns[~absurd],
+            sorted([*self.failed, *more], key=lambda one: one.number),
+        )
+
+
+def beyond_figures(returns: Floats) -> NDArray[np.bool_]:
+    """Tell which sets earned so much that no figure can be worked out: squares, or what money became, overflow.
+
+    An account that was down to next to nothing and came back has such days. Such a set has failed: no ratio of it means
+    anything, and an undefined one among others would be taken for the best of them.
+
+    Parameters
+    ----------
+    returns : ndarray of float64, shape (n, days)
+        Of each set and day.
+    """
+    most = returns.max(axis=1, initial=0.0)
+    found: NDArray[np.bool_] = most > _MOST_RETURN
+    doubtful = np.flatnonzero(~found & (np.log1p(most) * returns.shape[1] > _MOST_GROWTH))
+    with np.errstate(over="ignore", invalid="ignore"):
+        found[doubtful] = ~np.isfinite(np.cumprod(1.0 + returns[doubtful], axis=1)).all(axis=1)
+    return found
 
 
 class TrialFile:
@@ -175,13 +212,15 @@ class TrialFile:
             raise self._damaged(error) from error
         if not np.isfinite(returns).all():
             raise self._damaged("a return is no number")
-        return Trials(
+        found = Trials(
             numbers=np.array([row[0] for row in good], np.int64),
             trades=np.array([row[2] for row in good], np.int64),
             parameters=parameters,
             returns=returns,
             failed=failed,
         )
+        absurd = beyond_figures(returns)  # of files of before that was looked at
+        return found.without(absurd) if absurd.any() else found
 
     def _make(self, study: dict[str, Any], days_ns: Times) -> None:
         def make() -> None:

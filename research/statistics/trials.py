@@ -192,7 +192,7 @@ def ratios_of(sums: Floats, squares: Floats, count: float | Floats) -> Floats:
     """Return Sharpe ratios from the sums of returns and of their squares, which are overwritten.
 
     Returns whose deviation is less than a millionth of their mean count as constant, and have a ratio of 0: what is
-    left of the difference is rounding.
+    left of the difference is rounding. NaN where squares overflowed: nothing is known of such returns.
     """
     sums /= count
     constant = squares * 1e-12

@@ -319,14 +319,19 @@ def test_estimators_that_cannot_be_loaded_are_a_wrong_configuration(home: Path, 
         place_learned(tmp_path, {}).load()
 
 
-def test_without_scikit_learn_the_extra_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_scikit_learn_the_command_that_makes_a_model_and_the_extra_are_named(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def missing(name: str) -> str:
         raise PackageNotFoundError(name)
 
     strategy = place_learned(home, {})
     monkeypatch.setattr(model_file, "version", missing)
-    with pytest.raises(ConfigError, match=r"pip install 'atrader-platform\[ml\]'"):
+    said = r"'atrader train' .*scikit-learn.*: pip install 'atrader-platform\[ml\]'"
+    with pytest.raises(ConfigError, match=said):
         place_learned(home, {})
+    with pytest.raises(ConfigError, match=rf"no such model; {said}"):
+        place_learned(tmp_path, {})
     monkeypatch.setitem(sys.modules, "sklearn", None)
     with pytest.raises(ConfigError, match=r"pip install 'atrader-platform\[ml\]'"):
         strategy.load()

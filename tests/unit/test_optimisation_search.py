@@ -18,6 +18,8 @@ import numpy as np
 import pytest
 
 from atrader.errors import ConfigError, StoreError, StrategyError
+from research.optimisation.analysis import analyse
+from research.optimisation.axes import Choices
 from research.optimisation.optuna_search import OptunaSearch
 from research.optimisation.pools import Outcome, Pool, processes, threads
 from research.optimisation.reading import read_space
@@ -25,6 +27,7 @@ from research.optimisation.searching import ListedSearch, Search, every_combinat
 from research.optimisation.space import Combination, SearchSpace
 from research.optimisation.study import run_study
 from research.optimisation.trials import FORMAT, Trial, TrialFile, Trials
+from research.optimisation.windows import Split
 from worker.strategies.sma_cross import SmaCrossParameters
 
 DAYS_NS = np.arange(1, 41) * 86_400_000_000_000
@@ -86,6 +89,33 @@ def test_trials_are_read_as_they_were_written_to_the_last_bit(file: TrialFile) -
     assert (found.tried, found.parameters, found.trades.tolist()) == (2, [{"fast": 5, "word": "long"}], [7])
     assert found.returns[0].tobytes() == returns.tobytes()
     assert [(one.number, one.error) for one in found.failed] == [(1, "broken")]
+
+
+@pytest.mark.parametrize("rows", [[1e60, 0.1, 0.1], [1e40] * 10], ids=["squares", "money"])
+def test_a_set_that_earned_past_all_figures_has_failed_and_is_neither_first_nor_forgotten(
+    tmp_path: Path, rows: list[float]
+) -> None:
+    days = np.arange(40, dtype=np.int64)
+    usual = np.random.default_rng(1).normal(0.001, 0.01, 40)
+    absurd = np.concatenate([rows, usual[len(rows) :]])
+
+    def evaluate(combinations: Sequence[Combination]) -> list[Outcome]:
+        return [Outcome(50, absurd if one["a"] == 1 else usual * float(str(one["a"]))) for one in combinations]
+
+    sets: list[Combination] = [{"a": value} for value in (1, 2, 3)]
+    with TrialFile(tmp_path / "new.sqlite", {"fixed": {}}, days) as file:
+        run_study(ListedSearch(sets, set()), threads(evaluate, 1), file)
+        found = file.trials()
+        file.append([Trial(0, sets[0], 50, absurd)])  # as a version would that did not look
+        old = file.trials()
+    for trials in (found, old):
+        assert [one.parameters for one in trials.failed] == [{"a": 1}]
+        assert "figures" in trials.failed[0].error
+        assert (trials.tried, trials.parameters, trials.numbers.tolist()) == (3, sets[1:], [1, 2])
+        windows = Split(share=0.5).windows(days)
+        analysis = analyse(trials, days, [Choices("a", (1, 2, 3))], windows, 260.0)
+        assert (analysis.tried, analysis.failed) == (3, 1)
+        assert not np.isnan(analysis.top[0].sharpe_is)
 
 
 def test_a_file_that_is_none_of_ours_or_newer_or_missing_is_refused_by_name(tmp_path: Path) -> None:

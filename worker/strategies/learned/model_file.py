@@ -27,6 +27,7 @@ from worker.strategies.learned.features import VERSION, memory_of
 FORMAT: Final = 1
 LIBRARY: Final = "scikit-learn"
 EXTRA: Final = "ml"
+_INSTALL: Final = f"pip install 'atrader-platform[{EXTRA}]'"
 _HEADER, _ESTIMATORS = "model.json", "estimators.pickle"
 _WHEN: Final = (1980, 1, 1, 0, 0, 0)  # in the archive: the same training writes the same bytes
 
@@ -142,9 +143,18 @@ def _content(path: Path) -> tuple[bytes, bytes]:
         with zipfile.ZipFile(path) as archive:
             return archive.read(_HEADER), archive.read(_ESTIMATORS)
     except FileNotFoundError as error:
-        raise ConfigError(f"{path}: there is no such model; 'atrader train' makes one") from error
+        raise ConfigError(f"{path}: there is no such model; 'atrader train' makes one{_needing()}") from error
     except Exception as error:  # a damaged archive fails in any way, as one that is encrypted or of a later release
         raise ConfigError(f"{path}: this is no model that 'atrader train' wrote, or not all of it: {error}") from error
+
+
+def _needing() -> str:
+    """Return what is to be installed before a model can be made or used, in brackets; nothing where it is."""
+    try:
+        version(LIBRARY)
+    except PackageNotFoundError:
+        return f" (it needs {LIBRARY}: {_INSTALL})"
+    return ""
 
 
 def _header_of(path: Path, text: bytes) -> ModelHeader:
@@ -175,7 +185,9 @@ def check_usable(path: Path, header: ModelHeader) -> None:
     try:
         installed = version(LIBRARY)
     except PackageNotFoundError as error:
-        raise ConfigError(f"{path}: models need {LIBRARY}: pip install 'atrader-platform[{EXTRA}]'") from error
+        raise ConfigError(
+            f"{path}: a model of 'atrader train' needs {LIBRARY}, which is not installed here: {_INSTALL}"
+        ) from error
     if installed != header.library_version:
         raise ConfigError(
             f"{path}: it was trained with {LIBRARY} {header.library_version}, here is {installed}, which may read it as"
@@ -191,7 +203,7 @@ def read_estimators(path: Path, header: ModelHeader) -> list[Estimator]:
     ConfigError
         When they cannot be loaded, or do not fit the header; when the file is another one than that of the header.
     """
-    imported("sklearn", EXTRA, f"models need {LIBRARY}")
+    imported("sklearn", EXTRA, f"{path}: a model of 'atrader train' needs {LIBRARY}")
     text, estimators = _content(path)
     if _header_of(path, text) != header:
         raise ConfigError(f"{path}: this is another model than when it was checked: start again")
