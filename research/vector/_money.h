@@ -22,6 +22,17 @@ static int64_t half_even(wide numerator, int64_t denominator) {
     return whole + (twice > (uint64_t)denominator || (twice == (uint64_t)denominator && (whole & 1)));
 }
 
+/* The same for denominators of any size: two fractions multiplied, as those of tiny ticks and of a margin of many digits. */
+static int64_t half_even_of_wide(wide numerator, wide denominator) {
+    if (denominator == (int64_t)denominator) return half_even(numerator, (int64_t)denominator);
+    wide whole = numerator / denominator, rest = numerator % denominator;
+    if (rest < 0) {
+        whole -= 1;
+        rest += denominator;
+    }
+    return (int64_t)(whole + (2 * rest > denominator || (2 * rest == denominator && (whole & 1))));
+}
+
 static double own_rate(int64_t middle_twice, double tick) {
     double rate = 2.0 / ((double)middle_twice * tick), scale = 1e11;
     while (rate * scale < 1e11) scale *= 10.0;
@@ -43,7 +54,7 @@ static int64_t commission_of(const Settings *s, int64_t product, double rate) {
 static int64_t margin_of(const Settings *s, int64_t steps, int64_t middle_twice, double rate) {
     int64_t product = steps * middle_twice;
     if (s->rate == HOME)
-        return half_even((wide)product * s->value_num * s->margin_num, 2 * s->value_den * s->margin_den);
+        return half_even_of_wide((wide)product * s->value_num * s->margin_num, 2 * (wide)s->value_den * s->margin_den);
     double worth = (double)product * s->value_scale * rate;
     return (int64_t)rint(worth * (double)s->margin_num / (double)s->margin_den / 2.0);
 }

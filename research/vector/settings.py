@@ -28,6 +28,9 @@ AT_ENTRY, AT_BROKER, AT_EXIT = range(3)
 SLIPS: Final = 3
 
 _LARGEST: Final = 2**62
+_WIDEST: Final = 2**126  # of what the compiled execution multiplies in whole numbers of 128 bits
+_MOST_PRODUCT: Final = 2**61  # twice a price times the steps held, see `Execution`
+_MOST_RISK: Final = 2**31 * 10**12  # a distance in ticks times the parts in which shares of equity are kept
 
 
 class Settings(NamedTuple):
@@ -122,6 +125,8 @@ class Settings(NamedTuple):
         for name, number in settings._asdict().items():
             if isinstance(number, int) and abs(number) > _LARGEST:
                 raise ConfigError(f"{item.symbol}: {name} {number} cannot be counted with; take fewer currency_digits")
+        if settings.value_num * max(_MOST_PRODUCT * settings.margin_num, _MOST_RISK) > _WIDEST:
+            raise ConfigError(f"{item.symbol}: a tick of a step is worth too much to be counted with: see price_tick")
         return settings
 
     @property

@@ -14,8 +14,9 @@ from atrader.errors import ConfigError, StrategyError
 from atrader.instruments import KNOWN
 from atrader.market import Bars
 from atrader.strategy import Signals
-from research.vector import Decisions, Prices, Rules, Target, Terms, built, day_ends, simulate, sweep
+from research.vector import Decisions, Prices, Refusal, Rules, Target, Terms, built, day_ends, simulate, sweep
 from research.vector.rules import Convention
+from research.vector.settings import Settings
 from tests.support.event_runs import MINUTE, random_bars
 
 EURO = KNOWN["EUR/USD"]
@@ -176,6 +177,27 @@ def test_amounts_that_cannot_be_counted_with_are_refused() -> None:
     huge = replace(TERMS, instrument=EURO.model_copy(update={"max_units": Decimal(10) ** 15}))
     with pytest.raises(ConfigError, match="max_units at these prices"):
         simulate(PRICES, decisions, Rules(), huge)
+
+
+@pytest.mark.skipif(not built.is_there, reason="nothing was compiled")
+def test_a_margin_of_many_digits_on_tiny_ticks_is_asked_alike_by_both_executions() -> None:
+    tiny = {"price_tick": "0.00000001", "unit_step": "0.00001", "min_units": "0.00001", "max_units": "1000000"}
+    coin = EURO.model_copy(update={name: Decimal(value) for name, value in tiny.items()})
+    terms = Terms(instrument=coin, margin_frac=Decimal("0.033333333"), initial_balance=Decimal("0.25"))
+    prices = Prices.of(random_bars(3, 200, 1e-5, 1e-8, gap_share=0.0), terms, MINUTE)
+    bars = np.arange(0, 200, 7, dtype=np.int32)
+    side = np.where(np.arange(len(bars)) % 2 == 0, 1, -1).astype(np.int8)
+    entries = Decisions.at(bars, side, np.zeros(len(bars), np.int8), steps=90_000_000_000)
+    expected = simulate(prices, entries, Rules(), terms, engine="reference")
+    found = simulate(prices, entries, Rules(), terms, engine="compiled")
+    assert expected.refused[Refusal.MARGIN] > 0
+    assert (found.refused, found.fills.tolist()) == (expected.refused, expected.fills.tolist())
+
+
+def test_a_margin_that_is_too_large_a_number_is_refused() -> None:
+    coarse = EURO.model_copy(update={"price_tick": Decimal(10) ** 7, "unit_step": Decimal(10) ** 8})
+    with pytest.raises(ConfigError, match="worth too much to be counted with"):
+        Settings.of(Rules(), Terms(instrument=coarse, margin_frac=Decimal("0.033333333")))
 
 
 def test_without_a_compiler_the_execution_in_python_serves(monkeypatch: pytest.MonkeyPatch) -> None:
