@@ -1,5 +1,7 @@
 """``atrader replay-diff``: a recorded session of an instance, run again and compared.
 
-``sessions`` (what was recorded), ``carried`` (what was open when it began), ``running`` (the run), ``causes`` (why the
-first difference is there), in this order of imports.
+Layers, each importing only those before it: ``sessions`` (what was recorded), ``intents`` (of its rows), ``moment``
+(when a life began), ``net_side``, ``risk_day``, ``working`` and ``trailing`` (parts of what was there then),
+``carried`` (all of it), ``running`` (the run), ``chance`` and ``causes`` (why the first difference is there), ``life``
+and ``diff`` (one life of a worker, a whole day).
 """

@@ -10,11 +10,11 @@ A sweep shares what its runs have in common: averages once, crossings once for e
     make = lambda number: found[number].with_protection(stop=stops[number])
     result = sweep(prices, make, count, rules, terms, day_ends(prices, calendar), threads=2)
 
-Layers, each importing only those above it: ``rules`` (conventions, costs), ``settings`` (the same in whole numbers),
-``built`` (what was compiled), ``prices``, ``decisions`` and ``schedule`` (the input), ``outcome`` (the output),
-``money``, ``book`` and ``reference`` (the execution in Python: the specification), ``plain`` (in numpy, for the
-simplest decisions), ``compiled`` (in C), ``engine``, ``averages`` and ``curve`` (whole columns), ``sweep``. Beside them
-``rows`` makes trades of `atrader.orders.model` of the output.
+Layers, each importing only those before it: ``rules`` (conventions, costs), ``settings`` (the same in whole numbers),
+``built`` (what was compiled), ``prices``, ``protection``, ``decisions`` and ``schedule`` (the input), ``outcome`` and
+``workspace`` (the output, and memory for it), ``money``, ``book`` and ``reference`` (the execution in Python: the
+specification), ``plain`` (in numpy, for the simplest decisions), ``compiled`` (in C), ``averages`` and ``curve`` (whole
+columns), ``engine``, ``sweep``. Beside them ``rows`` makes trades of `atrader.orders.model` of the output.
 """
 
 from research.vector.averages import average_crossings, average_range, crossings, grid_crossings, moving_average
