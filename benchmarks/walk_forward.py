@@ -30,7 +30,7 @@ from research.events.tape import BarTape
 from research.optimisation.analysis import Analysis, analyse
 from research.optimisation.axes import Choices
 from research.optimisation.events import days_of
-from research.optimisation.pools import threads
+from research.optimisation.relay import Relay
 from research.optimisation.searching import ListedSearch
 from research.optimisation.space import Combination
 from research.optimisation.study import run_study
@@ -82,7 +82,9 @@ def whole(plan: Plan, sets: list[Combination], workers: int, folder: Path) -> An
     """Try all sets, keep every one of them on disk, and judge them."""
     days_ns = days_of(Market(plan.tapes).ends, Calendar.get("24/7"))
     with TrialFile(folder / f"{time.perf_counter_ns()}.sqlite", {}, days_ns) as file:
-        run_study(ListedSearch(sets, set()), threads(VectorTrials(plan, strategy_of, days_ns), workers), file)
+        run_study(
+            ListedSearch(sets, set()), Relay(VectorTrials(plan, strategy_of, days_ns, workers=workers), workers), file
+        )
         trials = file.trials()
     windows = WalkForward(train_days=180, test_days=30).windows(days_ns)
     with ThreadPoolExecutor(workers) as pool:

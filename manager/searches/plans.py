@@ -98,7 +98,12 @@ def trials_of(engine: Engine, request: Request, first: Combination, days_ns: Tim
 
 
 def trials_on(
-    plans: Plans, engine: Engine, first: Combination, days_ns: Times, told: Counter[str] | None = None
+    plans: Plans,
+    engine: Engine,
+    first: Combination,
+    days_ns: Times,
+    told: Counter[str] | None = None,
+    workers: int = 1,
 ) -> Evaluate:
     """Return what tries sets on plans that are there.
 
@@ -106,12 +111,14 @@ def trials_on(
     ----------
     told : Counter of str, optional
         Counts the sets that the event engine tried in place of the vector engine, by the reason.
+    workers : int
+        Threads that will try sets.
     """
     by_events = EventTrials(plans.of, plans.calendar, days_ns)
     if engine == "events":
         return by_events
     instead = None if plans.engine == "vector" else by_events
-    return VectorTrials(plans.of(first), plans.strategy_of, days_ns, instead, told)
+    return VectorTrials(plans.of(first), plans.strategy_of, days_ns, instead, told, workers)
 
 
 def why_not_first(plans: Plans, first: Combination, days_ns: Times) -> str | None:

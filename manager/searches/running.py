@@ -29,6 +29,7 @@ from research.optimisation.events import Times, days_of
 from research.optimisation.optuna_search import OptunaSearch
 from research.optimisation.pools import Pool, processes, threads
 from research.optimisation.reading import read_space
+from research.optimisation.relay import Relay, TwoSteps
 from research.optimisation.searching import ListedSearch, Search, every_combination, random_combinations
 from research.optimisation.space import Combination, SearchSpace
 from research.optimisation.study import Progress, run_study
@@ -321,5 +322,6 @@ def _pool(prepared: Prepared, workers: int, told: Counter[str]) -> Pool:
     engine, first, days_ns = prepared.study["engine"], prepared.listed[0], prepared.days_ns
     workers = min(workers, prepared.total)
     if workers == 1 or (engine == "vector" and built.is_there):
-        return threads(trials_on(prepared.plans, engine, first, days_ns, told), workers)
+        trials = trials_on(prepared.plans, engine, first, days_ns, told, workers)
+        return Relay(trials, workers) if isinstance(trials, TwoSteps) else threads(trials, workers)
     return processes(partial(trials_of, engine, prepared.request, first, days_ns), workers)

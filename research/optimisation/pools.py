@@ -35,7 +35,14 @@ class Pool:
     ----------
     workers : int
         How many sets are tried at once.
+    batches : int
+        How many are handed over to each worker, so that it has the next one when it is done with the first.
+    most_in_batch : int
+        Sets that are handed over together, at most.
     """
+
+    batches = 2
+    most_in_batch = 1024
 
     def __init__(self, executor: Executor, workers: int, evaluate: Evaluate) -> None:
         self.workers = workers

@@ -19,7 +19,6 @@ Progress = Callable[[int], None]
 """Takes how many sets were tried since the last call."""
 
 _BATCH_S: Final = 0.1  # what a batch should take: far above what handing it over costs, short to wait for at the end
-_MOST_IN_BATCH: Final = 1024
 _MORE: Final = 16  # the first ones take longer than those like them, as they work out what all share
 _LEAST_OF_BATCH: Final = 8  # parts of a batch that the last ones still have
 
@@ -42,7 +41,7 @@ def run_study(
     """
     clock, keeper = clock or SystemClock(), _Keeper(file, progress)
     pending: dict[Future[list[Outcome]], tuple[list[Asked], float]] = {}
-    size, ahead = 1, pool.workers if search.is_adaptive else 2 * pool.workers
+    size, ahead = 1, pool.workers if search.is_adaptive else pool.batches * pool.workers
 
     def fill() -> None:
         while len(pending) < ahead and (asked := search.ask(_at_the_end(size, search.left, pool.workers))):
@@ -63,7 +62,8 @@ def run_study(
             try:
                 if not search.is_adaptive:
                     _, asked, began_s = done[-1]
-                    size = _next_size(len(asked), (clock.monotonic_s() - began_s) / (ahead / pool.workers))
+                    took_s = (clock.monotonic_s() - began_s) / (ahead / pool.workers)
+                    size = min(_next_size(len(asked), took_s), pool.most_in_batch)
                     fill()  # before the rest: workers have something to do meanwhile
             finally:
                 keeper.take(trials)  # also where another one failed, or nothing can be handed over any more
@@ -131,7 +131,7 @@ def _trial(asked: Asked, outcome: Outcome) -> Trial:
 def _next_size(size: int, took_s: float) -> int:
     """Return how many sets the next batch has: those that take as long as a batch should, or not so many."""
     wanted = size * _BATCH_S / max(took_s, 1e-6)
-    return max(1, min(_MOST_IN_BATCH, int(wanted), _MORE * size))
+    return max(1, min(int(wanted), _MORE * size))
 
 
 def _at_the_end(size: int, left: int, workers: int) -> int:

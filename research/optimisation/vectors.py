@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from typing import Final, TypeVar
+from functools import cached_property
+from typing import Final, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atrader.errors import ConfigError, StrategyError
-from atrader.indicators import atr
 from atrader.strategy import Signals, SignalStrategy, Strategy
 from research.events.history import NeverDecides, check_decides
 from research.events.plan import Plan
 from research.events.whole import signals_once
 from research.optimisation.events import Times
 from research.optimisation.pools import Evaluate, Outcome
+from research.optimisation.relay import TwoSteps
 from research.optimisation.space import Combination
 from research.statistics.periods import until_ruin
 from research.vector import Decisions
@@ -30,20 +31,20 @@ from research.vectorised.fit import check_band, check_risk
 from research.vectorised.played import played
 from research.vectorised.risked import check_fixed_risk, has_fixed_sizes
 from research.vectorised.slippage import Drawn
+from research.vectorised.stage import Seen
 from worker.strategies.entries import EntryStrategy
 from worker.strategies.sharing import Shared
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")
 U = TypeVar("U")
+_Wanted: TypeAlias = "tuple[Combination, Decisions | Outcome]"
 
 _ALIKE_BYTES: Final = 24_000_000  # of decisions that sets share: those of neighbours, which come one after the other
-_AT_ONCE: Final = 64
-"""Sets that are played side by side; what each of them wants is in memory meanwhile."""
 
 
-class VectorTrials:
-    """An `Evaluate`; any number of threads.
+class VectorTrials(TwoSteps["list[_Wanted]"]):
+    """Tries sets with what they have in common worked out once; any number of threads.
 
     Parameters
     ----------
@@ -58,7 +59,17 @@ class VectorTrials:
         such a set ends the search.
     told : Counter of str, optional
         Counts those sets by the reason.
+    workers : int, default 1
+        Threads that will try sets. With more than one, bars are made ready while the first sets are prepared, and
+        what is wrong with bars is told by those.
+
+    Raises
+    ------
+    NotVector, ConfigError
+        As `Stage`.
     """
+
+    most_at_once = 64  # played side by side; what each of them wants is in memory meanwhile
 
     def __init__(
         self,
@@ -67,24 +78,38 @@ class VectorTrials:
         days_ns: Times,
         instead: Evaluate | None = None,
         told: Counter[str] | None = None,
+        workers: int = 1,
     ) -> None:
         self._make, self._instead, self._told = make, instead, Counter[str]() if told is None else told
         self._one_at_a_time = threading.Lock()
-        self._stage = Stage(plan)
-        self._drawn = Drawn(self._stage)
-        prices = self._stage.prices
-        ends = np.searchsorted(prices.open_time_ns, days_ns - prices.duration_ns, side="right") - 1
-        self._day_bars = np.maximum(ends, 0).astype(np.int32)
+        ((self._config, _),) = plan.instances
+        self._instrument = plan.instruments[self._config.instrument]
+        self._days_ns = days_ns
         self._shared = Shared()
         self._alike = Shared(_ALIKE_BYTES)
-        # What sets want is many short steps of numpy, and threads that do such hand the interpreter to and fro. So half
-        # of the processors do that, while the others play, which takes as long and needs no interpreter.
-        self._preparing = threading.Semaphore(max(1, (os.cpu_count() or 1) // 2))
+        seen = Seen.of(plan)
+        self._history = seen.history
+        self._setting: Future[Stage] = Future()
+        if workers == 1:
+            self._setting.set_result(Stage(plan, seen=seen))
+            return
+        with_others = ThreadPoolExecutor(1, "stage")
+        self._setting = with_others.submit(Stage, plan, seen=seen)
+        with_others.shutdown(wait=False)
 
-    def __call__(self, combinations: Sequence[Combination]) -> list[Outcome]:
-        """Try sets; a set that the strategy fails with has its error as outcome."""
-        parts = (combinations[first : first + _AT_ONCE] for first in range(0, len(combinations), _AT_ONCE))
-        return [outcome for part in parts for outcome in self._outcomes(part)]
+    @cached_property
+    def _stage(self) -> Stage:
+        return self._setting.result()
+
+    @cached_property
+    def _drawn(self) -> Drawn:
+        return Drawn(self._stage)
+
+    @cached_property
+    def _day_bars(self) -> NDArray[np.int32]:
+        prices = self._stage.prices
+        ends = np.searchsorted(prices.open_time_ns, self._days_ns - prices.duration_ns, side="right") - 1
+        return np.maximum(ends, 0).astype(np.int32)
 
     def why_not(self, combination: Combination) -> str | None:
         """Return why a set would not be what the event engine makes of it; None if it would."""
@@ -96,10 +121,13 @@ class VectorTrials:
             return error.message
         return None
 
-    def _outcomes(self, combinations: Sequence[Combination]) -> list[Outcome]:
-        with self._preparing:
-            wanted = [self._tried(self._wanted, one, one) for one in combinations]
-        together = [one for one in wanted if isinstance(one, Decisions) and not self._is_alone(one)]
+    def prepare(self, combinations: Sequence[Combination]) -> list[_Wanted]:
+        """Return what sets want, or the outcome of those that cannot be played."""
+        return [(one, self._tried(self._wanted, one, one)) for one in combinations]
+
+    def play(self, prepared: Sequence[_Wanted]) -> list[Outcome]:
+        """Return what comes of what sets want."""
+        together = [one for _, one in prepared if isinstance(one, Decisions) and not self._is_alone(one)]
         days = self._stage.execution.days(together, self._day_bars)
         played = zip(days.closed.tolist(), _returns(days.equity, self._initial), strict=True)
         return [
@@ -108,7 +136,7 @@ class VectorTrials:
             else self._tried(self._alone, one, combination)
             if self._is_alone(one)
             else Outcome(*next(played))
-            for one, combination in zip(wanted, combinations, strict=True)
+            for combination, one in prepared
         ]
 
     def _tried(self, work: Callable[[T], U], what: T, combination: Combination) -> U | Outcome:
@@ -147,7 +175,7 @@ class VectorTrials:
         strategy = self._make(combination)
         assert isinstance(strategy, SignalStrategy)
         try:
-            check_decides(self._stage.config, self._stage.history, strategy.warmup_bars)
+            check_decides(self._config, self._history, strategy.warmup_bars)
         except NeverDecides as error:
             return Outcome(0, np.empty(0), error.message)
         try:
@@ -159,15 +187,15 @@ class VectorTrials:
             return Outcome(0, np.empty(0), told)
 
     def _decisions(self, strategy: SignalStrategy) -> Decisions:
-        stage = self._stage
         first_row = max(strategy.warmup_bars, 1) - 1
         if isinstance(strategy, EntryStrategy):
             decisions = self._shared_decisions(strategy, first_row)
         else:
-            signals, difference = signals_once(strategy, stage.history, stage.instrument)
+            signals, difference = signals_once(strategy, self._history, self._instrument)
             if signals is None:
                 raise StrategyError(difference)
-            decisions = self._decisions_of(signals, stage.rows, first_row)
+            decisions = self._decisions_of(signals, self._stage.rows, first_row)
+        stage = self._stage
         check_risk(decisions, stage.limits)
         if not self._is_near(strategy):
             check_band(decisions, stage.prices, stage.limits)
@@ -181,28 +209,36 @@ class VectorTrials:
         if not isinstance(strategy, EntryStrategy):
             return False
         period, stops, targets, _ = strategy.distances
-        largest, lowest = self._alike.get(("near", period), lambda: self._extremes(period)).tolist()
-        return bool(max(stops, targets or 0.0, 1.0) * largest < float(self._stage.limits.price_band_frac) * lowest)
+        largest = self._alike.get(("largest", period), lambda: self._largest(strategy)).item()
+        widest, lowest = self._alike.get("prices", self._extremes).tolist()
+        away = max(stops, targets or 0.0, 1.0) * (largest + widest)
+        return bool(away < float(self._stage.limits.price_band_frac) * lowest)
 
-    def _extremes(self, period: int) -> Floats:
-        """Return the largest average true range with the widest spread, and the lowest price; in ticks."""
-        bars, prices = self._stage.history.bars, self._stage.prices
-        ranges = atr(bars.high, bars.low, bars.close, period) / float(self._stage.instrument.price_tick)
-        spread = float((prices.ask_close - prices.bid_close).max())
-        return np.array([np.nanmax(ranges, initial=0.0) + spread, float(prices.bid_close.min())])
+    def _largest(self, strategy: EntryStrategy) -> Floats:
+        """Return the largest average true range, in ticks."""
+        ranges = strategy.mean_ranges(self._history.bars, self._shared)
+        return np.array(np.fmax.reduce(ranges, initial=0.0) / float(self._instrument.price_tick))
+
+    def _extremes(self) -> Floats:
+        """Return the widest spread and the lowest price, in ticks."""
+        prices = self._stage.prices
+        has_one_price = prices.ask_close is prices.bid_close
+        widest = 0 if has_one_price else (prices.ask_close - prices.bid_close).max()
+        return np.array([widest, prices.bid_close.min()], np.float64)
 
     def _shared_decisions(self, strategy: EntryStrategy, first_row: int) -> Decisions:
         """Return what a set wants, from what it has in common with others."""
+        found = strategy.sparse_signals(self._history.bars, self._instrument, self._shared)
         stage = self._stage
-        found = strategy.sparse_signals(stage.history.bars, stage.instrument, self._shared)
         whole = self._alike.get(
             found.key, lambda: self._decisions_of(found.unprotected, stage.rows[found.rows], first_row=0)
         )
         first = int(np.searchsorted(found.rows, first_row))
         alike = self._alike.get((found.key, first), lambda: whole.since(first))
         _, stops, targets, trails = found.distances
-        tick = float(stage.instrument.price_tick)
-        kept = alike.protected(found.paid, found.away, stops, targets, trails, tick)
+        kept = alike.protected(found.paid, found.away, stops, targets, trails, float(self._instrument.price_tick))
+        if not self._is_alone(kept):
+            return kept
         return replace(kept, row=found.rows[kept.row].astype(np.int32))  # rows of the bars, as orders are numbered by
 
     def _decisions_of(self, signals: Signals, at: NDArray[np.int64], first_row: int) -> Decisions:

@@ -85,7 +85,7 @@ class Prices:
         """
         symbol = terms.instrument.symbol
         if not len(bars):
-            raise ConfigError(f"{symbol}: no bars in the period; see 'atrader data list'")
+            raise no_bars(symbol)
         if len(bars) > 1 and int(np.diff(bars.open_time_ns).min()) < duration_ns:
             check_bars(bars, symbol)
             raise ConfigError(f"{symbol}: bars overlap: a bar begins less than {duration_ns} ns after the one before")
@@ -115,6 +115,11 @@ class Prices:
             ask_least=asks[2] if least is asks[2] or np.array_equal(least, asks[2]) else least,
             ask_most=asks[1] if most is asks[1] or np.array_equal(most, asks[1]) else most,
         )
+
+
+def no_bars(symbol: str) -> ConfigError:
+    """Say that there is nothing to play."""
+    return ConfigError(f"{symbol}: no bars in the period; see 'atrader data list'")
 
 
 def _whole(column: NDArray[np.float64]) -> NDArray[np.float64]:

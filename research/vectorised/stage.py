@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +17,34 @@ from research.events.plan import Plan, SeriesKey
 from research.events.tape import BarTape
 from research.vector import Prices, Rules, Schedule, Terms, rows_of
 from research.vector.engine import Execution
+from research.vector.prices import no_bars
 from research.vectorised.fit import NotVector
 
 Floats = NDArray[np.float64]
+
+
+class Seen(NamedTuple):
+    """What is played, and the bars that a strategy sees of it."""
+
+    market: Market
+    history: History
+
+    @classmethod
+    def of(cls, plan: Plan) -> Seen:
+        """Return those of a plan with one strategy.
+
+        Raises
+        ------
+        ConfigError
+            When there is nothing to play.
+        """
+        ((config, _),) = plan.instances
+        key = SeriesKey(config.instrument, config.timeframe)
+        market, timeframe = Market(plan.tapes), Timeframe.parse(config.timeframe)
+        if not len(market):
+            raise no_bars(config.instrument)
+        calendar, gaps = plan.calendar_of(config.instrument), plan.missing.get(key, ())
+        return cls(market, History(plan.series[key], timeframe, calendar, market, gaps))
 
 
 class Stage:
@@ -30,6 +56,8 @@ class Stage:
         Of one signal strategy, over bars.
     rules : Rules, optional
         By default those of the paper account.
+    seen : Seen, optional
+        Of the plan, where somebody has it already.
 
     Attributes
     ----------
@@ -64,7 +92,7 @@ class Stage:
         When bars are no market.
     """
 
-    def __init__(self, plan: Plan, rules: Rules | None = None) -> None:
+    def __init__(self, plan: Plan, rules: Rules | None = None, seen: Seen | None = None) -> None:
         ((config, _),) = plan.instances
         symbol = config.instrument
         self.config = config
@@ -73,15 +101,12 @@ class Stage:
         self.limits = config.trade or plan.account.trade
         self.paper = plan.account.paper
         self.terms = Terms.of(plan.account, self.instrument)
-        self.market = Market(plan.tapes)
+        self.market, self.history = seen or Seen.of(plan)
         tape = self.market.reels[symbol].tape
         if not isinstance(tape, BarTape):
             raise NotVector(f"{symbol}: the vector engine plays bars, not quotes")
         self.calendar = plan.calendar_of(symbol)
         self.prices = Prices.of(tape.bars, self.terms, tape.duration_ns)
-        key = SeriesKey(symbol, config.timeframe)
-        timeframe, gaps = Timeframe.parse(config.timeframe), plan.missing.get(key, ())
-        self.history = History(plan.series[key], timeframe, self.calendar, self.market, gaps)
         self.rows = rows_of(self.prices, self.history.ends)
         self.rates = self._conversion(plan.account.currency)
         self.is_row_by_row = np.array_equal(self.rows, np.arange(len(self.prices)))

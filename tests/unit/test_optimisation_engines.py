@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,13 +28,17 @@ from research.optimisation.analysis import Analysis, analyse
 from research.optimisation.axes import Choices
 from research.optimisation.events import EventTrials, days_of
 from research.optimisation.pools import Evaluate
+from research.optimisation.relay import Relay
+from research.optimisation.searching import ListedSearch
 from research.optimisation.space import Combination
-from research.optimisation.trials import Trials
+from research.optimisation.study import run_study
+from research.optimisation.trials import TrialFile, Trials
 from research.optimisation.vectors import VectorTrials, why_not_once
 from research.optimisation.windows import WalkForward
 from research.statistics import period_returns
 from research.vectorised import run_vector, why_not_vector, without_limits
 from tests.support.event_runs import account_of, instance_of, plan_of
+from worker.strategies.atr_cross import AtrCross
 from worker.strategies.bracket import Bracket
 from worker.strategies.entries import Wanted
 from worker.strategies.sma_cross import SmaCross
@@ -183,6 +188,40 @@ def test_sets_that_only_the_event_engine_can_play_are_left_to_it_and_counted() -
         np.testing.assert_allclose(one.returns, other.returns, rtol=0, atol=1e-14)
 
 
+@pytest.mark.parametrize("workers", [2, 5])
+def test_a_search_is_the_same_to_the_last_bit_on_any_number_of_threads(tmp_path: Path, workers: int) -> None:
+    """Among them sets that share what they want with others, or only averages or ranges, and sets that fail."""
+
+    def make(combination: Combination) -> AtrCross:
+        return AtrCross(AtrCross.Parameters.model_validate({**combination, "units": "0.01"}))
+
+    class InSmallLots(VectorTrials):
+        most_at_once = 4
+
+    plan = plan_over(hours(11, 2000, 0.02), make({"slow": 20, "atr_multiplier": 2.0}))
+    days_ns = days_in(plan)
+    sets: list[Combination] = [
+        {"fast": fast, "slow": slow, "atr_window": window, "atr_multiplier": multiplier}
+        for fast in (3, 5, 8)
+        for slow in (20, 33, 50)
+        for window in (5, 14, 200)
+        for multiplier in (0.5, 1.0, 2.5)
+    ]
+
+    def tried(count: int, trials: type[VectorTrials]) -> Trials:
+        with TrialFile(tmp_path / f"{count}.sqlite", {}, days_ns) as file:
+            run_study(ListedSearch(sets, set()), Relay(trials(plan, make, days_ns, workers=count), count), file)
+            return file.trials()
+
+    one, more = tried(1, VectorTrials), tried(workers, InSmallLots)
+    assert len(one.parameters) == 54
+    assert one.trades.min() > 20
+    assert len({row.tobytes() for row in one.returns}) > 40
+    for ours, theirs in zip(one, more, strict=True):
+        assert str(ours) == str(theirs)
+    assert one.returns.tobytes() == more.returns.tobytes()
+
+
 def test_an_event_strategy_is_tried_by_the_event_engine_alone() -> None:
     bars = hours(5, 24 * 20, swing=0.03)
 
@@ -251,6 +290,17 @@ def test_one_look_ahead_is_enough_where_sets_share_what_they_want() -> None:
     plan = plan_over(hours(6, 24 * 20, swing=0.03), cross(SETS[0]))
     peeking = PeekingCross(PeekingCross.Parameters.model_validate({"risk_frac": "0.005", **SETS[0]}))
     assert "differs" in str(why_not_once(plan, [peeking, cross(SETS[0])]))
+
+
+def test_an_empty_period_and_bars_that_are_no_market_are_refused_on_any_number_of_threads() -> None:
+    bars = hours(6, 24 * 20, swing=0.0)
+    with pytest.raises(ConfigError, match="no bars in the period"):
+        VectorTrials(plan_over(bars[:0], cross(SETS[0])), cross, np.array([1]))
+    plan = plan_over(bars, cross(SETS[0]))
+    days_ns, bars.high[100] = days_in(plan), np.nan  # a plan looks at its bars as it is made
+    for workers in (1, 2):
+        with pytest.raises(ConfigError, match="the high at 2024-01-05T04:00:00Z is nan"):
+            VectorTrials(plan, cross, days_ns, workers=workers)(SETS)
 
 
 def test_a_set_that_needs_more_bars_than_there_are_says_so_and_is_no_set_without_trades() -> None:

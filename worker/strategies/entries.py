@@ -217,6 +217,11 @@ class EntryStrategy(SignalStrategy):
         rows = np.flatnonzero(long | short | close_long | close_short)
         return rows, Wanted(long[rows], short[rows], close_long[rows], close_short[rows], {})
 
+    def mean_ranges(self, bars: Bars, shared: Shared) -> FloatArray:
+        """Return the average true range of each bar, that of its stops."""
+        period = self.distances.atr_period
+        return shared.get(("atr", period), lambda: _mean_ranges(bars, period, shared))
+
     def _entry_rows(
         self, wanted: Hashable, key: Hashable, bars: Bars, instrument: Instrument, shared: Shared
     ) -> tuple[NDArray[Any], ...]:
@@ -225,9 +230,8 @@ class EntryStrategy(SignalStrategy):
         The places of rows before the average true range is known; that average, negative where no long is entered; and
         what `_sided_rows` returns.
         """
-        period = self.distances.atr_period
         wanted_rows = shared.get(("wanted", wanted), lambda: self._wanted_rows(bars, instrument, shared))
-        whole = shared.get(("atr", period), lambda: _mean_ranges(bars, period, shared))
+        whole = self.mean_ranges(bars, shared)
         mean_range = whole.take(wanted_rows[0], mode="clip")  # twice as fast as with a check, and rows are rows
         unknown = np.flatnonzero(np.isnan(mean_range))
         sided = shared.get(
