@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from atrader.market import Bars
 from research.statistics import bootstrap_returns, p_value_of, permutation_test, permuted_bars, trade_orders
@@ -87,6 +89,17 @@ def test_a_block_of_two_holds_what_followed_each_other() -> None:
     assert set(found[:, 0].tolist()) == set(range(5))
 
 
+@pytest.mark.parametrize("indices", [circular_indices, stationary_indices])
+def test_a_block_begins_at_each_place_as_often(indices: Callable[..., NDArray[np.intp]]) -> None:
+    begins = indices(5, 2, 4_000, np.random.default_rng(3))[:, 0]
+    np.testing.assert_allclose(np.bincount(begins) / 4_000, [0.2] * 5, atol=0.03)
+
+
+def test_blocks_of_one_length_are_of_whole_periods() -> None:
+    exact, rounded = (circular_indices(9, length, 20, np.random.default_rng(1)) for length in (2, 2.4))
+    np.testing.assert_array_equal(rounded, exact)
+
+
 def test_a_new_block_begins_as_often_as_its_mean_length_says() -> None:
     found = stationary_indices(200, 5, 200, np.random.default_rng(2))
     goes_on = (np.diff(found, axis=1) % 200 == 1).mean()
@@ -104,8 +117,8 @@ def test_without_a_length_blocks_are_as_long_as_the_cube_root_of_the_series() ->
     returns = np.random.default_rng(1).normal(size=64) / 100
     assert bootstrap_returns(returns, 2).block_length == 4
     assert bootstrap_returns([0.1, 0.2], 2).block_length == 1
-    one = bootstrap_returns(returns, 20, seed=0, blocks="stationary", block_length=4)
-    np.testing.assert_array_equal(bootstrap_returns(returns, 20).growth, one.growth)
+    drawn = returns[stationary_indices(64, 4, 20, np.random.default_rng(0))]
+    np.testing.assert_allclose(bootstrap_returns(returns, 20).growth, np.prod(1 + drawn, axis=1))
 
 
 def test_a_loss_of_everything_ruins_for_good() -> None:
