@@ -28,6 +28,17 @@ def test_a_million_minutes_have_seventeen_windows_of_180_and_30_days() -> None:
     assert windows[1] == Window(slice(30, 210), slice(210, 240))
 
 
+@pytest.mark.parametrize(("days", "windows"), [(209, 0), (210, 1), (239, 1), (240, 2)])
+def test_a_last_window_is_judged_that_fits_to_the_day(days: int, windows: int) -> None:
+    rule = WalkForward(train_days=180, test_days=30)
+    if not windows:
+        with pytest.raises(ConfigError, match="no window"):
+            rule.windows(DAYS[:days])
+        return
+    found = rule.windows(DAYS[:days])
+    assert (len(found), found[-1].test.stop) == (windows, 180 + 30 * windows)
+
+
 def test_anchored_trainings_grow_from_the_first_day() -> None:
     windows = WalkForward(train_days=180, test_days=30, is_anchored=True).windows(DAYS)
     assert [one.train for one in windows[:3]] == [slice(0, 180), slice(0, 210), slice(0, 240)]
@@ -105,7 +116,9 @@ def test_a_split_is_a_share_of_the_days_or_a_moment() -> None:
         (WalkForward(train_days=680, test_days=30), "no window"),
         (WalkForward(train_days=4, test_days=30), "no window"),
         (WalkForward(train_days=0, test_days=30), "longer than nothing"),
-        (WalkForward(train_days=30, test_days=30, purge_days=-1), "must not be negative"),
+        (WalkForward(train_days=30, test_days=30, purge_days=-0.5), "must not be negative"),
+        (Split(share=0.7, purge_days=-0.5), "must not be negative"),
+        (Split(share=0.7, embargo_days=-0.5), "must not be negative"),
     ],
 )
 def test_rules_that_leave_nothing_are_refused(rule: Split | WalkForward, said: str) -> None:
@@ -113,11 +126,18 @@ def test_rules_that_leave_nothing_are_refused(rule: Split | WalkForward, said: s
         rule.windows(DAYS)
 
 
-@pytest.mark.parametrize("purge_days", [0.0, 1.0])
-def test_only_options_that_were_given_are_to_be_shortened(purge_days: float) -> None:
+def test_five_days_are_enough_on_each_side_of_a_split_and_four_are_not() -> None:
+    assert Split(at_ns=int(DAYS[4])).windows(DAYS[:10]) == [Window(slice(0, 5), slice(5, 10))]
+    for days in (DAYS[1:10], DAYS[:9]):
+        with pytest.raises(ConfigError, match="leaves less than 5 days before or after it"):
+            Split(at_ns=int(DAYS[4])).windows(days)
+
+
+@pytest.mark.parametrize(("purge_days", "embargo_days"), [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)])
+def test_only_options_that_were_given_are_to_be_shortened(purge_days: float, embargo_days: float) -> None:
     with pytest.raises(ConfigError) as refused:
-        WalkForward(train_days=99, test_days=9, purge_days=purge_days).windows(DAYS[:50])
-    assert ("--purge" in str(refused.value)) == bool(purge_days)
+        WalkForward(train_days=99, test_days=9, purge_days=purge_days, embargo_days=embargo_days).windows(DAYS[:50])
+    assert ("--purge" in str(refused.value)) == bool(purge_days or embargo_days)
 
 
 def test_the_words_of_the_command_line_become_a_rule() -> None:

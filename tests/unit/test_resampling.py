@@ -44,8 +44,10 @@ def test_the_same_seed_gives_the_same_numbers_and_another_other_ones() -> None:
     assert not np.array_equal(first.growth, third.growth)
 
 
-def test_many_draws_are_made_in_portions_of_bounded_size() -> None:
-    long = np.random.default_rng(1).normal(size=200_000)
+@pytest.mark.parametrize("at_once", [1_000, 199])  # five series, or less than one
+def test_many_draws_are_made_in_portions_of_bounded_size(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    monkeypatch.setattr("research.statistics.resampling._AT_ONCE", at_once)
+    long = np.random.default_rng(1).normal(size=200)
     found = trade_orders(long, 1e6, draws=7)
     assert found.final == pytest.approx([1e6 + long.sum()] * 7)
     assert len(set(found.drawdown.tolist())) == 7
