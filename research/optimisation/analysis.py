@@ -240,15 +240,16 @@ def _overfitting(
         "beyond_luck": None,
         "luck_sharpe": None,
         "years": years,
-        "needed_years": minimum_backtest_length(trials.tried) if trials.tried > 1 else 0.0,
+        "needed_years": minimum_backtest_length(trials.tried),
     }
     if _varies(returns):
         ratios, chosen = sharpe_ratios(returns), sample_of(returns[:, best])
-        spread = float(ratios.var(ddof=1)) if len(ratios) > 1 else 0.0
+        by_luck = 1 / chosen.periods
+        spread = float(ratios.var(ddof=1)) if len(ratios) > 1 else by_luck  # the others failed, and were tried as well
         ratio, tried = float(ratios[best]), float(trials.tried)
         published = deflated_sharpe(ratio, chosen.periods, tried, spread, chosen.shape)
         found["deflated_sharpe"], found["luck_sharpe"] = published.probability, published.threshold
-        luck = min(spread, 1 / chosen.periods)
+        luck = min(spread, by_luck)
         found["beyond_luck"] = deflated_sharpe(ratio, chosen.periods, tried, luck, chosen.shape).probability
     if crossed is not None:
         found["pbo"], found["pbo_loss_probability"] = crossed().probability, crossed().loss_probability
@@ -278,7 +279,7 @@ def _why_no_pbo(trials: Trials, days: int, *, is_adaptive: bool) -> str | None:
     if is_adaptive:
         return "the search chose its sets by what came of those before: they are no fair sample"
     if len(trials.returns) < 2:
-        return "only one set was tried"
+        return "only one set has figures"
     if not _varies(trials.returns.T):
         return "no set traded"
     return f"{days} days are too few: {2 * _BLOCKS} at least" if days < 2 * _BLOCKS else None

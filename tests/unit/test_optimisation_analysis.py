@@ -11,6 +11,7 @@ from research.optimisation.figures import test_days as judged_days
 from research.optimisation.ranking import ranked, score
 from research.optimisation.trials import Trial, Trials
 from research.optimisation.windows import DAY_NS, Split, Window
+from research.statistics import effective_trials, expected_maximum, minimum_backtest_length
 from tests.support.planted import AXES, DAYS, PEAK, SETS, WINDOWS, edge_of, judged, returns_of, trials_of
 
 
@@ -63,6 +64,48 @@ def test_the_walk_forward_chooses_without_a_look_at_the_days_it_is_judged_on() -
     assert again.steps[-1].sharpe_oos != found.steps[-1].sharpe_oos
     joined = np.concatenate([returns[step.number, part.test] for step, part in zip(found.steps, windows, strict=True)])
     assert found.walk_forward["return_oos_frac"] == pytest.approx(np.prod(1 + joined) - 1)
+
+
+def test_the_walk_forward_tells_of_its_windows_one_by_one_and_together() -> None:
+    returns = returns_of(1, edge=0.003)
+    found = judged(trials_of(returns))
+    first, last = found.steps[0], found.steps[-1]
+    # Days end from 1970-01-02 on: 180 to choose on, 30 to judge on, ten times.
+    assert (first.train_start, first.train_end) == ("1970-01-02T00:00:00Z", "1970-06-30T00:00:00Z")
+    assert (first.test_start, first.test_end) == ("1970-07-01T00:00:00Z", "1970-07-30T00:00:00Z")
+    assert last.test_end == "1971-04-26T00:00:00Z"
+    assert first.return_oos_frac == pytest.approx(np.prod(1 + returns[first.number, 180:210]) - 1)
+    walked = found.walk_forward
+    assert (found.windows, walked["days_oos"]) == (10, 300)
+    assert walked["sharpe_is"] == pytest.approx(np.mean([one.sharpe_is for one in found.steps]))
+    factors = [one.sharpe_oos * abs(one.sharpe_oos) / one.sharpe_is for one in found.steps]
+    assert walked["robustness"]["windows"] == 10
+    assert walked["robustness"]["undefined"] == 0
+    assert walked["robustness"]["mean"] == pytest.approx(np.mean(factors))
+    assert walked["robustness"]["worst"] == pytest.approx(min(factors))
+    worth = np.cumprod(
+        1 + np.concatenate([returns[one.number, 180 + 30 * at :][:30] for at, one in enumerate(found.steps)])
+    )
+    peaks = np.maximum.accumulate(np.append(1.0, worth))[1:]
+    assert walked["drawdown_oos_frac"] == pytest.approx((1 - worth / peaks).max())
+    assert found.overfitting["years"] == pytest.approx(499 / 365.25)
+    assert found.overfitting["needed_years"] == pytest.approx(minimum_backtest_length(36))
+    assert found.overfitting["effective_trials"] == pytest.approx(effective_trials(returns.T).rank)
+
+
+def test_windows_in_which_nothing_was_worth_choosing_have_no_factor() -> None:
+    returns = returns_of(1, edge=0.003)
+    returns[:, :180] -= 0.02
+    found = judged(trials_of(returns), Split(share=180 / DAYS))
+    assert found.steps[0].robustness_factor is None
+    assert found.walk_forward["robustness"] == {
+        "windows": 1,
+        "undefined": 1,
+        "positive_frac": 0.0,
+        "mean": None,
+        "median": None,
+        "worst": None,
+    }
 
 
 def test_ranking_by_what_is_left_puts_losses_last_but_for_what_is_undefined() -> None:
@@ -137,7 +180,7 @@ def test_why_there_is_no_probability_of_overfitting_is_said() -> None:
     returns = returns_of(0, edge=0.003)
     assert judged(trials_of(returns)).overfitting["pbo_missing"] is None
     alone = judged(trials_of(returns[:1]))
-    assert alone.overfitting["pbo_missing"] == "only one set was tried"
+    assert alone.overfitting["pbo_missing"] == "only one set has figures"
     short = judged(trials_of(returns[:, :31]), Split(share=0.7))
     assert (short.overfitting["pbo"], short.overfitting["pbo_missing"]) == (None, "31 days are too few: 32 at least")
 
@@ -149,6 +192,19 @@ def test_failed_sets_count_as_tried_and_deflate() -> None:
     assert (many.tried, many.failed) == (936, 900)
     assert (few.failures, many.failures) == ({}, {"division by zero": 900})
     assert many.overfitting["deflated_sharpe"] < few.overfitting["deflated_sharpe"]
+
+
+def test_the_only_set_that_did_not_fail_is_deflated_by_all_that_were_tried() -> None:
+    returns = returns_of(5, edge=0.0016)[14:15]
+    failed = [Trial(1000 + at, SETS[0], 0, np.empty(0), "division by zero") for at in range(99)]
+    found = judged(trials_of(returns)._replace(failed=failed)).overfitting
+    # Ratios of days without skill have a variance of 1 / days.
+    assert found["luck_sharpe"] == pytest.approx(expected_maximum(100) / np.sqrt(DAYS))
+    assert found["beyond_luck"] == found["deflated_sharpe"]
+    assert found["pbo_missing"] == "only one set has figures"
+    alone = judged(trials_of(returns)).overfitting
+    assert (alone["luck_sharpe"], alone["needed_years"]) == (0, 0)
+    assert alone["beyond_luck"] > found["beyond_luck"]
 
 
 def test_a_search_in_which_every_set_failed_names_the_first_error() -> None:

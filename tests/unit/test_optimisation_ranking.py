@@ -74,7 +74,7 @@ def test_between_the_ends_of_a_span_those_within_a_share_of_it_are_neighbours_un
         {"level": 0.2, "way": "long", "fast": 30},
         {"level": 4.0, "way": "short", "fast": 10},
     ]
-    axes = [Span("level", 0.0, 4.0), WAYS, Choices.of("fast", [5, 10, 30])]
+    axes: list[Axis] = [Span("level", 0.0, 4.0), WAYS, Choices.of("fast", [5, 10, 30])]
     assert neighbours_of([0.001, 0.003, 0.004, 0.005, 0.006], sets, axes) == about([3, 1 / 3, None, None, None])
 
 
