@@ -34,7 +34,7 @@ begins with its first day that is no weekend, a week on its usual day. Bars of t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, time
 from functools import lru_cache
 from itertools import count
@@ -195,9 +195,19 @@ class Calendar:
         import numpy as np
 
         if timeframe.is_fixed:
-            days = self._days(start_ns, end_ns)
-            pieces = [piece for day in days for piece in _bars(day, start_ns, end_ns, timeframe)]
+            # Days begin on whole hours: bars that divide an hour go on over the ends of days as they are since 1970.
+            counted: Iterable[tuple[int, tuple[Period, ...]]] = (
+                [(0, self._open_within(start_ns, end_ns))]
+                if not _HOUR_S % timeframe.seconds
+                else ((day.start_ns, day.open) for day in self._days(start_ns, end_ns))
+            )
+            pieces = [
+                piece for origin_ns, open_ in counted for piece in _bars(origin_ns, open_, start_ns, end_ns, timeframe)
+            ]
             return np.concatenate(pieces) if pieces else np.empty(0, dtype=np.int64)
+        if timeframe.name == "1d":
+            found = [day.start_ns for day in self._days(start_ns, end_ns) if day.open and day.start_ns >= start_ns]
+            return np.array(found, dtype=np.int64)
         opens = []
         open_ns = self.bar_open(start_ns, timeframe)
         while open_ns < end_ns:
@@ -301,6 +311,8 @@ class Calendar:
 
     def _open_within(self, start_ns: int, end_ns: int) -> tuple[Period, ...]:
         """Return when the market is open between two times; spells that touch are one."""
+        if start_ns < end_ns and self._never_closes_after(start_ns):
+            return (Period(start_ns, end_ns),)
         found: list[Period] = []
         for piece in (piece for day in self._days(start_ns, end_ns) for piece in day.open):
             part = Period(max(piece.start_ns, start_ns), min(piece.end_ns, end_ns))
@@ -336,17 +348,18 @@ def _without(whole: Period, closed: tuple[Period, ...]) -> Iterator[Period]:
         yield Period(start_ns, whole.end_ns)
 
 
-def _bars(day: _Day, start_ns: int, end_ns: int, timeframe: Timeframe) -> Iterator[NDArray[np.int64]]:
-    """Yield the open times of the bars that touch the open pieces of a day, each once."""
+def _bars(
+    origin_ns: int, open_: Iterable[Period], start_ns: int, end_ns: int, timeframe: Timeframe
+) -> Iterator[NDArray[np.int64]]:
+    """Yield the open times of the bars, counted from an origin, that touch spells of an open market, each once."""
     import numpy as np
 
-    # Days begin on whole hours, so counting from the day equals counting from 1970 for what divides an hour.
-    number = -((day.start_ns - start_ns) // timeframe.ns)  # of the first bar that opens at or after the start
-    for piece in day.open:
-        number = max(number, (piece.start_ns - day.start_ns) // timeframe.ns)
-        piece_end_ns = min(piece.end_ns, end_ns)
-        if day.start_ns + number * timeframe.ns < piece_end_ns:
-            opens = np.arange(day.start_ns + number * timeframe.ns, piece_end_ns, timeframe.ns, dtype=np.int64)
+    number = -((origin_ns - start_ns) // timeframe.ns)  # of the first bar that opens at or after the start
+    for spell in open_:
+        number = max(number, (spell.start_ns - origin_ns) // timeframe.ns)
+        spell_end_ns = min(spell.end_ns, end_ns)
+        if origin_ns + number * timeframe.ns < spell_end_ns:
+            opens = np.arange(origin_ns + number * timeframe.ns, spell_end_ns, timeframe.ns, dtype=np.int64)
             number += len(opens)
             yield opens
 

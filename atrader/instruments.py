@@ -1,7 +1,5 @@
 """Instruments: what is traded, with the precision and limits that orders must respect."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Mapping
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal

@@ -1,7 +1,5 @@
 """The strategy contract: two ways to write one, the same code live, in replay and in backtests."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal

@@ -15,7 +15,9 @@ import numpy as np
 
 from atrader.statistics.trades import Floats
 from benchmarks._support.report import Options, Report, median, run
-from research.statistics import deflate, effective_trials, neighbourhood_on_grid, probability_of_overfitting
+from research.statistics.neighbourhood import neighbourhood_on_grid
+from research.statistics.overfitting import probability_of_overfitting
+from research.statistics.trials import deflate, effective_trials
 
 CLAIM = "Overfitting probability, deflated Sharpe ratio and neighbours of a grid cost less than a second together"
 BLOCKS = 16

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from math import inf, isnan, nan
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from atrader.signal_checks import check_signals
 from atrader.strategy import Signals, SignalStrategy
 
 Floats = NDArray[np.float64]
-Columns = dict[str, Floats]
+Columns = dict[str, NDArray[Any]]
 Compute = Callable[[Bars], Columns]
 
 TOLERANCE: Final = 1e-6
@@ -48,13 +48,15 @@ def compute_with(strategy: SignalStrategy, instrument: Instrument) -> Compute:
 
 
 def columns_of(signals: Signals, count: int) -> Columns:
-    """Return everything a strategy answered, and `check_signals` did not refuse, as float64 to read; NaN: not given."""
+    """Return everything a strategy answered, and `check_signals` did not refuse, as numbers to read; NaN: not given."""
     given = {name: getattr(signals, name) for name in _WISHES}
     given |= {f"indicators.{name}": column for name, column in (signals.indicators or {}).items()}
-    found: Columns = {}
-    for name, column in given.items():
-        found[name] = _not_given(count) if column is None else np.asarray(column, np.float64)
-    return found
+    return {name: _not_given(count) if column is None else _numbers(column) for name, column in given.items()}
+
+
+def _numbers(column: NDArray[Any]) -> NDArray[Any]:
+    """Return a column as it is where it holds numbers: a copy of sides as floats takes longer than to look at them."""
+    return column if column.dtype.kind in "if" else np.asarray(column, np.float64)
 
 
 def _not_given(count: int) -> Floats:
@@ -74,7 +76,7 @@ class Yardstick:
         Of the same bars.
     """
 
-    def __init__(self, whole: Mapping[str, Floats], closes: Floats) -> None:
+    def __init__(self, whole: Mapping[str, NDArray[Any]], closes: Floats) -> None:
         self._closes = closes
         self._whole = whole
         self._sizes: dict[str, float] = {}  # of columns that were asked for: each takes a walk over all of it
@@ -104,7 +106,7 @@ class Yardstick:
 
 
 def difference_over_windows(
-    whole: Mapping[str, Floats], compute: Compute, bars: Bars, rows: Iterable[int], size: int
+    whole: Mapping[str, NDArray[Any]], compute: Compute, bars: Bars, rows: Iterable[int], size: int
 ) -> str | None:
     """Return where the last row of a window is another one than that row of the whole; None: nowhere.
 
@@ -133,12 +135,16 @@ def difference_over_windows(
 
 def spread(rows: NDArray[np.int64], most: int) -> list[int]:
     """Return a few of some rows, from all over them."""
-    few = rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(np.int64)]
-    found: list[int] = few.tolist()
+    found: list[int] = rows[places(len(rows), most)].tolist()
     return found
 
 
-def _mean_size(column: Floats, name: str, closes: Floats) -> float:
+def places(count: int, most: int) -> NDArray[np.int64]:
+    """Return a few of so many places, from all over them."""
+    return np.linspace(0, count - 1, min(most, count)).astype(np.int64)
+
+
+def _mean_size(column: NDArray[Any], name: str, closes: Floats) -> float:
     sizes = np.abs(column - closes) if name in _PRICES else np.abs(column)
     known = sizes[np.isfinite(sizes)]
     return float(known.mean()) if len(known) else 0.0

@@ -22,15 +22,11 @@ from research.events.engine import EventEngine
 from research.events.plan import Plan, SeriesKey
 from research.events.result import Result
 from research.events.tape import BarTape
-from research.statistics import (
-    bootstrap_returns,
-    p_value_of,
-    period_returns,
-    periods_per_year,
-    permuted_bars,
-    sample_of,
-    trade_orders,
-)
+from research.statistics.annualisation import periods_per_year
+from research.statistics.periods import period_returns
+from research.statistics.permutation import p_value_of, permuted_bars
+from research.statistics.resampling import bootstrap_returns, trade_orders
+from research.statistics.sample import sample_of
 
 Progress = Callable[[int, int], None]
 """Takes how many permutations were run, and how many there are."""

@@ -1,7 +1,5 @@
 """etc/accounts/NAME.toml: one broker account."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 

@@ -1,7 +1,5 @@
 """The table [backtest] of a strategy file: how a backtest of it fills, where that is not the paper account's way."""
 
-from __future__ import annotations
-
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Final, Literal
 

@@ -1,7 +1,5 @@
 """What all configuration models share: strictness, durations with units, names."""
 
-from __future__ import annotations
-
 import re
 from decimal import Decimal
 from typing import Annotated, Final

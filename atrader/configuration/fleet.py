@@ -1,7 +1,5 @@
 """etc/atrader.toml: the fleet, its data layer and its market feed."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator

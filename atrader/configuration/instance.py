@@ -1,7 +1,5 @@
 """etc/strategies/NAME.toml: one strategy instance."""
 
-from __future__ import annotations
-
 import re
 from typing import Annotated, Literal
 

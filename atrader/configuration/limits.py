@@ -1,7 +1,5 @@
 """Risk limits as configuration; `atrader/risk` holds the rules that read them. A limit left out does not apply."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 

@@ -1,7 +1,5 @@
 """[oanda] in etc/accounts/NAME.toml: which account at OANDA, and how we speak to it."""
 
-from __future__ import annotations
-
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator

@@ -1,7 +1,5 @@
 """[selection] of a strategy file: the markets an instance is made for, and how they are recognised."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator

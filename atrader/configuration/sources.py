@@ -1,7 +1,5 @@
 """[sources.NAME] in etc/atrader.toml: services that are asked for bars over HTTP."""
 
-from __future__ import annotations
-
 import string
 from typing import Annotated, Any, Literal, Self
 

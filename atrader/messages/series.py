@@ -3,8 +3,6 @@
 Apart from the other calls of the data layer: whoever only reads the store says these, and need not build forty more.
 """
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict

@@ -1,7 +1,5 @@
 """Intent, order, fill and trade: the values that travel from a strategy's wish to its closed trade."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 

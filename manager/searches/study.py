@@ -18,7 +18,7 @@ from manager.searches.wish import SearchWish
 from research.events.market import Market
 from research.events.plan import Plan, SeriesKey
 from research.optimisation.space import SearchSpace
-from research.statistics import periods_per_year
+from research.statistics.annualisation import periods_per_year
 
 DRAWN: Final = "drawn"
 """How slippage is taken. Files that say nothing of it are of versions whose vector engine took it at its worst."""

@@ -13,7 +13,7 @@ from atrader.market import Bar, Bars
 from atrader.signal_checks import check_signals
 from atrader.signal_driver import DECIDED, LEAVING, SignalDriver
 from atrader.strategy import Signals, SignalStrategy
-from research.columns import Columns, columns_of, compute_with, difference_over_windows, spread
+from research.columns import Columns, columns_of, compute_with, difference_over_windows, places, spread
 from research.events.history import History
 
 if TYPE_CHECKING:  # the context brings the account with it, of which signals over all bars know nothing
@@ -121,13 +121,21 @@ def _difference(strategy: SignalStrategy, history: History, instrument: Instrume
         When the strategy fails at a window.
     """
     compute, size = compute_with(strategy, instrument), max(strategy.warmup_bars, 1)
-    return difference_over_windows(whole, compute, history.bars, _sample(whole, max(history.first, size - 1)), size)
+    rows = sample_of(whole, max(history.first, size - 1), _SAMPLE)
+    return difference_over_windows(whole, compute, history.bars, rows, size)
 
 
-def _sample(whole: Columns, first: int) -> list[int]:
+def sample_of(whole: Columns, first: int, most: int) -> list[int]:
+    """Return rows from one on, so many of each kind at most: with entries, with exits only, and without both."""
     enters, leaves = (whole[name][first:] != 0 for name in ("entry", "exit"))
-    kinds = (np.flatnonzero(kind) + first for kind in (enters, leaves & ~enters, ~leaves & ~enters))
-    return [row for rows in kinds for row in spread(rows, _SAMPLE)]
+    said = np.flatnonzero(enters | leaves)
+    entered = enters[said]
+    found = [*spread(said[entered], most), *spread(said[~entered], most)]
+    silent = len(enters) - len(said)  # most rows: the n-th of them stands behind those before it that say something
+    before = said - np.arange(len(said))
+    numbers = places(silent, most)
+    found += (numbers + np.searchsorted(before, numbers, side="right")).tolist()
+    return [first + row for row in found]
 
 
 def _cut(signals: Signals, rows: slice) -> Signals:

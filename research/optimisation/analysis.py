@@ -20,17 +20,10 @@ from research.optimisation.ranking import Ranked, Scores, ranked, score
 from research.optimisation.space import Combination
 from research.optimisation.trials import Trials
 from research.optimisation.windows import DAY_NS, Window
-from research.statistics import (
-    Overfitting,
-    deflated_sharpe,
-    effective_trials,
-    minimum_backtest_length,
-    over_windows,
-    probability_of_overfitting,
-    robustness_factor,
-    sample_of,
-    sharpe_ratios,
-)
+from research.statistics.overfitting import Overfitting, probability_of_overfitting
+from research.statistics.robustness import over_windows, robustness_factor
+from research.statistics.sample import sample_of
+from research.statistics.trials import deflated_sharpe, effective_trials, minimum_backtest_length, sharpe_ratios
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]

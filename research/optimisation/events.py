@@ -14,8 +14,7 @@ from research.events.history import NeverDecides
 from research.events.plan import Plan
 from research.optimisation.pools import Outcome
 from research.optimisation.space import Combination
-from research.statistics import period_returns
-from research.statistics.periods import periods_between
+from research.statistics.periods import period_returns, periods_between
 
 Times = NDArray[np.int64]
 

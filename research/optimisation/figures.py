@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from research.optimisation.windows import Window
-from research.statistics import sharpe_ratios
-from research.statistics.trials import checked_matrix, ratios_of
+from research.statistics.trials import checked_matrix, ratios_of, sharpe_ratios
 
 Floats = NDArray[np.float64]
 

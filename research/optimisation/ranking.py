@@ -20,13 +20,9 @@ from research.optimisation.figures import drawdowns, in_windows, test_days, tota
 from research.optimisation.space import Combination
 from research.optimisation.trials import Trials
 from research.optimisation.windows import Window
-from research.statistics import (
-    neighbourhood_of_points,
-    neighbourhood_on_grid,
-    ranking,
-    return_statistics,
-    robustness_factors,
-)
+from research.statistics.neighbourhood import neighbourhood_of_points, neighbourhood_on_grid
+from research.statistics.returns import return_statistics
+from research.statistics.robustness import ranking, robustness_factors
 
 Floats = NDArray[np.float64]
 

@@ -13,7 +13,7 @@ from research.events.equity import EquityCurve
 from research.events.tape import Tape
 from research.reports.thinning import extremes, stretches
 from research.reports.trades import Columns
-from research.statistics import PeriodReturns
+from research.statistics.periods import PeriodReturns
 
 Floats = NDArray[np.float64]
 

@@ -23,7 +23,7 @@ from research.reports.excursions import Excursions, excursions
 from research.reports.measures import measures
 from research.reports.rows import Columns, equity_columns, equity_points, in_plain
 from research.reports.saved import Saved, Told, save
-from research.statistics import period_returns
+from research.statistics.periods import period_returns
 
 IDENTITY: Final = (
     "program", "engine", "convention", "account", "costs", "seed", "initial_balance", "instances", "quotes", "start",

@@ -13,15 +13,10 @@ from atrader.clock import NS_PER_S, iso_from_ns, utc_from_ns
 from atrader.statistics.trades import Times
 from research.events.equity import EquityCurve
 from research.events.tape import Tape
-from research.statistics import (
-    PeriodReturns,
-    ReturnStatistics,
-    against_market,
-    minimum_track_record,
-    periods_per_year,
-)
-from research.statistics.periods import checked_curve, growth, returns_of
-from research.statistics.returns import statistics_of
+from research.statistics.annualisation import periods_per_year
+from research.statistics.periods import PeriodReturns, checked_curve, growth, returns_of
+from research.statistics.returns import ReturnStatistics, against_market, statistics_of
+from research.statistics.sharpe import minimum_track_record
 
 _DAY_NS = 86_400 * NS_PER_S
 

@@ -201,6 +201,11 @@ class Terms:
         return "own" if self.instrument.base == self.currency else "given"
 
     @property
+    def is_financed(self) -> bool:
+        """Whether holding a trade over the end of a day costs or brings anything."""
+        return bool(self.swap_long_frac or self.swap_short_frac)
+
+    @property
     def extra_ticks(self) -> tuple[int, int]:
         """By how many ticks the bid falls and the ask rises (`atrader.paper.desk`)."""
         tick = self.instrument.price_tick

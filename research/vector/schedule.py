@@ -42,11 +42,11 @@ class Schedule(NamedTuple):
         return cls(empty, np.empty(0, np.int8), empty, np.empty(0, np.int8), empty)
 
     @classmethod
-    def of(cls, prices: Prices, calendar: Calendar) -> Schedule:
-        """Return the ends of the calendar's days and its closes within the prices."""
+    def of(cls, prices: Prices, calendar: Calendar, *, financed: bool = True) -> Schedule:
+        """Return the ends of the calendar's days, where they cost anything, and its closes within the prices."""
         opens, duration_ns = prices.open_time_ns, prices.duration_ns
         first_ns, last_ns = int(opens[0]), int(opens[-1]) + duration_ns
-        due = np.fromiter(boundaries(calendar, first_ns, last_ns - 1), np.int64)
+        due = np.fromiter(boundaries(calendar, first_ns, last_ns - 1) if financed else (), np.int64)
         days = np.array([days_booked(calendar, one) for one in due.tolist()], np.int8)
         due, days = due[days > 0], days[days > 0]
         bars = np.searchsorted(opens, due - duration_ns, side="right")  # the bar that is not over yet

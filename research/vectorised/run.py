@@ -14,6 +14,7 @@ from atrader.errors import StrategyError
 from atrader.fast_models import changed
 from atrader.ledger import profit_of
 from atrader.orders.model import Trade
+from atrader.runtime.beside import Beside
 from atrader.strategy import Signals, SignalStrategy
 from research.events.equity import Changes, equity_curve
 from research.events.findings import Findings
@@ -31,7 +32,7 @@ from research.vectorised.played import played
 from research.vectorised.refusals import BY_KIND
 from research.vectorised.risked import check_fixed_risk
 from research.vectorised.slippage import Drawn
-from research.vectorised.stage import Stage
+from research.vectorised.stage import Seen, Stage
 from research.vectorised.traded import floats_of, traded_of
 
 _RATE: Final = Context(prec=12)  # of a rate, as the paper account takes it
@@ -54,12 +55,14 @@ def run_vector(plan: Plan, rules: Rules | None = None) -> Findings:
     ConfigError
         When there are too few bars.
     """
-    ((_, strategy),) = plan.instances
+    ((config, strategy),) = plan.instances
     assert isinstance(strategy, SignalStrategy)
-    stage = Stage(plan, rules)
-    check_decides(stage.config, stage.history, strategy.warmup_bars)
+    seen = Seen.of(plan)
+    check_decides(config, seen.history, strategy.warmup_bars)
+    staged = Beside(lambda: Stage(plan, rules, seen))  # on another processor: most of both lets go of the lock
     strategy.load()
-    signals, difference = signals_once(strategy, stage.history, stage.instrument)
+    signals, difference = signals_once(strategy, seen.history, plan.instruments[config.instrument])
+    stage = staged.result()
     if signals is None:
         raise NotVector(f"signals over all bars are not those over the warm-up of each bar: {difference}")
     first_row = max(strategy.warmup_bars, 1) - 1
@@ -166,7 +169,8 @@ def _booked(stage: Stage, outcome: Outcome) -> Changes:
     fills, item = outcome.fills, stage.instrument
     times = times_of(stage.prices, fills["bar"], fills["phase"])
     is_swap = fills["reason"] == Reason.SWAP
-    times[is_swap] = due_times(stage, fills[is_swap])
+    if is_swap.any():
+        times[is_swap] = due_times(stage, fills[is_swap])
     steps, trades = fills["steps"], outcome.trades[fills["trade"]]
     sides = (("buy", trades["side"] > 0), ("sell", trades["side"] < 0))
     return Changes(

@@ -110,7 +110,7 @@ class Stage:
         self.rows = rows_of(self.prices, self.history.ends)
         self.rates = self._conversion(plan.account.currency)
         self.is_row_by_row = np.array_equal(self.rows, np.arange(len(self.prices)))
-        self.schedule = Schedule.of(self.prices, self.calendar)
+        self.schedule = Schedule.of(self.prices, self.calendar, financed=self.terms.is_financed)
         self.halted = frozenset(self.schedule.halted.tolist())
         self.execution = Execution(self.prices, self.rules, self.terms, schedule=self.schedule, rates=self.rates)
 
@@ -129,7 +129,7 @@ class Stage:
     @property
     def is_financed(self) -> bool:
         """Whether what is held costs or earns something overnight."""
-        return bool(len(self.schedule.bar) and (self.paper.swap_long_frac or self.paper.swap_short_frac))
+        return bool(len(self.schedule.bar))
 
     @property
     def may_wait_between(self) -> bool:

@@ -15,27 +15,16 @@ from hypothesis.extra import numpy as npst
 from atrader.calendars import Calendar
 from atrader.market import Bars
 from atrader.statistics.drawdown import drawdown, falls
-from research.statistics import (
-    Shape,
-    annualisation_factor,
-    bootstrap_returns,
-    deflate,
-    effective_trials,
-    minimum_track_record,
-    neighbourhood_of_points,
-    neighbourhood_on_grid,
-    period_returns,
-    permutation_test,
-    probabilistic_sharpe,
-    probability_of_overfitting,
-    ranking,
-    return_statistics,
-    robustness_factors,
-    sample_of,
-    sharpe_error,
-    trade_orders,
-)
-from research.statistics.resampling import circular_indices, stationary_indices
+from research.statistics.neighbourhood import neighbourhood_of_points, neighbourhood_on_grid
+from research.statistics.overfitting import probability_of_overfitting
+from research.statistics.periods import period_returns
+from research.statistics.permutation import permutation_test
+from research.statistics.resampling import bootstrap_returns, circular_indices, stationary_indices, trade_orders
+from research.statistics.returns import return_statistics
+from research.statistics.robustness import ranking, robustness_factors
+from research.statistics.sample import Shape, sample_of
+from research.statistics.sharpe import annualisation_factor, minimum_track_record, probabilistic_sharpe, sharpe_error
+from research.statistics.trials import deflate, effective_trials
 
 SHARPES = st.floats(-2, 2)
 CONVENTIONS = st.sampled_from(["2012", "2025"])

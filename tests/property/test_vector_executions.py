@@ -86,12 +86,13 @@ def play(rules: Rules, terms: Terms, seed: int, pace: float, *, trails: bool, by
         signals = replace(signals, trailing_distance=trail)
     prices = Prices.of(bars, terms, MINUTE)
     decisions = Decisions.of(signals, prices, terms.instrument, rules, **more)
-    schedule = Schedule.of(prices, Calendar.get("fx"))
+    # One of them knows the ends of days only where they cost something.
+    schedules = [Schedule.of(prices, Calendar.get("fx"), financed=one) for one in (terms.is_financed, True)]
     rates = np.linspace(1.2, 1.3, len(bars)) if terms.rate == "given" else None
     slips = chance.integers(0, 9, (len(decisions), 3), np.int32) if seed % 3 == 0 else None
     both = [
         Execution(prices, rules, terms, schedule=schedule, rates=rates, engine=engine).run(decisions, slips=slips)
-        for engine in ENGINES
+        for engine, schedule in zip(ENGINES, schedules, strict=True)
     ]
     return both[0], both[1]
 

@@ -19,7 +19,9 @@ from research.events.plan import Plan
 from research.events.result import Result
 from research.events.tape import BarTape
 from research.luck import luck_of
-from research.statistics import bootstrap_returns, period_returns, permuted_bars, trade_orders
+from research.statistics.periods import period_returns
+from research.statistics.permutation import permuted_bars
+from research.statistics.resampling import bootstrap_returns, trade_orders
 from tests.support.event_runs import account_of, instance_of, plan_of, run
 
 PAIR, HOUR_NS = "BTC/USD", 3600 * NS_PER_S

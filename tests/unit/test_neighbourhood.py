@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from research.statistics import neighbourhood_of_points, neighbourhood_on_grid
+from research.statistics.neighbourhood import neighbourhood_of_points, neighbourhood_on_grid
 
 NAN = math.nan
 

@@ -11,7 +11,7 @@ from research.optimisation.figures import test_days as judged_days
 from research.optimisation.ranking import ranked, score
 from research.optimisation.trials import Trial, Trials
 from research.optimisation.windows import DAY_NS, Split, Window
-from research.statistics import effective_trials, expected_maximum, minimum_backtest_length
+from research.statistics.trials import effective_trials, expected_maximum, minimum_backtest_length
 from tests.support.planted import AXES, DAYS, PEAK, SETS, WINDOWS, edge_of, judged, returns_of, trials_of
 
 

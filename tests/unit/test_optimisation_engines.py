@@ -35,7 +35,7 @@ from research.optimisation.study import run_study
 from research.optimisation.trials import TrialFile, Trials
 from research.optimisation.vectors import VectorTrials, why_not_once
 from research.optimisation.windows import WalkForward
-from research.statistics import period_returns
+from research.statistics.periods import period_returns
 from research.vectorised import run_vector, why_not_vector, without_limits
 from tests.support.event_runs import account_of, instance_of, plan_of
 from worker.strategies.atr_cross import AtrCross

@@ -11,20 +11,11 @@ import math
 import numpy as np
 import pytest
 
-from research.statistics import (
-    Shape,
-    annualisation_factor,
-    deflated_sharpe,
-    expected_maximum,
-    minimum_backtest_length,
-    minimum_track_record,
-    observed_false_discovery,
-    planned_false_discovery,
-    power_of,
-    probabilistic_sharpe,
-    probability_of_overfitting,
-    sharpe_error,
-)
+from research.statistics.discovery import observed_false_discovery, planned_false_discovery, power_of
+from research.statistics.overfitting import probability_of_overfitting
+from research.statistics.sample import Shape
+from research.statistics.sharpe import annualisation_factor, minimum_track_record, probabilistic_sharpe, sharpe_error
+from research.statistics.trials import deflated_sharpe, expected_maximum, minimum_backtest_length
 from tests.support.r_random import r_normal
 
 MONTHS = Shape(skew=-2.448, kurtosis=10.164)

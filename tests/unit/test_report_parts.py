@@ -25,7 +25,7 @@ from research.reports.excursions import excursions
 from research.reports.measures import calendar_for, measures
 from research.reports.rows import EQUITY_POINTS, equity_points
 from research.reports.thinning import extremes, held, stretches
-from research.statistics import period_returns
+from research.statistics.periods import period_returns
 from tests.support.event_runs import MINUTE, random_bars
 
 D = Decimal

@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from atrader.market import Bars
-from research.statistics import bootstrap_returns, p_value_of, permutation_test, permuted_bars, trade_orders
-from research.statistics.resampling import circular_indices, stationary_indices
+from research.statistics.permutation import p_value_of, permutation_test, permuted_bars
+from research.statistics.resampling import bootstrap_returns, circular_indices, stationary_indices, trade_orders
 
 NAN = math.nan
 

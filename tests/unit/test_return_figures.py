@@ -12,17 +12,11 @@ from atrader.calendars import Calendar
 from atrader.clock import parse_time
 from atrader.statistics.drawdown import falls
 from atrader.timeframes import Timeframe
-from research.statistics import (
-    account_statistics,
-    against_market,
-    curve_statistics,
-    period_returns,
-    periods_per_year,
-    probabilistic_sharpe,
-    return_statistics,
-    sample_of,
-    sharpe_interval,
-)
+from research.statistics.annualisation import periods_per_year
+from research.statistics.periods import period_returns
+from research.statistics.returns import account_statistics, against_market, curve_statistics, return_statistics
+from research.statistics.sample import sample_of
+from research.statistics.sharpe import probabilistic_sharpe, sharpe_interval
 
 NAN, INF = math.nan, math.inf
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from research.statistics import over_windows, ranking, robustness_factor, robustness_factors
+from research.statistics.robustness import over_windows, ranking, robustness_factor, robustness_factors
 
 NAN, INF = math.nan, math.inf
 

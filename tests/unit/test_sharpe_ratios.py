@@ -7,20 +7,17 @@ from typing import Any
 
 import pytest
 
-from research.statistics import (
-    Shape,
+from research.statistics.discovery import critical_sharpe, observed_false_discovery, planned_false_discovery
+from research.statistics.normal import STANDARD, probability
+from research.statistics.returns import return_statistics
+from research.statistics.sample import Shape, sample_of
+from research.statistics.sharpe import (
     annualisation_factor,
-    critical_sharpe,
     minimum_track_record,
-    observed_false_discovery,
-    planned_false_discovery,
     probabilistic_sharpe,
-    return_statistics,
-    sample_of,
     sharpe_error,
     sharpe_interval,
 )
-from research.statistics.normal import STANDARD, probability
 
 NAN, INF = math.nan, math.inf
 

@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from research.statistics import (
+from research.statistics.normal import maximum_of
+from research.statistics.overfitting import probability_of_overfitting
+from research.statistics.sample import sample_of
+from research.statistics.sharpe import probabilistic_sharpe
+from research.statistics.trials import (
     deflate,
     deflated_sharpe,
     effective_trials,
     expected_maximum,
     minimum_backtest_length,
-    probabilistic_sharpe,
-    probability_of_overfitting,
-    sample_of,
     sharpe_ratios,
 )
-from research.statistics.normal import maximum_of
 
 NAN, INF = math.nan, math.inf
 

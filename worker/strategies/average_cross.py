@@ -1,7 +1,5 @@
 """Crossings of two moving averages: long when the fast one crosses above the slow one, short when below."""
 
-from __future__ import annotations
-
 from typing import Annotated, Self
 
 import numpy as np

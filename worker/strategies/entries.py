@@ -1,7 +1,5 @@
 """What the built-in signal strategies have in common: sides, sizes, stops and filters around some masks."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable
 from dataclasses import replace
 from decimal import Decimal

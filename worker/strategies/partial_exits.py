@@ -1,7 +1,5 @@
 """Partial exits: parts of the profit at multiples of the risk, and the stop moved to the entry."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 from typing import Annotated, Final, Self
 

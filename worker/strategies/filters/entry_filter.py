@@ -1,7 +1,5 @@
 """What may keep a strategy from entering. Exits are out of its reach."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple

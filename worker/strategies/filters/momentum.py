@@ -1,7 +1,5 @@
 """Momentum filter: enters only the way the price has gone."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 import numpy as np

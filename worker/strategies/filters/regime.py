@@ -1,7 +1,5 @@
 """Regime filter: enters only in a trend, or only without one, by Wilder's directional movement."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field
