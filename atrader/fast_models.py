@@ -40,6 +40,11 @@ def plainly_made(kind: type[M], /, **values: Any) -> M:
     return _filled(kind, _defaults(kind) | values, set(values))
 
 
+def plainly_made_from(kind: type[M], values: dict[str, Any], given: set[str], /) -> M:
+    """Build a model in Python; see `made_from`."""
+    return _filled(kind, _defaults(kind) | values, given)
+
+
 def plainly_changed(model: M, /, **update: Any) -> M:
     """Return a changed copy in Python; see `changed`."""
     given = model.__pydantic_fields_set__
@@ -79,6 +84,9 @@ def _asks_nobody(kind: type[BaseModel]) -> bool:
 
 made: Final = compiled.maker(_defaults) if is_compiled else plainly_made
 """Build a model; fields that are not given have their defaults. Nothing is checked, not even that all are there."""
+
+made_from: Final = compiled.maker_from(_defaults) if is_compiled else plainly_made_from
+"""The same of values that are in a dictionary, and a set of their names, which nobody may change."""
 
 changed: Final = compiled.changed if is_compiled else plainly_changed
 """Return a copy with other values in some fields; as `BaseModel.model_copy`, which copies more carefully."""

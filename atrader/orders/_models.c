@@ -65,6 +65,18 @@ static PyObject *made(PyObject *self, PyObject *const *args, Py_ssize_t count, P
     return filled((PyTypeObject *)args[0], fields, given);
 }
 
+/* The same from a dictionary, and a set of its names. */
+static PyObject *made_from(PyObject *self, PyObject *const *args, Py_ssize_t count) {
+    if (count != 3 || !PyType_Check(args[0]) || !PyDict_Check(args[1]) || !PySet_Check(args[2])) {
+        PyErr_SetString(PyExc_TypeError, "expected a kind of model, values by name, and a set of their names");
+        return NULL;
+    }
+    PyObject *form = kept(PyTuple_GET_ITEM(self, 1), args[0], form_of, PyTuple_GET_ITEM(self, 0));
+    PyObject *fields = form ? PyDict_Copy(PyTuple_GET_ITEM(form, 0)) : NULL;
+    if (fields && PyDict_Update(fields, args[1]) < 0) Py_CLEAR(fields);
+    return fields ? filled((PyTypeObject *)args[0], fields, Py_NewRef(args[2])) : NULL;
+}
+
 /* Return a set of all names of a set and of a call: the set itself where it holds them. */
 static PyObject *joined(PyObject *given, PyObject *names) {
     Py_XINCREF(given);
@@ -103,11 +115,20 @@ static PyObject *changed(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ss
 static PyMethodDef made_method = {"made", (PyCFunction)(void (*)(void))made, METH_FASTCALL | METH_KEYWORDS,
                                   "Build a model; fields that are not given have their defaults."};
 
-static PyObject *maker(PyObject *Py_UNUSED(module), PyObject *defaults_of) {
+static PyMethodDef made_from_method = {"made_from", (PyCFunction)(void (*)(void))made_from, METH_FASTCALL,
+                                       "Build a model from a dictionary, and a set of its names."};
+
+static PyObject *bound(PyMethodDef *method, PyObject *defaults_of) {
     PyObject *self = Py_BuildValue("ON", defaults_of, PyDict_New());
-    PyObject *function = self ? PyCFunction_NewEx(&made_method, self, NULL) : NULL;
+    PyObject *function = self ? PyCFunction_NewEx(method, self, NULL) : NULL;
     Py_XDECREF(self);
     return function;
+}
+
+static PyObject *maker(PyObject *Py_UNUSED(module), PyObject *defaults_of) { return bound(&made_method, defaults_of); }
+
+static PyObject *maker_from(PyObject *Py_UNUSED(module), PyObject *defaults_of) {
+    return bound(&made_from_method, defaults_of);
 }
 
 /* Whoever changed nothing about how attributes are read pays for pydantic's `__getattr__` at each one that is there. */
@@ -125,6 +146,7 @@ static PyMethodDef methods[] = {
     {"changed", (PyCFunction)(void (*)(void))changed, METH_FASTCALL | METH_KEYWORDS,
      "Return a copy of a model with other values in some fields."},
     {"maker", maker, METH_O, "maker(defaults_of)\n--\n\nReturn `made`; asks once for the fields of a kind."},
+    {"maker_from", maker_from, METH_O, "maker_from(defaults_of)\n--\n\nReturn `made_from`, likewise."},
     {"read_plainly", read_plainly, METH_O, "read_plainly(kind)\n--\n\nRead attributes as of any other class."},
     {NULL, NULL, 0, NULL},
 };

@@ -27,12 +27,20 @@ class IntentId(NamedTuple):
         return f"{self.magic}:{self.n}"
 
 
+_PAIRS = [first + second for first in _DIGITS for second in _DIGITS]
+
+
 def _base36(number: int) -> str:
-    digits = ""
-    while number:
-        number, digit = divmod(number, 36)
-        digits = _DIGITS[digit] + digits
-    return digits or "0"
+    high, low = divmod(number, len(_PAIRS))
+    if not high:
+        return _PAIRS[low] if low >= len(_DIGITS) else _DIGITS[low]
+    return _head(high) + _PAIRS[low]
+
+
+@lru_cache(maxsize=64)
+def _head(number: int) -> str:
+    """Return the digits before the last two: the same for many numbers in a row."""
+    return _base36(number)
 
 
 def client_id_of(intent_id: IntentId) -> str:

@@ -87,6 +87,11 @@ class Desk:
         return self._bid_offset, self._ask_offset
 
     @property
+    def dearest(self) -> float:
+        """A price that the ask, as money, is not above."""
+        return self.ask + self._ask_offset + self._slop
+
+    @property
     def has_quote(self) -> bool:
         """Whether any quote is known, fresh or from the book."""
         return self.bid == self.bid
@@ -96,8 +101,10 @@ class Desk:
         known = self._prices
         if known is None or known[0] != self.bid or known[1] != self.ask:
             tick = self.instrument.price_tick
-            bid = max(decimal_price(self.bid, tick) - self._bid_extra, tick)
-            money = bid, decimal_price(self.ask, tick) + self._ask_extra
+            bid, ask = decimal_price(self.bid, tick), decimal_price(self.ask, tick)
+            if self._ask_extra:
+                bid, ask = bid - self._bid_extra, ask + self._ask_extra
+            money = bid if bid > tick else tick, ask
             known = self._prices = self.bid, self.ask, money
         return known[2]
 

@@ -120,6 +120,11 @@ class Engine:
         """What changed since `take_changes`."""
         return self._execution.changes
 
+    @property
+    def has_reports(self) -> bool:
+        """Whether there is something to tell since `take_changes`."""
+        return bool(self._execution.changes.reports)
+
     def submit(self, order: BrokerOrder, now_ns: int) -> str | None:
         """Take a new order in; fill it if it can be filled at once. Return why it is refused, or None."""
         self.changes.seen.append(order.client_id)
@@ -374,8 +379,11 @@ class Engine:
         for working in state.orders.values():
             next_ns = min(next_ns, working.order.expires_ns or math.inf)
         if state.tickets:
-            earliest = min([ticket.open_time_ns for ticket in state.tickets.values()])
-            after_ns = max(state.swap_ns, earliest)
+            earliest = math.inf
+            for ticket in state.tickets.values():
+                if ticket.open_time_ns < earliest:
+                    earliest = ticket.open_time_ns
+            after_ns = int(max(state.swap_ns, earliest))
             for desk in self.desks.values():
                 if desk.tickets:
                     next_ns = min(next_ns, desk.next_boundary(after_ns))

@@ -31,6 +31,7 @@ class _Held:
     short_cost: float = 0.0
     margin_units: float = 0.0  # units of the larger leg times the margin rate
     fallback_rate: float = 1.0
+    fallback_of: Decimal | None = None  # the same as money
     profit: float = 0.0
     margin: float = 0.0
     sources: tuple[str, ...] = ()  # instruments whose quotes move it
@@ -51,7 +52,8 @@ class _Held:
             else:
                 short_units += units
                 short_cost += units * (price - extra_ask)
-            self.fallback_rate = float(ticket.home_rate)
+            if ticket.home_rate is not self.fallback_of:
+                self.fallback_of, self.fallback_rate = ticket.home_rate, float(ticket.home_rate)
         self.long_units, self.long_cost = long_units, long_cost
         self.short_units, self.short_cost = short_units, short_cost
         self.margin_units = (long_units if long_units > short_units else short_units) * self.margin_rate
@@ -135,6 +137,13 @@ class MarginWatch:
     def concerns(self, symbol: str) -> bool:
         """Tell whether quotes of an instrument may move the estimate."""
         return bool(self._held) and symbol in self._by_symbol
+
+    def is_surely_enough_for(self, desk: Desk, units: Decimal, rate: Decimal) -> bool:
+        """Tell the same of more units of an instrument, whatever is held of it, at the rate of its quote currency."""
+        in_home = float(units) * desk.dearest * (1.0 if rate == 1 else float(rate))
+        held = self._begun.get(desk.symbol) or self._begin(desk)
+        needed = (self._margin + in_home * held.margin_rate) * (1 + _NEAR_FRAC) + self._rounding + self._quantum
+        return self._balance + self._profit > needed
 
     def is_surely_enough(self, more_margin: Decimal) -> bool:
         """Tell whether equity covers some more margin by far, so that the exact figures need not be asked."""

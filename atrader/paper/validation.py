@@ -50,11 +50,8 @@ def opening_refusal(side: Side, units: Decimal, state: BookState, desk: Desk, fu
     rate = money.rate(desk.quote)
     if rate is None and instrument.symbol not in state.tickets:
         return "no-conversion-rate"
-    if rate is not None:
-        # No more margin than this, whatever is held: where there is plenty the exact figure is not asked.
-        at_most = units * desk.prices()[1] * rate * money.margin_rate(instrument) + money.quantum
-        if funds.watch.is_surely_enough(at_most):
-            return None
+    if rate is not None and funds.watch.is_surely_enough_for(desk, units, rate):
+        return None  # by far, so that the exact figure need not be asked
     more = money.margin_of(desk, side, units) - money.margin_of(desk)
     if more <= 0 or funds.watch.is_surely_enough(more):
         return None

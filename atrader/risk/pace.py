@@ -18,7 +18,10 @@ class Pace:
 
     def count(self, magic: int, time_ns: int) -> None:
         """Count an intent."""
-        self._recent.setdefault(magic, deque()).append(time_ns)
+        recent = self._recent.get(magic)
+        if recent is None:
+            recent = self._recent[magic] = deque()
+        recent.append(time_ns)
 
     def recent(self, magic: int, now_ns: int, but_ns: int | None = None) -> int:
         """Return how many were counted in the minute before now; one that was counted at ``but_ns`` is left out."""

@@ -161,10 +161,12 @@ class Account:
     def _take(self, ticks: Sequence[Tick]) -> None:
         if not ticks:
             return
-        self.now_ns = max(self.now_ns, ticks[-1].time_ns)
+        newest_ns = ticks[-1].time_ns
+        if newest_ns > self.now_ns:
+            self.now_ns = newest_ns
         self.valuation.take_ticks(ticks)
         self.engine.on_ticks(ticks)
-        if self.engine.changes:
+        if self.engine.has_reports:
             self.booking.apply(self.engine.take_changes().reports)
 
     def worth(self) -> Worth:

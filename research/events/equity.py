@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from operator import mul
 from typing import Final, NamedTuple, Self
 
 import numpy as np
@@ -74,14 +76,15 @@ class Changes(NamedTuple):
     @classmethod
     def of(cls, booked: Sequence[Booked]) -> Self:
         """Take what was booked one by one."""
-        places: dict[tuple[str, str], list[int]] = {}
-        for place, one in enumerate(booked):
-            places.setdefault((one.instrument, one.side), []).append(place)
+        times, instruments, sides, units, prices, balances = zip(*booked, strict=True) if booked else ((),) * 6
+        places = defaultdict[tuple[str, str], list[int]](list)
+        for place, key in enumerate(zip(instruments, sides, strict=True)):
+            places[key].append(place)
         return cls(
-            np.array([one.time_ns for one in booked], np.int64),
-            np.array([float(one.balance) for one in booked], np.float64),
-            np.array([float(one.units) for one in booked], np.float64),
-            np.array([float(one.units * one.price) for one in booked], np.float64),
+            np.array(times, np.int64),
+            np.array(list(map(float, balances)), np.float64),
+            np.array(list(map(float, units)), np.float64),
+            np.array(list(map(float, map(mul, units, prices))), np.float64),
             {key: np.array(found, np.intp) for key, found in places.items()},
         )
 

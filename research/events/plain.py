@@ -124,7 +124,7 @@ class PlainOrders:
         """Close a whole ticket for a reason of the broker's own, as `atrader.paper.engine.Engine.books_exit`."""
         account = self._account
         trade = account.booking.trade_of(ticket)
-        if trade is None or trade.units != ticket.units or not _is_of(ticket, trade) or account.engine.changes:
+        if trade is None or trade.units != ticket.units or not _is_of(ticket, trade) or account.engine.has_reports:
             return False  # what was reported before is to be booked before
         fill = self._take_off(ticket, trade, desk, ticket.units, price, now_ns, reason, None)
         account.booking.book_closed(fill, trade)

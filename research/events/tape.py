@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import partial
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,8 @@ from atrader.bar_quotes import quotes_of, quotes_of_bars
 from atrader.market import Bar, Bars, Quotes, Tick
 from atrader.market_checks import check_bars, check_quotes
 from atrader.timeframes import Timeframe
+
+_tick: Final = partial(tuple.__new__, Tick)  # without the cost of its constructor
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
@@ -123,7 +127,7 @@ class BarTape(Tape):
     def last(self, row: int) -> Tick:
         """Return the close of a bar, as its last quote."""
         time_ns = self.end_ns.item(row) - 1
-        return Tick(self.symbol, time_ns, time_ns, self.bars.close.item(row), self._ask_close.item(row))
+        return _tick((self.symbol, time_ns, time_ns, self.bars.close.item(row), self._ask_close.item(row)))
 
     def since(self, open_ns: int, rows: int) -> Bar | None:
         """Return one bar of the bars from a time on."""

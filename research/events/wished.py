@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Final
 
-from atrader.fast_models import made
+from atrader.fast_models import made_from
 from atrader.orders.model import Intent
 
 _checked: Final = Intent.__pydantic_validator__.validate_python  # `model_validate` without what it passes on
@@ -17,6 +17,8 @@ _WHOSE: Final = {"magic", "instance", "instrument", "action", "time_ns", "decisi
 _CLOSE: Final = frozenset(_WHOSE | {"trade_id"})
 _MOVING: Final = ("risk_frac", "price", "trailing_distance", "expires_ns")
 _OPEN: Final = frozenset(_WHOSE | {"side", "order_type", "stop_loss", "take_profit", *_MOVING})
+_GIVEN_OPEN: Final = {*_OPEN, "n"}
+_GIVEN_CLOSE: Final = {*_CLOSE, "n"}
 _SIDES: Final = frozenset({"buy", "sell"})
 _ZERO: Final = Decimal(0)
 _TOO_MUCH: Final = Decimal(10**15)
@@ -30,7 +32,7 @@ def wished(values: dict[str, Any], n: int) -> Intent:
     ----------
     values : dict
         As `atrader.wishes.Wishes` makes them: whose they are, when and of which decision is its own; everything else
-        is a strategy's.
+        is a strategy's. The number is put to them.
     n : int
         Its number.
 
@@ -39,14 +41,17 @@ def wished(values: dict[str, Any], n: int) -> Intent:
     ValidationError
         As the model does.
     """
-    if n > 0 and (_is_plain_open(values) or _is_plain_close(values)):
-        return made(Intent, n=n, **values)
+    if n > 0:
+        given = _GIVEN_OPEN if _is_plain_open(values) else _GIVEN_CLOSE if _is_plain_close(values) else None
+        if given is not None:
+            values["n"] = n
+            return made_from(Intent, values, given)
     intent: Intent = _checked({**values, "n": n})
     return intent
 
 
 def _is_plain_open(values: dict[str, Any]) -> bool:
-    if values["action"] != "open" or values.keys() != _OPEN:
+    if values["action"] != "open" or len(values) != len(_OPEN) or not _OPEN.issuperset(values):
         return False
     side, units, stop, target = values["side"], values["units"], values["stop_loss"], values["take_profit"]
     return (
@@ -63,7 +68,7 @@ def _is_plain_open(values: dict[str, Any]) -> bool:
 
 
 def _is_plain_close(values: dict[str, Any]) -> bool:
-    if values["action"] != "close" or values.keys() != _CLOSE:
+    if values["action"] != "close" or len(values) != len(_CLOSE) or not _CLOSE.issuperset(values):
         return False
     units = values["units"]
     is_sized = units is None or (_is_amount(units) and units > _ZERO)

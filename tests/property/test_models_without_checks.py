@@ -12,7 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
-from atrader.fast_models import PlainlyRead, changed, is_compiled, made, plainly_changed, plainly_made
+from atrader.fast_models import (
+    PlainlyRead,
+    changed,
+    is_compiled,
+    made,
+    made_from,
+    plainly_changed,
+    plainly_made,
+    plainly_made_from,
+)
 from atrader.orders.broker import AnyReport, BrokerOrder, Modification
 from atrader.orders.model import Fill, Intent, Order, Trade
 
@@ -40,6 +49,8 @@ def test_compiled_or_not_a_model_and_its_copies_hold_the_same(data: st.DataObjec
     values, first, second = (data.draw(given_of(kind)) for _ in range(3))
     quick, slow = made(kind, **values), plainly_made(kind, **values)
     assert state_of(quick) == state_of(slow)
+    assert state_of(made_from(kind, values, set(values))) == state_of(slow)
+    assert state_of(plainly_made_from(kind, values, set(values))) == state_of(slow)
     before = state_of(slow)
     copies = changed(changed(quick, **first), **second), plainly_changed(plainly_changed(slow, **first), **second)
     assert state_of(copies[0]) == state_of(copies[1])
@@ -53,10 +64,20 @@ def test_a_copy_of_a_validated_model_is_that_of_python() -> None:
     assert changed(intent, n=2, units=Decimal(1)).model_fields_set == {*intent.model_fields_set, "units"}
 
 
-@pytest.mark.parametrize("call", [lambda: made(int, a=1), lambda: made("Order"), lambda: made(), lambda: changed(1)])  # type: ignore[type-var, arg-type, call-arg]
-def test_what_is_no_model_is_refused(call: Any) -> None:
+@pytest.mark.parametrize(
+    ("fill", "given"),
+    [
+        (made, (int,)),
+        (made, ("Order",)),
+        (made, ()),
+        (made_from, (int, {}, set())),
+        (made_from, (Order, [], set())),
+        (changed, (1,)),
+    ],
+)
+def test_what_is_no_model_is_refused(fill: Any, given: tuple[Any, ...]) -> None:
     with pytest.raises((TypeError, AttributeError)):
-        call()
+        fill(*given)
 
 
 @pytest.mark.parametrize("change", [changed, plainly_changed])
