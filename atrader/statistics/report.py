@@ -117,8 +117,8 @@ def _curves(equity: Sequence[Row]) -> dict[str, EquityColumns]:
 
 
 def _balance_before(curve: EquityColumns, time_ns: int) -> float:
-    """Return the account's balance at a time, or the first that is known."""
-    place = int(np.searchsorted(curve[0], time_ns, side="right")) - 1
+    """Return the account's balance before what a time brought, as a commission; or the first that is known."""
+    place = int(np.searchsorted(curve[0], time_ns)) - 1
     return float(curve[2][max(place, 0)])
 
 

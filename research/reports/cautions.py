@@ -20,6 +20,8 @@ FEW_TRADES: Final = 30
 """Closed trades below which figures say little: the usual rule of thumb of statistics for a mean."""
 LUCKY_SHARE: Final = 0.05
 """Share of the trades without which a result must still be a profit, for it not to be called luck."""
+RUINOUS: Final = 0.9
+"""Share of the highest equity: what is left when so much is lost would have to grow tenfold."""
 
 
 class Caution(NamedTuple):
@@ -37,7 +39,7 @@ def cautions_of(
     Parameters
     ----------
     summary : mapping
-        ``returns``, ``lowest_equity``, ``gaps``, ``errors``, ``refused``, ``halted`` (if any), ``missing_bars`` and
+        ``returns``, ``curve``, ``lowest_equity``, ``gaps``, ``errors``, ``refused``, ``halted`` (if any), ``missing_bars`` and
         ``alerts``.
     trades : Traded
         What was traded.
@@ -127,6 +129,9 @@ def _of_run(summary: Mapping[str, Any]) -> list[Caution]:
     if alerts.get("entry-refused"):
         text = f"{alerts['entry-refused']:,} entries were no orders and opened nothing: alerts.parquet says why"
         found.append(Caution("entry-refused", text))
+    deepest = summary["curve"]["drawdown_deepest_frac"]
     if summary["lowest_equity"] <= 0:
         found.append(Caution("ruin", "the account was worth nothing or less on the way"))
+    elif deepest is not None and deepest >= RUINOUS:
+        found.append(Caution("ruin", f"the account lost {deepest:.1%} of its highest equity: nobody trades on from there"))
     return found

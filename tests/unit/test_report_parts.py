@@ -205,6 +205,7 @@ def test_a_rolling_ratio_is_that_of_the_days_before() -> None:
 
 SUMMARY: dict[str, Any] = {
     "returns": None,
+    "curve": {"drawdown_deepest_frac": 0.5},
     "lowest_equity": 1.0,
     "errors": {},
     "refused": {},
@@ -243,6 +244,7 @@ def closed_trades(*profits: float) -> list[dict[str, Any]]:
         ("signals-by-window", {"alerts": {"signals-by-window": 1}}, closed_trades(*[1] * 40)),
         ("entry-refused", {"alerts": {"entry-refused": 7}}, closed_trades(*[1] * 40)),
         ("ruin", {"lowest_equity": -1.0}, closed_trades(*[1] * 40)),
+        ("ruin", {"curve": {"drawdown_deepest_frac": 0.9}}, closed_trades(*[1] * 40)),
         (
             "short-record",
             {"returns": {"periods": 20, "periods_needed": 90, "sharpe_probability": 0.7}},

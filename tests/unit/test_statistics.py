@@ -142,6 +142,16 @@ def test_a_report_has_results_with_costs_and_drawdowns_of_trades_and_of_equity()
     assert found["exposed_frac"] == 0.8  # of 10 to 60
 
 
+def test_the_balance_that_trades_fall_from_is_that_before_the_commission_of_the_first() -> None:
+    first = trade(10, 20, "-99", commission="-1")
+    equity = [
+        {"account": "paper", "time_ns": time * S, "balance": str(balance), "equity": str(balance)}
+        for time, balance in ((0, 100), (10, 99), (20, 0))
+    ]
+    (found,) = report([first], equity, "instance", 60 * S)
+    assert (found["drawdown_deepest"], found["drawdown_deepest_frac"]) == (100, 1.0)
+
+
 def test_groups_are_by_account_first_and_shares_need_equity() -> None:
     rows = [trade(0, 1, "5"), trade(0, 1, "-5", account="live"), trade(2, 3, "1", instrument="USD/JPY")]
     found = report(rows, [], "instrument", 9 * S)
