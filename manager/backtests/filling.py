@@ -51,11 +51,14 @@ def _option(problem: str, said: Mapping[str, object]) -> str:
 
 def _rules(settings: BacktestSettings) -> Rules:
     named = CONVENTIONS[settings.convention]
+    fill, inside = settings.fill or named.fill, settings.inside or named.inside
     convention = replace(
         named,
-        fill=settings.fill or named.fill,
-        inside=settings.inside or named.inside,
+        fill=fill,
+        inside=inside,
         protected_from=settings.stops_from or named.protected_from,
+        # The order of stops and of orders that fill with the same open: without such orders there is none.
+        stop_before_open=named.stop_before_open and (fill, inside) == ("next-open", "range"),
     )
     targets = tuple(Target(r, share) for r, share in targets_of(settings.targets))
     kind, away = entry_of(settings.entry)

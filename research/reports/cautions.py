@@ -133,5 +133,6 @@ def _of_run(summary: Mapping[str, Any]) -> list[Caution]:
     if summary["lowest_equity"] <= 0:
         found.append(Caution("ruin", "the account was worth nothing or less on the way"))
     elif deepest is not None and deepest >= RUINOUS:
-        found.append(Caution("ruin", f"the account lost {deepest:.1%} of its highest equity: nobody trades on from there"))
+        text = f"the account lost {deepest:.1%} of its highest equity: nobody trades on from there"
+        found.append(Caution("ruin", text))
     return found

@@ -124,9 +124,15 @@ def check_risk(decisions: Decisions, limits: TradeLimits) -> None:
         return
     opens = decisions.entry != 0
     if limits.stop_required and (decisions.stop[opens] == 0).any():
-        raise NotVector("trade.stop_required refuses entries without a stop, and the vector engine asks no risk rules")
+        raise NotVector(
+            "trade.stop_required refuses entries without a stop, and the vector engine asks no risk rules (false, in"
+            " [trade] of account or strategy, lets them pass)"
+        )
     if most is not None and (decisions.stop[opens] == 0).any():
-        raise NotVector("trade.max_risk_frac refuses entries without a stop, and the vector engine asks no risk rules")
+        raise NotVector(
+            "trade.max_risk_frac refuses entries without a stop, and the vector engine asks no risk rules (without the"
+            " key, in [trade] of account or strategy, they pass)"
+        )
     if most is not None and (decisions.risk[opens] > int(most * RISK_PARTS)).any():
         raise NotVector(
             f"trade.max_risk_frac = {most} refuses entries that risk more, and the vector engine asks no risk rules"

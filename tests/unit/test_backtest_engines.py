@@ -218,6 +218,17 @@ def test_a_table_that_is_wrong_is_named_by_its_key_and_one_of_several_strategies
         rules_for([config, instance_of(name="other", magic=2)], {})
 
 
+@pytest.mark.parametrize("name", sorted(CONVENTIONS))
+@pytest.mark.parametrize(("option", "value"), [("fill", "close"), ("fill", "next-open"), ("inside", "quotes"),
+                                               ("inside", "range"), ("stops_from", "entry")])  # fmt: skip
+def test_one_part_of_any_convention_can_be_changed(name: str, option: str, value: str) -> None:
+    said = rules_said("--convention", name, f"--{option.replace('_', '-')}", value).convention
+    part = {"stops_from": "protected_from"}.get(option, option)
+    assert getattr(said, part) == value
+    others = {"fill", "inside", "protected_from"} - {part}
+    assert all(getattr(said, other) == getattr(CONVENTIONS[name], other) for other in others)
+
+
 @pytest.mark.parametrize("kind", ["limit", "stop"])
 def test_entries_that_wait_fill_inside_of_later_bars_or_not_at_all(kind: str, tmp_path: Path) -> None:
     plan, request = setup()
