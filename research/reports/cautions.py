@@ -39,8 +39,8 @@ def cautions_of(
     Parameters
     ----------
     summary : mapping
-        ``returns``, ``curve``, ``lowest_equity``, ``gaps``, ``errors``, ``refused``, ``halted`` (if any), ``missing_bars`` and
-        ``alerts``.
+        ``returns``, ``curve``, ``lowest_equity``, ``gaps``, ``errors``, ``refused``, ``halted`` (if any),
+        ``missing_bars`` and ``alerts``.
     trades : Traded
         What was traded.
     in_one_bar : ndarray of bool
