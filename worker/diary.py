@@ -17,7 +17,7 @@ from atrader.configuration.instance import InstanceConfig
 from atrader.market import Bar, Bars, Tick
 from atrader.orders.model import Intent, Order, Trade
 from atrader.runtime.session_file import Life, SessionFile, packed_file
-from atrader.strategy import Strategy
+from atrader.strategy import EventStrategy, Strategy
 from worker.checkpoint import Checkpoint
 
 _SETTINGS: Final = {"positions", "currency", "currency_digits", "day_start", "trade", "limits", "prop_firm", "paper"}
@@ -56,6 +56,8 @@ class Diary:
         self._strategy = strategy
         self._window = window
         self._clock = SystemClock()
+        listens = isinstance(strategy, EventStrategy) and strategy.wants_quotes
+        self._quote_ns = 0 if listens else None  # of the last one that was handled
 
     def begin(self, memory: Checkpoint, desk: _Desk, bars: Bars, market_ns: int, risk_day: str) -> None:
         """Note that a life begins, with what its gateway said of the risk day; before the strategy is called."""
@@ -81,17 +83,24 @@ class Diary:
         )
         self._file.begin(life, bars)
 
-    def asked(self, time_ns: int, told: Tick, *, acted: bool) -> None:
+    def quoted(self, time_ns: int, *, is_next: bool) -> None:
+        """Remember the quote that is handled, and note when those before it were passed over."""
+        if self._quote_ns is not None:
+            if not is_next:
+                self._file.passed_over(self._quote_ns, time_ns)
+            self._quote_ns = time_ns
+
+    def asked(self, told: Tick, *, acted: bool) -> None:
         """Note a quote that a strategy acted on, or whose price it asked for."""
-        self._file.asked(time_ns, told, acted=acted)
+        self._file.asked(told.time_ns, told, acted=acted)
 
     def deciding(self, bar: Bar, equity: Decimal) -> None:
         """Note that a bar is about to be decided, and the equity that is known."""
-        self._file.deciding(bar.open_time_ns, equity)
+        self._file.deciding(bar.open_time_ns, equity, self._quote_ns)
 
     def heard(self, time_ns: int, orders: Iterable[Order], trades: Iterable[Trade]) -> None:
         """Note what the strategy is about to be told of its account, in the order in which it is."""
-        self._file.heard(time_ns, (*trades, *orders))
+        self._file.heard(time_ns, (*trades, *orders), self._quote_ns)
 
     def handled(self, bar: Bar, told: Tick | None) -> None:
         """Note that a bar was handled, and the price that its strategy was told meanwhile."""

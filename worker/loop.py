@@ -73,6 +73,7 @@ class Loop:
         self._only_in_trades = strategy.quotes_only_in_trades
         self._is_new = True
         self._is_full = False  # the disk of the checkpoint
+        self._quote: Tick | None = None  # that the strategy is told right now
         self._synchronised = desk.answered
         self._telling = Telling(strategy, self._callback, self._complain)
         self._progress = 0
@@ -208,13 +209,15 @@ class Loop:
         context = self._context
         context.last_tick = tick
         self._lag_s = max(0.0, (context.advance_clock(tick.time_ns) - tick.received_ns) / 1e9)
+        if self._lockstep is None:
+            self._diary.quoted(tick.time_ns, is_next=self._market.is_next)
         if self._wants_ticks and (not self._only_in_trades or context.trades()):
             context.take_told()
-            before, now_ns = self._desk.n, context.now_ns()
+            before, self._quote = self._desk.n, tick
             self._callback("on_tick", self._strategy.on_tick, tick)
-            told, acted = context.take_told(), self._desk.n > before
-            if (acted or told is not None) and self._lockstep is None:  # in lockstep each quote is played again
-                self._diary.asked(now_ns, told or tick, acted=acted)
+            self._quote, told = None, context.take_told()
+            if told is not None and self._desk.n == before and self._lockstep is None:
+                self._diary.asked(told, acted=False)
             self._progress += 1
 
     def _handle_bar(self, bar: Bar) -> None:
@@ -256,6 +259,8 @@ class Loop:
         after = len(self._desk.waiting)
         if not after:
             return
+        if after > before and self._quote is not None and self._lockstep is None:  # in lockstep each is played again
+            self._diary.asked(self._quote, acted=True)  # before anything comes of it: this may be its last moment
         news: list[Order] = []
         if after > before and not self._note():
             # After a death nobody would know of them: what opens might be wanted twice, what closes has to go.

@@ -45,6 +45,8 @@ class MarketFeed:
         self._watch = WarmUpWatch(client, instrument, timeframe, calendar, window)
         self.stream = StreamClient(home.endpoint("data.stream"))
         self.tick: Tick | None = None
+        self.is_next = False  # whether no quote was passed over between it and the one before
+        self._place = (0, 0)  # epoch and number of the newest quote of the stream
 
     @property
     def bars(self) -> Bars:
@@ -105,9 +107,7 @@ class MarketFeed:
         item = items[0]
         if item.topic != self._tick_topic or not isinstance(item, Message):
             return None
-        tick: Tick = item.values
-        self.tick = tick
-        return tick
+        return self._newest(item)
 
     def take(self, items: list[Message | Gap]) -> tuple[list[Bar], Tick | None]:
         """Sort what the stream brought.
@@ -140,8 +140,8 @@ class MarketFeed:
             bars = self._all_since(bars) if is_answering else []
         if latest is None:
             return self._news(bars), None
-        self.tick = latest.values
-        return self._news(bars) if bars else bars, self.tick
+        tick = self._newest(latest)
+        return self._news(bars) if bars else bars, tick
 
     def fetch_since(self, open_time_ns: int) -> Bars:
         """Fetch the complete bars after an open time, at most a window of them."""
@@ -154,6 +154,14 @@ class MarketFeed:
     def close(self) -> None:
         """Close the subscription."""
         self.stream.close()
+
+    def _newest(self, item: Message) -> Tick:
+        epoch, number = self._place
+        self._place = item.epoch, item.seq
+        self.is_next = self._place == (epoch, number + 1)
+        tick: Tick = item.values
+        self.tick = tick
+        return tick
 
     def _concerns(self, end_ns: int) -> bool:
         """Tell whether bars before a time are in the window, or would be if they were known."""

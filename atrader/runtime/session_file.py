@@ -2,8 +2,8 @@
 
 For `atrader replay-diff`, which runs a day again and has to know what the worker knew. One line for a life, one or two
 short ones a bar (some 45 bytes each), outside of a replay in turns also one for each order and trade it heard of;
-nothing is synced and nobody waits. The file is set aside when it has grown large, and the one set aside before is
-forgotten.
+nothing is synced and nobody waits. The file is set aside when it has grown large, and those set aside before are
+forgotten: but for what belongs to the life that still runs, which cannot be run again without its begin.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -26,6 +27,8 @@ from atrader.market import Bar, Bars, Tick
 from atrader.orders.model import Order, Trade
 
 _LARGE: Final = 32 << 20  # bytes: a year of minutes, or some ten thousand trades
+_ASIDE: Final = 3  # files of one life: who runs a day again has all of them in memory
+_OLD_SUFFIX: Final = ".before"  # of the only one that an older release kept
 _pack: Final = struct.Struct("<q9d").pack
 
 
@@ -102,18 +105,35 @@ class SeenBar(NamedTuple):
 
 
 class AskedPrice(NamedTuple):
-    """A price that a strategy asked for between two bars; market time, UTC ns."""
+    """A price that a strategy asked for between two bars, after so many decisions had begun; market time, UTC ns."""
 
     time_ns: int
     bid: float
     ask: float
+    place: int = 0
+
+
+class PassedOver(NamedTuple):
+    """Quotes after one time and before another that the worker never handled: it was busy; market time, UTC ns."""
+
+    after_ns: int
+    before_ns: int
 
 
 class Decided(NamedTuple):
-    """A bar as its decision began, and the equity that the worker knew then; account currency."""
+    """A bar as its decision began.
+
+    Attributes
+    ----------
+    equity : Decimal
+        As the worker knew it then; account currency.
+    quote_ns : int or None
+        Time of the last quote that it had handled, UTC ns, 0 before the first; None: it does not listen to quotes.
+    """
 
     open_time_ns: int
     equity: Decimal
+    quote_ns: int | None = None
 
 
 class Heard(NamedTuple):
@@ -129,18 +149,22 @@ class Heard(NamedTuple):
         How many decisions had begun.
     is_inside : bool
         Whether the last of them was not over: most of it are answers to what it wanted.
+    quote_ns : int or None
+        As in `Decided`.
     """
 
     time_ns: int
     item: Order | Trade
     place: int
     is_inside: bool
+    quote_ns: int | None = None
 
 
 class Session(NamedTuple):
-    """A life, the bars it had, the prices it asked for between them, its decisions, and what it heard; in their order.
+    """A life, the bars it had, the prices it asked for between them, its decisions, what it heard and what it did not.
 
-    Decisions and what was heard are noted outside of replays in turns: where nobody can work them out again.
+    Each in its order. All but the bars are noted outside of replays in turns only: where nobody can work them out
+    again.
     """
 
     life: Life
@@ -148,6 +172,12 @@ class Session(NamedTuple):
     asked: list[AskedPrice]
     decided: list[Decided]
     heard: list[Heard]
+    passed_over: list[PassedOver]
+
+    @classmethod
+    def of(cls, life: Life) -> Session:
+        """Return one of which nothing more is known."""
+        return cls(life, [], [], [], [], [])
 
 
 def bar_crc(bar: Bar) -> int:
@@ -165,6 +195,8 @@ class SessionFile:
         self._path = path
         self._fd: int | None = None
         self._size = 0  # of the file, bytes
+        self._began_ns: int | None = None  # the life that is written
+        self._aside = 0  # files that were set aside since it began
         self._asked_ns = 0
         self._ahead = ""  # written with the next line
 
@@ -174,6 +206,7 @@ class SessionFile:
             lines = [f"\nL {life.model_dump_json()}\n"]  # first: bars without their life would be another's
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._open()
+            self._began_ns, self._aside = life.market_ns, 0
             rows = (bars.row(number) for number in range(len(bars)))
             lines += [f"B {bar.open_time_ns} {bar_crc(bar):08x} 0\n" for bar in rows]
             self._write("".join(lines))
@@ -194,15 +227,22 @@ class SessionFile:
             with _undisturbed():
                 self._write(f"Q {time_ns} {tick.bid!r} {tick.ask!r}\n")
 
-    def deciding(self, open_time_ns: int, equity: Decimal) -> None:
-        """Note that the decision of a bar begins; in the file with what comes next."""
-        self._ahead = f"D {open_time_ns} {equity}\n"
+    def passed_over(self, after_ns: int, before_ns: int) -> None:
+        """Note that quotes between two times, if there were any, were not handled."""
+        with _undisturbed():
+            self._write(f"S {after_ns} {before_ns}\n")
 
-    def heard(self, time_ns: int, items: Iterable[Order | Trade]) -> None:
-        """Note orders and trades that the worker hears of."""
+    def deciding(self, open_time_ns: int, equity: Decimal, quote_ns: int | None = None) -> None:
+        """Note that the decision of a bar begins, see `Decided`; in the file with what comes next."""
+        last = "" if quote_ns is None else f" {quote_ns}"
+        self._ahead = f"D {open_time_ns} {equity}{last}\n"
+
+    def heard(self, time_ns: int, items: Iterable[Order | Trade], quote_ns: int | None = None) -> None:
+        """Note orders and trades that the worker hears of, see `Heard`."""
+        last = "" if quote_ns is None else f"{quote_ns} "
         with _undisturbed():
             said = ((type(one).__name__, one.model_dump_json(exclude_defaults=True)) for one in items)
-            if text := "".join(f"N {time_ns} {what} {values}\n" for what, values in said):
+            if text := "".join(f"N {time_ns} {what} {last}{values}\n" for what, values in said):
                 self._write(text)
 
     def close(self) -> None:
@@ -213,11 +253,11 @@ class SessionFile:
 
     def _write(self, text: str) -> None:
         """Write whole lines, or none of them where there is no room for all: half a number is another number."""
+        if self._fd is not None and self._size > _LARGE:
+            self._open()
         text, self._ahead = self._ahead + text, ""
         if self._fd is None:
             return
-        if self._size > _LARGE:
-            self._open()
         record = text.encode()
         written = os.write(self._fd, record)
         if written < len(record):
@@ -229,7 +269,15 @@ class SessionFile:
         """Open the file, a new one where the old one is large."""
         if self._path.exists() and self._path.stat().st_size > _LARGE:
             self.close()
-            os.replace(self._path, _aside(self._path))
+            before = _set_aside(self._path)
+            newest = int(before[-1].suffix[1:]) if before and before[-1].suffix != _OLD_SUFFIX else 0
+            os.replace(self._path, self._path.with_name(f"{self._path.name}.{newest + 1:06d}"))
+            if self._began_ns is not None:
+                self._aside += 1
+                self._ahead = f"C {self._began_ns}\n{self._ahead}"
+            kept = min(max(self._aside, 1), _ASIDE)
+            for one in before[: max(len(before) + 1 - kept, 0)]:
+                one.unlink(missing_ok=True)
         if self._fd is None:
             self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self._size = os.fstat(self._fd).st_size
@@ -242,14 +290,29 @@ def _undisturbed() -> AbstractContextManager[None]:
 def read_sessions(path: Path) -> list[Session]:
     """Return the lives that are known, oldest first; a line that is not whole is passed over."""
     found: list[Session] = []
-    for line in (*_lines(_aside(path)), *_lines(path)):
+    is_known = False  # whose the lines are
+    for line in chain.from_iterable(map(_lines, (*_set_aside(path), path))):
         kind, _, rest = line.partition(" ")
         with contextlib.suppress(ValueError, ValidationError, ArithmeticError):
             if kind == "L":
-                found.append(Session(Life.model_validate_json(rest), [], [], [], []))
-            elif found:
+                is_known = False
+                found.append(Session.of(Life.model_validate_json(rest)))
+                is_known = True
+            elif kind == "C":
+                is_known = bool(found) and found[-1].life.market_ns == int(rest)
+            elif is_known:
                 _read_line(found[-1], kind, rest)
     return found
+
+
+def forgotten_life(path: Path) -> int | None:
+    """Return when the life began whose first lines were set aside too long ago to be kept; market time, UTC ns.
+
+    It is older than those that `read_sessions` gives. None: there is none.
+    """
+    first = next(chain.from_iterable(map(_lines, (*_set_aside(path), path))), "")
+    kind, _, rest = first.partition(" ")
+    return int(rest) if kind == "C" and rest.isdecimal() else None
 
 
 def _read_line(session: Session, kind: str, rest: str) -> None:
@@ -259,16 +322,21 @@ def _read_line(session: Session, kind: str, rest: str) -> None:
         session.bars.append(SeenBar(int(opened), int(crc, 16), int(host), bid, ask))
     elif kind == "Q":
         time, bid_then, ask_then = rest.split()
-        session.asked.append(AskedPrice(int(time), float(bid_then), float(ask_then)))
+        session.asked.append(AskedPrice(int(time), float(bid_then), float(ask_then), len(session.decided)))
+    elif kind == "S":
+        after, before = map(int, rest.split())
+        session.passed_over.append(PassedOver(after, before))
     elif kind == "D":
-        opened, equity = rest.split()
-        session.decided.append(Decided(int(opened), Decimal(equity)))
+        opened, equity, *last = rest.split()
+        session.decided.append(Decided(int(opened), Decimal(equity), int(last[0]) if last else None))
     elif kind == "N":
         time, what, text = rest.split(" ", 2)
+        quoted, text = (None, text) if text.startswith("{") else text.split(" ", 1)
         item = (Trade if what == "Trade" else Order).model_validate_json(text)
         handled = session.bars[-1].open_time_ns if session.bars and session.bars[-1].host_ns else 0
         is_inside = bool(session.decided) and handled < session.decided[-1].open_time_ns
-        session.heard.append(Heard(int(time), item, len(session.decided), is_inside))
+        quote_ns = None if quoted is None else int(quoted)
+        session.heard.append(Heard(int(time), item, len(session.decided), is_inside, quote_ns))
 
 
 def packed_file(path: Path) -> str:
@@ -284,8 +352,11 @@ def unpacked(text: str) -> bytes:
     return zlib.decompress(base64.b64decode(text))
 
 
-def _aside(path: Path) -> Path:
-    return path.with_suffix(".before")
+def _set_aside(path: Path) -> list[Path]:
+    """Return the files that were set aside, oldest first."""
+    numbered = sorted(one for one in path.parent.glob(f"{path.name}.*") if one.suffix[1:].isdecimal())
+    old = path.with_suffix(_OLD_SUFFIX)
+    return [old, *numbered] if old.exists() else numbered
 
 
 def _lines(path: Path) -> Iterator[str]:

@@ -44,6 +44,7 @@ def _as_json(instance: str, answer: Answer) -> dict[str, Any]:
         "begin": _time(answer.begin_ns),
         "end": iso_from_ns(answer.end_ns),
         "restarts": answer.restarts,
+        "not_kept_since": None if answer.gone_ns is None else iso_from_ns(answer.gone_ns),
         "not_decided": [iso_from_ns(one) for one in answer.away],
         "compared": {"signals": found.signals, "intents": found.intents, "trades": found.trades},
         "better_prices": [str(one) for one in found.prices],
@@ -78,6 +79,12 @@ def _show(instance: str, answer: Answer) -> None:
     since = _time(answer.begin_ns) or "the begin of the replay"
     click.secho(f"{instance}: {since} to {iso_from_ns(answer.end_ns)}", bold=True)
     click.echo(f"  {found.signals} signals, {found.intents} intents, {found.trades} trades; {answer.restarts} restarts")
+    if answer.gone_ns is not None:
+        click.secho(
+            f"  what came before is not compared: its worker ran since {iso_from_ns(answer.gone_ns)}, and what it began"
+            " with is not kept for so long",
+            fg="yellow",
+        )
     if answer.away:
         first, last = iso_from_ns(answer.away[0]), iso_from_ns(answer.away[-1])
         click.secho(

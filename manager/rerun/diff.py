@@ -19,7 +19,7 @@ from manager.backtests.apart import apart
 from manager.backtests.request import ONE_PROCESS_EACH
 from manager.rerun.causes import Cause
 from manager.rerun.life import Again, Job, run_life
-from manager.rerun.sessions import Recorded, load_lives, sessions_of
+from manager.rerun.sessions import Recorded, load_lives, not_kept, sessions_of
 from research.events.plan import Progress
 from research.rerun import BarNews, Comparison, Record
 
@@ -44,6 +44,9 @@ class Answer:
         Why; empty without a difference.
     bars : sequence of BarNews
         Bars that are other ones than the worker had.
+    gone_ns : int or None
+        When the life began that decided the first part of the day, where its begin is not kept any more: that part is
+        not compared.
     """
 
     begin_ns: int
@@ -53,6 +56,7 @@ class Answer:
     comparison: Comparison
     causes: Sequence[Cause]
     bars: Sequence[BarNews]
+    gone_ns: int | None = None
 
 
 def replay_diff(
@@ -118,6 +122,7 @@ def replay_diff(
             [answer for one in found for answer in one.answers],
         ),
         causes=done[-1].causes,
+        gone_ns=not_kept(home, config, sessions, day_ns),
         bars=sorted({news for one in done for news in one.bars}, key=lambda news: news.open_time_ns),
     )
 

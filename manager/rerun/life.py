@@ -14,8 +14,9 @@ from data_layer.offline import open_history, open_market
 from manager.backtests.request import ONE_PROCESS_EACH
 from manager.rerun.causes import Cause, causes_of, changed_bars
 from manager.rerun.chance import difference_of_runs, signs_of_chance
-from manager.rerun.running import account_as_recorded, as_recorded, plan_again, plan_retold, run_again
+from manager.rerun.running import plan_again, plan_retold, run_again
 from manager.rerun.sessions import Recorded
+from manager.rerun.setup import Setup, account_as_recorded, as_recorded
 from research.events.plan import Plan, Progress, SeriesKey
 from research.rerun import (
     BarNews,
@@ -99,6 +100,7 @@ def run_life(
     config = today if job.as_configured else as_recorded(today, life)
     account_today = installation.accounts[config.account]
     account = account_today if job.as_configured else account_as_recorded(account_today, life)
+    setup = Setup(recorded=recorded, config=config, account=account, installation=installation, quotes=job.quotes)
 
     in_lockstep = fleet.market.in_lockstep
     slack_ns = 0 if in_lockstep else _SLACK_NS
@@ -106,9 +108,9 @@ def run_life(
     def run(show: Progress | None, story: Story | None) -> _Run:
         with open_history(home) as history, open_market(home, fleet) as market:
             if story is None:
-                plan, strategy = plan_again(config, account, recorded, installation, history, market, job.quotes)
+                plan, strategy = plan_again(setup, history, market)
             else:
-                plan, strategy = plan_retold(config, account, recorded, installation, market, job.quotes)
+                plan, strategy, story = plan_retold(setup, market, story)
         signs, code = signs_of_chance(strategy), code_of(strategy)
         carried = set() if plan.begin is None else {order.client_id for order in plan.begin.orders}
         result = run_again(plan, show, story)

@@ -1,204 +1,86 @@
-"""A recorded session through the event engine."""
+"""A life through the event engine: over the rules of the paper account, or over what its worker heard."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, Final
 
 import numpy as np
-from pydantic import ValidationError
 
-from atrader.clock import NS_PER_S, parse_time
-from atrader.configuration.account import AccountConfig
-from atrader.configuration.fleet import Installation
-from atrader.configuration.home import Home
-from atrader.configuration.instance import InstanceConfig
+from atrader.clock import NS_PER_S
 from atrader.market import Quotes, Tick
-from atrader.orders.model import Intent, Order, Trade
-from atrader.runtime.session_file import AskedPrice, Life, read_sessions, unpacked
+from atrader.orders.model import Order, Trade
+from atrader.runtime.session_file import AskedPrice
 from atrader.strategy import EventStrategy, Strategy
-from atrader.timeframes import Timeframe
 from data_layer.offline import HistorySource, Market
-from manager.backtests.loading import TICKS, load_plan
-from manager.backtests.request import Request
-from manager.backtests.starting import maker_of
+from manager.backtests.loading import load_plan
 from manager.rerun.carried import begin_of
-from manager.rerun.intents import intent_of
-from manager.rerun.sessions import Recorded
+from manager.rerun.others import others_of
+from manager.rerun.setup import Setup
 from manager.rerun.trailing import Trailer
-from manager.rerun.working import REFUSED
 from research.events.engine import EventEngine
-from research.events.plan import Begin, Memory, Plan, Progress
+from research.events.plan import Begin, Memory, Plan, Progress, SeriesKey
 from research.events.result import Result
 from research.events.tape import BarTape, QuoteTape, Tape
-from research.rerun import Puppet, Story, telling
-from research.rerun.record import number_of
-
-Row = dict[str, Any]
-
-_ANY_GAP_S: Final = 1e9  # the worker went through it, too
-_ONE_QUOTE_NS: Final = 1000  # each by itself
+from research.rerun import HandledTape, Story, handled_quotes, moments, places_among, telling
 
 
-def as_recorded(config: InstanceConfig, life: Life) -> InstanceConfig:
-    """Return an instance as it was when a life began; what an older release did not record is that of today."""
-    then = config
-    if life.instance:
-        with contextlib.suppress(ValidationError):  # of another release: settings that are none any more
-            then = InstanceConfig.model_validate({**life.instance, "parameters": life.parameters})
-    changes = {
-        "strategy": life.strategy,
-        "instrument": life.instrument,
-        "timeframe": life.timeframe,
-        "parameters": life.parameters,
-        "warmup_bars": life.window,
-    }
-    return then.model_copy(update=changes)
-
-
-def account_as_recorded(account: AccountConfig, life: Life) -> AccountConfig:
-    """Return an account with the limits and rules of when a life began, as far as they are recorded."""
-    try:
-        then = AccountConfig.model_validate({"name": account.name, "broker": "paper", **life.account})
-    except ValidationError:
-        return account
-    return account.model_copy(update={name: getattr(then, name) for name in life.account})
-
-
-def plan_again(
-    config: InstanceConfig,
-    account: AccountConfig,
-    recorded: Recorded,
-    installation: Installation,
-    history: HistorySource,
-    market: Market,
-    quotes: str | None,
-) -> tuple[Plan, Strategy]:
-    """Load everything for running a session again; return it with the strategy.
-
-    The other instances of the account want what they wanted then, as far as it was not refused.
-
-    Parameters
-    ----------
-    quotes : str or None
-        What is played; None: what the replay played, else stored quotes, else the finest bars.
+def plan_again(setup: Setup, history: HistorySource, market: Market) -> tuple[Plan, Strategy]:
+    """Load everything for running a life over the rules of the paper account; return it with the strategy.
 
     Raises
     ------
     ConfigError
         When the strategy cannot be made, or bars are missing altogether.
     """
-    others = _puppets(config, recorded, installation)
-    request = _request(config, account, recorded, installation, market, quotes)
+    recorded, config = setup.recorded, setup.config
+    others = others_of(setup)
+    request = setup.request(market)
     request = replace(request, instances=(config, *(other for other, _ in others)))
-    strategy = _strategy_again(config, request, recorded, installation)
-    plan = load_plan(request, [(config, strategy), *others], installation.fleet, market)
+    strategy = setup.strategy(request)
+    plan = load_plan(request, [(config, strategy), *others], setup.installation.fleet, market)
     allowed = frozenset(other.magic for other, _ in others)
-    begin = begin_of(recorded, config.name, account, history, Trailer(plan, market).trailed, allowed)
-    if recorded.asked and isinstance(strategy, EventStrategy) and strategy.wants_quotes:
-        plan = replace(plan, tapes=[_with_asked(tape, config.instrument, recorded) for tape in plan.tapes])
+    begin = begin_of(recorded, config.name, setup.account, history, Trailer(plan, market).trailed, allowed)
+    if recorded.asked and _listens(strategy):
+        plan = replace(plan, tapes=[_with_asked(tape, setup) for tape in plan.tapes])
     return replace(plan, begin=begin), strategy
 
 
-def _request(
-    config: InstanceConfig,
-    account: AccountConfig,
-    recorded: Recorded,
-    installation: Installation,
-    market: Market,
-    quotes: str | None,
-) -> Request:
-    return Request(
-        root=installation.home,
-        account=account,
-        instances=(config,),
-        start_ns=_start_ns(config, recorded, installation),
-        end_ns=recorded.last_ns,
-        quotes=quotes or _quotes(config, recorded, installation, market),
-        max_gap_s=_ANY_GAP_S,
-        signals="window",  # as the worker computed them
-    )
+def plan_retold(setup: Setup, market: Market, story: Story) -> tuple[Plan, Strategy, Story]:
+    """Load what a life decided on, to be run over what it heard of its account; return it with strategy and story.
 
-
-def _strategy_again(
-    config: InstanceConfig, request: Request, recorded: Recorded, installation: Installation
-) -> Strategy:
-    strategy = maker_of(config, request, installation.fleet)()
-    strategy.run_again({Path(name): unpacked(text) for name, text in recorded.life.files.items()})
-    return strategy
-
-
-def plan_retold(
-    config: InstanceConfig,
-    account: AccountConfig,
-    recorded: Recorded,
-    installation: Installation,
-    market: Market,
-    quotes: str | None,
-) -> tuple[Plan, Strategy]:
-    """Load what a life decided on, to be run over what it heard of its account (`Recorded.story`).
-
-    A strategy that listens to quotes is told the stored ones, each by itself; where none are stored, those at which it
-    wanted something or asked for the price, and the closes of the finest bars. Each bar that was decided is decided
-    at its end: before the next quote, and also where none follows, as after the last one of nearly every life.
+    A strategy that listens to quotes is told the stored ones that its worker handled, each by itself; where none are
+    stored, those at which it wanted something or asked for the price, and the closes of the finest bars. Each bar that
+    was decided is decided in its place among them, and also where no quote follows, as after the last one of nearly
+    every life. The story that is returned tells when that is.
 
     Raises
     ------
     ConfigError
         When the strategy cannot be made, or bars are missing altogether.
     """
-    life = recorded.life
-    request = _request(config, account, recorded, installation, market, quotes)
-    strategy = _strategy_again(config, request, recorded, installation)
-    plan = load_plan(request, [(config, strategy)], installation.fleet, market)
-    if isinstance(strategy, EventStrategy) and strategy.wants_quotes:
-        plan = replace(plan, tapes=[_as_heard(tape, config.instrument, recorded) for tape in plan.tapes])
+    recorded, life, name = setup.recorded, setup.recorded.life, setup.config.name
+    request = setup.request(market)
+    strategy = setup.strategy(request)
+    plan = load_plan(request, [(setup.config, strategy)], setup.installation.fleet, market)
+    if _listens(strategy):
+        plan, story = _as_handled(plan, setup, story)
     told = {bar.open_time_ns: (bar.bid, bar.ask) for bar in recorded.seen if bar.bid > 0}
     begin = Begin(
         time_ns=life.market_ns,
-        balance=account.paper.initial_balance,
+        balance=setup.account.paper.initial_balance,
         trades=[one for one in recorded.view if isinstance(one, Trade)],
         orders=[one for one in recorded.view if isinstance(one, Order)],
-        memories={config.name: Memory(life.n, life.state, recorded.pending, life.bar_ns, told)},
+        memories={name: Memory(life.n, life.state, recorded.pending, life.bar_ns, told)},
     )
-    return replace(plan, begin=begin, step_ends=_ends_decided(recorded)), strategy
-
-
-def _ends_decided(recorded: Recorded) -> list[int]:
-    """Return the ends of the bars that were decided."""
-    ends = () if recorded.story is None else recorded.story.ends_ns
-    return [one for one in ends if one <= recorded.last_ns]
-
-
-def _as_heard(tape: Tape, symbol: str, recorded: Recorded) -> Tape:
-    if tape.symbol != symbol:
-        return tape
-    if isinstance(tape, QuoteTape):
-        return tape.in_windows(_ONE_QUOTE_NS)
-    closes: list[Tick | AskedPrice] = [tape.last(row) for row in range(len(tape))]
-    return _quoted(symbol, [(one.time_ns, one.bid, one.ask) for one in (*closes, *recorded.asked)], _ONE_QUOTE_NS)
-
-
-def _with_asked(tape: Tape, symbol: str, recorded: Recorded) -> Tape:
-    """Return what is played with the prices that the strategy asked for at their times, where only bars are stored."""
-    if tape.symbol != symbol or not isinstance(tape, BarTape):
-        return tape
-    made: list[Tick | AskedPrice] = [
-        one for row in range(len(tape)) for one in tape.ticks(row) if one.time_ns >= recorded.life.market_ns
+    decided = [
+        end_ns for end_ns, bar_ns in zip(story.ends_ns, story.bars, strict=True) if bar_ns <= recorded.last_bar_ns
     ]
-    return _quoted(symbol, [(one.time_ns, one.bid, one.ask) for one in (*made, *recorded.asked)], NS_PER_S)
-
-
-def _quoted(symbol: str, quotes: Iterable[tuple[int, float, float]], window_ns: int) -> QuoteTape:
-    times, bids, asks = (np.array(column) for column in zip(*sorted(set(quotes)), strict=True))
-    return QuoteTape(symbol, Quotes(times.astype(np.int64), times.astype(np.int64), bids, asks), window_ns)
+    return replace(plan, begin=begin, step_ends=decided), strategy, story
 
 
 def run_again(plan: Plan, progress: Progress | None = None, story: Story | None = None) -> Result:
-    """Run a session again; blocks until it is done.
+    """Run a life again; blocks until it is done.
 
     Parameters
     ----------
@@ -215,67 +97,64 @@ def run_again(plan: Plan, progress: Progress | None = None, story: Story | None 
     return EventEngine(plan).run(progress)
 
 
-def _start_ns(config: InstanceConfig, recorded: Recorded, installation: Installation) -> int | None:
-    """Return when the first bar begins that is played: the one after the newest that was there.
-
-    A worker that finds a newer bar than its checkpoint's handles that one, and hands over what was left at its price;
-    where it has its checkpoint's bar still to come, that bar is the first.
-    """
-    life = recorded.life
-    calendar, frame = installation.fleet.calendar_of(life.instrument), Timeframe.parse(life.timeframe)
-    known_ns = life.newest_ns
-    if 0 < life.bar_ns <= life.newest_ns and (life.bar_ns < life.newest_ns or recorded.pending):
-        known_ns = calendar.bar_open(life.newest_ns - 1, frame)
-    if known_ns:
-        return calendar.next_bar_open(known_ns, frame)
-    feed = installation.fleet.market
-    if life.market_ns or feed.feed != "replay" or feed.replay.start is None:
-        handled = [bar.open_time_ns for bar in recorded.seen if bar.host_ns]  # one may have ended just before
-        return min([life.market_ns, *handled]) or None
-    return parse_time(feed.replay.start)
+def _listens(strategy: Strategy) -> bool:
+    return isinstance(strategy, EventStrategy) and strategy.wants_quotes
 
 
-def _quotes(config: InstanceConfig, recorded: Recorded, installation: Installation, market: Market) -> str | None:
-    feed = installation.fleet.market
-    if feed.feed == "replay":
-        return TICKS if feed.replay.source == "ticks" else Timeframe.parse(feed.replay.timeframe).name
-    page = market.tick_page(config.instrument, recorded.life.market_ns, recorded.end_ns)
-    return TICKS if len(page.quotes.time_ns) else None
+def _as_handled(plan: Plan, setup: Setup, story: Story) -> tuple[Plan, Story]:
+    """Put quotes and bars in the order in which the worker handled them."""
+    key = SeriesKey(setup.config.instrument, setup.config.timeframe)
+    played = next(tape for tape in plan.tapes if tape.symbol == key.instrument)
+    quotes, places = _stored(played, setup, story) if isinstance(played, QuoteTape) else _known(played, setup, story)
+    quoted, decided = moments(places, quotes.time_ns, story.ends_ns)
+    tape = HandledTape(key.instrument, quotes, quoted)
+    late = {bar: at for bar, end, at in zip(story.bars, story.ends_ns, decided.tolist(), strict=True) if at != end}
+    bars = plan.series[key]
+    last = int(bars.open_time_ns.searchsorted(setup.recorded.last_bar_ns, side="right"))
+    plan = replace(
+        plan,
+        tapes=[tape if one is played else one for one in plan.tapes],
+        series={**plan.series, key: bars[:last]},  # later ones nobody decided
+        late={key: late},
+    )
+    return plan, story._replace(ends_ns=decided.tolist())
 
 
-def _puppets(
-    config: InstanceConfig, recorded: Recorded, installation: Installation
-) -> list[tuple[InstanceConfig, Strategy]]:
-    """Return the other instances as they were then, with what they wanted and were not refused."""
-    refused = {row["client_id"] for row in recorded.orders if row["state"] in REFUSED}
-    sized = {row["client_id"]: row["units"] for row in recorded.orders if row["units"] is not None}
-    wanted: dict[str, list[Row]] = {}
-    for row in recorded.intents:
-        # What was wanted in the very moment in which the life began had come about: it is carried.
-        is_wanted = row["client_id"] not in refused and row["time_ns"] > recorded.life.market_ns
-        if row["instance"] != config.name and is_wanted and number_of(row) > 0:
-            is_sized = row["action"] == "open" and row["client_id"] in sized
-            size = {"units": sized[row["client_id"]], "risk_frac": None} if is_sized else {}
-            wanted.setdefault(row["instance"], []).append({**row, **size})
-    found = [
-        (_as_of(other, installation, recorded.life.market_ns), wanted[name])
-        for name, other in installation.instances.items()
-        if name in wanted and other.account == config.account
+def _stored(tape: QuoteTape, setup: Setup, story: Story) -> tuple[Quotes, np.ndarray]:
+    """Return the stored quotes that were handled, and their places among the decisions."""
+    quotes = handled_quotes(tape.quotes, setup.recorded.passed_over)
+    quotes = quotes if len(quotes.time_ns) else tape.quotes  # something has to be played
+    return quotes, places_among(quotes.time_ns, story.last_quotes)
+
+
+def _known(tape: Tape, setup: Setup, story: Story) -> tuple[Quotes, np.ndarray]:
+    """Return the quotes that are known where none are stored, and their places among the decisions."""
+    every = Quotes.of([tape.last(row) for row in range(len(tape))])
+    handled = handled_quotes(every, setup.recorded.passed_over)
+    closes = (handled if len(handled.time_ns) or setup.recorded.asked else every).ticks(tape.symbol)
+    times = np.array([one.time_ns for one in closes], np.int64)
+    # A close stands for the last quote of its bar, which was handled before the bar was decided.
+    before = [max(pair) for pair in zip(story.last_quotes, (end - 1 for end in story.ends_ns), strict=True)]
+    rows = {(one.time_ns, one.bid, one.ask, one.place) for one in setup.recorded.asked}
+    rows |= {
+        (one.time_ns, one.bid, one.ask, place)
+        for one, place in zip(closes, places_among(times, before).tolist(), strict=True)
+    }
+    in_order = sorted(rows, key=lambda row: (row[3], row[0]))
+    return _quotes([row[:3] for row in in_order]), np.array([row[3] for row in in_order], np.int64)
+
+
+def _with_asked(tape: Tape, setup: Setup) -> Tape:
+    """Return what is played with the prices that the strategy asked for at their times, where only bars are stored."""
+    if tape.symbol != setup.config.instrument or not isinstance(tape, BarTape):
+        return tape
+    made: list[Tick | AskedPrice] = [
+        one for row in range(len(tape)) for one in tape.ticks(row) if one.time_ns >= setup.recorded.life.market_ns
     ]
-    return [(other, _puppet(other, rows)) for other, rows in found]
+    rows = {(one.time_ns, one.bid, one.ask) for one in (*made, *setup.recorded.asked)}
+    return QuoteTape(tape.symbol, _quotes(sorted(rows)), NS_PER_S)
 
 
-def _as_of(config: InstanceConfig, installation: Installation, time_ns: int) -> InstanceConfig:
-    """Return an instance as it was configured at a time: its limits closed its trades."""
-    sessions = read_sessions(Home(Path(installation.home)).session(config.name))
-    lives = [one.life for one in sessions if one.life.market_ns <= time_ns]
-    return as_recorded(config, lives[-1]) if lives else config
-
-
-def _puppet(config: InstanceConfig, rows: Iterable[Row]) -> Puppet:
-    intents = sorted((intent_of(row) for row in rows), key=lambda intent: intent.n)
-    return Puppet(intents, at_quotes=not _only_at_bars(intents, Timeframe.parse(config.timeframe)))
-
-
-def _only_at_bars(intents: Sequence[Intent], frame: Timeframe) -> bool:
-    return frame.is_fixed and all(intent.time_ns % frame.ns == 0 for intent in intents)
+def _quotes(rows: Sequence[tuple[int, float, float]]) -> Quotes:
+    times, bids, asks = (np.array(column) for column in zip(*rows, strict=True))
+    return Quotes(times.astype(np.int64), times.astype(np.int64), bids, asks)

@@ -16,7 +16,7 @@ from atrader.errors import ConfigError
 from atrader.history_tables import HistoryTable
 from atrader.messages.history import QueryHistory
 from atrader.orders.model import Intent, Order, Trade
-from atrader.runtime.session_file import AskedPrice, Life, SeenBar, Session, read_sessions
+from atrader.runtime.session_file import AskedPrice, Life, PassedOver, SeenBar, Session, forgotten_life, read_sessions
 from atrader.timeframes import Timeframe
 from data_layer.offline import HistorySource
 from research.rerun import Hearing, Record, Story, record_of_rows
@@ -48,6 +48,8 @@ class Recorded:
         What the instance did.
     asked : sequence of AskedPrice
         Prices that it asked for between bars.
+    passed_over : sequence of PassedOver
+        Quotes that it did not handle.
     left : frozenset of int
         Numbers of intents that the next life handed over: they are compared with that one's.
     wanted : sequence of Row
@@ -74,6 +76,7 @@ class Recorded:
     end_ns: int
     own: Record
     asked: Sequence[AskedPrice] = ()
+    passed_over: Sequence[PassedOver] = ()
     left: frozenset[int] = frozenset()
     wanted: Sequence[Row]
     pending: Sequence[Intent]
@@ -99,14 +102,35 @@ def sessions_of(home: Home, config: InstanceConfig, day: tuple[int, int]) -> lis
         When nothing is recorded up to then.
     """
     day_ns, end_ns = day
-    sessions = [one for one in read_sessions(home.session(config.name)) if one.life.market_ns < end_ns]
+    path = home.session(config.name)
+    sessions = [one for one in read_sessions(path) if one.life.market_ns < end_ns]
     if not sessions:
+        gone_ns = forgotten_life(path)
+        why = (
+            "it did not run, or with an older version of atrader"
+            if gone_ns is None or gone_ns >= end_ns
+            else f"it had run since {iso_from_ns(gone_ns)}, and what it began with is not kept for so long"
+        )
         raise ConfigError(
-            f"{config.name}: nothing is recorded of its worker up to {iso_from_ns(end_ns)}: it did not run, or with an"
-            f" older version of atrader (looked for in {home.session(config.name)})"
+            f"{config.name}: nothing is recorded of its worker up to {iso_from_ns(end_ns)}: {why}"
+            f" (looked for in {path})"
         )
     before = [number for number, one in enumerate(sessions) if one.life.market_ns <= day_ns]
     return sessions[before[-1] if before else 0 :]
+
+
+def not_kept(home: Home, config: InstanceConfig, sessions: Sequence[Session], day_ns: int) -> int | None:
+    """Return when a life began of which the begin is not kept any more, if it lasted into a day.
+
+    Parameters
+    ----------
+    sessions : sequence of Session
+        Those of the day.
+    day_ns : int
+        Its begin, UTC ns.
+    """
+    gone_ns = forgotten_life(home.session(config.name))
+    return gone_ns if gone_ns is not None and sessions[0].life.market_ns > day_ns else None
 
 
 def load_lives(
@@ -192,7 +216,10 @@ def _load(
     left = frozenset() if later is None else frozenset(intent.n for intent in pending_of(later, orders))
     last_n = None if later is None else later.n
     wanted = [row for row in _wanted(config.name, life, pending, intents, last_n) if number_of(row) not in left]
-    last_ns = min(end_ns, max([ends(last_bar), *(row["time_ns"] + 1 for row in wanted)]))
+    # Bars that were decided after a later quote come after it in the run: each a nanosecond later.
+    room_ns = len(session.decided) + 1
+    quoted = [one.quote_ns + room_ns for one in session.decided if one.quote_ns and one.open_time_ns <= last_bar]
+    last_ns = min(end_ns, max([ends(last_bar), *quoted, *(row["time_ns"] + 1 for row in wanted)]))
     until_ns = min(until_ns, last_ns + 1)
     ids = frozenset(row["client_id"] for row in wanted)
     signals = rows("signals", life.market_ns, instance=config.name, late_ns=_LATE_NS)
@@ -210,6 +237,7 @@ def _load(
         seen=session.bars,
         last_bar_ns=last_bar,
         asked=session.asked,
+        passed_over=session.passed_over,
         last_ns=last_ns,
         end_ns=until_ns,
         own=own,
@@ -230,8 +258,11 @@ def _story_of(session: Session, ends: Callable[[int], int]) -> Story | None:
     if not session.decided:
         return None
     heard = [Hearing(*one) for one in session.heard if one.time_ns]
-    decided = session.decided
-    return Story([ends(one.open_time_ns) for one in decided], [one.equity for one in decided], heard)
+    bars = [one.open_time_ns for one in session.decided]
+    ends_ns = list(map(ends, bars))
+    quoted = [one.quote_ns for one in session.decided]
+    last_quotes = [end - 1 if time is None else time for time, end in zip(quoted, ends_ns, strict=True)]
+    return Story(ends_ns, [one.equity for one in session.decided], heard, bars, last_quotes)
 
 
 def pending_of(life: Life, orders: Sequence[Row]) -> list[Intent]:

@@ -98,7 +98,8 @@ class EventEngine:
                 raise not_loaded(key)
             gaps = self._plan.missing.get(key, ())
             timeframe, calendar = Timeframe.parse(key.timeframe), self.calendar_of(key.instrument)
-            found = self._histories[key] = History(bars, timeframe, calendar, self.market, gaps)
+            late = self._plan.late.get(key, {})
+            found = self._histories[key] = History(bars, timeframe, calendar, self.market, gaps, late)
         return found
 
     def _selected(self, config: InstanceConfig) -> SelectedSteps | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,14 +43,16 @@ class History:
         calendar: Calendar,
         market: Market,
         gaps: Sequence[tuple[int, int, int]] = (),
+        late: Mapping[int, int] = MappingProxyType({}),
     ) -> None:
         ends = _ends(bars.open_time_ns, timeframe, calendar)
         self.until_ns = int(market.ends[-1])
         rows = int(ends.searchsorted(self.until_ns, side="right"))  # later ones are never complete
         self.bars, self.ends = bars[:rows].read_only(), ends[:rows]
-        self.first = int(self.ends.searchsorted(market.first_ns, side="right"))
-        is_market = np.array_equal(market.ends[:rows], self.ends)  # told in a twentieth of the time a search takes
-        self.steps: NDArray[np.int64] = np.arange(rows) if is_market else market.ends.searchsorted(self.ends)
+        done = self.ends if not late else _done(self.bars.open_time_ns, self.ends, late)
+        self.first = int(done.searchsorted(market.first_ns, side="right"))
+        is_market = np.array_equal(market.ends[:rows], done)  # told in a twentieth of the time a search takes
+        self.steps: NDArray[np.int64] = np.arange(rows) if is_market else market.ends.searchsorted(done)
         self.steps[: self.first] = -1
         self._gaps = np.array(gaps, np.int64).reshape(-1, 3)
 
@@ -94,6 +97,14 @@ def check_decides(config: InstanceConfig, history: History, warmup_bars: int) ->
             f"{config.name}: no complete {config.timeframe} bar of {config.instrument} in the period;"
             " see 'atrader data list'"
         )
+
+
+def _done(opens: NDArray[np.int64], ends: NDArray[np.int64], late: Mapping[int, int]) -> NDArray[np.int64]:
+    """Return when each bar is decided."""
+    done = ends.copy()
+    rows = np.flatnonzero(np.isin(opens, list(late)))
+    done[rows] = [late[one] for one in opens[rows].tolist()]
+    return np.maximum.accumulate(done)
 
 
 def _ends(opens: NDArray[np.int64], timeframe: Timeframe, calendar: Calendar) -> NDArray[np.int64]:

@@ -65,14 +65,16 @@ class Market:
         more = [np.array(step_ends, np.int64)] if len(step_ends) else []
         self.ends = _union([*(tape.end_ns for tape in tapes), *more])
         self.reels = {tape.symbol: Reel(tape, self.ends) for tape in tapes}
+        self._first_ends = [one - 1 for one in step_ends[:1]]
 
     def __len__(self) -> int:
         return len(self.ends)
 
     @property
     def first_ns(self) -> int:
-        """Time of the very first quote."""
-        return min(reel.tape.ticks(0)[0].time_ns for reel in self.reels.values() if len(reel.tape))
+        """Time of the very first quote; a moment before the first step, where that ends before it."""
+        quoted = (reel.tape.ticks(0)[0].time_ns for reel in self.reels.values() if len(reel.tape))
+        return min([*quoted, *self._first_ends])
 
     def play(self, step: int) -> list[Tick]:
         """Return the quotes of one step that were not played, as a replay sends them."""

@@ -138,6 +138,8 @@ class Plan:
         Where the two differ in a sample of rows, it is the window that is computed.
     step_ends : sequence of int
         When a step ends besides the rows of the tapes, UTC ns; rising.
+    late : Mapping of SeriesKey to Mapping of int to int
+        When bars are decided that are decided after their end, by open time, UTC ns; later bars not before them.
 
     Raises
     ------
@@ -155,6 +157,7 @@ class Plan:
     begin: Begin | None = None
     signals: SignalsOver = "once"
     step_ends: Sequence[int] = ()
+    late: Mapping[SeriesKey, Mapping[int, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for key, bars in self.series.items():

@@ -155,6 +155,11 @@ class QuoteTape(Tape):
     window_ns : int
         Length of a window; windows begin at its multiples.
 
+    Attributes
+    ----------
+    quotes : Quotes
+        Those that are played.
+
     Raises
     ------
     ConfigError
@@ -165,7 +170,7 @@ class QuoteTape(Tape):
         check_quotes(quotes, f"{symbol} quotes")
         self.symbol = symbol
         straight = quotes.bid <= quotes.ask
-        quotes = self._quotes = quotes if straight.all() else quotes.where(straight)
+        quotes = self.quotes = quotes if straight.all() else quotes.where(straight)
         windows = quotes.time_ns // window_ns
         self._firsts = np.flatnonzero(np.diff(windows, prepend=-1))
         self._ends = np.append(self._firsts[1:], len(windows))
@@ -173,23 +178,19 @@ class QuoteTape(Tape):
         self.bid_low, self.ask_low = (np.minimum.reduceat(one, self._firsts) for one in (quotes.bid, quotes.ask))
         self.bid_high, self.ask_high = (np.maximum.reduceat(one, self._firsts) for one in (quotes.bid, quotes.ask))
 
-    def in_windows(self, window_ns: int) -> QuoteTape:
-        """Return the same quotes in rows of another length."""
-        return QuoteTape(self.symbol, self._quotes, window_ns)
-
     def ticks(self, row: int) -> tuple[Tick, ...]:
         """Return the quotes of a window."""
-        return tuple(self._quotes.ticks(self.symbol, int(self._firsts[row]), int(self._ends[row])))
+        return tuple(self.quotes.ticks(self.symbol, int(self._firsts[row]), int(self._ends[row])))
 
     def last(self, row: int) -> Tick:
         """Return the last quote of a window."""
         end = int(self._ends[row])
-        return self._quotes.ticks(self.symbol, end - 1, end)[0]
+        return self.quotes.ticks(self.symbol, end - 1, end)[0]
 
     def since(self, open_ns: int, rows: int) -> Bar | None:
         """Return one bar of the quotes from a time on; its volume counts them."""
-        first = int(np.searchsorted(self._quotes.time_ns, open_ns))
-        part = self._quotes.part(first, int(self._ends[rows - 1]) if rows else 0)
+        first = int(np.searchsorted(self.quotes.time_ns, open_ns))
+        part = self.quotes.part(first, int(self._ends[rows - 1]) if rows else 0)
         if not len(part.time_ns):
             return None
         values = [float(one) for side in (part.bid, part.ask) for one in (side[0], side.max(), side.min(), side[-1])]
@@ -197,4 +198,4 @@ class QuoteTape(Tape):
 
     def closes(self) -> tuple[Floats, Floats]:
         """Return the last bid and ask of all windows."""
-        return self._quotes.bid[self._ends - 1], self._quotes.ask[self._ends - 1]
+        return self.quotes.bid[self._ends - 1], self.quotes.ask[self._ends - 1]

@@ -37,12 +37,15 @@ class Hearing(NamedTuple):
         How many of its bars it had begun to decide.
     is_inside : bool
         Whether the last of those decisions was not over.
+    quote_ns : int or None
+        Time of the last quote that it had handled, UTC ns; None: it does not listen to quotes.
     """
 
     time_ns: int
     item: Order | Trade
     place: int
     is_inside: bool
+    quote_ns: int | None = None
 
 
 class Story(NamedTuple):
@@ -51,16 +54,22 @@ class Story(NamedTuple):
     Attributes
     ----------
     ends_ns : sequence of int
-        End of each bar that it decided, in that order, UTC.
+        When it decided each bar: at its end, or later where it was busy. In that order, UTC.
     equities : sequence of Decimal
         Of the account, as it knew it then.
     heard : sequence of Hearing
         In its order.
+    bars : sequence of int
+        Open times of the bars that it decided, UTC.
+    last_quotes : sequence of int
+        Time of the last quote that it had handled before each, UTC ns; where that is not recorded, just before the end.
     """
 
     ends_ns: Sequence[int]
     equities: Sequence[Decimal]
     heard: Sequence[Hearing]
+    bars: Sequence[int] = ()
+    last_quotes: Sequence[int] = ()
 
 
 class RetoldAccount(Account):
@@ -86,6 +95,7 @@ class RetoldAccount(Account):
         self._story = story
         self._left = deque(story.heard)
         self._begun = 0  # decisions that began
+        self._quote_ns = 0  # the newest quote
         self._known: set[str] = set()  # orders that were handed over
         self._equity = story.equities[0] if story.equities else config.paper.initial_balance
 
@@ -99,7 +109,8 @@ class RetoldAccount(Account):
     def on_ticks(self, ticks: Sequence[Tick]) -> None:
         """Let time go on: nothing fills at quotes."""
         if ticks:
-            self.now_ns = max(self.now_ns, ticks[-1].time_ns)
+            self._quote_ns = ticks[-1].time_ns
+            self.now_ns = max(self.now_ns, self._quote_ns)
 
     def advance(self, now_ns: int) -> None:
         """Tell what was heard up to a time, or before the decision of a bar that ends now."""
@@ -109,7 +120,7 @@ class RetoldAccount(Account):
             self._equity = self._story.equities[self._begun]
             self._begun += 1
         until_ns = now_ns if self._begun == before else 0  # what came while a bar is decided comes after it
-        while self._left and (self._left[0].place < self._begun or self._left[0].time_ns <= until_ns):
+        while self._left and (self._left[0].place < self._begun or self._was_heard(self._left[0], until_ns)):
             self._tell(self._left.popleft())
 
     def submit(self, intent: Intent) -> Order:
@@ -131,6 +142,12 @@ class RetoldAccount(Account):
     def worth(self) -> Worth:
         """Return the equity that the worker knew."""
         return Worth(self._equity, self._equity, Decimal(0), {}, ())
+
+    def _was_heard(self, one: Hearing, until_ns: int) -> bool:
+        """Tell whether something was heard up to a time; who listens heard it before the first quote after it."""
+        if one.quote_ns is None:
+            return one.time_ns <= until_ns
+        return until_ns > 0 and one.quote_ns < self._quote_ns
 
     def _is_answer(self, one: Hearing, intent: Intent) -> bool:
         return one.place <= self._begun and isinstance(one.item, Order) and one.item.client_id == intent.client_id

@@ -13,7 +13,7 @@ from atrader.clock import parse_time
 from atrader.runtime.session_file import read_sessions
 from manager.rerun.diff import Answer, replay_diff
 from tests.support.fleet import Fleet, wait_for
-from tests.support.replays import TOOLS, finish, steps_done, wait_step, write_bars, write_replay
+from tests.support.replays import TOOLS, finish, wait_step, write_bars, write_replay
 
 MakeFleet = Callable[[str], Fleet]
 DAYS = ("2013-02-04", "2013-02-05", "2013-02-06", "2013-02-07")
@@ -45,6 +45,22 @@ class Restless(EventStrategy):
             stop = Decimal(repr(bar.close)) - sign * Decimal("0.30")
             self.context.order(side, units=Decimal(self.parameters.units), stop_loss=stop)
 """
+
+# Holds the replay at some bars until the test has done what is to be done there.
+GATE = """
+import time
+from pathlib import Path
+
+from atrader.strategy import EventStrategy
+
+
+class Gate(EventStrategy):
+    def on_bar(self, bar):
+        count = self.context.state["count"] = int(self.context.state.get("count", 0)) + 1
+        while count in (30, 40) and not Path(__file__).with_name(f"gate-{count}").exists():
+            time.sleep(0.005)
+"""
+HELD = "time_budget = '300s'\n[process]\nbeat_timeout = '300s'\nstart_grace = '60s'\nstop_grace = '15s'\n"
 
 LIMITS = {
     "patient": "units = 4000\n[limits]\ncooldown_after_losses = 3\ncooldown = '4h'\n",
@@ -121,19 +137,23 @@ def test_what_people_did_in_the_middle_of_a_day_is_told_as_the_reason(make_fleet
     }
     texts["closed"] += "holds = true\n"
     texts["loosened"] += "[limits]\nmax_position_units = 3000\n"
+    texts["gate"] = f"strategy = 'gate.py:Gate'\n{FRAME}magic = 9\n{HELD}"
     write_replay(fleet, texts, files=[market], settings="start = '2013-02-04'\nend = '2013-02-07'\n")
     (fleet.home.root / "restless.py").write_text(RESTLESS)
+    (fleet.home.root / "gate.py").write_text(GATE)
     fleet.start()
-    wait_step(fleet, 30)
+    wait_step(fleet, 29)
     assert fleet.command("halt", "halted").returncode == 0
-    wait_step(fleet, 40)
+    (fleet.home.root / "gate-30").touch()
+    wait_step(fleet, 39)
     assert fleet.command("flatten", "closed", "--yes").returncode == 0
     wait_for(lambda: any(row["close_reason"] == "flatten" for row in fleet.history("trades")), "a close by hand")
     assert fleet.command("resume", "closed").returncode == 0
     path = fleet.home.etc / "strategies" / "loosened.toml"
     path.write_text(path.read_text().replace("max_position_units = 3000", "max_position_units = 9000"))
     assert fleet.command("reload").returncode == 0
-    wait_step(fleet, steps_done(fleet) + 5)
+    (fleet.home.root / "gate-40").touch()
+    wait_step(fleet, 45)
     fleet.stop(signal.SIGKILL)
     fleet.start()
     finish(fleet)

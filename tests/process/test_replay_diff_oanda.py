@@ -20,7 +20,7 @@ from tests.support.replays import TOOLS
 ACCOUNTS = {"hedging": HEDGING_ACCOUNT, "netting": NETTING_ACCOUNT}
 QUICK = "risk_frac = 0.0001\n"
 STRATEGIES = {
-    "cross": f"strategy = 'sma-cross'\n[parameters]\nfast = 2\nslow = 4\natr_period = 2\nstop_atr = 3.0\n{QUICK}",
+    "cross": f"strategy = 'sma-cross'\n[parameters]\nfast = 1\nslow = 3\natr_period = 2\nstop_atr = 3.0\n{QUICK}",
     "parts": (
         "strategy = 'bracket'\n[parameters]\nlookback = 2\natr_period = 2\nstop_atr = 1.2\ntrail_atr = 0.5\n"
         f"targets_r = [8.0, 16.0]\n{QUICK}"

@@ -47,8 +47,18 @@ class Told(SignalStrategy):
 class Ordering(EventStrategy):
     """Carries signals out with any kind of order, by the rules of the vector engine, as a strategy would by itself."""
 
-    def __init__(self, bars: Bars, signals: Signals, rules: Rules, price: Floats | None, trail: Floats) -> None:
+    def __init__(
+        self,
+        bars: Bars,
+        signals: Signals,
+        rules: Rules,
+        price: Floats | None,
+        trail: Floats,
+        *,
+        length_ns: int = 60_000_000_000,
+    ) -> None:
         super().__init__(BaseParameters())
+        self._length_ns = length_ns
         self._row_of = {time_ns: row for row, time_ns in enumerate(bars.open_time_ns.tolist())}
         self._signals, self._rules, self._price, self._trail = signals, rules, price, trail
         self._leaving: set[str] = set()
@@ -72,7 +82,7 @@ class Ordering(EventStrategy):
         for order in orders:
             if order.intent.side == same:
                 self.context.cancel(order.client_id)
-        is_halted = not Calendar.get("fx").is_open(bar.open_time_ns + MINUTE)
+        is_halted = not Calendar.get("fx").is_open(bar.open_time_ns + self._length_ns)
         if is_halted and any(trade.side != same for trade in trades):
             return  # what is to be closed first stays open until the market opens
         tick, one = self.context.instrument.price_tick, self._signals

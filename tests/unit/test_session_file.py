@@ -13,9 +13,19 @@ import pytest
 
 from atrader.clock import NS_PER_S
 from atrader.market import Bars, Tick
-from atrader.orders.model import Trade
+from atrader.orders.intake import first_order
+from atrader.orders.model import Intent, Trade
 from atrader.runtime import session_file
-from atrader.runtime.session_file import AskedPrice, Life, SessionFile, packed_file, read_sessions, unpacked
+from atrader.runtime.session_file import (
+    AskedPrice,
+    Life,
+    PassedOver,
+    SessionFile,
+    forgotten_life,
+    packed_file,
+    read_sessions,
+    unpacked,
+)
 from research.rerun import bar_news
 from tests.support.price_walks import walk
 from worker.diary import code_of
@@ -67,7 +77,7 @@ def test_a_large_file_is_set_aside_once_and_both_are_read(tmp_path: Path, monkey
     for _ in range(2):
         written(path)
         assert [len(one.bars) for one in read_sessions(path)] == [40, 40]
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["one.before", "one.session"]
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["one.session", "one.session.000002"]
 
 
 def test_without_room_nothing_is_written_and_nobody_fails(tmp_path: Path) -> None:
@@ -83,11 +93,55 @@ def test_a_file_grows_no_larger_by_what_is_heard_and_acted_on_between_two_bars(
     monkeypatch.setattr(session_file, "_LARGE", 20_000)
     file = SessionFile(path)
     file.begin(life(), BARS[:10])
-    for number in range(2_000):
+    for number in range(10_000):
         file.asked(number, Tick("EUR/USD", 5, 6, 1.1, 1.2), acted=True)
     file.close()
-    assert path.stat().st_size < 21_000
-    assert path.with_suffix(".before").stat().st_size < 21_000
+    files = sorted(tmp_path.iterdir())
+    assert len(files) == 4
+    assert max(one.stat().st_size for one in files) < 21_000
+
+
+def long_life(path: Path, rows: int) -> None:
+    """Write a life of so many bars, at most ten of which fit into a file."""
+    file = SessionFile(path)
+    file.begin(life(market_ns=7), BARS[:10])
+    for row in range(10, rows):
+        file.deciding(BARS.row(row).open_time_ns, Decimal(row))
+        file.handled(BARS.row(row), 99)
+    file.close()
+
+
+def test_a_life_that_is_longer_than_a_file_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "one.session"
+    written(path)
+    monkeypatch.setattr(session_file, "_LARGE", 700)
+    long_life(path, 38)
+    *_, one = read_sessions(path)
+    assert (one.life.market_ns, len(one.bars)) == (7, 38)
+    assert [int(decided.equity) for decided in one.decided] == list(range(10, 38))
+    assert len(list(tmp_path.glob("one.session.*"))) == 3
+    assert forgotten_life(path) is None
+
+
+def test_of_a_life_whose_begin_is_not_kept_any_more_it_is_told_when_it_began(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "one.session"
+    monkeypatch.setattr(session_file, "_LARGE", 400)
+    long_life(path, 40)
+    assert read_sessions(path) == []
+    assert forgotten_life(path) == 7
+    written(path)
+    assert [len(one.bars) for one in read_sessions(path)] == [40], "its lines are not those of the life before"
+    assert forgotten_life(path) == 7
+
+
+def test_what_an_older_release_set_aside_is_read_before_the_rest(tmp_path: Path) -> None:
+    path = tmp_path / "one.session"
+    written(path)
+    path.replace(path.with_suffix(".before"))
+    written(path, lives=2)
+    assert [one.life.n for one in read_sessions(path)] == [0, 0, 1]
 
 
 def test_what_is_no_text_is_not_written_nor_are_its_bars_another_lifes(tmp_path: Path) -> None:
@@ -191,7 +245,7 @@ def test_what_a_worker_hears_is_kept_whole_with_its_place_among_the_decisions(tm
     file.deciding(BARS.row(11).open_time_ns, Decimal(11))  # and dies before anything came of it
     file.close()
     (one,) = read_sessions(tmp_path / "one.session")
-    assert one.decided == [(BARS.row(10).open_time_ns, Decimal("10.50"))]
+    assert one.decided == [(BARS.row(10).open_time_ns, Decimal("10.50"), None)]
     assert [(said.time_ns, said.place, said.is_inside) for said in one.heard] == [
         (0, 0, False),
         (8, 1, True),
@@ -199,6 +253,24 @@ def test_what_a_worker_hears_is_kept_whole_with_its_place_among_the_decisions(tm
     ]
     assert one.heard[0].item == trade
     assert [said.item.version for said in one.heard] == [1, 2, 3]
+
+
+def test_of_who_listens_the_place_among_the_quotes_is_kept_too_and_which_were_passed_over(tmp_path: Path) -> None:
+    file = SessionFile(tmp_path / "one.session")
+    file.begin(life(), BARS[:10])
+    wish = Intent(magic=7, n=1, instance="one", instrument="EUR/USD", action="close", time_ns=3, trade_id="x")
+    order = first_order(wish, None, None, 4, native_protection=True)
+    file.passed_over(0, 50)
+    file.deciding(BARS.row(10).open_time_ns, Decimal(10), 50)
+    file.heard(60, [order], 50)
+    file.handled(BARS.row(10), 99)
+    file.asked(70, Tick("EUR/USD", 5, 6, 1.1, 1.2), acted=True)
+    file.close()
+    (one,) = read_sessions(tmp_path / "one.session")
+    assert one.passed_over == [PassedOver(0, 50)]
+    assert [decided.quote_ns for decided in one.decided] == [50]
+    assert [(said.quote_ns, said.item) for said in one.heard] == [(50, order)]
+    assert one.asked == [AskedPrice(70, 1.1, 1.2, place=1)]
 
 
 def test_a_file_that_a_strategy_goes_on_from_is_kept_whole_and_one_that_is_not_there_is_nothing(tmp_path: Path) -> None:
