@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -46,8 +49,11 @@ def show_figures(saved: Saved) -> None:
 
 
 def show_kept(saved: Saved) -> None:
-    """Print where a result is kept, which it is."""
-    click.echo(f"kept in {saved.folder}; a page of it: atrader results report {saved.name}")
+    """Print where a result is kept, which it is, and the command of its page, to be typed here."""
+    home = Path(os.environ.get("ATRADER_HOME") or ".")  # of a command without -C
+    is_known = saved.folder.resolve() == (home / "results" / saved.name).resolve()
+    name = saved.name if is_known else shlex.quote(str(saved.folder.resolve()))
+    click.echo(f"kept in {saved.folder}; a page of it: atrader results report {name}")
 
 
 def _show_halves(left: tuple[str, Lines], right: tuple[str, Lines]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -23,9 +24,10 @@ from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from atrader.errors import ConfigError, StoreError
+from atrader.exit_codes import ExitCode
 from atrader.market import Bars
 from manager.commands import result_view, tables
-from manager.commands.result_view import show_comparison
+from manager.commands.result_view import show_comparison, show_kept
 from manager.commands.tools import cli
 from research.reports import Saved, found, load, rows
 from research.reports.comparing import differences, figures, result_row
@@ -37,6 +39,7 @@ from research.reports.saved import DETAILS, SUMMARY, named, save
 from tests.support.event_runs import random_bars
 from tests.support.price_walks import walk
 from tests.support.saved_results import save_cross
+from tests.support.typed import type_command
 
 BARS = random_bars(3, 900, 1.1, 1e-5)
 
@@ -385,3 +388,17 @@ def test_a_shell_completes_the_names_of_results(tmp_path: Path) -> None:
     before = ["-C", str(tmp_path), "results", "compare"]
     assert [item.value for item in shell.get_completions(before, "cr")] == ["cross-0002", "cross-0001"]
     assert [item.value for item in shell.get_completions([*before, "cross-0002"], "cr")] == ["cross-0001"]
+
+
+@pytest.mark.parametrize("kept_in", ["results", "elsewhere/of mine"])
+def test_the_command_of_the_page_that_is_told_finds_the_result_from_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kept_in: str
+) -> None:
+    home = tmp_path / "home"
+    assert type_command("atrader-manager init --template empty", home).code == ExitCode.OK
+    save_cross(home / "results", BARS[:200])  # of the same name, another one
+    saved = save_cross(home / kept_in, BARS[:300])
+    monkeypatch.chdir(home)
+    show_kept(saved)
+    *command, name = shlex.split(capsys.readouterr().out.partition("a page of it: ")[2])
+    assert type_command(" ".join(command), name, cwd=home).out.strip() == str(saved.folder / "report.html")
