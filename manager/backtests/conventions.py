@@ -7,13 +7,14 @@ from typing import Final
 from manager.backtests.request import Request
 from research.vector import Rules
 
+_PLAYED: Final = "a rising bar is played as open, low, high, close, a falling one as open, high, low, close"
 _PAPER: Final = (
     "decisions at a bar's close; market orders fill at the last quote (a bar's close, ask for buys, bid for sells);"
-    " each bar is played as open, the nearer extreme, the other one, close; stops before targets in one quote"
+    f" {_PLAYED}; stops before targets in one quote, and at that quote"
 )
 _FILL: Final = {"close": "market orders fill at the last quote", "next-open": "market orders fill at the next open"}
 _INSIDE: Final = {
-    "quotes": "each bar is played as open, the nearer extreme, the other one, close",
+    "quotes": f"{_PLAYED}; stops fill at the quote that reaches them",
     "range": "inside of bars the bad side comes first, and stops fill at their own price",
 }
 _FROM: Final = {"entry": "stops work from the entry on", "next-bar": "stops work from the bar after the entry"}

@@ -12,7 +12,7 @@ from manager.commands.output import json_option
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@judging_options
+@judging_options("as the search was begun")
 @click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="Sets to show.")
 @click.option(
     "--write",

@@ -15,7 +15,6 @@ _NAMES = ("split", "train", "test", "anchored", "purge", "embargo")
 F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS = (
-    click.option("--split", help="Choose before it, judge after it: a date, or a share (0.7 or 70%); default 0.7."),
     click.option("--train", help="Walk forward instead: choose on so long a time (180d), ..."),
     click.option("--test", help="... judge on so long a time after it (30d), then move on by that."),
     click.option("--anchored", is_flag=True, help="Walk forward with every training from the first day on."),
@@ -24,11 +23,24 @@ _OPTIONS = (
 )
 
 
-def judging_options(command: F) -> F:
-    """Add the options to a command; they arrive as keywords, which `judging_of` reads."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+def judging_options(default: str) -> Callable[[F], F]:
+    """Return what adds the options to a command; they arrive as keywords, which `judging_of` reads.
+
+    Parameters
+    ----------
+    default : str
+        What counts where none of them is given, for the help.
+    """
+    split = click.option(
+        "--split", help=f"Choose before it, judge after it: a date, or a share (0.7 or 70%); default: {default}."
+    )
+
+    def add(command: F) -> F:
+        for option in reversed((split, *_OPTIONS)):
+            command = option(command)
+        return command
+
+    return add
 
 
 def judging_of(values: dict[str, Any]) -> Judging:

@@ -55,7 +55,7 @@ _AIMS = ("sharpe", "return", "drawdown")  # as research.optimisation.figures has
 @quotes_option
 @engine_option
 @unlimited_option
-@judging_options
+@judging_options("0.7")
 @click.option("--method", type=click.Choice(_METHODS), default="grid", show_default=True, help="How sets are chosen.")
 @click.option("--trials", type=click.IntRange(1), help="Sets to try; a grid tries all.")
 @click.option("--aim", "aims", type=click.Choice(_AIMS), multiple=True, help="Of tpe and nsga2; nsga2 takes several.")

@@ -79,6 +79,12 @@ def listed(group):
     return [tuple(line.split(maxsplit=1)) for line in lines]
 
 
+@pytest.mark.parametrize(("name", "default"), [("optimise", "0.7"), ("analyse", "as the search was begun")])
+def test_the_help_says_by_which_windows_a_search_is_judged_when_nothing_is_said(name, default):
+    command = tools_cli.get_command(click.Context(tools_cli), name)
+    assert f"or a share (0.7 or 70%); default: {default}." in " ".join(command.get_help(click.Context(command)).split())
+
+
 def test_every_page_of_the_documentation_is_linked_from_another():
     linked = {target for page in pages() for _, target in relative_links(page) if target != page}
     assert not [shown(page) for page in pages() if page.is_relative_to(ROOT / "docs") and page not in linked]
