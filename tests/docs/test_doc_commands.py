@@ -82,6 +82,7 @@ def listed(group):
 @pytest.mark.parametrize(("name", "default"), [("optimise", "0.7"), ("analyse", "as the search was begun")])
 def test_the_help_says_by_which_windows_a_search_is_judged_when_nothing_is_said(name, default):
     command = tools_cli.get_command(click.Context(tools_cli), name)
+    assert command is not None
     assert f"or a share (0.7 or 70%); default: {default}." in " ".join(command.get_help(click.Context(command)).split())
 
 
