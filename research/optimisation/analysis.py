@@ -286,8 +286,8 @@ def _reasons(recommended: Ranked | None, walked: dict[str, Any], overfitting: di
     if walked["sharpe_oos"] <= 0:
         found.append(f"the walk forward lost: Sharpe ratio {walked['sharpe_oos']:.2f} on the days it was not chosen on")
     sure, pbo, losing = overfitting["beyond_luck"], overfitting["pbo"], overfitting["pbo_loss_probability"]
-    if sure is None or sure < LEAST_SURE:
-        found.append(f"luck finds as much in as many tries: more than that by {sure or 0:.2f}, below {LEAST_SURE}")
+    if sure < LEAST_SURE:
+        found.append(f"luck finds as much in as many tries: more than that by {sure:.2f}, below {LEAST_SURE}")
     if pbo is not None and pbo > MOST_OVERFITTING and losing > MOST_LOSING:
         found.append(
             f"the best in one half is often among the worse in the other: PBO {pbo:.2f}, above {MOST_OVERFITTING},"

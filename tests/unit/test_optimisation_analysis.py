@@ -11,6 +11,8 @@ from research.optimisation.figures import test_days as judged_days
 from research.optimisation.ranking import ranked, score
 from research.optimisation.trials import Trial, Trials
 from research.optimisation.windows import DAY_NS, Split, Window
+from research.statistics.sample import sample_of
+from research.statistics.sharpe import probabilistic_sharpe
 from research.statistics.trials import effective_trials, expected_maximum, minimum_backtest_length
 from tests.support.planted import AXES, DAYS, PEAK, SETS, WINDOWS, edge_of, judged, returns_of, trials_of
 
@@ -153,10 +155,33 @@ def test_nothing_is_recommended_when_everything_lost_out_of_sample() -> None:
     assert found.verdict == "noise"
 
 
-def test_few_trades_are_no_edge() -> None:
-    found = judged(trials_of(returns_of(0, edge=0.003), trades=12))
+@pytest.mark.parametrize(("mean", "has_lost"), [(-0.0003, True), (None, True), (0.0003, False)])
+def test_a_walk_forward_that_lost_or_earned_nothing_speaks_against_an_edge(
+    mean: float | None, *, has_lost: bool
+) -> None:
+    turns = np.tile([0.01, -0.01], 50)
+    later = np.zeros(100) if mean is None else turns + mean  # an annual ratio of 0.6, or the loss of as much
+    chosen, better = np.append(turns + 0.0031, later), np.append(turns + 0.003, turns + 0.003)
+    found = judged(trials_of(np.array([chosen, better])), Split(share=0.5))
+    assert found.steps[0].number == 0
+    assert found.recommended is not None
+    assert found.recommended.number == 1
+    assert any("the walk forward lost" in reason for reason in found.reasons) == has_lost
+
+
+def test_what_luck_finds_as_well_is_no_edge_though_nothing_else_speaks_against_it() -> None:
+    found = judged(trials_of(returns_of(2, edge_of(2))))
+    assert found.overfitting["beyond_luck"] == pytest.approx(0.71, abs=0.005)
+    assert found.overfitting["pbo"] < 0.2 < 4 * found.overfitting["pbo_loss_probability"]  # above 0.05, which alone may
+    assert found.reasons == ["luck finds as much in as many tries: more than that by 0.71, below 0.95"]
     assert found.verdict == "noise"
-    assert found.reasons == ["too few trades: 12, 30 at least"]
+
+
+@pytest.mark.parametrize(("trades", "reasons"), [(29, ["too few trades: 29, 30 at least"]), (30, [])])
+def test_few_trades_are_no_edge(trades: int, reasons: list[str]) -> None:
+    found = judged(trials_of(returns_of(0, edge=0.003), trades=trades))
+    assert found.reasons == reasons
+    assert found.verdict == ("noise" if reasons else "edge")
 
 
 def test_sets_that_never_trade_come_last_and_break_nothing() -> None:
@@ -164,6 +189,7 @@ def test_sets_that_never_trade_come_last_and_break_nothing() -> None:
     returns[::2] = 0.0
     found = judged(trials_of(returns))
     assert all(one.number % 2 for one in found.top)
+    assert found.verdict == "edge", found.reasons
     nothing = judged(trials_of(np.zeros((4, DAYS))))
     assert (nothing.recommended, nothing.verdict) == (None, "noise")
     assert nothing.reasons == ["no set of parameters traded: there is nothing to judge"]
@@ -181,6 +207,7 @@ def test_why_there_is_no_probability_of_overfitting_is_said() -> None:
     assert judged(trials_of(returns)).overfitting["pbo_missing"] is None
     alone = judged(trials_of(returns[:1]))
     assert alone.overfitting["pbo_missing"] == "only one set has figures"
+    assert judged(trials_of(returns[:, :32]), Split(share=0.7)).overfitting["pbo_missing"] is None
     short = judged(trials_of(returns[:, :31]), Split(share=0.7))
     assert (short.overfitting["pbo"], short.overfitting["pbo_missing"]) == (None, "31 days are too few: 32 at least")
 
@@ -192,6 +219,24 @@ def test_failed_sets_count_as_tried_and_deflate() -> None:
     assert (many.tried, many.failed) == (936, 900)
     assert (few.failures, many.failures) == ({}, {"division by zero": 900})
     assert many.overfitting["deflated_sharpe"] < few.overfitting["deflated_sharpe"]
+
+
+@pytest.mark.parametrize(("edge", "sets"), [(0.0, 36), (0.0016, 36), (0.0016, 2)])
+def test_luck_is_as_much_as_the_tries_are_spread_and_beyond_it_no_more_than_chance_spreads_them(
+    edge: float, sets: int
+) -> None:
+    returns = returns_of(5, edge)[-sets:]
+    found = judged(trials_of(returns))
+    ratios = returns.mean(axis=1) / returns.std(axis=1, ddof=1)
+    spread, tries = ratios.var(ddof=1), expected_maximum(sets)
+    assert (spread > 1 / DAYS) == (edge > 0)
+    assert found.overfitting["pbo"] is not None
+    assert found.overfitting["luck_sharpe"] == pytest.approx(np.sqrt(spread) * tries)
+    best, shape = found.top[0].number, sample_of(returns[found.top[0].number]).shape
+    for figure, variance in (("deflated_sharpe", spread), ("beyond_luck", min(spread, 1 / DAYS))):
+        expected = probabilistic_sharpe(ratios[best], np.sqrt(variance) * tries, DAYS, shape)
+        assert found.overfitting[figure] == pytest.approx(expected)
+        assert 0.01 < expected < 0.9999
 
 
 def test_the_only_set_that_did_not_fail_is_deflated_by_all_that_were_tried() -> None:
