@@ -68,13 +68,14 @@ def test_on_a_grid_of_which_little_was_tried_those_within_a_share_of_it_are_neig
 
 def test_between_the_ends_of_a_span_those_within_a_share_of_it_are_neighbours_unless_a_word_differs() -> None:
     sets = [
-        {"level": 0.0, "way": "long", "fast": 5},
-        {"level": 0.5, "way": "long", "fast": 5},  # 0.5 of 4: an eighth
-        {"level": 0.3, "way": "short", "fast": 5},
-        {"level": 0.2, "way": "long", "fast": 30},
-        {"level": 4.0, "way": "short", "fast": 10},
+        {"level": 0.0, "way": "a", "fast": 5, "stop": 0.5},
+        {"level": 0.5, "way": "a", "fast": 5, "stop": 0.5},  # 0.5 of 4: an eighth
+        {"level": 0.3, "way": "b", "fast": 5, "stop": 0.5},
+        {"level": 0.2, "way": "a", "fast": 30, "stop": 0.5},
+        {"level": 4.0, "way": "h", "fast": 10, "stop": 0.5},
     ]
-    axes: list[Axis] = [Span("level", 0.0, 4.0), WAYS, Choices.of("fast", [5, 10, 30])]
+    words, fast = Choices.of("way", list("abcdefgh")), Choices.of("fast", [5, 10, 30])
+    axes: list[Axis] = [Span("level", 0.0, 4.0), words, fast, Span("stop", 0.0, 1.0)]
     assert neighbours_of([0.001, 0.003, 0.004, 0.005, 0.006], sets, axes) == about([3, 1 / 3, None, None, None])
 
 

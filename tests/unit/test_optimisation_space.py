@@ -123,7 +123,7 @@ def test_a_wrong_parameter_that_stays_is_named_and_not_taken_for_wrong_values(
 
 
 def test_constraints_see_fixed_and_usual_parameters_and_money_as_numbers() -> None:
-    conditions = ["slow >= 4 * fast and not slow == 40", "risk_frac < 0.05", "atr_period == 14"]
+    conditions = ["slow >= 4 * fast and not slow == 40", "risk_frac * 1.5 < 0.05", "atr_period == 14"]
     space = read_space(SmaCrossParameters, {"risk_frac": "0.02"}, {"fast": "5,10", "slow": "20,40"}, conditions)
     assert every_combination(space) == [{"fast": 5, "slow": 20}]
 
@@ -144,6 +144,27 @@ def test_what_is_no_condition_is_refused_before_anything_is_tried(text: str, sai
         Constraint(text, ["fast", "slow"])
 
 
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ("fast < slow", True),
+        ("slow < fast", False),
+        ("2 < fast < slow", True),
+        ("2 < fast < 3", False),  # all of a chain
+        ("4 < fast < slow", False),
+        ("fast > 5 or slow > 5", True),
+        ("fast > 5 and slow > 5", False),
+        ("fast > 5 or slow > 50", False),
+        ("-fast < 0", True),
+        ("not -fast < 0", False),
+        ("slow - fast == 5", True),
+        ("slow / 2 + 1 == fast + 2 and slow // fast == 2 and slow % fast == 2", True),
+    ],
+)
+def test_conditions_mean_what_they_say(text: str, *, holds: bool) -> None:
+    assert Constraint(text, ["fast", "slow"]).holds({"fast": 3, "slow": 8}) == holds
+
+
 @pytest.mark.parametrize("text", ["fast < word", "fast / zero > 1"])
 def test_a_condition_that_cannot_be_worked_out_is_an_error_and_no_refusal(text: str) -> None:
     with pytest.raises(ConfigError, match="cannot be worked out"):
@@ -161,7 +182,8 @@ def test_a_space_without_any_allowed_set_says_so() -> None:
 
 
 def test_a_grid_cannot_walk_a_range_without_steps() -> None:
-    space = read_space(SmaCrossParameters, {}, {"stop_atr": "1:3"}, [])
+    space = read_space(SmaCrossParameters, {}, {"fast": "5,10", "stop_atr": "1:3"}, [])
+    assert space.size is None
     with pytest.raises(ConfigError, match="--method random"):
         every_combination(space)
 
@@ -183,6 +205,29 @@ def test_random_sets_are_allowed_different_and_the_same_for_the_same_seed() -> N
 def test_a_small_space_is_drawn_empty_and_no_further() -> None:
     space = read_space(SmaCrossParameters, {}, {"fast": "2,3", "slow": "3,4"}, [])
     assert len(random_combinations(space, 100, seed=0)) == 3
+
+
+@pytest.mark.parametrize(
+    ("values", "kept", "is_ordered"),
+    [
+        ([3, 1, 2.5, 1], (1, 2.5, 3), True),
+        (["b", "a"], ("b", "a"), False),
+        ([3, "auto", 1], (3, "auto", 1), False),
+        ([True, False], (True, False), False),
+    ],
+)
+def test_numbers_are_put_in_order_and_words_and_truths_have_none(
+    values: list[Any], kept: tuple[Any, ...], *, is_ordered: bool
+) -> None:
+    found = Choices.of("one", values)
+    assert (found.values, found.is_ordered) == (kept, is_ordered)
+
+
+def test_what_is_drawn_from_a_span_has_six_digits_and_lies_within_its_ends() -> None:
+    span = Span("one", 1.2345612, 2.3456789)
+    assert span.rounded(1.98765432) == 1.98765
+    assert span.rounded(1.2345612) == 1.2345612  # 1.23456 lies before it
+    assert span.rounded(2.3456788) == 2.3456789  # 2.34568 behind
 
 
 def test_axes_are_read_back_as_they_were_kept() -> None:

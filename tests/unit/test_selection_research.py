@@ -162,6 +162,7 @@ def matrix_of(correlations: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
 
 
 ALIKE = matrix_of(np.full((4, 4), 0.5) + 0.5 * np.eye(4))
+PUBLISHED = matrix_of([[1, 0.8, 0, 0], [0.8, 1, 0, 0], [0, 0, 1, -0.5], [0, 0, -0.5, 1]])
 
 
 def test_equal_shares() -> None:
@@ -169,8 +170,9 @@ def test_equal_shares() -> None:
 
 
 def test_shares_by_volatility_are_in_inverse_proportion_to_it() -> None:
-    # 1/0.1 : 1/0.2 : 1/0.3 : 1/0.4 = 12 : 6 : 4 : 3.
-    np.testing.assert_allclose(allocate(NAMES, ALIKE, "volatility", 25.0).weights, [12, 6, 4, 3])
+    # 1/0.1 : 1/0.2 : 1/0.3 : 1/0.4 = 12 : 6 : 4 : 3, whatever moves with what.
+    for matrix in (ALIKE, PUBLISHED):
+        np.testing.assert_allclose(allocate(NAMES, matrix, "volatility", 25.0).weights, [12, 6, 4, 3])
 
 
 def test_risk_parity_with_equal_correlations_is_inverse_volatility() -> None:
@@ -179,8 +181,7 @@ def test_risk_parity_with_equal_correlations_is_inverse_volatility() -> None:
 
 def test_risk_parity_of_the_published_example() -> None:
     # Maillard, Roncalli and Teiletche 2010, section 4.1: 38.4, 19.2, 24.3 and 18.2 percent.
-    matrix = matrix_of([[1, 0.8, 0, 0], [0.8, 1, 0, 0], [0, 0, 1, -0.5], [0, 0, -0.5, 1]])
-    found = allocate(NAMES, matrix, "risk-parity", 100.0)
+    found = allocate(NAMES, PUBLISHED, "risk-parity", 100.0)
     assert found.weights.round(1).tolist() == [38.4, 19.2, 24.3, 18.2]
     np.testing.assert_allclose(found.contributions, 0.25, rtol=1e-9)
 
@@ -203,7 +204,28 @@ def test_what_a_cap_cuts_off_goes_to_the_others(method: Any, caps: list[float], 
     np.testing.assert_allclose(allocate(NAMES, ALIKE, method, 10.0, np.array(caps)).weights, expected)
 
 
+def test_one_cap_alone_cuts_off_of_risk_parity_as_well() -> None:
+    # Without correlations the others have equal contributions by inverse volatility: 9 are shared 6 : 4 : 3.
+    found = allocate(NAMES, matrix_of(np.eye(4)), "risk-parity", 10.0, np.array([1, np.inf, np.inf, np.inf]))
+    np.testing.assert_allclose(found.weights, [1, 54 / 13, 36 / 13, 27 / 13], rtol=1e-9)
+
+
+def test_equal_shares_of_what_never_varied_have_no_contributions() -> None:
+    found = allocate(("a", "b"), np.zeros((2, 2)), "equal", 1.0)
+    assert (found.weights.tolist(), found.deviation) == ([0.5, 0.5], 0)
+    assert np.isnan(found.contributions).all()
+
+
+@pytest.mark.parametrize(
+    ("budget", "caps"), [(0, [1, 1]), (-1, [1, 1]), (np.inf, [1, 1]), (np.nan, [1, 1]), (1, [1, 0]), (1, [2, -1])]
+)
+def test_a_budget_or_a_cap_that_is_no_amount_is_refused(budget: float, caps: list[float]) -> None:
+    with pytest.raises(ConfigError, match="budget and caps must be positive numbers"):
+        allocate(("a", "b"), np.eye(2), "equal", budget, np.array(caps))
+
+
 def test_caps_that_leave_no_room_are_refused() -> None:
+    assert allocate(("a", "b"), np.eye(2), "equal", 3.0, np.array([1.0, 2.0])).weights.tolist() == [1, 2]
     with pytest.raises(ConfigError, match=r"the caps add up to 0\.3, less than the budget of 0\.4"):
         allocate(("a", "b"), np.eye(2), "equal", 0.4, np.array([0.1, 0.2]))
 

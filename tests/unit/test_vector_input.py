@@ -156,6 +156,10 @@ def test_rates_are_given_where_they_are_needed_and_nowhere_else() -> None:
     [
         ({"targets": (Target(2, 0.5), Target(1, 0.5))}, "must rise"),
         ({"targets": (Target(1, 1.5),)}, "fraction above 0, at most 1"),
+        ({"targets": (Target(1, 0),)}, "fraction above 0, at most 1"),
+        ({"targets": (Target(0, 0.5),)}, "r above 0, at most 1000"),
+        ({"targets": (Target(-0.5, 0.5),)}, "r above 0, at most 1000"),
+        ({"targets": (Target(1000.5, 0.5),)}, "r above 0, at most 1000"),
         ({"targets": (Target(1, 0.5), Target(2, 0.6))}, "more than 1, the whole trade"),
         ({"targets": tuple(Target(r, 0.1) for r in range(1, 6))}, "at most 4"),
         ({"most_trades": 0}, "most_trades: expected 1 to 64, was 0"),
@@ -168,6 +172,19 @@ def test_rules_that_make_no_sense_are_refused(settings: dict[str, Any], error: s
         Rules(**settings)
     with pytest.raises(ConfigError, match="only with fill = 'next-open'"):
         Convention(stop_before_open=True)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"targets": tuple(Target(r, 0.25) for r in range(1, 5)), "break_even_after": 4},  # come to all
+        {"targets": (Target(1000, 1),)},
+        {"most_trades": 64, "hold_bars": 1, "order_bars": 1},
+        {"convention": Convention(fill="next-open", inside="range", stop_before_open=True)},
+    ],
+)
+def test_rules_at_the_ends_of_what_is_possible_are_taken(settings: dict[str, Any]) -> None:
+    assert Rules(**settings)
 
 
 def test_amounts_that_cannot_be_counted_with_are_refused() -> None:
