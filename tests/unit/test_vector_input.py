@@ -184,7 +184,8 @@ def test_rules_that_make_no_sense_are_refused(settings: dict[str, Any], error: s
     ],
 )
 def test_rules_at_the_ends_of_what_is_possible_are_taken(settings: dict[str, Any]) -> None:
-    assert Rules(**settings)
+    rules = Rules(**settings)
+    assert {name: getattr(rules, name) for name in settings} == settings
 
 
 def test_amounts_that_cannot_be_counted_with_are_refused() -> None:
