@@ -7,3 +7,4 @@ knows ZeroMQ); clock; errors; exit codes. Imports nothing of ours.
 
 # The import names here are common ones: at start each process checks with this that the modules it got are ours.
 __distribution__ = "atrader-platform"
+__version__ = "0.1.0"

@@ -6,11 +6,11 @@ import contextlib
 import hashlib
 from collections.abc import Iterable
 from decimal import Decimal
-from importlib.metadata import version
 from inspect import getsourcefile
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from atrader import __version__
 from atrader.clock import SystemClock
 from atrader.configuration.account import AccountConfig
 from atrader.configuration.instance import InstanceConfig
@@ -66,7 +66,7 @@ class Diary:
             market_ns=market_ns,
             strategy=config.strategy,
             code=code_of(self._strategy),
-            program=version("atrader-platform"),
+            program=__version__,
             instrument=config.instrument,
             timeframe=config.timeframe,
             parameters=config.model_dump(mode="json", include={"parameters"})["parameters"],

@@ -7,13 +7,13 @@ import inspect
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from atrader import __version__
 from atrader.clock import SystemClock, iso_from_ns
 from atrader.configuration.instance import InstanceConfig
 from atrader.strategy import Strategy
@@ -102,7 +102,7 @@ def _setup(request: Request, plan: Plan, ran: Ran, took_s: float, data_sha256: s
     config = request.account
     bars = sum(ran.findings.bars.values())
     return {
-        "program": version("atrader-platform"),
+        "program": __version__,
         "made": iso_from_ns(SystemClock().now_ns()),
         "engine": ran.engine,
         "not_vector": ran.not_vector,

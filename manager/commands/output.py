@@ -22,6 +22,7 @@ from atrader.errors import (
     StrategyError,
 )
 from atrader.exit_codes import ExitCode
+from atrader.runtime.no_plugins import without_plugins
 
 EXIT_CODES: tuple[tuple[type[AtraderError], ExitCode], ...] = (
     (ConfigError, ExitCode.CONFIG),
@@ -44,7 +45,7 @@ class Locked(ConfigError):
 
 def run(command: click.Command) -> None:
     """Run a click command as a program: errors of ours become one message and a stable exit code."""
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # else it reads the entry points of every package
+    without_plugins()
     try:
         command.main(color=_colour())
     except Locked as error:

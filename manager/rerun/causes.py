@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.metadata import version
 from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 
+from atrader import __version__
 from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S, iso_from_ns
 from atrader.configuration.account import AccountConfig
@@ -148,8 +148,8 @@ def _parameters(recorded: Recorded, config: InstanceConfig) -> Iterator[Cause]:
 def _code(recorded: Recorded, code: str) -> Iterator[Cause]:
     if recorded.life.code != code:
         yield Cause("code", f"the file of the strategy was {recorded.life.code or 'unknown'}, is {code or 'unknown'}")
-    elif recorded.life.program != (release := version("atrader-platform")):
-        yield Cause("code", f"atrader was {recorded.life.program}, is {release}")
+    elif recorded.life.program != __version__:
+        yield Cause("code", f"atrader was {recorded.life.program}, is {__version__}")
 
 
 def _bars(difference: Difference, news: Sequence[BarNews]) -> Iterator[Cause]:

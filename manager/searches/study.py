@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from decimal import Decimal
-from importlib.metadata import version
 from typing import Any, Final
 
+from atrader import __version__
 from atrader.clock import SystemClock, iso_from_ns
 from atrader.configuration.instance import InstanceConfig
 from atrader.strategy import Strategy
@@ -45,7 +45,7 @@ def study_of(
     """
     (config,) = request.instances
     study = {
-        "program": version("atrader-platform"),
+        "program": __version__,
         "made": iso_from_ns(SystemClock().now_ns()),
         "wish": wish.as_json(),
         "instance": config.model_dump(mode="json", include=_OF_INSTANCE),

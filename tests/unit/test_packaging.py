@@ -2,6 +2,7 @@
 
 import configparser
 import importlib
+import importlib.metadata
 from pathlib import Path
 
 import pytest
@@ -32,3 +33,7 @@ def test_every_folder_with_python_in_it_is_packaged(setup_cfg: configparser.Conf
 def test_every_folder_carries_the_ownership_marker_and_type_information(folder: str) -> None:
     assert importlib.import_module(folder).__distribution__ == "atrader-platform"
     assert (ROOT / folder / "py.typed").is_file()
+
+
+def test_the_version_that_results_carry_is_the_one_that_is_installed() -> None:
+    assert importlib.metadata.version("atrader-platform") == importlib.import_module("atrader").__version__
