@@ -46,7 +46,9 @@ def sma(values: ArrayLike, period: int) -> FloatArray:
     """
     period = check_period("period", period, 1)
     (series,) = usable(values=values)
-    return padded(window_sums(series, period) / period, np.shape(values)[0])
+    sums = window_sums(series, period)
+    sums /= period
+    return padded(sums, np.shape(values)[0])
 
 
 def ema(values: ArrayLike, period: int) -> FloatArray:

@@ -110,9 +110,8 @@ def _stretches(under: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.i
 
 
 def _fall(times_ns: Times, values: Floats, start: int, end: int) -> Fall:
-    below = values[start] - values[start:end]
-    lowest = start + int(below.argmax())
-    peak, depth, is_over = float(values[start]), float(below[lowest - start]), end < len(values)
+    lowest = start + int(values[start:end].argmin())
+    peak, depth, is_over = float(values[start]), float(values[start] - values[lowest]), end < len(values)
     until_ns = int(times_ns[end if is_over else -1])
     return Fall(
         peak_ns=int(times_ns[start]),

@@ -156,7 +156,8 @@ class _Loader:
         if key not in wanted:
             return self._read(key, start_ns)
         known = self.history(key)
-        return known if start_ns is None else known[int(np.searchsorted(known.open_time_ns, start_ns)) :]
+        first = 0 if start_ns is None else int(np.searchsorted(known.open_time_ns, start_ns))
+        return known[first:] if first else known
 
     def _read(self, key: SeriesKey, start_ns: int | None) -> Bars:
         end_ns = self._request.end_ns

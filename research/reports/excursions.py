@@ -83,10 +83,10 @@ def _of_side(trades: Traded, places: NDArray[np.intp], tape: Tape, *, is_long: b
 def _over_ranges(
     reduce: np.ufunc, values: Floats, starts: NDArray[np.int64], stops: NDArray[np.int64], nothing: float
 ) -> Floats:
-    """Reduce ``values[start:stop]`` of every pair; `nothing` for an empty one."""
+    """Reduce ``values[start:stop]`` of every pair, none beyond the last value; `nothing` for an empty one."""
     found = np.full(len(starts), nothing)
     real = np.flatnonzero(starts < stops)
     if len(real):
         pairs = np.column_stack([starts[real], stops[real]]).ravel()
-        found[real] = reduce.reduceat(np.append(values, nothing), pairs)[::2]
+        found[real] = reduce.reduceat(values, pairs)[::2]
     return found

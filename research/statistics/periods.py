@@ -151,7 +151,7 @@ def checked_curve(time_ns: ArrayLike, equity: ArrayLike, initial: float | None =
         times, values = np.concatenate([times[:1] - 1, times]), np.concatenate([[initial], values])
     if len(times) < 2:
         raise ValueError(f"curve: expected two or more points, was {len(times)}")
-    late = np.flatnonzero(np.diff(times) <= 0)
+    late = np.flatnonzero(times[1:] <= times[:-1])
     if len(late):
         raise ValueError(f"curve: times must increase, number {late[0] + 1} is not after the one before")
     wrong = np.flatnonzero(~np.isfinite(values))
