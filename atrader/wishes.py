@@ -63,22 +63,25 @@ class Wishes(ABC):
     ) -> str:
         """Want a new trade; returns its future id. Handed over when the callback returns."""
         return self._want(
-            action="open",
-            side=side,
-            units=units,
-            risk_frac=risk_frac,
-            order_type=order_type,
-            price=self._rounded(price),
-            stop_loss=self._rounded(stop_loss),
-            take_profit=self._rounded(take_profit),
-            trailing_distance=trailing_distance,
-            expires_ns=expires_ns,
-            reason=reason,
+            {
+                "action": "open",
+                "side": side,
+                "units": units,
+                "risk_frac": risk_frac,
+                "order_type": order_type,
+                "price": self._rounded(price),
+                "stop_loss": self._rounded(stop_loss),
+                "take_profit": self._rounded(take_profit),
+                "trailing_distance": trailing_distance,
+                "expires_ns": expires_ns,
+                "reason": reason,
+                **self._whose,
+            }
         )
 
     def close(self, trade_id: str, *, units: Decimal | None = None, reason: str = "") -> str:
         """Want a trade closed, partly or wholly; returns the id of the order."""
-        return self._want(action="close", trade_id=trade_id, units=units, reason=reason)
+        return self._want({"action": "close", "trade_id": trade_id, "units": units, "reason": reason, **self._whose})
 
     def modify(
         self,
@@ -91,12 +94,15 @@ class Wishes(ABC):
     ) -> str:
         """Want a trade's protection changed; None keeps, 0 removes."""
         return self._want(
-            action="modify",
-            trade_id=trade_id,
-            stop_loss=self._rounded(stop_loss),
-            take_profit=self._rounded(take_profit),
-            trailing_distance=trailing_distance,
-            reason=reason,
+            {
+                "action": "modify",
+                "trade_id": trade_id,
+                "stop_loss": self._rounded(stop_loss),
+                "take_profit": self._rounded(take_profit),
+                "trailing_distance": trailing_distance,
+                "reason": reason,
+                **self._whose,
+            }
         )
 
     def modify_order(
@@ -110,22 +116,25 @@ class Wishes(ABC):
     ) -> str:
         """Want a working order moved, or its protection changed; None keeps, 0 removes."""
         return self._want(
-            action="modify",
-            order_id=order_id,
-            price=self._rounded(price),
-            stop_loss=self._rounded(stop_loss),
-            take_profit=self._rounded(take_profit),
-            reason=reason,
+            {
+                "action": "modify",
+                "order_id": order_id,
+                "price": self._rounded(price),
+                "stop_loss": self._rounded(stop_loss),
+                "take_profit": self._rounded(take_profit),
+                "reason": reason,
+                **self._whose,
+            }
         )
 
     def cancel(self, order_id: str, *, reason: str = "") -> str:
         """Want a working order cancelled."""
-        return self._want(action="cancel", order_id=order_id, reason=reason)
+        return self._want({"action": "cancel", "order_id": order_id, "reason": reason, **self._whose})
 
     def _rounded(self, price: Decimal | None) -> Decimal | None:
         return None if price is None else self.instrument.round_price(price)
 
-    def _want(self, **values: object) -> str:
+    def _want(self, values: dict[str, object]) -> str:
         now_ns = self.now_ns()
         key, decided_ns = self.decided()
         decision = None
@@ -133,7 +142,6 @@ class Wishes(ABC):
             now_ns = min(now_ns, decided_ns)
             if values["action"] == "open":
                 decision = f"{key}:{values['side']}:{self._number(key, str(values['side']))}"
-        values |= self._whose
         values["time_ns"], values["decision"] = now_ns, decision
         return self._note(values).client_id
 

@@ -192,9 +192,9 @@ class EventEngine:
                 runner.begin(memory, orders, self.account.ledger.open_trades(magic))
 
     def _next_work(self, step: int) -> tuple[int, bool]:
-        if self._ahead is None or self._exits.has_news or self.account.news:
+        if self._ahead is None or self.account.booking.news or self._exits.has_news:
             return step, True
-        if not self._exits.is_busy:
+        if not (self.account.watches and self._exits.is_busy):
             return self._ahead.next_work(step)
         if not self._watch.can_skip:
             return step, True
@@ -289,7 +289,8 @@ class EventEngine:
         """Return how many turns come before a step."""
         if self._each_step_from is None:
             return int(self._turn_steps.searchsorted(step))
-        return min(max(step - self._each_step_from, 0), len(self._turn_steps))
+        turns = step - self._each_step_from
+        return max(turns, 0) if turns < len(self._turn_steps) else len(self._turn_steps)
 
     def _alike(self, turn: int, stop: int) -> int:
         """Return up to which turn there is nothing but a bar of the same instance in each."""

@@ -150,15 +150,12 @@ class _Track(NamedTuple):
     def value(self, part: slice, equity: Floats, worth: Floats) -> None:
         """Add what is won with it to the equity of some steps, and what it is worth to the other."""
         held, paid = self.held.of(part), self.paid.of(part)
-        nothing = held <= 1e-12
         value = np.multiply(held, self.price[part], out=held)
-        value[nothing] = 0.0
         gain = np.subtract(value, paid, out=paid)
         gain *= self.sign
         if not isinstance(self.rate, float):
             gain *= self.rate[part]
             value *= self.rate[part]
-        gain[nothing] = 0.0
         equity += gain
         worth += value
 
@@ -176,10 +173,9 @@ def _tracks(
         for side, price, sign in (("buy", bid, 1.0), ("sell", ask, -1.0)):
             mine = changes.places.get((symbol, side))
             if mine is not None and len(mine):
-                held, paid = (
-                    _Steps(at[mine], np.cumsum(column[mine]), 0.0) for column in (changes.units, changes.cost)
-                )
-                yield _Track(side, held, paid, price, sign, rate)
+                held, paid = (np.cumsum(column[mine]) for column in (changes.units, changes.cost))
+                held[held <= 1e-12] = paid[held <= 1e-12] = 0.0  # what is left are roundings
+                yield _Track(side, _Steps(at[mine], held, 0.0), _Steps(at[mine], paid, 0.0), price, sign, rate)
 
 
 def closes_of(market: Market, symbol: str) -> tuple[Floats, Floats]:

@@ -30,7 +30,10 @@ class ForcedExits:
     @property
     def has_news(self) -> bool:
         """Whether the next turn has something to tell whatever the prices are."""
-        return bool(self._account.booking.trailed())
+        for ticket in self._account.engine.state.tickets.values():
+            if ticket.trailing_distance:
+                return bool(self._account.booking.trailed())
+        return False
 
     def turn(self) -> None:
         """Do what is due at the end of a step."""

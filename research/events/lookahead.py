@@ -104,7 +104,7 @@ class LookAhead:
 
 def _first_touch(reel: Reel, at: Desk | Touch, step: int, end: int) -> int:
     """Return the first step in ``[step, end)`` whose quotes reach a level; ``end`` when none does."""
-    first, last = reel.rows_until(step - 1), reel.rows_until(end - 1)
+    first, last = (step, end) if reel.is_dense else (reel.rows_until(step - 1), reel.rows_until(end - 1))
     if first >= last:
         return end
     tape = reel.tape
@@ -112,4 +112,4 @@ def _first_touch(reel: Reel, at: Desk | Touch, step: int, end: int) -> int:
         first, last, tape.bid_low, tape.bid_high, tape.ask_low, tape.ask_high,
         at.bid_low, at.bid_high, at.ask_low, at.ask_high,
     )  # fmt: skip
-    return end if found == last else int(reel.steps[found])
+    return end if found == last else found if reel.is_dense else int(reel.steps[found])

@@ -23,24 +23,26 @@ class Reel:
         Number of the step in which each row is played.
     played : int
         Rows that the account has seen.
+    is_dense : bool
+        Whether there is one in each step.
     """
 
-    __slots__ = ("_is_dense", "played", "steps", "tape")
+    __slots__ = ("is_dense", "played", "steps", "tape")
 
     def __init__(self, tape: Tape, ends: NDArray[np.int64]) -> None:
         self.tape = tape
-        self._is_dense = len(tape) == len(ends)
-        self.steps = np.arange(len(ends)) if self._is_dense else ends.searchsorted(tape.end_ns)
+        self.is_dense = len(tape) == len(ends)
+        self.steps = np.arange(len(ends)) if self.is_dense else ends.searchsorted(tape.end_ns)
         self.played = 0
 
     def rows_until(self, step: int) -> int:
         """Return how many rows are played when a step is over."""
-        return step + 1 if self._is_dense else int(self.steps.searchsorted(step, side="right"))
+        return step + 1 if self.is_dense else int(self.steps.searchsorted(step, side="right"))
 
     def last_rows(self, steps: int) -> NDArray[np.int64]:
         """Return the last row of each of so many steps, the first row where there was none yet."""
         every = np.arange(steps)
-        return every if self._is_dense else np.maximum(self.steps.searchsorted(every, side="right") - 1, 0)
+        return every if self.is_dense else np.maximum(self.steps.searchsorted(every, side="right") - 1, 0)
 
 
 class Market:

@@ -292,10 +292,9 @@ class Runner:
         while self.name in news:
             orders, trades = news.pop(self.name)
             self.context.heard()
-            self._telling.tell(
-                [order for order in orders if view.see_order(order)],
-                [trade for trade in trades if view.see_trade(trade)],
-            )
+            if orders:
+                orders = [order for order in orders if view.see_order(order)]
+            self._telling.tell(orders, [trade for trade in trades if view.see_trade(trade)])
 
     def _note(self, values: dict[str, object]) -> Intent:
         own = values.pop("n", None)  # who plays what was recorded brings the number
