@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from framework_bridge.legacy.findings import Kind
 from framework_bridge.legacy.old_text import printable
@@ -36,6 +34,7 @@ _TAKE_OVER: Final = (
     *(Column("units", "units", right=True), Column("open_price", "open price", 4, right=True)),
     *(Column("stop_loss", "stop", 5, right=True), Column("take_profit", "target", 6, right=True)),
 )
+_FINDINGS: Final = (Column("where", "where"), Column("what", "what", prose=True), Column("then", "then", prose=True))
 
 
 def show(report: Mapping[str, Any]) -> None:
@@ -61,15 +60,15 @@ def show(report: Mapping[str, Any]) -> None:
 def _show_findings(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
     if not rows:
         return
-    table = Table(title=f"{title} ({len(rows)})", title_justify="left", title_style="bold", show_lines=False)
-    names = ("where", "what", "then") if any(row["remedy"] for row in rows) else ("where", "what")
-    for name in names:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        place = f"{Path(row['file']).name}:{row['line']}" if row["line"] else Path(row["file"]).name
-        key = f"{row['key']}: " if row["key"] else ""
-        table.add_row(*(place, printable(f"{key}{row['text']}"), row["remedy"])[: len(names)])
-    Console().print(table, markup=False)
+    click.secho(f"\n{title} ({len(rows)})", bold=True)
+    columns = _FINDINGS if any(row["remedy"] for row in rows) else _FINDINGS[:2]
+    print_rows(columns, [_finding(row) for row in rows], empty="none")
+
+
+def _finding(row: Mapping[str, Any]) -> dict[str, str]:
+    place = f"{Path(row['file']).name}:{row['line']}" if row["line"] else Path(row["file"]).name
+    key = f"{row['key']}: " if row["key"] else ""
+    return {"where": place, "what": printable(f"{key}{row['text']}"), "then": row["remedy"]}
 
 
 def _ending(report: Mapping[str, Any]) -> str:

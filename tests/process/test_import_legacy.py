@@ -59,6 +59,15 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "new"
 
 
+def test_a_report_that_is_written_to_a_file_has_each_finding_whole_in_its_line(old: Path, out: Path) -> None:
+    found = report_of(old, "--out", out, "--dry-run")["findings"]
+    lines = [" ".join(line.split()) for line in run("import-legacy", old, "--out", out, "--dry-run").splitlines()]
+    assert len(found) > 10
+    for one in found:
+        wanted = " ".join(f"{one['text']} {one['remedy']}".split())
+        assert any(line.endswith(wanted) for line in lines), wanted
+
+
 def test_a_dry_run_says_everything_and_writes_nothing(old: Path, out: Path) -> None:
     report = report_of(old, "--out", out, "--dry-run")
     assert not out.exists()
