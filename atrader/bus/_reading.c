@@ -13,6 +13,12 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#if PY_VERSION_HEX >= 0x030E0000 /* tuples keep their hash, and only their own constructor knows that there is none yet */
+#define FORGET_HASH(tuple) (((PyTupleObject *)(tuple))->ob_hash = -1)
+#else
+#define FORGET_HASH(tuple) ((void)(tuple))
+#endif
+
 enum { END_FRAME = 0, MORE_FRAME = 1 };  // flags of short frames
 
 typedef struct {
@@ -125,7 +131,9 @@ static PyObject *take_value(Cursor *c, char letter) {
 
 /* A new named tuple, still to be filled. */
 static PyObject *named(PyObject *type, Py_ssize_t count) {
-    return ((PyTypeObject *)type)->tp_alloc((PyTypeObject *)type, count);
+    PyObject *made = ((PyTypeObject *)type)->tp_alloc((PyTypeObject *)type, count);
+    if (made) FORGET_HASH(made);
+    return made;
 }
 
 static bool take_array(Cursor *c, Py_ssize_t count) {

@@ -7,6 +7,12 @@
 #include <stdint.h>
 #include <time.h>
 
+#if PY_VERSION_HEX >= 0x030E0000 /* tuples keep their hash, and only their own constructor knows that there is none yet */
+#define FORGET_HASH(tuple) (((PyTupleObject *)(tuple))->ob_hash = -1)
+#else
+#define FORGET_HASH(tuple) ((void)(tuple))
+#endif
+
 enum { NUMBER, TIME, RECEIVED, BID, ASK, NUMBER_AGAIN, SLOT_WORDS };  // words of a slot; layout.py says in which order
 
 /* Take the values of a slot between its two numbers; false when somebody wrote meanwhile. The writer sets the last number,
@@ -29,6 +35,7 @@ static PyObject *price_of(PyTypeObject *type, PyObject *instrument, const int64_
     double age_s = (double)(now_ns - since_ns) / 1e9;
     PyObject *price = type->tp_alloc(type, 6);
     if (!price) return NULL;
+    FORGET_HASH(price);
     PyObject *parts[6] = {Py_NewRef(instrument), PyLong_FromLongLong(values[TIME]), PyLong_FromLongLong(values[RECEIVED]),
                           real(values[BID]),     real(values[ASK]),                 PyFloat_FromDouble(age_s > 0 ? age_s : 0)};
     bool is_whole = true;

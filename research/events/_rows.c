@@ -16,6 +16,12 @@
 #define IS_OURS(object) (Py_REFCNT(object) == 1)
 #endif
 
+#if PY_VERSION_HEX >= 0x030E0000 /* tuples keep their hash, and only their own constructor knows that there is none yet */
+#define FORGET_HASH(tuple) (((PyTupleObject *)(tuple))->ob_hash = -1)
+#else
+#define FORGET_HASH(tuple) ((void)(tuple))
+#endif
+
 #define MOST 64 /* columns of a row */
 
 typedef struct {
@@ -110,6 +116,7 @@ static PyObject *row_at(Table *table, Py_ssize_t row) {
         PyTuple_SET_ITEM(made, i, item);
         Py_XDECREF(before);
     }
+    FORGET_HASH(made);
     return Py_NewRef(made);
 }
 

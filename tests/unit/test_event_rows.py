@@ -53,6 +53,12 @@ def test_a_bar_that_is_kept_and_a_price_that_is_kept_stay_as_they_were(make: Mak
     assert [one for (one,) in values] == [bar.close * 2 for bar in bars]
 
 
+def test_a_bar_has_the_hash_of_its_values_also_in_the_memory_of_the_one_before(make: Make) -> None:
+    hashes = list[int]()
+    make(BARS, (), -1).run(lambda bar: hashes.append(hash(bar)), 600, [])
+    assert hashes == [hash(tuple(BARS.row(row))) for row in range(600)]
+
+
 def test_times_are_those_of_the_column_whatever_their_size(make: Make) -> None:
     edges = [-(2**63), -(2**60), -1, 0, 5, 2**30, 2**60 - 1, 2**60, 2**60 + 2**30 + 1, 2**62, 2**63 - 1, 2**60, 7]
     bars, told = Bars(np.array(edges), *BARS[: len(edges)].columns[1:]), list[int]()
