@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
 
 from atrader.errors import ConfigError
+
+TRIALS: Final = "trials.sqlite"
+"""Name of the file of trials in the folder of a search."""
 
 
 def require_writable(folder: Path) -> None:

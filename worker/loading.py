@@ -59,7 +59,11 @@ def load_strategy(reference: str, home: Path) -> type[Strategy]:
     except ConfigError:
         raise
     except Exception as error:  # a user's module may fail in any way while it is imported
-        raise ConfigError(f"strategy {reference!r} cannot be imported: {type(error).__name__}: {error}") from error
+        is_unknown = isinstance(error, ModuleNotFoundError) and place.partition(".")[0] == error.name
+        hint = "; a file of the installation is named as 'strategies/file.py:Class'" if is_unknown else ""
+        raise ConfigError(
+            f"strategy {reference!r} cannot be imported: {type(error).__name__}: {error}{hint}"
+        ) from error
     found = getattr(module, class_name, None)
     if not (isinstance(found, type) and issubclass(found, (EventStrategy, SignalStrategy))):
         raise ConfigError(f"{class_name!r} in {place!r} is no SignalStrategy or EventStrategy")

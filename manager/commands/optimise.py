@@ -60,7 +60,9 @@ _AIMS = ("sharpe", "return", "drawdown")  # as research.optimisation.figures has
 @click.option("--trials", type=click.IntRange(1), help="Sets to try; a grid tries all.")
 @click.option("--aim", "aims", type=click.Choice(_AIMS), multiple=True, help="Of tpe and nsga2; nsga2 takes several.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of everything that is left to chance.")
-@click.option("--processes", type=click.IntRange(1), help="At once; default: one per processor.")
+@click.option(
+    "--processes", "--workers", "processes", type=click.IntRange(1), help="At once; default: one per processor."
+)
 @click.option("--resume", type=click.Path(path_type=Path), help="Go on with this search, as it was begun.")
 @results_option
 @json_option

@@ -22,7 +22,6 @@ from research.optimisation.analysis import Analysis
 from research.reports.search_notes import search_notes
 
 _TOP = 5
-_MOST_REASONS = 5
 _PACE_S = 600.0  # time left is told from the sets of so long a time; rich forgets after 30 s, and a set may last longer
 
 
@@ -55,12 +54,10 @@ def _run(prepared: Prepared, path: Path, processes: int | None, *, as_json: bool
         )
     try:
         with _progress(prepared, silent=as_json) as advance:
-            instead = search(prepared, path, processes, advance)
+            search(prepared, path, processes, advance)
     except KeyboardInterrupt:  # the bar is gone by now, and the line stands for itself
         click.echo(f"\nstopped; go on with: atrader optimise --resume {path}", err=True)
         raise
-    for reason, count in instead.most_common(_MOST_REASONS):
-        click.echo(f"{count_text(count, 'set')} tried with the event engine, which is slower: {reason}", err=True)
     show_search(path, None, _TOP, None, as_json=as_json)
 
 

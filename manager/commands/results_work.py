@@ -14,6 +14,7 @@ from atrader.wording import money_text, ratio_text, share_text
 from manager.commands.output import print_json
 from manager.commands.result_view import show_comparison, show_result
 from manager.commands.tables import Cell, Column, print_rows, time_cell
+from manager.places import TRIALS
 from research.reports import Saved, found, named
 from research.reports.comparing import differences, figures, result_row
 from research.reports.drafts import remove_left
@@ -77,7 +78,7 @@ class Place(NamedTuple):
 
     def show(self, name: str, *, as_json: bool) -> None:
         """Print one result."""
-        saved = named(self.folder, name)
+        saved = self._named(name)
         if as_json:
             print_json(saved.summary)
         else:
@@ -85,7 +86,7 @@ class Place(NamedTuple):
 
     def compare(self, names: Sequence[str], *, all_settings: bool, as_json: bool) -> None:
         """Print results beside each other."""
-        results = [named(self.folder, name) for name in names]
+        results = [self._named(name) for name in names]
         if as_json:
             print_json(comparison(results, all_settings=all_settings))
         else:
@@ -102,7 +103,7 @@ class Place(NamedTuple):
 
         if out is not None and len(names) > 1:
             raise ConfigError("--out is for one result; without it each report lies beside its result")
-        results = [named(self.folder, name) for name in names]
+        results = [self._named(name) for name in names]
         written = []
         hidden = as_json or not sys.stderr.isatty()
         for saved in track(results, "reports", console=Console(stderr=True), disable=hidden, transient=True):
@@ -117,6 +118,12 @@ class Place(NamedTuple):
         else:
             for path in written:
                 click.echo(path)
+
+    def _named(self, name: str) -> Saved:
+        for place in (self.folder / name, Path(name)):
+            if (place / TRIALS).is_file():
+                raise ConfigError(f"{place} is a search, no result of a backtest: 'atrader analyse {place}' shows it")
+        return named(self.folder, name)
 
 
 def comparison(results: Sequence[Saved], *, all_settings: bool) -> dict[str, Any]:

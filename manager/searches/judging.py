@@ -16,8 +16,8 @@ import tomlkit
 from atrader.clock import iso_from_ns
 from atrader.errors import ConfigError, StoreError
 from manager.backtests.request import MAX_GAP_S
+from manager.places import TRIALS
 from manager.searches.beside import beside
-from manager.searches.running import TRIALS
 from manager.searches.study import takes_other_slippage
 from manager.searches.wish import Judging, SearchWish
 from research.optimisation.analysis import Analysis, analyse

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -102,15 +101,12 @@ def trials_on(
     engine: Engine,
     first: Combination,
     days_ns: Times,
-    told: Counter[str] | None = None,
     workers: int = 1,
 ) -> Evaluate:
     """Return what tries sets on plans that are there.
 
     Parameters
     ----------
-    told : Counter of str, optional
-        Counts the sets that the event engine tried in place of the vector engine, by the reason.
     workers : int
         Threads that will try sets.
     """
@@ -118,7 +114,7 @@ def trials_on(
     if engine == "events":
         return by_events
     instead = None if plans.engine == "vector" else by_events
-    return VectorTrials(plans.of(first), plans.strategy_of, days_ns, instead, told, workers)
+    return VectorTrials(plans.of(first), plans.strategy_of, days_ns, instead, workers=workers)
 
 
 def why_not_first(plans: Plans, first: Combination, days_ns: Times) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,6 +18,7 @@ from atrader.runtime.file_lock import FileLock
 from atrader.strategy import Strategy
 from manager.backtests.gaps import gaps_of
 from manager.backtests.request import ONE_PROCESS_EACH, Engine, Overrides, Request, parse_parameters, requests_of
+from manager.places import TRIALS
 from manager.searches.plans import Plans, trials_of, trials_on, why_not_first
 from manager.searches.study import changes_of, decides_from, end_of, fingerprints_of, settings_of, study_of
 from manager.searches.wish import SearchWish
@@ -41,9 +41,6 @@ from research.vector import Rules, built
 from research.vectorised import why_not_plan, why_not_same, without_limits
 from worker.loading import load_strategy
 from worker.strategies import BUILT_IN
-
-TRIALS: Final = "trials.sqlite"
-"""Name of the file of trials in the folder of a search."""
 
 _MOST_CELLS: Final = 250_000_000  # returns of days of all sets together: 2 GB when they are judged
 _CHECKED: Final = 4  # sets with which a strategy that is not built in is looked at for looks ahead
@@ -183,7 +180,7 @@ def prepare_again(home: Home, path: Path) -> Prepared:
     return prepared
 
 
-def search(prepared: Prepared, path: Path, workers: int | None, progress: Progress | None = None) -> Counter[str]:
+def search(prepared: Prepared, path: Path, workers: int | None, progress: Progress | None = None) -> None:
     """Try every set that the file does not have.
 
     Blocks until all are tried. What was tried is on disk before it is counted: killed at any moment, it may be called
@@ -196,11 +193,6 @@ def search(prepared: Prepared, path: Path, workers: int | None, progress: Progre
     progress : callable, optional
         Takes how many sets were tried since the last call; at first those of an earlier run.
 
-    Returns
-    -------
-    Counter of str
-        How many sets the event engine tried in place of the vector engine, by the reason.
-
     Raises
     ------
     LockHeld
@@ -208,16 +200,15 @@ def search(prepared: Prepared, path: Path, workers: int | None, progress: Progre
     StrategyError, ConfigError, StoreError
         As `run_study`.
     """
-    lock, told = FileLock(path.with_name(".lock"), "atrader optimise", path), Counter[str]()
+    lock = FileLock(path.with_name(".lock"), "atrader optimise", path)
     try:
         with TrialFile(path) as file:
             searched = _search(prepared, file)
             if progress is not None:
                 progress(len(file.numbers()))
-            run_study(searched, _pool(prepared, workers or os.cpu_count() or 1, told), file, progress)
+            run_study(searched, _pool(prepared, workers or os.cpu_count() or 1), file, progress)
     finally:
         lock.release()
-    return told
 
 
 def _request(home: Home, wish: SearchWish) -> Request:
@@ -318,10 +309,10 @@ def _search(prepared: Prepared, file: TrialFile) -> Search:
     )
 
 
-def _pool(prepared: Prepared, workers: int, told: Counter[str]) -> Pool:
+def _pool(prepared: Prepared, workers: int) -> Pool:
     engine, first, days_ns = prepared.study["engine"], prepared.listed[0], prepared.days_ns
     workers = min(workers, prepared.total)
     if workers == 1 or (engine == "vector" and built.is_there):
-        trials = trials_on(prepared.plans, engine, first, days_ns, told, workers)
+        trials = trials_on(prepared.plans, engine, first, days_ns, workers)
         return Relay(trials, workers) if isinstance(trials, TwoSteps) else threads(trials, workers)
     return processes(partial(trials_of, engine, prepared.request, first, days_ns), workers)

@@ -35,6 +35,6 @@ def indicators_once(strategy: IndicatorStrategy, history: History) -> tuple[Colu
         difference = difference_over_windows(whole, compute, bars, rows, size)
     except ConfigError:
         raise
-    except Exception as error:  # noqa: BLE001 - boundary: user code may fail in any way; over windows it may not
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - boundary: user code may fail in any way; over windows not
         difference = f"{type(error).__name__}: {error}"
     return (None, difference) if difference is not None else (tuple(whole.values()), "")

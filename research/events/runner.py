@@ -192,7 +192,7 @@ class Runner:
                 rows.run(decides, at_once, waiting)
             except ConfigError:
                 raise  # it will not get better with the next bar: a worker ends, too
-            except Exception as error:  # noqa: BLE001 - boundary: user code may fail in any way, a policy decides
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - boundary: user code may fail in any way, a policy decides
                 waiting.clear()
                 self.fail("on_bar", error)
         return rows.row - first
@@ -206,7 +206,7 @@ class Runner:
         self._hear()
         self.needs_whole_turn = self.listens_always or telling.is_waiting
 
-    def fail(self, what: str, error: Exception) -> None:
+    def fail(self, what: str, error: Exception | SystemExit) -> None:
         """Count an exception of the strategy, and do what the configuration says; what it wanted is dropped.
 
         Raises
@@ -256,7 +256,7 @@ class Runner:
             call(*told)
         except ConfigError:
             raise
-        except Exception as error:  # noqa: BLE001 - boundary: user code may fail in any way, a policy decides
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - boundary: user code may fail in any way, a policy decides
             del self.waiting[before:]
             self.fail(what, error)
             return

@@ -107,7 +107,7 @@ def signals_once(strategy: SignalStrategy, history: History, instrument: Instrum
         difference = _difference(strategy, history, instrument, columns_of(whole, len(bars)))
     except ConfigError:
         raise
-    except Exception as error:  # noqa: BLE001 - boundary: user code may fail in any way; over windows it may not
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - boundary: user code may fail in any way; over windows not
         difference = error.message if isinstance(error, StrategyError) else f"{type(error).__name__}: {error}"
     return (whole, "") if difference is None else (None, difference)
 

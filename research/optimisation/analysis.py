@@ -75,6 +75,8 @@ class Analysis:
         Sets that were looked at, and those of them that could not be run.
     failures : dict of str to int
         Their errors, and how many sets had each; the most frequent first.
+    notes : dict of str to int
+        What else is to be known of sets, and of how many, likewise.
     steps : sequence of Step
         The walk forward. Each set was chosen without a look at the days it is judged on.
     walk_forward : dict
@@ -94,6 +96,7 @@ class Analysis:
     tried: int
     failed: int
     failures: dict[str, int]
+    notes: dict[str, int]
     days: int
     windows: int
     steps: Sequence[Step]
@@ -166,6 +169,7 @@ def analyse(
         tried=trials.tried,
         failed=len(trials.failed),
         failures=dict(Counter(one.error for one in trials.failed).most_common()),
+        notes=dict(Counter(trials.notes).most_common()),
         days=len(days_ns),
         windows=len(windows),
         steps=steps,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +13,14 @@ from atrader.errors import ConfigError, StrategyError
 from research.events.engine import EventEngine
 from research.events.history import NeverDecides
 from research.events.plan import Plan
+from research.events.result import Result
 from research.optimisation.pools import Outcome
 from research.optimisation.space import Combination
 from research.statistics.periods import period_returns, periods_between
 
 Times = NDArray[np.int64]
+
+NOTHING_FILLED: Final = "no entry of it was filled, refused were all: {}"
 
 
 class EventTrials:
@@ -57,7 +61,18 @@ class EventTrials:
                 f"with {combination} the strategy looks at other instruments, whose quotes make other days: sets like"
                 " these cannot be compared; fix that parameter"
             )
-        return Outcome(len(result.closed), found.returns)
+        return Outcome(len(result.closed), found.returns, note=_note(result))
+
+
+def _note(result: Result) -> str:
+    """Return what a row of returns does not say: exceptions, limits that ended a run, entries that came to nothing."""
+    first = next((alert.text for alert in result.alerts if alert.kind == "strategy-error"), None)
+    told = [] if first is None else [f"exceptions at some bars, the first: {first.splitlines()[0]}"]
+    if result.halted:
+        told.append(f"limits stopped its trading, for a day or for good: {', '.join(sorted(result.halted))}")
+    if not result.closed and not result.open_trades and result.refused:
+        told.append(NOTHING_FILLED.format(", ".join(sorted(result.refused))))
+    return "; ".join(told)
 
 
 def days_of(ends_ns: Times, calendar: Calendar) -> Times:

@@ -16,11 +16,12 @@ from research.optimisation.space import Combination
 
 
 class Outcome(NamedTuple):
-    """What came of one set; the last three attributes of a `Trial`."""
+    """What came of one set; the last four attributes of a `Trial`."""
 
     trades: int
     returns: NDArray[np.float64]
     error: str = ""
+    note: str = ""
 
 
 Evaluate: TypeAlias = Callable[[Sequence[Combination]], list[Outcome]]

@@ -125,7 +125,7 @@ def _trials(came: list[tuple[list[Asked], list[Outcome]]]) -> list[Trial]:
 def _trial(asked: Asked, outcome: Outcome) -> Trial:
     if not outcome.error and beyond_figures(outcome.returns[None])[0]:
         return Trial(asked.number, asked.parameters, outcome.trades, np.empty(0), BEYOND)
-    return Trial(asked.number, asked.parameters, outcome.trades, outcome.returns, outcome.error)
+    return Trial(asked.number, asked.parameters, *outcome)
 
 
 def _next_size(size: int, took_s: float) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self, TypeVar
@@ -38,6 +38,9 @@ CREATE TABLE trial (
 """
 
 
+_NOTES: Final = "CREATE TABLE IF NOT EXISTS note (number INTEGER PRIMARY KEY, text TEXT NOT NULL)"
+
+
 class Trial(NamedTuple):
     """One set of parameters and what came of it.
 
@@ -53,6 +56,8 @@ class Trial(NamedTuple):
         Of each trading day, as a share of the equity at its begin; nothing where `error` says why.
     error : str
         Why it could not be run; empty when it was.
+    note : str
+        What else is to be known of it, the same text for sets of which the same is; empty: nothing.
     """
 
     number: int
@@ -60,6 +65,7 @@ class Trial(NamedTuple):
     trades: int
     returns: Floats
     error: str = ""
+    note: str = ""
 
 
 class Trials(NamedTuple):
@@ -75,6 +81,8 @@ class Trials(NamedTuple):
         Of each trading day.
     failed : list of Trial
         Those that could not be run: they count as tried.
+    notes : sequence of str
+        What is to be known of sets besides, a text for each of which something is.
     """
 
     numbers: Times
@@ -82,6 +90,7 @@ class Trials(NamedTuple):
     parameters: list[Combination]
     returns: Floats
     failed: list[Trial]
+    notes: Sequence[str] = ()
 
     @property
     def tried(self) -> int:
@@ -100,6 +109,7 @@ class Trials(NamedTuple):
             [one for one, is_absurd in zip(self.parameters, absurd.tolist(), strict=True) if not is_absurd],
             self.returns[~absurd],
             sorted([*self.failed, *more], key=lambda one: one.number),
+            self.notes,
         )
 
 
@@ -180,7 +190,11 @@ class TrialFile:
             (one.number, json.dumps(one.parameters), one.trades, one.error, np.ascontiguousarray(one.returns).tobytes())
             for one in trials
         ]
-        self._guarded(lambda: self._write("INSERT OR REPLACE INTO trial VALUES (?, ?, ?, ?, ?)", rows))
+        notes = [(one.number, one.note) for one in trials if one.note]
+        work: dict[str, list[tuple[Any, ...]]] = {"INSERT OR REPLACE INTO trial VALUES (?, ?, ?, ?, ?)": rows}
+        if notes:
+            work |= {_NOTES: [()], "INSERT OR REPLACE INTO note VALUES (?, ?)": notes}
+        self._guarded(lambda: self._write(work))
 
     def numbers(self) -> Collection[int]:
         """Return the numbers of the trials that are there."""
@@ -218,16 +232,27 @@ class TrialFile:
             parameters=parameters,
             returns=returns,
             failed=failed,
+            notes=self._notes(),
         )
         absurd = beyond_figures(returns)  # of files of before that was looked at
         return found.without(absurd) if absurd.any() else found
+
+    def _notes(self) -> list[str]:
+        """Return the notes by number; none in files of sets of which nothing is to be known, as those of before."""
+        known = self._guarded(
+            lambda: self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'note'").fetchone()
+        )
+        if known is None:
+            return []
+        rows = self._guarded(lambda: self._connection.execute("SELECT text FROM note ORDER BY number").fetchall())
+        return [text for (text,) in rows]
 
     def _make(self, study: dict[str, Any], days_ns: Times) -> None:
         def make() -> None:
             self._connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
             bring_to_version(self._connection, self.path, _SCHEMA, FORMAT, _APPLICATION_ID)
             rows = [("study", json.dumps(study)), ("days_ns", days_ns.astype(np.int64).tobytes())]
-            self._write("INSERT INTO study VALUES (?, ?)", rows)
+            self._write({"INSERT INTO study VALUES (?, ?)": rows})
 
         self._guarded(make)
 
@@ -243,11 +268,12 @@ class TrialFile:
             raise ConfigError(f"{self.path} holds no search: the program died while it made the file; begin anew")
         return row[0]
 
-    def _write(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    def _write(self, statements: Mapping[str, Iterable[tuple[Any, ...]]]) -> None:
         self._connection.execute("BEGIN IMMEDIATE")
         with closing(self._connection.cursor()) as cursor:
             try:
-                cursor.executemany(statement, rows)
+                for statement, rows in statements.items():
+                    cursor.executemany(statement, rows)
             except BaseException:
                 if self._connection.in_transaction:  # a full disk has ended it already
                     self._connection.execute("ROLLBACK")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -18,7 +17,7 @@ from atrader.strategy import Signals, SignalStrategy, Strategy
 from research.events.history import NeverDecides, check_decides
 from research.events.plan import Plan
 from research.events.whole import signals_once
-from research.optimisation.events import Times
+from research.optimisation.events import NOTHING_FILLED, Times
 from research.optimisation.pools import Evaluate, Outcome
 from research.optimisation.relay import TwoSteps
 from research.optimisation.space import Combination
@@ -29,6 +28,7 @@ from research.vectorised import NotVector, Stage
 from research.vectorised.financed import at_its_day
 from research.vectorised.fit import check_band, check_risk
 from research.vectorised.played import played
+from research.vectorised.refusals import refusal_of
 from research.vectorised.risked import check_fixed_risk, has_fixed_sizes
 from research.vectorised.slippage import Drawn
 from research.vectorised.stage import Seen
@@ -57,8 +57,6 @@ class VectorTrials(TwoSteps["list[_Wanted]"]):
     instead : Evaluate, optional
         Tries the sets that would not be what the event engine makes of them; asked by one thread at a time. Without it
         such a set ends the search.
-    told : Counter of str, optional
-        Counts those sets by the reason.
     workers : int, default 1
         Threads that will try sets. With more than one, bars are made ready while the first sets are prepared, and
         what is wrong with bars is told by those.
@@ -77,10 +75,9 @@ class VectorTrials(TwoSteps["list[_Wanted]"]):
         make: Callable[[Combination], Strategy],
         days_ns: Times,
         instead: Evaluate | None = None,
-        told: Counter[str] | None = None,
         workers: int = 1,
     ) -> None:
-        self._make, self._instead, self._told = make, instead, Counter[str]() if told is None else told
+        self._make, self._instead = make, instead
         self._one_at_a_time = threading.Lock()
         ((self._config, _),) = plan.instances
         self._instrument = plan.instruments[self._config.instrument]
@@ -129,15 +126,23 @@ class VectorTrials(TwoSteps["list[_Wanted]"]):
         """Return what comes of what sets want."""
         together = [one for _, one in prepared if isinstance(one, Decisions) and not self._is_alone(one)]
         days = self._stage.execution.days(together, self._day_bars)
-        played = zip(days.closed.tolist(), _returns(days.equity, self._initial), strict=True)
+        played = zip(days.opened.tolist(), days.closed.tolist(), _returns(days.equity, self._initial), strict=True)
         return [
             one
             if isinstance(one, Outcome)
             else self._tried(self._alone, one, combination)
             if self._is_alone(one)
-            else Outcome(*next(played))
+            else self._of_days(one, combination, *next(played))
             for combination, one in prepared
         ]
+
+    def _of_days(
+        self, decisions: Decisions, combination: Combination, opened: int, closed: int, returns: Floats
+    ) -> Outcome:
+        """Return what came of a set that was played beside others; one that opened nothing is asked for the reason."""
+        if not opened and decisions.entry.any():
+            return self._tried(self._alone, decisions, combination)
+        return Outcome(closed, returns)
 
     def _tried(self, work: Callable[[T], U], what: T, combination: Combination) -> U | Outcome:
         """Return what work makes of something of a set, or what the event engine makes of that set."""
@@ -147,9 +152,9 @@ class VectorTrials(TwoSteps["list[_Wanted]"]):
             if self._instead is None:
                 raise ConfigError(f"{error.message}: use --engine event") from error
             with self._one_at_a_time:
-                self._told[error.message] += 1
                 (outcome,) = self._instead([combination])
-            return outcome
+            told = f"tried with the event engine, which is slower: {error.message}"
+            return outcome._replace(note="; ".join(filter(None, (told, outcome.note))))
 
     def _is_alone(self, decisions: Decisions) -> bool:
         """Tell whether single trades of a set count: orders are numbered, sizes checked, nights paid for."""
@@ -160,11 +165,16 @@ class VectorTrials(TwoSteps["list[_Wanted]"]):
     def _alone(self, decisions: Decisions) -> Outcome:
         """Play a set as a backtest of it does."""
         stage = self._stage
-        outcome, _ = played(stage, decisions, self._drawn)
+        outcome, orders = played(stage, decisions, self._drawn)
         check_fixed_risk(stage, decisions, outcome)
         due = at_its_day(stage, outcome)
         equity = equity_at(due, stage.prices, stage.terms, self._day_bars, rates=stage.rates)
-        return Outcome(len(outcome.closed), _returns(equity[None], self._initial)[0])
+        note = ""
+        if not len(outcome.trades) and orders.is_refused.any():
+            places = np.flatnonzero(orders.is_refused & orders.is_open)
+            reasons = {refusal_of(stage, decisions, outcome, at)[0] for at in orders.number[places].tolist()}
+            note = NOTHING_FILLED.format(", ".join(sorted(reasons)))
+        return Outcome(len(outcome.closed), _returns(equity[None], self._initial)[0], note=note)
 
     @property
     def _initial(self) -> float:
@@ -182,7 +192,7 @@ class VectorTrials(TwoSteps["list[_Wanted]"]):
             return self._decisions(strategy)
         except ConfigError:
             raise
-        except Exception as error:  # noqa: BLE001 - boundary: user code may fail in any way; the others go on
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - boundary: user code may fail in any way; the others go on
             told = error.message if isinstance(error, StrategyError) else f"{type(error).__name__}: {error}"
             return Outcome(0, np.empty(0), told)
 

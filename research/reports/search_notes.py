@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from atrader.wording import count_text
 from research.optimisation.analysis import Analysis
 from research.reports.figures import gap_text
+
+_MOST_NOTES: Final = 5
 
 
 def search_notes(study: Mapping[str, Any], analysis: Analysis) -> list[str]:
@@ -20,6 +22,10 @@ def search_notes(study: Mapping[str, Any], analysis: Analysis) -> list[str]:
     if wanted is not None and study["total"] < wanted:
         found.append(f"no more different sets were found than {study['total']:,}, of {wanted:,} wanted")
     found += [f"{count:,} failed: {error}" for error, count in analysis.failures.items()]
+    told = list(analysis.notes.items())
+    found += [f"{count_text(count, 'set')}: {note}" for note, count in told[:_MOST_NOTES]]
+    if len(told) > _MOST_NOTES:
+        found.append(f"{count_text(sum(count for _, count in told[_MOST_NOTES:]), 'set')}: other remarks, in --json")
     found += [gap_text(symbol, gaps) for symbol, gaps in study.get("gaps", {}).items() if gaps["missing"]]
     if late := study.get("decides_from"):
         found.append(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
@@ -27,7 +26,7 @@ from research.events.plan import Plan
 from research.optimisation.analysis import Analysis, analyse
 from research.optimisation.axes import Choices
 from research.optimisation.events import EventTrials, days_of
-from research.optimisation.pools import Evaluate
+from research.optimisation.pools import Evaluate, Outcome
 from research.optimisation.relay import Relay
 from research.optimisation.searching import ListedSearch
 from research.optimisation.space import Combination
@@ -167,7 +166,7 @@ def test_nights_and_weekends_count_in_a_search_to_the_days_they_count_to_in_a_ba
 
 
 def test_sets_that_only_the_event_engine_can_play_are_left_to_it_and_counted() -> None:
-    bars, told = hours(7, 24 * 20, swing=0.03), Counter[str]()
+    bars = hours(7, 24 * 20, swing=0.03)
     plan = plan_over(bars, cross(SETS[0]), trade={"max_price_age": "2d", "max_risk_frac": "0.02"})
 
     def plan_with(combination: Combination) -> Plan:
@@ -180,8 +179,9 @@ def test_sets_that_only_the_event_engine_can_play_are_left_to_it_and_counted() -
         {"fast": 2, "slow": 8, "risk_frac": None, "units": "2"},
         {"fast": 2, "slow": 8, "risk_frac": None, "units": "0.3"},
     ]
-    found = VectorTrials(plan, cross, days_in(plan), events, told)(sets)
-    assert sorted(told.values()) == [1, 1]
+    found = VectorTrials(plan, cross, days_in(plan), events)(sets)
+    assert ["tried with the event engine" in one.note for one in found] == [False, True, True, False]
+    assert all("no entry of it was filled, refused were all: max-risk" in one.note for one in found[1:3])
     assert [one.trades > 0 for one in found] == [True, False, False, True]
     for one, other in zip(found, events(sets), strict=True):
         assert one.trades == other.trades
@@ -246,8 +246,10 @@ class Weak(SignalStrategy):
 
     def signals(self, bars: Bars, instrument: Instrument) -> Signals:
         how = self.parameters.model_dump()["how"]
-        if how == "raises":
+        if how == "raises" or (how == "raises at times" and bars.open_time_ns[-1] // HOUR_NS % 50 == 0):
             raise ZeroDivisionError("by chance")
+        if how == "leaves":
+            raise SystemExit(3)
         count, closes = len(bars) - (how == "short"), bars.close
         hour = bars.open_time_ns[:count] // HOUR_NS % 10
         rises = np.append(closes[1:] > closes[:-1], [False]) if how == "peeks" else np.ones(len(bars), np.bool_)
@@ -262,9 +264,32 @@ def weak(combination: Combination) -> Weak:
 
 def test_a_set_that_the_strategy_fails_with_is_kept_with_its_error_and_the_others_go_on() -> None:
     plan = plan_over(hours(6, 24 * 20, swing=0.0), weak({}))
-    outcomes = in_vector(plan, weak)([{"how": how} for how in ("raises", "short", "peeks", "")])
-    assert [one.error[:17] for one in outcomes] == ["ZeroDivisionError", "signals.entry has", "entry differs; 'a", ""]
-    assert outcomes[3].trades > 10
+    outcomes = in_vector(plan, weak)([{"how": how} for how in ("raises", "short", "peeks", "leaves", "")])
+    told = ["ZeroDivisionError", "signals.entry has", "entry differs; 'a", "SystemExit: 3", ""]
+    assert [one.error[:17] for one in outcomes] == told
+    assert outcomes[4].trades > 10
+
+
+def test_what_a_row_of_returns_does_not_say_of_a_set_is_noted() -> None:
+    bars = hours(6, 24 * 20, swing=0.0)
+
+    def tried(how: str, **account: Any) -> Outcome:
+        def plan_with(combination: Combination) -> Plan:
+            return plan_over(bars, weak(combination), **account)
+
+        plan = plan_with({"how": how})
+        (outcome,) = EventTrials(plan_with, plan.calendar_of("BTC/USD"), days_in(plan))([{"how": how}])
+        return outcome
+
+    assert tried("").note == ""
+    assert tried("leaves").error.startswith("on_bar of one raised SystemExit: 3; 10 errors in a row")
+    sometimes = tried("raises at times")
+    assert sometimes.trades > 10
+    assert sometimes.note == "exceptions at some bars, the first: on_bar of one raised ZeroDivisionError: by chance"
+    halted = tried("", limits={"max_drawdown_frac": "0.0001", "drawdown_reference": "peak", "on_drawdown": "flatten"})
+    assert "limits stopped its trading, for a day or for good: drawdown" in halted.note
+    refused = tried("", trade={"max_price_age": "2d", "stop_required": True})
+    assert refused.note.startswith("no entry of it was filled, refused were all: ")
 
 
 def test_a_strategy_that_looks_ahead_with_every_set_is_left_to_the_event_engine() -> None:

@@ -28,6 +28,7 @@ from research.optimisation.space import Combination, SearchSpace
 from research.optimisation.study import run_study
 from research.optimisation.trials import FORMAT, Trial, TrialFile, Trials
 from research.optimisation.windows import Split
+from research.reports.search_notes import search_notes
 from worker.strategies.sma_cross import SmaCrossParameters
 
 DAYS_NS = np.arange(1, 41) * 86_400_000_000_000
@@ -116,6 +117,19 @@ def test_a_set_that_earned_past_all_figures_has_failed_and_is_neither_first_nor_
         analysis = analyse(trials, days, [Choices("a", (1, 2, 3))], windows, 260.0)
         assert (analysis.tried, analysis.failed) == (3, 1)
         assert not np.isnan(analysis.top[0].sharpe_is)
+
+
+def test_notes_of_sets_are_kept_counted_and_shown(file: TrialFile) -> None:
+    assert file.trials().notes == []
+    noted = [Trial(number, {"a": number}, 5, np.arange(40.0) / 1e4, note=f"like {number // 3}") for number in range(4)]
+    file.append(noted)
+    file.append(noted[:1])  # again, as after a write of which nobody knows
+    trials = file.trials()
+    assert trials.notes == ["like 0", "like 0", "like 0", "like 1"]
+    axes = [Choices("a", (0, 1, 2, 3))]
+    analysis = analyse(trials, file.days_ns, axes, Split(share=0.5).windows(file.days_ns), 260.0)
+    assert analysis.notes == {"like 0": 3, "like 1": 1}
+    assert search_notes({"total": 4}, analysis) == ["3 sets: like 0", "1 set: like 1"]
 
 
 def test_a_file_that_is_none_of_ours_or_newer_or_missing_is_refused_by_name(tmp_path: Path) -> None:

@@ -294,6 +294,11 @@ def test_what_a_full_disk_took_half_of_is_removed(tmp_path: Path) -> None:
 def test_a_folder_without_a_result_is_told_from_a_damaged_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="'atrader results list'"):
         load(tmp_path)
+    (tmp_path / "one-search-0001").mkdir()
+    (tmp_path / "one-search-0001" / "trials.sqlite").touch()
+    for name in ("one-search-0001", str(tmp_path / "one-search-0001")):
+        done = CliRunner().invoke(cli, ["results", "show", name, "--in", str(tmp_path)])
+        assert "is a search, no result of a backtest: 'atrader analyse" in str(done.exception)
 
 
 def test_a_list_has_every_result_that_can_be_read_and_names_the_others(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def test_a_file_in_the_installation_directory_loads(tmp_path: Path) -> None:
     ("reference", "says"),
     [
         ("sma-croos", "neither built in .* - did you mean 'sma-cross'"),
-        ("no.such.module:Thing", "cannot be imported"),
+        ("no.such.module:Thing", "cannot be imported: .*; a file of the installation is named as 'strategies/file.py:"),
         ("strategies/none.py:Thing", "there is no file /.*/strategies/none.py"),
         ("worker.strategies.sma_cross:Nothing", "is no SignalStrategy"),
         ("json:JSONDecoder", "is no SignalStrategy"),
