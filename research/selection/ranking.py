@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Literal, NamedTuple, get_args
 
@@ -94,7 +93,6 @@ def _standing(name: str, columns: TradeColumns, daily: Daily, days_per_year: flo
     returns = return_statistics(of_days, days_per_year) if len(of_days) >= _FEWEST_DAYS else None
     curve = np.concatenate(([0.0], np.cumsum(of_days)))
     times = np.concatenate((daily.open_ns[:1] - 1, daily.open_ns))
-    probability = None if returns is None else returns.sharpe_probability
     return Standing(
         rank=None,
         instance=name,
@@ -107,5 +105,5 @@ def _standing(name: str, columns: TradeColumns, daily: Daily, days_per_year: flo
         win_rate_frac=of_trades.win_rate_frac,
         drawdown=drawdown(times, curve).deepest,
         sharpe=None if returns is None else returns.sharpe,
-        probability=None if probability is None or math.isnan(probability) else probability,
+        probability=None if returns is None else returns.sharpe_probability,
     )

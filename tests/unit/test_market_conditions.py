@@ -41,6 +41,7 @@ def test_bars_that_only_rise_are_a_trend_as_soon_as_the_adx_is_known() -> None:
     # Every +DM is 1 and every -DM 0: DX is 100 from the second bar on, the ADX(2) from the fourth.
     assert phases_of([10, 11, 12, 13, 14]) == ["unknown"] * 3 + ["trend-up"] * 2
     assert phases_of([14, 13, 12, 11, 10]) == ["unknown"] * 3 + ["trend-down"] * 2
+    assert phases_of([10, 11, 12, 13], SMALL.model_copy(update={"trend_from": 100.0}))[3:] == ["trend-up"]
 
 
 def test_bars_to_and_fro_are_a_range() -> None:
@@ -82,9 +83,9 @@ def test_between_the_thresholds_a_phase_stays_as_it_was() -> None:
     assert phases_of(SAWTOOTH, SMALL.model_copy(update={"trend_from": 90.0, "range_below": 1.0})) == ["unknown"] * 8
 
 
-def volatilities_of(true_ranges: Sequence[float]) -> list[str]:
+def volatilities_of(true_ranges: Sequence[float], **thresholds: float) -> list[str]:
     """Volatility of bars around 100 with these ranges, the first of which opens the comparison."""
-    config = SMALL.model_copy(update={"volatile_until": 1.1, "quiet_from": 0.5, "quiet_until": 0.9})
+    config = SMALL.model_copy(update={"volatile_until": 1.1, "quiet_from": 0.5, "quiet_until": 0.9, **thresholds})
     reach = np.array([1.0, *true_ranges]) / 2
     close = np.full(len(reach), 100.0)
     found = conditions(close + reach, close - reach, close, config)
@@ -101,6 +102,13 @@ def test_volatility_is_the_present_range_over_the_usual_one_with_hysteresis() ->
     ]  # fmt: skip
     # 1 / 2.5 = 0.4 (quiet), 1.2 / 1.7 = 0.7 (not above 0.9: still quiet), 1 / 1.07 = 0.94 (normal).
     assert volatilities_of([3, 3, 3, 0.5, 1.2, 1])[3:] == ["quiet", "quiet", "normal"]
+
+
+def test_at_a_threshold_itself_a_market_has_become_volatile_or_quiet_and_still_is() -> None:
+    # 3 / 2 = 1.5, then 2.25 / 2.25 = 1; 1 / 2 = 0.5, then 1.75 / 1.75 = 1.
+    limits = {"volatile_from": 1.5, "volatile_until": 1.0, "quiet_from": 0.5, "quiet_until": 1.0}
+    assert volatilities_of([1.5, 1.5, 3, 2.25], **limits)[2:] == ["volatile", "volatile"]
+    assert volatilities_of([2.5, 2.5, 1, 1.75], **limits)[2:] == ["quiet", "quiet"]
 
 
 def test_a_market_that_never_moved_has_no_volatility() -> None:

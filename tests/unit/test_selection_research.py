@@ -103,6 +103,8 @@ def test_standings_are_worked_out_by_hand() -> None:
     assert first.win_rate_frac == pytest.approx(2 / 3)
     assert first.average_r == pytest.approx((2 - 1 + 1) / 3)
     assert first.sharpe == pytest.approx(25 / 25 * 252**0.5)  # days 50, 25, 0: mean 25, sample deviation 25
+    # Skewness 0, kurtosis 1.5: an error of sqrt((1 + 0.5 / 4) / 2) = 0.75, and 1 / 0.75 normal deviations.
+    assert first.probability == pytest.approx(0.90879, abs=1e-5)
     assert (first.drawdown, second.drawdown) == (0.0, 30.0)
     assert second.profit_factor == 0.0
 
@@ -116,6 +118,13 @@ def test_the_smallest_drawdown_is_best_and_what_has_no_meaning_comes_last() -> N
     assert order["net"] == ["a", "c", "b"]
     assert order["profit-factor"] == ["a", "b", "c"]  # c has no loss: no factor
     assert [one.rank for one in rank(trades, daily, "net", 252.0)] == [1, 2, 3]
+    assert [one.rank for one in rank(trades, daily, "profit-factor", 252.0)] == [1, 2, None]
+
+
+def test_two_days_have_a_sharpe_ratio() -> None:
+    trades = closed_by_instance(ROWS[:3])
+    (only,) = rank(trades, daily_results(trades, FX, "money"), "sharpe", 252.0)
+    assert only.sharpe == pytest.approx(37.5 / (25 / 2**0.5) * 252**0.5)  # days 50 and 25
 
 
 def test_one_day_has_no_sharpe_ratio() -> None:
@@ -139,6 +148,12 @@ def test_correlations_of_columns_that_are_known() -> None:
 def test_correlations_are_those_of_numpy() -> None:
     results = np.random.default_rng(1).normal(size=(200, 5))
     np.testing.assert_allclose(correlation(results), np.corrcoef(results.T), atol=1e-14)
+
+
+def test_two_days_have_correlations() -> None:
+    assert correlation(np.array([[1.0, 2.0, 5.0], [2.0, 4.0, 3.0]])) == pytest.approx(
+        np.array([[1, 1, -1], [1, 1, -1], [-1, -1, 1]])
+    )
 
 
 @pytest.mark.parametrize("days", [0, 1])
