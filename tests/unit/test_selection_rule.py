@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from atrader.conditions import PHASES, VOLATILITIES, Conditions
+from atrader.conditions import PHASES, VOLATILITIES, Conditions, conditions
 from atrader.configuration.home import Home
 from atrader.configuration.selection import DetectorConfig, SelectionConfig
 from atrader.market import Bars
 from atrader.selection.file import Selections
 from atrader.selection.model import Selected
-from atrader.selection.rule import Switches, judge, suits, timeline
+from atrader.selection.rule import Switches, judge, suits, timeline, window_bars
 from atrader.trading_state import TradingState
 from atrader.trading_state_file import TradingStates
 from broker_api.gateway.trading_states import TradingStateReader
@@ -92,6 +92,33 @@ def test_judging_says_what_is_missing() -> None:
     after = judge(WISH, Selected.before_any_bar(WISH), bars_of("rising", 1, 15))
     assert after.condition == "unknown: 6 bars are missing to judge it"
     assert (after.state, after.since_ns) == (S.REDUCING, 0)
+
+
+def test_with_the_bars_of_the_warm_up_nothing_is_missing_any_more() -> None:
+    last = {count: judge(WISH, Selected.before_any_bar(WISH), bars_of("rising", 1, count)) for count in (20, 21)}
+    assert last[20].condition.startswith("unknown: 1 bars are missing")
+    assert last[21].condition.startswith("trend-up (ADX ")
+    assert last[21].reason == f"market is {last[21].condition}; made for trend"  # two bars would confirm it
+
+
+@pytest.mark.parametrize("detector", [SMALL, SMALL.model_copy(update={"usual_bars": 700})])
+def test_as_many_bars_as_are_looked_at_live_say_what_the_whole_history_says(detector: DetectorConfig) -> None:
+    bars, count = bars_of("random", 2, 2_000), window_bars(WISH.model_copy(update={"detector": detector}))
+    whole = conditions(bars.high, bars.low, bars.close, detector)
+    for end in range(count, len(bars), 97):
+        part = bars[end - count : end]
+        now, then = conditions(part.high, part.low, part.close, detector).at(-1), whole.at(end - 1)
+        assert now[:2] == then[:2]
+        assert now[2:] == pytest.approx(then[2:], rel=1e-7)
+
+
+def test_of_several_switches_at_once_the_last_one_is_why() -> None:
+    bars = bars_of("bursts", 0, 300)
+    changes = np.flatnonzero(np.diff(timeline(WISH, bars))) + 1
+    assert len(changes) > 1
+    after = judge(WISH, Selected.before_any_bar(WISH), bars)
+    at = conditions(bars.high, bars.low, bars.close, SMALL).at(int(changes[-1]))
+    assert (after.since_ns, after.reason) == (bars.open_time_ns[changes[-1]], f"market is {at}; made for trend")
 
 
 def test_before_the_first_switch_the_last_bar_says_why_there_was_none() -> None:
