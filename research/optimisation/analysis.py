@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
+from itertools import pairwise
 from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 import numpy as np
@@ -80,7 +81,8 @@ class Analysis:
     steps : sequence of Step
         The walk forward. Each set was chosen without a look at the days it is judged on.
     walk_forward : dict
-        All days out of sample of `steps` one after the other, and the robustness factors of the windows.
+        All days out of sample of `steps` one after the other, and the robustness factors of the windows. Left out are
+        days between two windows: an embargo, or windows with too few days.
     top : sequence of Ranked
         The most robust sets. The ranking knows the days out of sample: it is a choice, not a proof.
     recommended : Ranked or None
@@ -211,6 +213,7 @@ def _walk_forward(
         "return_oos_frac": float(total_returns(stitched)[0]),
         "drawdown_oos_frac": float(drawdowns(stitched)[0]),
         "days_oos": stitched.shape[1],
+        "days_left_out": sum(after.test.start - before.test.stop for before, after in pairwise(windows)),
         "robustness": over_windows(factors)._asdict(),
     }
 

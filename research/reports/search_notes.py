@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from atrader.wording import count_text
 from research.optimisation.analysis import Analysis
+from research.optimisation.windows import FEWEST_DAYS
 from research.reports.figures import gap_text
 
 _MOST_NOTES: Final = 5
@@ -31,6 +32,11 @@ def search_notes(study: Mapping[str, Any], analysis: Analysis) -> list[str]:
         found.append(
             f"sets decide from {late[:16]}Z at the latest, when their indicators know enough: --start {late[:16]}Z"
             " leaves the days before out"
+        )
+    if unjudged := analysis.walk_forward["days_left_out"]:
+        found.append(
+            f"{count_text(unjudged, 'day')} between the windows judged by nobody: of windows with fewer than"
+            f" {FEWEST_DAYS} trading days, and those that --embargo leaves out"
         )
     if (left := study.get("total", 0) - analysis.tried) > 0:
         found.append(f"not finished: {count_text(left, 'set')} to try")

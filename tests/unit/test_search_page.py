@@ -82,6 +82,21 @@ def test_what_was_left_out_failed_is_missing_or_still_to_do_stands_on_the_page()
     assert "EUR/GBP" not in text
 
 
+def test_days_that_no_window_judges_are_counted_and_told() -> None:
+    found = searched(days=200)
+    assert "judged by nobody" not in search_page(found)
+    days_ns = np.delete(found.days_ns, slice(107, 119))  # of 15 days in a window three are left
+    windows = WalkForward(train_days=90, test_days=15).windows(days_ns)
+    trials = found.trials._replace(returns=found.trials.returns[:, : len(days_ns)])
+    axes = [Choices("fast", FAST), Choices("slow", SLOW)]
+    analysis = analyse(trials, days_ns, axes, windows, 365.0)
+    scores = score(trials, axes, windows, 365.0)
+    text = search_page(
+        replace(found, trials=trials, days_ns=days_ns, windows=windows, scores=scores, analysis=analysis)
+    )
+    assert "3 days between the windows judged by nobody: of windows with fewer than 5 trading days" in text
+
+
 def test_the_curve_out_of_sample_is_the_return_of_the_walk_forward() -> None:
     days_ns = DAY_NS * np.arange(1, 7)
     chart = walk_chart(days_ns, [slice(2, 4), slice(4, 6)], np.array([0.5, 0.0, 0.0, -0.5]), None, int(days_ns[1]))
