@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from atrader.calendars import Calendar
 from atrader.instruments import Instrument
-from atrader.market import decimal_price
+from atrader.market import decimal_prices
 from atrader.orders.model import Trade
 from atrader.paper.financing import next_boundary
 from atrader.paper.state import Quote, Ticket, WorkingOrder
@@ -31,6 +31,7 @@ class Desk:
     """
 
     __slots__ = (
+        "_as_money",
         "_ask_extra",
         "_ask_offset",
         "_bid_extra",
@@ -65,6 +66,7 @@ class Desk:
         self._bid_extra = half_ticks * instrument.price_tick
         self._ask_extra = extra - self._bid_extra
         self._slop = float(instrument.price_tick) / 2
+        self._as_money = decimal_prices(instrument.price_tick)
         self._bid_offset, self._ask_offset = float(self._bid_extra), float(self._ask_extra)
         self.time_ns = 0
         self.bid = self.ask = math.nan
@@ -101,7 +103,7 @@ class Desk:
         known = self._prices
         if known is None or known[0] != self.bid or known[1] != self.ask:
             tick = self.instrument.price_tick
-            bid, ask = decimal_price(self.bid, tick), decimal_price(self.ask, tick)
+            bid, ask = self._as_money(self.bid), self._as_money(self.ask)
             if self._ask_extra:
                 bid, ask = bid - self._bid_extra, ask + self._ask_extra
             money = bid if bid > tick else tick, ask

@@ -79,6 +79,7 @@ class MarginWatch:
 
     __slots__ = (
         "_balance",
+        "_balance_of",
         "_begun",
         "_by_symbol",
         "_closeout",
@@ -98,10 +99,12 @@ class MarginWatch:
         self._begun: dict[str, _Held] = {}  # all that were held at some time
         self._by_symbol: dict[str, tuple[_Held, ...]] = {}  # of these, whom quotes of an instrument move
         self._profit = self._margin = self._balance = self._rounding = 0.0
+        self._balance_of = Decimal(0)  # the same as money
 
     def refresh(self, desk: Desk, balance: Decimal) -> None:
         """Take the tickets of one instrument and the balance as they are now; needed after fills and bookings."""
-        self._balance = float(balance)
+        if balance != self._balance_of:
+            self._balance_of, self._balance = balance, float(balance)
         held = self._held.get(desk.symbol)
         if desk.tickets:
             if held is None:

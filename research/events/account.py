@@ -197,7 +197,7 @@ class Account:
         if order.state in TERMINAL:
             if order.state is OrderState.DONE:
                 self.booking.carry_out(intent)
-            self.news_of(intent.instance).orders.append(order)
+            self.booking.news_of(intent.instance).orders.append(order)
             return order
         refusal = self._ask_broker(order)
         reports = self.engine.take_changes().reports
@@ -230,13 +230,6 @@ class Account:
     def news(self) -> Mapping[str, News]:
         """Events that instances were not told of, by instance."""
         return self.booking.news
-
-    def news_of(self, instance: str) -> News:
-        """Return the events of one instance, to be added to."""
-        news = self.booking.news.get(instance)
-        if news is None:
-            news = self.booking.news[instance] = News([], [])
-        return news
 
     def _ask_broker(self, order: Order) -> str | None:
         intent, engine = order.intent, self.engine

@@ -33,6 +33,9 @@ class News(NamedTuple):
     trades: list[Trade]
 
 
+_news: Final = partial(tuple.__new__, News)
+
+
 class Booking:
     """Books into an account.
 
@@ -61,6 +64,13 @@ class Booking:
         self._closed_of: dict[int, list[Trade]] = {}
         self.fills: list[Fill] = []
         self.changes: list[Booked] = []
+
+    def news_of(self, instance: str) -> News:
+        """Return what an instance was not told of, to be added to."""
+        found = self.news.get(instance)
+        if found is None:
+            found = self.news[instance] = _news(([], []))
+        return found
 
     def carry(self, trades: Sequence[Trade], closed: Iterable[Trade] = ()) -> None:
         """Know the tickets of trades that were opened before, and what was closed."""
@@ -134,7 +144,7 @@ class Booking:
         update["version"] = order.version + 1
         after = changed(order, **update)
         self._account.keep(after)
-        self._account.news_of(order.intent.instance).orders.append(after)
+        self.news_of(order.intent.instance).orders.append(after)
 
     def _state(self, report: OrderReport) -> None:
         order = self._account.orders[report.client_id]
@@ -287,7 +297,7 @@ class Booking:
         return () if trade is None else ((trade, report.amount),)
 
     def _tell(self, trade: Trade) -> None:
-        self._account.news_of(trade.instance).trades.append(trade)
+        self.news_of(trade.instance).trades.append(trade)
 
     def _protection_of(self, intent: Intent) -> dict[str, Decimal]:
         return protection_of(intent, self._account.instruments[intent.instrument])

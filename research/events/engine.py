@@ -132,7 +132,9 @@ class EventEngine:
     def _look_at(self, step: int) -> None:
         account, self._reached = self.account, step
         account.on_ticks(self.market.skip(step))
-        account.now_ns = max(account.now_ns, int(self.market.ends[step]))
+        end_ns = self.market.ends.item(step)
+        if end_ns > account.now_ns:
+            account.now_ns = end_ns
         if account.watches:
             account.roll_day()
 
@@ -211,7 +213,7 @@ class EventEngine:
             self.reach(step - 1)
         account.on_ticks(self.market.play(step))
         self._reached = step
-        account.advance(int(self.market.ends[step]))
+        account.advance(self.market.ends.item(step))
         self._exits.turn()
         self._settle()
         return self._turns_until(step, turn)
@@ -220,8 +222,8 @@ class EventEngine:
         """Take what is left of the turns before a step, and all of its own, in the order of names."""
         turn = self._turns_before(step, turn)
         due: dict[int, int] = {}
-        while turn < len(self._turn_steps) and self._turn_steps[turn] == step:
-            due[self._turn_of[turn]] = int(self._turn_bars[turn])
+        while turn < len(self._turn_steps) and self._turn_steps.item(turn) == step:
+            due[self._turn_of[turn]] = self._turn_bars.item(turn)
             turn += 1
         for number, runner in self._in_trades:
             if runner.listens_now or runner.name in self.account.news:
@@ -234,8 +236,8 @@ class EventEngine:
 
     def _turns_before(self, step: int, turn: int) -> int:
         """Take what is left of the turns before a step."""
-        while turn < len(self._turn_steps) and self._turn_steps[turn] < step:
-            self._whole_turn(int(self._turn_steps[turn]), self._turn_of[turn], int(self._turn_bars[turn]))
+        while turn < len(self._turn_steps) and self._turn_steps.item(turn) < step:
+            self._whole_turn(self._turn_steps.item(turn), self._turn_of[turn], self._turn_bars.item(turn))
             turn += 1
         return turn
 
@@ -277,12 +279,12 @@ class EventEngine:
         while turn < stop and account.submitted == before:
             runner = self._runners[self._turn_of[turn]]
             if runner.needs_whole_turn or self._is_odd[turn]:
-                self._whole_turn(int(self._turn_steps[turn]), self._turn_of[turn], int(self._turn_bars[turn]))
+                self._whole_turn(self._turn_steps.item(turn), self._turn_of[turn], self._turn_bars.item(turn))
                 turn += 1
             else:
                 turn += runner.decide_bars(self._alike(turn, stop) - turn)
                 if runner.waiting:
-                    runner.finish(int(self._turn_steps[turn - 1]))
+                    runner.finish(self._turn_steps.item(turn - 1))
         return turn
 
     def _turns_up_to(self, step: int) -> int:

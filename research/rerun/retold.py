@@ -159,7 +159,7 @@ class RetoldAccount(Account):
         return one.place <= self._begun and not is_to_come
 
     def _tell(self, one: Hearing) -> None:
-        news = self.news_of(one.item.instance if isinstance(one.item, Trade) else one.item.intent.instance)
+        news = self.booking.news_of(one.item.instance if isinstance(one.item, Trade) else one.item.intent.instance)
         if isinstance(one.item, Order):
             news.orders.append(one.item)
             return
