@@ -74,6 +74,7 @@ def save(
                 "refused": result.refused,
                 "halted": result.halted,
                 "alerts": Counter(alert.kind for alert in result.alerts),
+                "first_alerts": result.first_alerts,
                 "missing_bars": {
                     " ".join(key): missing for key, gaps in plan.missing.items() if (missing := sum(g[2] for g in gaps))
                 },

@@ -94,6 +94,15 @@ class Findings:
         return {rule: f"{iso_from_ns(at_ns)}: {why.get(rule, _CLOSED)}" for rule, at_ns in since.items()}
 
     @property
+    def first_alerts(self) -> dict[str, str]:
+        """When something of each kind was told first, and what: its first line, by kind."""
+        found = dict[str, str]()
+        for alert in self.alerts:
+            if alert.kind not in found:
+                found[alert.kind] = f"{iso_from_ns(alert.time_ns)}: {alert.text.partition(chr(10))[0]}"
+        return found
+
+    @property
     def trades(self) -> list[Trade]:
         """All trades, in the order they were opened."""
         return sorted((*self.closed, *self.open_trades), key=lambda trade: trade.open_time_ns)

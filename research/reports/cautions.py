@@ -40,7 +40,7 @@ def cautions_of(
     ----------
     summary : mapping
         ``returns``, ``curve``, ``lowest_equity``, ``gaps``, ``errors``, ``refused``, ``halted`` (if any),
-        ``missing_bars`` and ``alerts``.
+        ``missing_bars``, ``alerts`` and ``first_alerts`` (if any).
     trades : Traded
         What was traded.
     in_one_bar : ndarray of bool
@@ -104,6 +104,7 @@ def _of_prices(trades: Traded, tapes: Sequence[Tape]) -> list[Caution]:
 
 
 def _of_run(summary: Mapping[str, Any]) -> list[Caution]:
+    told: Mapping[str, str] = summary.get("first_alerts", {})
     found = [Caution("halted", f"{rule} stopped trading: {why}") for rule, why in summary.get("halted", {}).items()]
     for code, key, what in (
         ("exceptions", "errors", "exceptions of the strategy"),
@@ -113,7 +114,8 @@ def _of_run(summary: Mapping[str, Any]) -> list[Caution]:
         counts = {name: count for name, count in summary[key].items() if count}
         if counts:
             shown = ", ".join(f"{name} {count}" for name, count in counts.items())
-            found.append(Caution(code, f"{what}: {shown}"))
+            first = f"; the first: {told['strategy-error']}" if key == "errors" and "strategy-error" in told else ""
+            found.append(Caution(code, f"{what}: {shown}{first}"))
     for symbol, gaps in summary["gaps"].items():
         if gaps["missing"] > MANY_MISSING * gaps["expected"]:
             share, places = gaps["missing"] / gaps["expected"], count_text(gaps["gaps"], "gap")
@@ -127,8 +129,8 @@ def _of_run(summary: Mapping[str, Any]) -> list[Caution]:
         )
         found.append(Caution("signals-by-window", text))
     if alerts.get("entry-refused"):
-        text = f"{alerts['entry-refused']:,} entries were no orders and opened nothing: alerts.parquet says why"
-        found.append(Caution("entry-refused", text))
+        text = f"{alerts['entry-refused']:,} entries were no orders and opened nothing; the first: "
+        found.append(Caution("entry-refused", text + told.get("entry-refused", "alerts.parquet has it")))
     deepest = summary["curve"]["drawdown_deepest_frac"]
     if summary["lowest_equity"] <= 0:
         found.append(Caution("ruin", "the account was worth nothing or less on the way"))

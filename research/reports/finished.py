@@ -44,7 +44,7 @@ class Finished:
         All keys of `IDENTITY` but ``start`` and ``end``, and whatever else is to be kept of the configuration.
     events : mapping
         ``errors``, ``refused``, ``missing_bars``, ``alerts`` (by kind): counts by name; ``halted``: since when and
-        why, by rule.
+        why, by rule; ``first_alerts``: when and what first, by kind.
     trades : callable
         Returns `trade_columns`, in the order they were opened; called when all figures are known.
     traded : Traded

@@ -257,6 +257,17 @@ def test_each_reason_for_doubt_is_said(code: str, summary: dict[str, Any], trade
     assert [one.code for one in cautions(trades, tape, **summary)] == [code]
 
 
+def test_the_first_exception_and_the_first_entry_that_was_no_order_are_told() -> None:
+    first = {"strategy-error": "2024-06-04T10:00:00Z: on_bar raised KeyError", "entry-refused": "at ten: a stop is NaN"}
+    counts = {"errors": {"one": 3}, "alerts": {"strategy-error": 3, "entry-refused": 7}}
+    tape = BarTape("EUR/USD", bars_of(ROWS), MINUTE)
+    texts = [one.text for one in cautions(closed_trades(*[1] * 40), tape, **counts, first_alerts=first)]
+    assert texts == [
+        "exceptions of the strategy: one 3; the first: 2024-06-04T10:00:00Z: on_bar raised KeyError",
+        "7 entries were no orders and opened nothing; the first: at ten: a stop is NaN",
+    ]
+
+
 def test_one_trade_and_one_gap_are_written_as_one() -> None:
     gaps = {"EUR/USD": {"timeframe": "1m", "expected": 90, "missing": 9, "gaps": 1}}
     trades = [*({**one, "in_one_bar": True} for one in closed_trades(-1))]
