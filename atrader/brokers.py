@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class BrokerTraits:
+class BrokerTraits(NamedTuple):
     """One kind of broker.
 
     Attributes

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import time
-from typing import Final
+from typing import Final, NamedTuple
 
 from atrader.zones import zone_of
 
 _WHOLE_HOUR: Final = re.compile(r"([01]\d|2[0-3]):00", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class CalendarRules:
+class CalendarRules(NamedTuple):
     """The data that make a calendar.
 
     Attributes

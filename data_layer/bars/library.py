@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import reduce
 from typing import Final, NamedTuple, Protocol
 
@@ -43,8 +42,7 @@ class BarReader(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Wanted(NamedTuple):
     """What is being built."""
 
     instrument: str

@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from math import isnan
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from atrader.calendars import Calendar
 from atrader.clock import iso_from_ns
@@ -32,8 +31,7 @@ IDENTITY: Final = (
 """Keys of a summary that make a run what it is: the same ones give the same trades."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finished:
+class Finished(NamedTuple):
     """What an engine hands over.
 
     Attributes
