@@ -36,6 +36,7 @@ from research.optimisation.study import Progress, run_study
 from research.optimisation.trials import TrialFile
 from research.optimisation.vectors import why_not_once
 from research.optimisation.windows import Window
+from research.reports.cautions import no_spread
 from research.reports.drafts import new_folder
 from research.vector import Rules, built
 from research.vectorised import why_not_plan, why_not_same, without_limits
@@ -132,6 +133,7 @@ def prepare(home: Home, wish: SearchWish) -> Prepared:
             {
                 "left_out": left_out,
                 "gaps": gaps_of(request, plan),
+                "no_spread": no_spread(plan.tapes, [config.instrument]),
                 "decides_from": decides_from(plan, market, _some_of(plans, listed, _MOST_WARMED)),
                 **settings_of(own),
                 **fingerprints_of(plan, total, engine),

@@ -20,6 +20,7 @@ Progress = Callable[[int], None]
 
 _BATCH_S: Final = 0.1  # what a batch should take: far above what handing it over costs, short to wait for at the end
 _MORE: Final = 16  # the first ones take longer than those like them, as they work out what all share
+_PLAIN: Final = 0.05  # a day's return: forty years of days like it are a number
 _LEAST_OF_BATCH: Final = 8  # parts of a batch that the last ones still have
 
 
@@ -123,7 +124,8 @@ def _trials(came: list[tuple[list[Asked], list[Outcome]]]) -> list[Trial]:
 
 
 def _trial(asked: Asked, outcome: Outcome) -> Trial:
-    if not outcome.error and beyond_figures(outcome.returns[None])[0]:
+    plain = outcome.returns.max(initial=0.0) < _PLAIN  # of nearly all sets; the whole look takes ten times as long
+    if not plain and not outcome.error and beyond_figures(outcome.returns[None])[0]:
         return Trial(asked.number, asked.parameters, outcome.trades, np.empty(0), BEYOND)
     return Trial(asked.number, asked.parameters, *outcome)
 

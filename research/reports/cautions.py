@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -97,10 +97,18 @@ def _of_returns(returns: Mapping[str, Any] | None) -> list[Caution]:
     return [Caution("short-record", text)]
 
 
+def no_spread(tapes: Sequence[Tape], traded: Collection[str]) -> list[str]:
+    """Return, of the instruments that are traded, those whose bid and ask are the same at all closes."""
+    return [tape.symbol for tape in tapes if tape.symbol in traded and not np.any(np.subtract(*tape.closes()))]
+
+
+def no_spread_text(symbol: str) -> str:
+    """Say that trading costs no spread."""
+    return f"{symbol}: bid and ask are the same in the stored prices"
+
+
 def _of_prices(trades: Traded, tapes: Sequence[Tape]) -> list[Caution]:
-    traded = set(trades.instrument)
-    bare = [tape.symbol for tape in tapes if tape.symbol in traded and not np.any(np.subtract(*tape.closes()))]
-    return [Caution("no-spread", f"{symbol}: bid and ask are the same in the stored prices") for symbol in bare]
+    return [Caution("no-spread", no_spread_text(symbol)) for symbol in no_spread(tapes, set(trades.instrument))]
 
 
 def _of_run(summary: Mapping[str, Any]) -> list[Caution]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from atrader.wording import count_text
 from research.optimisation.analysis import Analysis
 from research.optimisation.windows import FEWEST_DAYS
+from research.reports.cautions import no_spread_text
 from research.reports.figures import gap_text
 
 _MOST_NOTES: Final = 5
@@ -27,6 +28,7 @@ def search_notes(study: Mapping[str, Any], analysis: Analysis) -> list[str]:
     found += [f"{count_text(count, 'set')}: {note}" for note, count in told[:_MOST_NOTES]]
     if len(told) > _MOST_NOTES:
         found.append(f"{count_text(sum(count for _, count in told[_MOST_NOTES:]), 'set')}: other remarks, in --json")
+    found += [no_spread_text(symbol) for symbol in study.get("no_spread", [])]
     found += [gap_text(symbol, gaps) for symbol, gaps in study.get("gaps", {}).items() if gaps["missing"]]
     if late := study.get("decides_from"):
         found.append(

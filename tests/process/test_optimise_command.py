@@ -18,9 +18,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from atrader.calendars import Calendar
 from atrader.clock import NS_PER_S, iso_from_ns, parse_time
 from atrader.configuration.loader import load_installation
 from atrader.errors import ConfigError, StoreError
+from atrader.timeframes import Timeframe
 from manager.commands import optimise_work, tools
 from research.optimisation.trials import TrialFile, Trials
 from tests.support.fleet import Fleet, wait_for
@@ -358,11 +360,24 @@ def test_a_file_of_a_version_with_other_options_is_refused_by_name(yen: Fleet, t
         assert f"{path} was written by another version of atrader" in refusal(yen, *words)
 
 
+def test_a_search_over_prices_without_a_spread_says_so(yen: Fleet, tmp_path: Path) -> None:
+    path = tmp_path / "eurusd.csv"
+    period = (parse_time("2013-01-14"), parse_time("2013-02-02"), Timeframe.parse("1h"))
+    opens = Calendar.get("fx").expected_bars(*period).tolist()
+    rows = [f"{iso_from_ns(open_ns)},1.3,1.3,1.3,1.3,1" for open_ns in opens]
+    path.write_text("\n".join(["time,open,high,low,close,volume", *rows]))
+    assert yen.command("data", "import", str(path), "--instrument", "EUR/USD", program=TOOLS).returncode == 0
+    words = ("sma-cross", "--instrument", "EUR/USD", "--timeframe", "1h", "--fast", "2,3", "--slow", "5")
+    done = yen.command("optimise", *words, "--split", "0.5", "--out", str(tmp_path), program=TOOLS)
+    assert "EUR/USD: bid and ask are the same in the stored prices" in done.stdout, done.stderr
+
+
 def test_a_search_does_not_go_on_with_another_configuration(yen: Fleet, tmp_path: Path) -> None:
     found = found_by(yen, "optimise", "cross", "--fast", "2,3", "--slow", "3,8", "--out", str(tmp_path))
     assert (found["study"]["left_out"], found["analysis"]["tried"]) == (1, 3)  # 3 is not below 3
     told = yen.command("analyse", found["file"], program=TOOLS).stdout
     assert "1 combination of the grid left out" in told
+    assert found["study"]["no_spread"] == []
     assert "days are too few: 32 at least)" in told
     path = yen.home.etc / "strategies" / "cross.toml"
     path.write_text(CROSS.replace("stop_atr = 1.0", "stop_atr = 2.0"))
