@@ -22,6 +22,8 @@ MOST_DOTS: Final = 1_500
 """Dots in a chart at most; beyond that every n-th trade is shown, in the order of opening."""
 _HOUR_NS: Final = 3600 * NS_PER_S
 _HEIGHT: Final = 220.0
+_LEAST_COUNT: Final = 4.0  # an axis of counts goes up to it, or its labels would be parts of trades
+_LEAST_MOVE: Final = 1e-4  # an axis of moves goes to it where no price moved as far
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -29,9 +31,12 @@ _WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 def distribution_chart(net: Floats, currency: str) -> Drawing:
     """Draw how many trades brought how much."""
     drawing = Drawing("Results of trades", HALF, _HEIGHT, f"how many brought how much, {currency}")
-    edges = _edges(net)
-    counts, _ = np.histogram(net, edges)
-    frame = framed(drawing, (edges[0], edges[-1]), span(0.0, float(counts.max()), zero=True))
+    brought = net[net != 0]
+    if nothing := len(net) - len(brought):
+        drawing.note += f"; {nothing:,} brought nothing, and are left out"
+    edges = _edges(brought) if len(brought) else np.array([-1.0, 0.0, 1.0])
+    counts, _ = np.histogram(brought, edges)
+    frame = framed(drawing, (edges[0], edges[-1]), span(0.0, max(float(counts.max()), _LEAST_COUNT), zero=True))
     frame.draw_values(drawing)
     middles = (edges[:-1] + edges[1:]) / 2
     left, right = frame.x.px(edges[:-1]) + 0.5, frame.x.px(edges[1:]) - 0.5
@@ -76,7 +81,9 @@ def excursion_chart(trades: Trades, key: str, title: str, note: str) -> Drawing 
     far, came = np.array(trades.take(key, shown), np.float64), _moved(trades, shown)
     drawing = Drawing(title, HALF, _HEIGHT, note)
     frame = framed(
-        drawing, span(0.0, float(far.max()), zero=True), span(float(came.min()), float(came.max()), zero=True)
+        drawing,
+        span(0.0, max(float(far.max()), _LEAST_MOVE), zero=True),
+        span(float(came.min()), float(came.max()), zero=True),
     )
     frame.draw_values(drawing, "%")
     frame.draw_values_across(drawing, "%")

@@ -18,13 +18,13 @@ from atrader.errors import ConfigError
 from research.reports import Saved, load
 from research.reports.axes import LEFT, RIGHT
 from research.reports.charts import MARKED_TRADES, price_chart, recent_chart
-from research.reports.drawing import HALF, STYLES, Drawing, Line, Rects, Segments, Shapes
+from research.reports.drawing import HALF, STYLES, Drawing, Line, Rects, Segments, Shapes, Text
 from research.reports.page import LISTED_TRADES, page
 from research.reports.page_style import style_sheet
 from research.reports.picture import picture
 from research.reports.saved import DETAILS
 from research.reports.svg import svg
-from research.reports.trade_charts import distribution_chart, hours_chart, weekdays_chart
+from research.reports.trade_charts import distribution_chart, excursion_chart, hours_chart, weekdays_chart
 from research.reports.trades import Places, Trades, columns_of
 from tests.support.event_runs import random_bars
 from tests.support.saved_results import save_cross
@@ -183,12 +183,32 @@ def test_recent_trades_are_told_one_by_one(saved: Saved) -> None:
     assert any(f"{last['side']} {last['units']} at {last['open_price']}" in tip for tip in tips)
 
 
-def test_a_histogram_counts_every_trade_once() -> None:
+def test_a_histogram_counts_every_trade_that_brought_something_once() -> None:
     drawing = distribution_chart(np.array([-30.0, -0.01, 0.0, 0.01, 12.0, 12.5, 44.0]), "USD")
     bars = [mark for mark in drawing.marks if isinstance(mark, Rects)]
     heights = {mark.style: (mark.y1 - mark.y0).sum() for mark in bars}
-    assert heights["loss"] / heights["win"] == pytest.approx(2 / 5)
+    assert heights["loss"] / heights["win"] == pytest.approx(2 / 4)
+    assert drawing.note.endswith("1 brought nothing, and are left out")
     assert all(np.all(mark.x0 >= 0) and np.all(mark.x1 <= HALF) for mark in bars)
+
+
+@pytest.mark.parametrize("net", [[-5.0], [0.0], [0.0, 0.0], [3.0, -3.0]])
+def test_a_histogram_of_few_trades_counts_in_whole_trades(net: list[float]) -> None:
+    drawing = distribution_chart(np.array(net), "USD")
+    labels = [mark.text for mark in drawing.marks if isinstance(mark, Text) and mark.anchor == "end"]
+    assert labels
+    assert all(float(label).is_integer() and "." not in label for label in labels)
+
+
+def test_moves_of_a_trade_that_never_went_its_way_begin_at_zero() -> None:
+    trade = {"side": "buy", "open_price": 1.0, "close_price": 0.99, "favourable_frac": 0.0, "profit": -1.0}
+    columns = {key: [value] for key, value in trade.items()}
+    more = {"commission": [0.0], "swap": [0.0], "open_time_ns": [0], "close_time_ns": [1], "state": ["closed"]}
+    drawing = excursion_chart(Trades.of({**columns, **more}), "favourable_frac", "MFE", "")
+    assert drawing is not None
+    across = [mark.text for mark in drawing.marks if isinstance(mark, Text) and mark.anchor == "middle"]
+    assert across
+    assert not any(text.startswith("-") for text in across)
 
 
 def test_results_are_summed_by_the_hour_and_weekday_of_the_open() -> None:
