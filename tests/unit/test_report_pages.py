@@ -201,10 +201,17 @@ def test_a_histogram_of_few_trades_counts_in_whole_trades(net: list[float]) -> N
 
 
 def test_moves_of_a_trade_that_never_went_its_way_begin_at_zero() -> None:
-    trade = {"side": "buy", "open_price": 1.0, "close_price": 0.99, "favourable_frac": 0.0, "profit": -1.0}
-    columns = {key: [value] for key, value in trade.items()}
-    more = {"commission": [0.0], "swap": [0.0], "open_time_ns": [0], "close_time_ns": [1], "state": ["closed"]}
-    drawing = excursion_chart(Trades.of({**columns, **more}), "favourable_frac", "MFE", "")
+    trade = {
+        "side": "buy",
+        "open_price": 1.0,
+        "close_price": 0.99,
+        "favourable_frac": 0.0,
+        "state": "closed",
+        "profit": -1.0,
+        "commission": 0.0,
+        "swap": 0.0,
+    }
+    drawing = excursion_chart(Trades.of({key: [value] for key, value in trade.items()}), "favourable_frac", "MFE", "")
     assert drawing is not None
     across = [mark.text for mark in drawing.marks if isinstance(mark, Text) and mark.anchor == "middle"]
     assert across
