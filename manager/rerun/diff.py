@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 from atrader.clock import NS_PER_S
 from atrader.configuration.home import Home
@@ -18,10 +18,12 @@ from data_layer.offline import open_history
 from manager.backtests.apart import apart
 from manager.backtests.request import ONE_PROCESS_EACH
 from manager.rerun.causes import Cause
-from manager.rerun.life import Again, Job, run_life
+from manager.rerun.life import Again, Answers, Job, answers_of, run_life
 from manager.rerun.sessions import Recorded, load_lives, not_kept, sessions_of
 from research.events.plan import Progress
-from research.rerun import BarNews, Comparison, Record
+from research.rerun import BarNews, Comparison
+
+T = TypeVar("T")
 
 DAY_NS: Final = 86_400 * NS_PER_S
 
@@ -128,24 +130,40 @@ def replay_diff(
 
 
 def _run(job: Job, recorded: Recorded, before: Recorded | None, progress: Progress | None) -> Again:
-    """Run one life; the C library gets a process of its own for each, as it had: its memory is that process's."""
-    if recorded.life.strategy != ONE_PROCESS_EACH:
-        return run_life(job, recorded, before, progress=progress)
-    again: Record | None = None
-    for _ in range(2):
-        with ExitStack() as stack:
-            future = apart(stack, partial(run_in_root, job, recorded, before), again)
-            try:
-                found = future.result()
-            except BrokenProcessPool as error:
-                raise StrategyError(f"{job.instance}: its process died: the library crashed") from error
-        if again is not None or found.comparison.difference is None:
-            break
-        again = found.record
-    return found
+    """Run one life, and where that wants the same over what it heard, once more over the rules of the paper account."""
+    run = _run_apart if recorded.life.strategy == ONE_PROCESS_EACH else _run_here
+    found, ask = run(job, recorded, before, progress)
+    if not found.is_retold or found.comparison.difference is not None:
+        return found
+    return found._replace(comparison=found.comparison._replace(**ask()._asdict()))
 
 
-def run_in_root(job: Job, recorded: Recorded, before: Recorded | None, first: Record | None) -> Again:
-    """Run one life in this process, which is its own."""
+def _run_here(
+    job: Job, recorded: Recorded, before: Recorded | None, progress: Progress | None
+) -> tuple[Again, Callable[[], Answers]]:
+    return run_life(job, recorded, before, progress=progress), partial(answers_of, job, recorded, progress)
+
+
+def _run_apart(
+    job: Job, recorded: Recorded, before: Recorded | None, _: Progress | None
+) -> tuple[Again, Callable[[], Answers]]:
+    """Run one life of the C library: each run gets a process of its own, as it had: its memory is that process's."""
+    found = _apart(job, run_life, recorded, before)
+    if found.comparison.difference is not None:
+        found = _apart(job, partial(run_life, first=found.record), recorded, before)
+    return found, partial(_apart, job, answers_of, recorded)
+
+
+def _apart(job: Job, work: Callable[..., T], *given: object) -> T:
+    with ExitStack() as stack:
+        try:
+            found: T = apart(stack, in_root, job, work, *given).result()
+            return found
+        except BrokenProcessPool as error:
+            raise StrategyError(f"{job.instance}: its process died: the library crashed") from error
+
+
+def in_root(job: Job, work: Callable[..., T], *given: object) -> T:
+    """Do some work in this process, which is its own."""
     os.chdir(job.root)  # relative paths of a library's configuration begin there, as in a worker
-    return run_life(job, recorded, before, first=first)
+    return work(job, *given)

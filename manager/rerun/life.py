@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from atrader.clock import NS_PER_S
+from atrader.configuration.account import AccountConfig
 from atrader.configuration.home import Home
+from atrader.configuration.instance import InstanceConfig
 from atrader.configuration.loader import load_installation
 from atrader.market import Bars
 from data_layer.offline import open_history, open_market
@@ -21,6 +24,7 @@ from research.events.plan import Plan, Progress, SeriesKey
 from research.rerun import (
     BarNews,
     Comparison,
+    Difference,
     Record,
     Story,
     compare,
@@ -52,6 +56,14 @@ class Job(NamedTuple):
     as_configured: bool
 
 
+class _Case(NamedTuple):
+    """A life with everything it is run with; `today`: instance and account as they are configured now."""
+
+    home: Home
+    setup: Setup
+    today: tuple[InstanceConfig, AccountConfig]
+
+
 class _Run(NamedTuple):
     plan: Plan
     record: Record
@@ -68,6 +80,8 @@ class Again(NamedTuple):
         What the run did.
     away : list of int
         Open times of bars that neither this life nor the one before decided.
+    is_retold : bool
+        Whether it was run over what its worker heard.
     """
 
     comparison: Comparison
@@ -75,6 +89,14 @@ class Again(NamedTuple):
     causes: Sequence[Cause]
     bars: Sequence[BarNews]
     away: list[int]
+    is_retold: bool
+
+
+class Answers(NamedTuple):
+    """What a broker answered otherwise than the rules of the paper account; see `compare_answers`."""
+
+    prices: list[Decimal]
+    answers: list[Difference]
 
 
 def run_life(
@@ -94,50 +116,62 @@ def run_life(
     first : Record, optional
         What a run before gave, to tell chance by: given where each run takes a process of its own.
     """
-    home = Home(Path(job.root))
-    installation = load_installation(home.root)
-    fleet, life, today = installation.fleet, recorded.life, installation.instances[job.instance]
-    config = today if job.as_configured else as_recorded(today, life)
-    account_today = installation.accounts[config.account]
-    account = account_today if job.as_configured else account_as_recorded(account_today, life)
-    setup = Setup(recorded=recorded, config=config, account=account, installation=installation, quotes=job.quotes)
-
-    in_lockstep = fleet.market.in_lockstep
-    slack_ns = 0 if in_lockstep else _SLACK_NS
-
-    def run(show: Progress | None, story: Story | None) -> _Run:
-        with open_history(home) as history, open_market(home, fleet) as market:
-            if story is None:
-                plan, strategy = plan_again(setup, history, market)
-            else:
-                plan, strategy, story = plan_retold(setup, market, story)
-        signs, code = signs_of_chance(strategy), code_of(strategy)
-        carried = set() if plan.begin is None else {order.client_id for order in plan.begin.orders}
-        result = run_again(plan, show, story)
-        record = record_of(result, config.name, recorded.end_ns, carried=carried, left=recorded.left)
-        return _Run(plan, record, code, signs)
-
-    story = None if in_lockstep else recorded.story
-    plan, again, code, signs = run(progress, story)
+    case = _case_of(job, recorded)
+    fleet, life = case.setup.installation.fleet, recorded.life
+    story = None if fleet.market.in_lockstep else recorded.story
+    plan, again, code, signs = _run(case, progress, story)
     if story is None:
-        comparison = compare(recorded.own, again, same_prices=in_lockstep, slack_ns=slack_ns)
+        in_lockstep = fleet.market.in_lockstep
+        comparison = compare(recorded.own, again, same_prices=in_lockstep, slack_ns=0 if in_lockstep else _SLACK_NS)
     else:
-        comparison = compare_decisions(recorded.own, again, slack_ns=slack_ns)
-        if comparison.difference is None and life.strategy != ONE_PROCESS_EACH:
-            prices, answers = compare_answers(recorded.own, run(progress, None).record, slack_ns=slack_ns)
-            comparison = comparison._replace(prices=prices, answers=answers)
-    stored = plan.series[SeriesKey(config.instrument, config.timeframe)]
+        comparison = compare_decisions(recorded.own, again, slack_ns=_SLACK_NS)
+    stored = plan.series[SeriesKey(case.setup.config.instrument, case.setup.config.timeframe)]
     news = changed_bars(recorded, stored)
     causes: Sequence[Cause] = ()
     if comparison.difference is not None:
         if first is None and life.strategy != ONE_PROCESS_EACH:
-            first = run(None, story).record
+            first = _run(case, None, story).record
         parted = [] if first is None else difference_of_runs(again, first)
         causes = causes_of(
-            comparison.difference, recorded, config, (today, account_today), code, news,
-            fleet.calendar_of(config.instrument), is_live=fleet.market.feed != "replay", chance=[*parted, *signs],
+            comparison.difference, recorded, case.setup.config, case.today, code, news,
+            fleet.calendar_of(life.instrument), is_live=fleet.market.feed != "replay", chance=[*parted, *signs],
         )  # fmt: skip
-    return Again(comparison, again, causes, news, _away(recorded, before, stored))
+    return Again(comparison, again, causes, news, _away(recorded, before, stored), story is not None)
+
+
+def answers_of(job: Job, recorded: Recorded, progress: Progress | None = None) -> Answers:
+    """Run a life over the rules of the paper account, to see what a broker answered otherwise; blocks until it is done.
+
+    For a life that wanted the same when it was run over what it heard.
+    """
+    case = _case_of(job, recorded)
+    return Answers(*compare_answers(recorded.own, _run(case, progress, None).record, slack_ns=_SLACK_NS))
+
+
+def _case_of(job: Job, recorded: Recorded) -> _Case:
+    home = Home(Path(job.root))
+    installation = load_installation(home.root)
+    life, today = recorded.life, installation.instances[job.instance]
+    config = today if job.as_configured else as_recorded(today, life)
+    account_today = installation.accounts[config.account]
+    account = account_today if job.as_configured else account_as_recorded(account_today, life)
+    setup = Setup(recorded=recorded, config=config, account=account, installation=installation, quotes=job.quotes)
+    return _Case(home, setup, (today, account_today))
+
+
+def _run(case: _Case, show: Progress | None, story: Story | None) -> _Run:
+    """Run a life over a story, or without one over the rules of the paper account."""
+    home, setup = case.home, case.setup
+    with open_history(home) as history, open_market(home, setup.installation.fleet) as market:
+        if story is None:
+            plan, strategy = plan_again(setup, history, market)
+        else:
+            plan, strategy, story = plan_retold(setup, market, story)
+    signs, code = signs_of_chance(strategy), code_of(strategy)
+    carried = set() if plan.begin is None else {order.client_id for order in plan.begin.orders}
+    result, recorded = run_again(plan, show, story), setup.recorded
+    record = record_of(result, setup.config.name, recorded.end_ns, carried=carried, left=recorded.left)
+    return _Run(plan, record, code, signs)
 
 
 def _away(recorded: Recorded, before: Recorded | None, stored: Bars) -> list[int]:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import ExitStack
 from pathlib import Path
 
 from atrader.clock import parse_time
-from manager.rerun.diff import replay_diff
+from atrader.configuration.loader import load_installation
+from data_layer.offline import open_history
+from manager.backtests.apart import apart
+from manager.rerun.diff import in_root, replay_diff
+from manager.rerun.life import Job, answers_of
+from manager.rerun.sessions import load_lives, sessions_of
 from tests.support.asirikuy import standin_library
 from tests.support.asirikuy_fixtures import asirikuy_fleet
 from tests.support.asirikuy_fleet import METRONOME, PAIR, AsirikuyFleet
@@ -49,6 +55,20 @@ def check_a_changed_preset(fleet: AsirikuyFleet) -> None:
     preset.write_text(before)
 
 
+def check_fills_by_the_rules_of_the_paper_account(fleet: AsirikuyFleet) -> None:
+    """Check that what was wanted fills alike in a run of its own, as live days are held against these rules."""
+    installation, day = load_installation(fleet.home.root), (parse_time("2013-02-04"), parse_time("2013-02-05"))
+    config = installation.instances["beat"]
+    with open_history(fleet.home) as history:
+        first = load_lives(history, config, sessions_of(fleet.home, config, day), day, installation.fleet.calendar_of)[
+            0
+        ]
+    job = Job(str(fleet.home.root), "beat", None, as_configured=False)
+    with ExitStack() as stack:
+        found = apart(stack, in_root, job, answers_of, first).result()
+    assert (set(found.prices), found.answers) == ({0}, [])
+
+
 def replayed(root: Path, kills: int) -> list[list[object]]:
     """Replay two days with the library, killing its worker so often; return what was traded."""
     fleet = AsirikuyFleet(root)
@@ -78,6 +98,7 @@ def replayed(root: Path, kills: int) -> list[list[object]]:
                 f"{day} runs again, each life in a process of its own: {answer}"
             )
             assert answer.comparison.intents > 5
+        check_fills_by_the_rules_of_the_paper_account(fleet)
         check_a_changed_preset(fleet)
         return [gist_of_row(trade) for trade in trades_of(fleet)]
     finally:
