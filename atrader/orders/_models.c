@@ -11,7 +11,17 @@
 
 static PyObject *given_name, *extra_name, *private_name;
 
-/* Return a new model with these fields; takes both over. */
+/* Whether no field refers to anything that could refer back: texts, numbers, and models of such fields. */
+static bool are_plain(PyObject *fields) {
+    PyObject *name, *value;
+    for (Py_ssize_t at = 0; PyDict_Next(fields, &at, &name, &value);)
+        if (PyObject_IS_GC(value) && !PyUnicode_Check(value) && (PyObject_GC_IsTracked(value) || PyDict_Check(value)))
+            return false;
+    return true;
+}
+
+/* Return a new model with these fields; takes both over. What can be in no cycle is not looked at for garbage: a long
+   backtest keeps some hundred thousand of them. */
 static PyObject *filled(PyTypeObject *kind, PyObject *fields, PyObject *given) {
     PyObject *model = fields && given ? kind->tp_alloc(kind, 0) : NULL;
     if (model && (PyObject_GenericSetDict(model, fields, NULL) < 0 ||
@@ -19,6 +29,10 @@ static PyObject *filled(PyTypeObject *kind, PyObject *fields, PyObject *given) {
                   PyObject_GenericSetAttr(model, extra_name, Py_None) < 0 ||
                   PyObject_GenericSetAttr(model, private_name, Py_None) < 0))
         Py_CLEAR(model);
+    if (model && are_plain(fields)) {
+        PyObject_GC_UnTrack(fields);
+        PyObject_GC_UnTrack(model);
+    }
     Py_XDECREF(fields);
     Py_XDECREF(given);
     return model;

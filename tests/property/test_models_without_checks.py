@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import pickle
+import sys
 from decimal import Decimal
 from typing import Any, get_args
 
@@ -24,6 +25,7 @@ from atrader.fast_models import (
 )
 from atrader.orders.broker import AnyReport, BrokerOrder, Modification
 from atrader.orders.model import Fill, Intent, Order, Trade
+from atrader.orders.states import OrderState
 
 pytestmark = pytest.mark.skipif(not is_compiled, reason="nothing was compiled")
 
@@ -88,13 +90,31 @@ def test_a_class_in_place_of_its_model_is_refused(change: Any) -> None:
 
 def test_models_are_given_back_when_nobody_has_them() -> None:
     values = {"client_id": "c", "state": "SENT", "created_ns": 1}
-    made(Order, **values)
+
+    def use() -> None:
+        for number in range(2000):
+            changed(made(Order, **values, updated_ns=number), version=number, reason="other")
+            made_from(Order, {**values, "updated_ns": number}, set(values))
+
+    use()
     gc.collect()
-    before = len(gc.get_objects())
-    for number in range(2000):
-        changed(made(Order, **values, updated_ns=number), version=number, reason="other")
+    before = sys.getallocatedblocks()
+    use()
     gc.collect()
-    assert len(gc.get_objects()) - before < 100
+    assert sys.getallocatedblocks() - before < 500
+
+
+def test_only_models_that_can_be_in_no_cycle_are_passed_over_when_garbage_is_sought() -> None:
+    intent = made(Intent, magic=1, n=1, units=Decimal(1), instrument="EUR/USD")
+    plain, odd = made(Order, intent=intent, state=OrderState.FILLED), made(Order, intent=intent, reason=[])
+    assert [gc.is_tracked(one) for one in (intent, plain, plain.__dict__)] == [False, False, False]
+    assert gc.is_tracked(odd)
+    assert gc.is_tracked(changed(intent, reason={}))
+    cycle: list[Any] = []
+    cycle.append(made(Order, reason=cycle))
+    gc.collect()
+    del cycle
+    assert gc.collect() >= 2
 
 
 NAMES = st.from_regex(r"[a-z_][a-z0-9_]{0,8}", fullmatch=True)
