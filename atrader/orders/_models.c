@@ -10,6 +10,7 @@
 #define MOST_FORMS 512 /* sets of names that are kept: calls with names are written down, and few */
 
 static PyObject *given_name, *extra_name, *private_name;
+static PyObject *last_united; /* by the names of a call: the set they were joined with last, and what came of it */
 
 /* Whether no field refers to anything that could refer back: texts, numbers, and models of such fields. */
 static bool are_plain(PyObject *fields) {
@@ -91,21 +92,27 @@ static PyObject *made_from(PyObject *self, PyObject *const *args, Py_ssize_t cou
     return fields ? filled((PyTypeObject *)args[0], fields, Py_NewRef(args[2])) : NULL;
 }
 
+/* Return a new set of all names of a set and of a call; of the same two as the last time the same one. */
+static PyObject *united(PyObject *given, PyObject *names) {
+    PyObject *last = PyDict_GetItemWithError(last_united, names);
+    if (last && PyTuple_GET_ITEM(last, 0) == given) return Py_NewRef(PyTuple_GET_ITEM(last, 1));
+    PyObject *all = PyErr_Occurred() ? NULL : PySet_New(given);
+    for (Py_ssize_t i = 0; all && i < PyTuple_GET_SIZE(names); i++)
+        if (PySet_Add(all, PyTuple_GET_ITEM(names, i)) < 0) Py_CLEAR(all);
+    PyObject *both = all ? PyTuple_Pack(2, given, all) : NULL;
+    if (both && PyDict_GET_SIZE(last_united) >= MOST_FORMS) PyDict_Clear(last_united);
+    if (!both || PyDict_SetItem(last_united, names, both) < 0) Py_CLEAR(all);
+    Py_XDECREF(both);
+    return all;
+}
+
 /* Return a set of all names of a set and of a call: the set itself where it holds them. */
 static PyObject *joined(PyObject *given, PyObject *names) {
-    Py_XINCREF(given);
-    bool is_own = false;
-    for (Py_ssize_t i = 0; given && names && i < PyTuple_GET_SIZE(names); i++) {
-        PyObject *name = PyTuple_GET_ITEM(names, i);
-        int known = PySet_Contains(given, name);
-        if (known == 1) continue;
-        if (!known && !is_own) {
-            Py_SETREF(given, PySet_New(given));
-            is_own = true;
-        }
-        if (known < 0 || !given || PySet_Add(given, name) < 0) Py_CLEAR(given);
+    for (Py_ssize_t i = 0; names && i < PyTuple_GET_SIZE(names); i++) {
+        int known = PySet_Contains(given, PyTuple_GET_ITEM(names, i));
+        if (known != 1) return known ? NULL : united(given, names);
     }
-    return given;
+    return Py_NewRef(given);
 }
 
 static PyObject *changed(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t count, PyObject *names) {
@@ -169,7 +176,8 @@ static int fill(PyObject *Py_UNUSED(module)) {
     given_name = PyUnicode_InternFromString("__pydantic_fields_set__");
     extra_name = PyUnicode_InternFromString("__pydantic_extra__");
     private_name = PyUnicode_InternFromString("__pydantic_private__");
-    return given_name && extra_name && private_name ? 0 : -1;
+    last_united = PyDict_New();
+    return given_name && extra_name && private_name && last_united ? 0 : -1;
 }
 
 static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, fill}, {0, NULL}};
