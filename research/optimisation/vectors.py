@@ -24,6 +24,7 @@ from research.optimisation.space import Combination
 from research.statistics.periods import until_ruin
 from research.vector import Decisions
 from research.vector.curve import equity_at
+from research.vector.workspace import Workspace
 from research.vectorised import NotVector, Stage
 from research.vectorised.financed import at_its_day
 from research.vectorised.fit import check_band, check_risk
@@ -78,7 +79,7 @@ class VectorTrials(TwoSteps["list[_Wanted]"]):
         workers: int = 1,
     ) -> None:
         self._make, self._instead = make, instead
-        self._one_at_a_time = threading.Lock()
+        self._one_at_a_time, self._rooms = threading.Lock(), threading.local()
         ((self._config, _),) = plan.instances
         self._instrument = plan.instruments[self._config.instrument]
         self._days_ns = days_ns
@@ -165,7 +166,7 @@ class VectorTrials(TwoSteps["list[_Wanted]"]):
     def _alone(self, decisions: Decisions) -> Outcome:
         """Play a set as a backtest of it does."""
         stage = self._stage
-        outcome, orders = played(stage, decisions, self._drawn)
+        outcome, orders = played(stage, decisions, self._drawn, self._room())
         check_fixed_risk(stage, decisions, outcome)
         due = at_its_day(stage, outcome)
         equity = equity_at(due, stage.prices, stage.terms, self._day_bars, rates=stage.rates)
@@ -174,7 +175,15 @@ class VectorTrials(TwoSteps["list[_Wanted]"]):
             places = np.flatnonzero(orders.is_refused & orders.is_open)
             reasons = {refusal_of(stage, decisions, outcome, at)[0] for at in orders.number[places].tolist()}
             note = NOTHING_FILLED.format(", ".join(sorted(reasons)))
-        return Outcome(len(outcome.closed), _returns(equity[None], self._initial)[0], note=note)
+        closed = int(np.count_nonzero(outcome.trades["left"] == 0))
+        return Outcome(closed, _returns(equity[None], self._initial)[0], note=note)
+
+    def _room(self) -> Workspace:
+        """Return the memory that this thread plays single sets in: new memory takes as long as they do."""
+        if not hasattr(self._rooms, "own"):
+            self._rooms.own = Workspace()
+        room: Workspace = self._rooms.own
+        return room
 
     @property
     def _initial(self) -> float:

@@ -14,6 +14,7 @@ import numpy as np
 from research.vector import Decisions, Outcome, Reason
 from research.vector.outcome import AFTER_CLOSE
 from research.vector.settings import SLIPS
+from research.vector.workspace import Workspace
 from research.vectorised.fit import NotVector
 from research.vectorised.numbering import Numbered, numbered
 from research.vectorised.slippage import Drawn
@@ -22,13 +23,17 @@ from research.vectorised.stage import Stage
 _MOST_RUNS: Final = 20
 
 
-def played(stage: Stage, decisions: Decisions, drawn: Drawn) -> tuple[Outcome, Numbered]:
+def played(
+    stage: Stage, decisions: Decisions, drawn: Drawn, workspace: Workspace | None = None
+) -> tuple[Outcome, Numbered]:
     """Return what came of decisions, and the orders that they were.
 
     Parameters
     ----------
     drawn : Drawn
         Of the stage. By other rules than those of the paper account slippage is at its worst.
+    workspace : Workspace, optional
+        Memory that the outcome may lie in: it is valid until that is used again.
 
     Raises
     ------
@@ -37,11 +42,11 @@ def played(stage: Stage, decisions: Decisions, drawn: Drawn) -> tuple[Outcome, N
         to what the margin allows.
     """
     if not (stage.is_paper and drawn.moves):
-        outcome = stage.execution.run(decisions)
+        outcome = stage.execution.run(decisions, workspace)
         return outcome, _orders(stage, decisions, outcome)
     slips = np.zeros((len(decisions), SLIPS), np.int32)
     for _ in range(_MOST_RUNS):
-        outcome = stage.execution.run(decisions, slips=slips)
+        outcome = stage.execution.run(decisions, workspace, slips=slips)
         orders = _orders(stage, decisions, outcome)
         own = drawn.slips(outcome, orders, len(decisions))
         if np.array_equal(own, slips):
