@@ -159,6 +159,7 @@ def night(path: dict[int, float], after: list[float], **parameters: Any) -> Resu
     bars = walk("2025-11-06T18:00-05:00", "5m", [*lines, *after], spread=0.25, first=25111.50)
     strategy = placed("overnight-range", NQ, "5m", **{"zones": True, "atr_days": 2, **parameters})
     daily = days_of_range("2025-11-03T18:00-05:00", 224.86, 25100, 3)
+    daily.close[0] -= 10.0  # a gap is measured from the last close
     return EventEngine(day_plan(strategy, NQ, "5m", bars, daily)).run()
 
 

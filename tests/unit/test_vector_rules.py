@@ -52,7 +52,7 @@ def bars_of(*rows: tuple[float, float, float, float], spread: float = 0.0) -> Ba
 
 
 def go(
-    engine: Kind, bars: Bars, wants: Mapping[int, Mapping[str, float]], rules: Rules, more: Any = None, **terms: Any
+    engine: Kind, bars: Bars, wants: Mapping[int, Mapping[str, float]], rules: Rules, rates: Any = None, **terms: Any
 ) -> Outcome:
     """Run wishes at some rows: entry, exit, stop_loss, take_profit, units, risk_frac, price, trailing_distance."""
     count = len(bars)
@@ -76,7 +76,7 @@ def go(
     prices = Prices.of(bars, account, MINUTE)
     price = None if rules.order_type == "market" else columns["price"]
     decisions = Decisions.of(signals, prices, COIN, rules, price=price)
-    return simulate(prices, decisions, rules, account, engine=engine)
+    return simulate(prices, decisions, rules, account, engine=engine, rates=rates)
 
 
 def story(outcome: Outcome) -> list[tuple[int, str, float, float]]:
@@ -258,3 +258,41 @@ def test_an_ask_that_leaves_its_own_range_is_met_all_the_same(engine: Kind) -> N
     bars.ask_open[1] = 104.0  # above its ask_high: such data are stored
     outcome = go(engine, bars, {0: {"entry": -1, "stop_loss": 103.0}}, Rules())
     assert story(outcome)[1] == (1, "STOP_LOSS", 104.0, -1.0)
+
+
+MARGIN = {"initial_balance": D(50), "margin_frac": D("0.2"), "margin_closeout_frac": D("0.5")}
+
+
+@pytest.mark.parametrize(
+    ("side", "bar", "is_closed"),
+    [
+        # 5.6 of the 50 are left at 55.6, and half of the margin of 0.2 * 55.6 is 5.56; at 55.5 it is 5.5 and 5.55.
+        (1, (60, 60, 55.6, 58), False),
+        (1, (60, 60, 55.5, 58), True),
+        # 13.7 are left at 136.3, and half of the margin is 13.63; at 136.4 it is 13.6 and 13.64.
+        (-1, (130, 136.3, 130, 132), False),
+        (-1, (130, 136.4, 130, 132), True),
+    ],
+)
+def test_a_trade_without_a_stop_is_closed_by_its_margin_however_long_nothing_happened_before(
+    engine: Kind, side: int, bar: tuple[float, float, float, float], *, is_closed: bool
+) -> None:
+    end = (bar[3],) * 4
+    bars, closed = bars_of(*[FLAT] * 40, bar, end, end), []
+    if is_closed:
+        closed = [(40, "MARGIN_CLOSEOUT", bar[2] if side > 0 else bar[1], -1.0)]
+    for account in ({}, {"currency": "CHF", "rates": np.full(43, 0.5), "initial_balance": D(25)}):  # the same in francs
+        outcome = go(engine, bars, {3: {"entry": side}}, Rules(), **{**MARGIN, **account})
+        assert story(outcome) == [(3, "OPEN", 100.0, 1.0), *closed]
+
+
+@pytest.mark.parametrize(("low", "is_closed"), [(71.5, False), (71.4, True)])
+def test_an_account_in_what_is_traded_is_closed_by_its_margin_at_its_own_rate(
+    engine: Kind, low: float, *, is_closed: bool
+) -> None:
+    # 0.5 + 1 - 100 / low coins are left: 0.1014 and 0.0994; half of the margin of 0.2 coins is 0.1.
+    account = {"currency": "COIN", "currency_digits": 6, "initial_balance": D("0.5")}
+    bars = bars_of(*[FLAT] * 40, (75, 75, low, 73), (73, 73, 73, 73))
+    closed = [(40, "MARGIN_CLOSEOUT", low, -1.0)] if is_closed else []
+    outcome = go(engine, bars, {3: {"entry": 1}}, Rules(), **{**MARGIN, **account})
+    assert story(outcome) == [(3, "OPEN", 100.0, 1.0), *closed]
