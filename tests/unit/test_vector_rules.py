@@ -281,7 +281,7 @@ def test_a_trade_without_a_stop_is_closed_by_its_margin_however_long_nothing_hap
     bars, closed = bars_of(*[FLAT] * 40, bar, end, end), []
     if is_closed:
         closed = [(40, "MARGIN_CLOSEOUT", bar[2] if side > 0 else bar[1], -1.0)]
-    for account in ({}, {"currency": "CHF", "rates": np.full(43, 0.5), "initial_balance": D(25)}):  # the same in francs
+    for account in ({}, {"currency": "CHF", "rates": np.full(43, 2.0), "initial_balance": D(100)}):  # half as much each
         outcome = go(engine, bars, {3: {"entry": side}}, Rules(), **{**MARGIN, **account})
         assert story(outcome) == [(3, "OPEN", 100.0, 1.0), *closed]
 
