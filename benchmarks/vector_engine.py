@@ -1,4 +1,4 @@
-"""The vector engine on a million minutes: a cross, a full run, a grid; beside a copy of the bars."""
+"""The vector engine on a million minutes, or more: a cross, a full run, a grid; beside a copy of the bars."""
 
 import os
 import sys
@@ -43,6 +43,7 @@ from research.vector import (
 
 CLAIM = "Whole columns, whole ticks: a strategy over a million bars costs a few copies of them"
 MINUTE = 60 * 10**9
+MILLION = 1_000_000
 COIN = Instrument(
     symbol="BTC/USD", kind="spot", price_tick=Decimal("0.000001"), pip=Decimal("0.000001"), unit_step=Decimal(1),
     min_units=Decimal(1), max_units=Decimal(1000), margin_rate_frac=Decimal(1), calendar="24/7",
@@ -148,6 +149,9 @@ def add_peers(report: Report, bars: Bars, directory: Path) -> None:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
+        "--bars", type=int, metavar="N", help="bars to play (default: a million); with more of them no grid"
+    )
+    parser.add_argument(
         "--peers", action="store_true", help="vectorbt, backtesting.py and freqtrade, too; needs a package index"
     )
     parser.add_argument(
@@ -156,8 +160,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def measure(options: Options) -> Report:
-    count = 100_000 if options.quick else 1_000_000
-    share = count / 1_000_000
+    count = options.given.bars or (100_000 if options.quick else MILLION)
+    share = count / MILLION
     rounds = options.rounds or (5 if options.quick else 15)
     report = Report()
     bars = bars_of(count)
@@ -189,15 +193,21 @@ def measure(options: Options) -> Report:
     add(f"ATR stop, two targets, trades, equity, drawdown: {len(outcome.fills):,} fills", took_ms, 10.0)
     report.add("bars made into ticks, all checked (once for any number of runs)", prepared_ms, "ms",
                beside="copy of a column", floor=copy_ms)  # fmt: skip
+    if count <= MILLION:
+        add_grid(report, prices, add)
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    mark_mb = 600 if count <= MILLION else 1_200
+    report.add("memory of all that", peak_mb, "MB", mark=f"<= {mark_mb:,} MB", holds=peak_mb <= mark_mb)
+    if options.given.peers:
+        add_peers(report, bars[: options.given.peer_bars], options.directory)
+    return report
+
+
+def add_grid(report: Report, prices: Prices, add: Callable[[str, float, float], None]) -> None:
     took_ms, result = best_ms(lambda: grid(prices, 1), 3)
     add(f"grid of 100 pairs: {int(result.trades.sum()):,} trades, daily profits", took_ms, 100.0)
     two_s, one_s = (wall_s(lambda threads=threads: grid(prices, threads)) for threads in (2, 1))
     report.add("the same on two threads, by the clock", two_s * 1000, "ms", beside="one thread", floor=one_s * 1000)
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    report.add("memory of all that", peak_mb, "MB", mark="<= 600 MB", holds=peak_mb <= 600)
-    if options.given.peers:
-        add_peers(report, bars[: options.given.peer_bars], options.directory)
-    return report
 
 
 def wall_s(work: Callable[[], Any]) -> float:
