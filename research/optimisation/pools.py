@@ -38,11 +38,12 @@ class Pool:
         How many sets are tried at once.
     batches : int
         How many are handed over to each worker, so that it has the next one when it is done with the first.
-    most_in_batch : int
-        Sets that are handed over together, at most.
+    first_in_batch, most_in_batch : int
+        Sets that are handed over together, at first and at most.
     """
 
     batches = 2
+    first_in_batch = 1  # nobody knows how long they take
     most_in_batch = 1024
 
     def __init__(self, executor: Executor, workers: int, evaluate: Evaluate) -> None:

@@ -63,6 +63,7 @@ class Relay(Pool, Generic[Prepared]):
     """
 
     batches = 3  # one is played, one prepared, and one waits for either
+    first_in_batch = 8  # fewer take as long to play
 
     def __init__(self, trials: TwoSteps[Prepared], workers: int) -> None:
         super().__init__(ThreadPoolExecutor(workers, "try"), workers, trials)

@@ -42,7 +42,8 @@ def run_study(
     """
     clock, keeper = clock or SystemClock(), _Keeper(file, progress)
     pending: dict[Future[list[Outcome]], tuple[list[Asked], float]] = {}
-    size, ahead = 1, pool.workers if search.is_adaptive else pool.batches * pool.workers
+    size = 1 if search.is_adaptive else pool.first_in_batch
+    ahead = pool.workers if search.is_adaptive else pool.batches * pool.workers
 
     def fill() -> None:
         while len(pending) < ahead and (asked := search.ask(_at_the_end(size, search.left, pool.workers))):
