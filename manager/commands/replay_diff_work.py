@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import click
 
-from atrader.clock import iso_from_ns
+from atrader.clock import NS_PER_MS, iso_from_ns
 from atrader.configuration.home import Home
 from manager.commands.output import print_json
 from manager.commands.progress import counting
 from manager.rerun.diff import Answer, replay_diff
 from research.rerun import Difference
+
+_KINDS: Final[Mapping[str, str]] = {
+    "signal": "what the strategy told of itself",
+    "decision": "what the strategy wanted",
+    "refused": "the order was refused on one side",
+    "size": "how much was filled",
+    "price": "at which price it was filled",
+    "exit": "how the trade ended",
+}
 
 
 def show_replay_diff(
@@ -32,7 +41,7 @@ def show_replay_diff(
     if as_json:
         print_json(_as_json(instance, answer))
     else:
-        _show(instance, answer)
+        _show(instance, day[0], answer)
     return answer.comparison.difference is None
 
 
@@ -74,11 +83,15 @@ def _time(time_ns: int) -> str | None:
     return iso_from_ns(time_ns) if time_ns else None
 
 
-def _show(instance: str, answer: Answer) -> None:
+def _show(instance: str, day_ns: int, answer: Answer) -> None:
     found = answer.comparison
     since = _time(answer.begin_ns) or "the begin of the replay"
-    click.secho(f"{instance}: {since} to {iso_from_ns(answer.end_ns)}", bold=True)
-    click.echo(f"  {found.signals} signals, {found.intents} intents, {found.trades} trades; {answer.restarts} restarts")
+    click.secho(f"{instance}: {since} to {_moment(answer.end_ns)}", bold=True)
+    if answer.begin_ns < day_ns:
+        click.echo("  begins before the day, where its worker had started: what it knew and held comes from there")
+    counts = (_count(found.signals, "signal"), _count(found.intents, "intent"), _count(found.trades, "trade"))
+    again = f"; its worker started again {_count(answer.restarts, 'time')}" if answer.restarts else ""
+    click.echo(f"  compared: {', '.join(counts)}{again}")
     if answer.gone_ns is not None:
         click.secho(
             f"  what came before is not compared: its worker ran since {iso_from_ns(answer.gone_ns)}, and what it began"
@@ -98,18 +111,17 @@ def _show(instance: str, answer: Answer) -> None:
     _show_answers(found.answers)
     one = found.difference
     if one is None:
-        click.secho("  same", fg="green")
+        click.secho("  same: the run decides what was decided then", fg="green")
         for news in answer.bars:
             click.echo(f"  {news.text}; no decision depends on it")
         return
     bar = _bar(one.bar)
-    click.secho(
-        f"  first difference at {iso_from_ns(one.time_ns)}: {one.kind}" + (f", bar {bar}" if bar else ""), fg="red"
-    )
-    click.echo(f"    then  {_told(one.live)}")
-    click.echo(f"    again {_told(one.again)}")
+    decided = f", decided on the bar of {bar}" if bar else ""
+    click.secho(f"  first difference at {iso_from_ns(one.time_ns)}: {one.kind} ({_KINDS[one.kind]}){decided}", fg="red")
+    click.echo(f"    then     {_told(one.live)}")
+    click.echo(f"    the run  {_told(one.again)}")
     for cause in answer.causes:
-        click.echo(f"  {cause.kind}: {cause.text}")
+        click.echo(f"  why - {cause.kind}: {cause.text}")
 
 
 def _show_answers(answers: Sequence[Difference]) -> None:
@@ -124,6 +136,21 @@ def _show_answers(answers: Sequence[Difference]) -> None:
 
 
 def _told(what: Mapping[str, Any] | None) -> str:
-    return (
-        "nothing" if what is None else ", ".join(f"{name}={value}" for name, value in what.items() if value is not None)
-    )
+    if what is None:
+        return "nothing"
+    return ", ".join(f"{name}={_shown(name, value)}" for name, value in what.items() if value is not None)
+
+
+def _shown(name: str, value: object) -> object:
+    if isinstance(value, float):
+        return f"{value:.10g}"
+    return iso_from_ns(value) if name.endswith("_ns") and isinstance(value, int) else value
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _moment(time_ns: int) -> str:
+    """Return an end in whole milliseconds: it may be a nanosecond after the last thing that counts."""
+    return iso_from_ns(time_ns // NS_PER_MS * NS_PER_MS)

@@ -218,6 +218,5 @@ def _carried(recorded: Recorded) -> Iterator[Cause]:
     at_ns = recorded.life.market_ns
     held = [row for row in recorded.trades if row["open_time_ns"] < at_ns and (row["close_time_ns"] or at_ns) >= at_ns]
     if held:
-        yield Cause(
-            "carried", f"{len(held)} trades were open when this life of the worker began; the history tells of them"
-        )
+        what = "1 trade was" if len(held) == 1 else f"{len(held)} trades were"
+        yield Cause("carried", f"{what} open when this life of the worker began; the history tells of them")

@@ -134,4 +134,9 @@ def test_a_bar_that_was_altered_afterwards_is_named_as_the_cause(live: Fleet, tm
     assert [(cause["kind"], parse_time(cause["bar"])) for cause in answer["causes"]] == [("revised-bar", moment)]
     assert parse_time(answer["difference"]["time"]) == moment + 1800 * NS_PER_S
     shown = live.command("replay-diff", "sma-cross", "--day", DAY, program=TOOLS)
-    assert "revised-bar: the bar of" in shown.stdout
+    lines = shown.stdout.splitlines()
+    assert lines[1] == "  begins before the day, where its worker had started: what it knew and held comes from there"
+    assert lines[2].startswith("  compared: ")
+    assert " (what the strategy told of itself), decided on the bar of 2013-02-" in lines[3]
+    assert lines[4].startswith("    then     signal=")
+    assert lines[-1].startswith("  why - revised-bar: the bar of")
