@@ -187,7 +187,7 @@ class TrialFile:
     def append(self, trials: Sequence[Trial]) -> None:
         """Write trials; on disk when this returns. Those that are there already are replaced, so it may be repeated."""
         rows = [
-            (one.number, json.dumps(one.parameters), one.trades, one.error, np.ascontiguousarray(one.returns).tobytes())
+            (one.number, json.dumps(one.parameters), one.trades, one.error, np.ascontiguousarray(one.returns).data)
             for one in trials
         ]
         notes = [(one.number, one.note) for one in trials if one.note]

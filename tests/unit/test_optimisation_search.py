@@ -57,6 +57,23 @@ def evaluate(combinations: Sequence[Combination], tried: list[Combination] | Non
     return [outcome_of(one) for one in combinations]
 
 
+class SetClock:
+    """A clock that goes on with each set that is tried."""
+
+    def __init__(self, set_s: float) -> None:
+        self._set_s, self._now_s = set_s, 0.0
+
+    def now_ns(self) -> int:
+        return int(self._now_s * 1e9)
+
+    def monotonic_s(self) -> float:
+        return self._now_s
+
+    def evaluate(self, combinations: Sequence[Combination]) -> list[Outcome]:
+        self._now_s += self._set_s * len(combinations)
+        return evaluate(combinations)
+
+
 def dying(combinations: Sequence[Combination]) -> list[Outcome]:
     if any(one["fast"] == 6 for one in combinations):
         os._exit(9)
@@ -287,16 +304,18 @@ def test_what_is_counted_is_on_disk_for_others_who_read_or_copy_the_file(file: T
         assert [one.name for one in tmp_path.glob("trials*")] == ["trials.sqlite"]
 
     listed = every_combination(space_of(fast="2:6:1", slow="50:400:10"))
-    run_study(ListedSearch(listed, set()), threads(evaluate, 2), file, count)
+    clock = SetClock(set_s=1.0)
+    run_study(ListedSearch(listed, set()), threads(clock.evaluate, 2), file, count, clock)
     assert sum(counted) == len(listed)
     assert len(counted) > 1
 
 
 class StuckFile(TrialFile):
-    """A file on a disk that answers when it is told to."""
+    """A file on a disk that answers when it is told to, and knows how many sets it was given together."""
 
-    answers: threading.Event
-    lots: list[int]
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, STUDY, DAYS_NS)
+        self.answers, self.lots = threading.Event(), list[int]()
 
     def append(self, trials: Sequence[Trial]) -> None:
         assert self.answers.wait(60)
@@ -309,16 +328,24 @@ def test_a_disk_that_is_busy_holds_no_set_up_and_gets_the_rest_in_one_lot(tmp_pa
     tried: list[Combination] = []
 
     def until_all(combinations: Sequence[Combination]) -> list[Outcome]:
-        outcomes = evaluate(combinations, tried)
+        tried.extend(combinations)
         if len(tried) == len(listed):
             stuck.answers.set()
-        return outcomes
+        return clock.evaluate(combinations)
 
-    with StuckFile(tmp_path / "trials.sqlite", STUDY, DAYS_NS) as stuck:
-        stuck.answers, stuck.lots = threading.Event(), []
-        found = run(ListedSearch(listed, set()), threads(until_all, 1), stuck)
-    assert found.parameters == listed
+    clock = SetClock(set_s=1.0)
+    with StuckFile(tmp_path / "trials.sqlite") as stuck:
+        run_study(ListedSearch(listed, set()), threads(until_all, 1), stuck, clock=clock)
+        assert stuck.trials().parameters == listed
     assert len(stuck.lots) == 2
+
+
+def test_sets_that_take_next_to_no_time_are_written_together(tmp_path: Path) -> None:
+    clock = SetClock(set_s=0.0)
+    with StuckFile(tmp_path / "trials.sqlite") as file:
+        file.answers.set()
+        run_study(ListedSearch(every_combination(space_of()), set()), threads(clock.evaluate, 2), file, clock=clock)
+    assert file.lots == [12]
 
 
 def test_a_set_that_was_tried_is_counted_while_the_next_one_takes_long(file: TrialFile) -> None:
@@ -338,8 +365,9 @@ def test_what_a_full_disk_does_not_take_is_not_counted_as_tried(file: TrialFile)
     file._connection.execute(f"PRAGMA max_page_count = {pages + 1}")
     counted = [0]
     listed = every_combination(space_of(fast="2:20:1", slow="50:400:10"))
+    clock = SetClock(set_s=0.01)
     with pytest.raises(StoreError, match="full"):
-        run_study(ListedSearch(listed, set()), threads(evaluate, 1), file, counted.append)
+        run_study(ListedSearch(listed, set()), threads(clock.evaluate, 1), file, counted.append, clock)
     assert 0 < sum(counted) == len(numbers_on_disk(file.path)) < len(listed)
 
 
