@@ -13,7 +13,7 @@ from atrader.errors import AtraderError
 from atrader.runtime.beside import Beside
 from data_layer.offline import open_market
 from manager.backtests.engines import run_plan
-from manager.backtests.files import data_hash, save
+from manager.backtests.files import Played, save
 from manager.backtests.loading import load_plan
 from manager.backtests.request import ONE_PROCESS_EACH, Request
 from manager.backtests.starting import placed
@@ -54,11 +54,11 @@ def run_here(request: Request, folder: Path, progress: Progress | None = None, t
     chosen = [(config, placed(config, request, fleet)) for config in request.instances]
     with open_market(home, fleet) as market:
         plan = load_plan(request, chosen, fleet, market)
-    data_sha256 = Beside(lambda: data_hash(plan))  # on another processor: hashlib lets go of the lock
+    played = Beside(lambda: Played.of(request, plan))  # on another processor: it hardly ever holds the lock
     began_s = clock.monotonic_s()
     ran = run_plan(plan, request, progress)
     took_s = clock.monotonic_s() - began_s
-    return save(folder, request, plan, ran, took_s, data_sha256.result(), told)
+    return save(folder, request, plan, ran, took_s, played.result(), told)
 
 
 def run_all(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property, partial
 from operator import mul
 from typing import Final, NamedTuple, Self
 
@@ -30,7 +32,8 @@ class Booked(NamedTuple):
     balance: Decimal  # after it
 
 
-class EquityCurve(NamedTuple):
+@dataclass(frozen=True)
+class EquityCurve:
     """The account in steps; float64, account currency. All arrays have shape (m,).
 
     Attributes
@@ -39,15 +42,28 @@ class EquityCurve(NamedTuple):
         End of each step, UTC.
     balance, equity : ndarray of float64
         Without and with what was open.
-    long, short : ndarray of float64
-        What the open trades of each side were worth at their prices; not negative.
+    sides : callable
+        Returns `long` and `short`; called once at most.
     """
 
     time_ns: NDArray[np.int64]
     balance: Floats
     equity: Floats
-    long: Floats
-    short: Floats
+    sides: Callable[[], tuple[Floats, Floats]]
+
+    @property
+    def long(self) -> Floats:
+        """What the open longs were worth at their prices; not negative. No figure needs it, but a report draws it."""
+        return self._sides[0]
+
+    @property
+    def short(self) -> Floats:
+        """The same of the open shorts."""
+        return self._sides[1]
+
+    @cached_property
+    def _sides(self) -> tuple[Floats, Floats]:
+        return self.sides()
 
 
 class Changes(NamedTuple):
@@ -110,16 +126,27 @@ def equity_curve(
     count = len(market)
     # A fill belongs to the step whose quotes made it, one on the very end of a step to that step.
     at = np.maximum.accumulate(np.minimum(np.searchsorted(market.ends, changes.time_ns), count - 1))
-    balance, equity, long, short = (np.empty(count) for _ in range(4))
+    balance, equity = np.empty(count), np.empty(count)
     tracks = list(_tracks(market, changes, at, currency, instruments))
     booked = _Steps(at, changes.balance, initial)
-    for begin in range(0, count, _AT_ONCE):
-        part = slice(begin, min(begin + _AT_ONCE, count))
+    for part in _parts(count):
         balance[part] = equity[part] = booked.of(part)
-        long[part] = short[part] = 0.0
         for track in tracks:
-            track.value(part, equity[part], (long if track.side == "buy" else short)[part])
-    return EquityCurve(market.ends, balance, equity, long, short)
+            track.add_gain(part, equity[part])
+    return EquityCurve(market.ends, balance, equity, partial(_worth, tracks, count))
+
+
+def _worth(tracks: Sequence[_Track], count: int) -> tuple[Floats, Floats]:
+    """Return what was held on either side was worth, step by step."""
+    long, short = np.zeros(count), np.zeros(count)
+    for part in _parts(count):
+        for track in tracks:
+            track.add_worth(part, (long if track.side == "buy" else short)[part])
+    return long, short
+
+
+def _parts(count: int) -> Iterator[slice]:
+    return (slice(begin, min(begin + _AT_ONCE, count)) for begin in range(0, count, _AT_ONCE))
 
 
 class _Steps:
@@ -147,16 +174,21 @@ class _Track(NamedTuple):
     sign: float
     rate: Floats | float
 
-    def value(self, part: slice, equity: Floats, worth: Floats) -> None:
-        """Add what is won with it to the equity of some steps, and what it is worth to the other."""
+    def add_gain(self, part: slice, equity: Floats) -> None:
+        """Add what is won with it to the equity of some steps."""
         held, paid = self.held.of(part), self.paid.of(part)
-        value = np.multiply(held, self.price[part], out=held)
-        gain = np.subtract(value, paid, out=paid)
+        gain = np.subtract(np.multiply(held, self.price[part], out=held), paid, out=paid)
         gain *= self.sign
         if not isinstance(self.rate, float):
             gain *= self.rate[part]
-            value *= self.rate[part]
         equity += gain
+
+    def add_worth(self, part: slice, worth: Floats) -> None:
+        """Add what it is worth to that of its side."""
+        value = self.held.of(part)
+        value *= self.price[part]
+        if not isinstance(self.rate, float):
+            value *= self.rate[part]
         worth += value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
@@ -15,6 +16,7 @@ from atrader.errors import ConfigError
 from atrader.market import Bars
 from atrader.timeframes import Timeframe
 from research.events.market import Market
+from research.events.tape import BarTape
 
 _HOUR_S = 3600
 
@@ -28,8 +30,6 @@ class History:
         All of them, those before the first quote as well; read-only, as strategies get them.
     ends : ndarray of int64, shape (n,)
         When each bar is over, UTC ns.
-    steps : ndarray of int64, shape (n,)
-        The step in which each is complete; -1: before the first.
     first : int
         First row that is complete in a step.
     until_ns : int
@@ -45,16 +45,23 @@ class History:
         gaps: Sequence[tuple[int, int, int]] = (),
         late: Mapping[int, int] = MappingProxyType({}),
     ) -> None:
-        ends = _ends(bars.open_time_ns, timeframe, calendar)
+        ends = _ends(bars, timeframe, calendar, market)
         self.until_ns = int(market.ends[-1])
         rows = int(ends.searchsorted(self.until_ns, side="right"))  # later ones are never complete
-        self.bars, self.ends = bars[:rows].read_only(), ends[:rows]
-        done = self.ends if not late else _done(self.bars.open_time_ns, self.ends, late)
-        self.first = int(done.searchsorted(market.first_ns, side="right"))
-        is_market = np.array_equal(market.ends[:rows], done)  # told in a twentieth of the time a search takes
-        self.steps: NDArray[np.int64] = np.arange(rows) if is_market else market.ends.searchsorted(done)
-        self.steps[: self.first] = -1
+        self.bars, self.ends = bars[:rows].read_only(), ends if rows == len(ends) else ends[:rows]
+        self._market_ends = market.ends
+        self._done = self.ends if not late else _done(self.bars.open_time_ns, self.ends, late)
+        self.first = int(self._done.searchsorted(market.first_ns, side="right"))
         self._gaps = np.array(gaps, np.int64).reshape(-1, 3)
+
+    @cached_property
+    def steps(self) -> NDArray[np.int64]:
+        """The step in which each bar is complete, shape (n,); -1: before the first."""
+        ends, done = self._market_ends, self._done
+        is_market = done is ends or np.array_equal(ends[: len(done)], done)  # a twentieth of the time a search takes
+        steps: NDArray[np.int64] = np.arange(len(done)) if is_market else ends.searchsorted(done)
+        steps[: self.first] = -1
+        return steps
 
     def rows_until(self, step: int) -> int:
         """Return how many bars are complete when a step is over."""
@@ -107,7 +114,13 @@ def _done(opens: NDArray[np.int64], ends: NDArray[np.int64], late: Mapping[int, 
     return np.maximum.accumulate(done)
 
 
-def _ends(opens: NDArray[np.int64], timeframe: Timeframe, calendar: Calendar) -> NDArray[np.int64]:
-    if timeframe.is_fixed and _HOUR_S % timeframe.seconds == 0:
-        return opens + timeframe.ns
-    return np.array([calendar.next_bar_open(one, timeframe) for one in opens.tolist()], np.int64)
+def _ends(bars: Bars, timeframe: Timeframe, calendar: Calendar, market: Market) -> NDArray[np.int64]:
+    """Return when bars are over; where they are what is played, it is that array itself."""
+    opens = bars.open_time_ns
+    if not (timeframe.is_fixed and _HOUR_S % timeframe.seconds == 0):
+        return np.array([calendar.next_bar_open(one, timeframe) for one in opens.tolist()], np.int64)
+    for reel in market.reels.values():
+        tape = reel.tape
+        if isinstance(tape, BarTape) and tape.bars is bars and tape.duration_ns == timeframe.ns:
+            return tape.end_ns
+    return opens + timeframe.ns

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from operator import itemgetter
 
 import numpy as np
@@ -19,21 +20,22 @@ class Reel:
 
     Attributes
     ----------
-    steps : ndarray of int64, shape (n,)
-        Number of the step in which each row is played.
     played : int
         Rows that the account has seen.
     is_dense : bool
         Whether there is one in each step.
     """
 
-    __slots__ = ("is_dense", "played", "steps", "tape")
-
     def __init__(self, tape: Tape, ends: NDArray[np.int64]) -> None:
         self.tape = tape
         self.is_dense = len(tape) == len(ends)
-        self.steps = np.arange(len(ends)) if self.is_dense else ends.searchsorted(tape.end_ns)
         self.played = 0
+        self._ends = ends
+
+    @cached_property
+    def steps(self) -> NDArray[np.int64]:
+        """Number of the step in which each row is played, shape (n,)."""
+        return np.arange(len(self._ends)) if self.is_dense else self._ends.searchsorted(self.tape.end_ns)
 
     def rows_until(self, step: int) -> int:
         """Return how many rows are played when a step is over."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,13 +22,10 @@ class Excursions(NamedTuple):
     adverse_frac, favourable_frac : ndarray of float64
         Largest move against and with the trade, as a share of its open price; not negative; NaN without prices.
         Longs are valued at the bid, shorts at the ask, at every quote from the open to the close, both included.
-    in_one_bar : ndarray of bool
-        Opened and closed within one played bar: the order of the prices in it is assumed, not known.
     """
 
     adverse_frac: Floats
     favourable_frac: Floats
-    in_one_bar: NDArray[np.bool_]
 
 
 def excursions(trades: Traded, tapes: Sequence[Tape]) -> Excursions:
@@ -42,28 +39,56 @@ def excursions(trades: Traded, tapes: Sequence[Tape]) -> Excursions:
         What was played.
     """
     count = len(trades.columns)
-    found = Excursions(np.full(count, np.nan), np.full(count, np.nan), np.zeros(count, bool))
-    groups: dict[tuple[str, str], list[int]] = {}
-    for number, key in enumerate(zip(trades.instrument, trades.side, strict=True)):
-        groups.setdefault(key, []).append(number)
-    by_symbol = {tape.symbol: tape for tape in tapes if len(tape)}
-    for (symbol, side), numbers in groups.items():
-        if symbol in by_symbol:
-            part = _of_side(trades, np.array(numbers, np.intp), by_symbol[symbol], is_long=side == "buy")
+    found = Excursions(np.full(count, np.nan), np.full(count, np.nan))
+    for side in ("buy", "sell"):
+        for places, tape in _by_tape(trades, tapes, np.array([one == side for one in trades.side], np.bool_)):
+            part = _of_side(trades, places, tape, is_long=side == "buy")
             for column, values in zip(found, part, strict=True):
-                column[numbers] = values
+                column[places] = values
     return found
+
+
+def in_one_bar(trades: Traded, tapes: Sequence[Tape]) -> NDArray[np.bool_]:
+    """Return which trades were opened and closed within one played bar: the order of prices in it is assumed.
+
+    Parameters
+    ----------
+    trades, tapes
+        As of `excursions`.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+        False without prices.
+    """
+    found = np.zeros(len(trades.columns), np.bool_)
+    for places, tape in _by_tape(trades, tapes, trades.columns.close_ns != 0):
+        first, last = _rows(tape, trades.columns.open_ns[places], trades.columns.close_ns[places])
+        found[places] = first == last
+    return found
+
+
+def _by_tape(
+    trades: Traded, tapes: Sequence[Tape], chosen: NDArray[np.bool_]
+) -> Iterator[tuple[NDArray[np.intp], Tape]]:
+    """Yield the places of some trades by what was played of their instruments."""
+    for tape in tapes:
+        places = np.flatnonzero(chosen & np.array([one == tape.symbol for one in trades.instrument], np.bool_))
+        if len(tape) and len(places):
+            yield places, tape
+
+
+def _rows(tape: Tape, *times_ns: NDArray[np.int64]) -> tuple[NDArray[np.intp], ...]:
+    """Return the rows of some times, the last one for later times."""
+    return tuple(np.minimum(np.searchsorted(tape.end_ns, times), len(tape) - 1) for times in times_ns)
 
 
 def _of_side(trades: Traded, places: NDArray[np.intp], tape: Tape, *, is_long: bool) -> Excursions:
     lows, highs = (tape.bid_low, tape.bid_high) if is_long else (tape.ask_low, tape.ask_high)
     end_ns = int(tape.end_ns[-1])
     opened_ns, closed_ns = trades.columns.open_ns[places], trades.columns.close_ns[places]
-    is_closed = closed_ns != 0
-    closed_ns = np.where(is_closed, closed_ns, end_ns)
-    last_row = len(tape) - 1
-    first = np.minimum(np.searchsorted(tape.end_ns, opened_ns), last_row)
-    last = np.minimum(np.searchsorted(tape.end_ns, closed_ns), last_row)
+    closed_ns = np.where(closed_ns != 0, closed_ns, end_ns)
+    first, last = _rows(tape, opened_ns, closed_ns)
     low = _over_ranges(np.minimum, lows, first + 1, last, np.inf)
     high = _over_ranges(np.maximum, highs, first + 1, last, -np.inf)
     price, close = trades.open_price[places], trades.close_price[places]
@@ -77,7 +102,7 @@ def _of_side(trades: Traded, places: NDArray[np.intp], tape: Tape, *, is_long: b
         np.maximum.at(high, which, quoted)
     down, up = (price - low) / price, (high - price) / price
     adverse, favourable = (down, up) if is_long else (up, down)
-    return Excursions(adverse, favourable, (first == last) & is_closed)
+    return Excursions(adverse, favourable)
 
 
 def _over_ranges(

@@ -10,6 +10,9 @@ from math import isnan
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from atrader.calendars import Calendar
 from atrader.clock import iso_from_ns
 from atrader.statistics import EquityColumns, report_of
@@ -18,7 +21,7 @@ from research.events.tape import Tape
 from research.events.traded import Traded
 from research.reports.cautions import cautions_of
 from research.reports.details import details
-from research.reports.excursions import Excursions, excursions
+from research.reports.excursions import excursions, in_one_bar
 from research.reports.measures import measures
 from research.reports.rows import Columns, equity_columns, equity_points, in_plain
 from research.reports.saved import Saved, Told, save
@@ -83,8 +86,9 @@ def keep(folder: Path, run: Finished, told: Told | None = None) -> Saved:
     """
     curve, initial = run.curve, float(run.setup["initial_balance"])
     account, end_ns = str(run.setup["account"]["name"]), int(curve.time_ns[-1])
-    moved, points = excursions(run.traded, run.tapes), equity_points(curve)
-    trades = cache(lambda: {**run.trades(), **_excursion_columns(moved)})
+    inside, points = in_one_bar(run.traded, run.tapes), equity_points(curve)
+    trades = cache(lambda: {**run.trades(), **_excursion_columns(run, inside)})
+    statistics = _report(run.traded, {account: points}, "instance", end_ns)
     summary: dict[str, Any] = {
         **run.setup,
         "name": run.name,
@@ -96,12 +100,12 @@ def keep(folder: Path, run: Finished, told: Told | None = None) -> Saved:
         "lowest_equity": float(curve.equity.min()),
         **run.events,
         **measures(curve, initial, run.calendar, _held(run)),
-        "statistics": _report(run.traded, {account: points}, "instance", end_ns),
-        "overall": next(iter(_report(run.traded, {account: points}, "account", end_ns)), {}),
+        "statistics": statistics,
+        "overall": _overall(statistics) or next(iter(_report(run.traded, {account: points}, "account", end_ns)), {}),
     }
     for figures in (summary["overall"], *summary["statistics"]):
         figures.update(_falls_of_all_steps(summary["curve"], figures))
-    summary["warnings"] = [one._asdict() for one in cautions_of(summary, run.traded, moved.in_one_bar, run.tapes)]
+    summary["warnings"] = [one._asdict() for one in cautions_of(summary, run.traded, inside, run.tapes)]
     summary["identity_sha256"] = _identity(summary)
 
     def drawn() -> dict[str, Any]:
@@ -122,14 +126,20 @@ def _report(
     return report_of(traded.columns, keys, curves, by, end_ns)
 
 
-def _excursion_columns(moved: Excursions) -> Columns:
+def _overall(statistics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the figures of the account where one instance alone traded on it: its own; nothing otherwise."""
+    return {key: value for key, value in statistics[0].items() if key != "instance"} if len(statistics) == 1 else {}
+
+
+def _excursion_columns(run: Finished, inside: NDArray[np.bool_]) -> Columns:
     """Return how far trades went against and for their owner; None where nobody knows, nothing without trades."""
-    adverse, favourable, inside = (column.tolist() for column in moved)
-    shares = {"adverse_frac": adverse, "favourable_frac": favourable}
-    if not inside:
+    if not len(inside):
         return {}
-    rounded = {key: [None if isnan(one) else round(one, 8) for one in column] for key, column in shares.items()}
-    return {**rounded, "in_one_bar": inside}
+    shares = excursions(run.traded, run.tapes)._asdict()
+    rounded = {
+        key: [None if isnan(one) else round(one, 8) for one in column.tolist()] for key, column in shares.items()
+    }
+    return {**rounded, "in_one_bar": inside.tolist()}
 
 
 def _falls_of_all_steps(curve: Mapping[str, Any], figures: Mapping[str, Any]) -> dict[str, Any]:

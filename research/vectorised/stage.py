@@ -107,9 +107,10 @@ class Stage:
             raise NotVector(f"{symbol}: the vector engine plays bars, not quotes")
         self.calendar = plan.calendar_of(symbol)
         self.prices = Prices.of(tape.bars, self.terms, tape.duration_ns)
-        self.rows = rows_of(self.prices, self.history.ends)
+        is_same = self.history.ends is tape.end_ns  # what is decided at is what is played
+        self.rows = np.arange(len(tape)) if is_same else rows_of(self.prices, self.history.ends)
         self.rates = self._conversion(plan.account.currency)
-        self.is_row_by_row = np.array_equal(self.rows, np.arange(len(self.prices)))
+        self.is_row_by_row = is_same or np.array_equal(self.rows, np.arange(len(self.prices)))
         self.schedule = Schedule.of(self.prices, self.calendar, financed=self.terms.is_financed)
         self.halted = frozenset(self.schedule.halted.tolist())
         self.execution = Execution(self.prices, self.rules, self.terms, schedule=self.schedule, rates=self.rates)

@@ -68,7 +68,7 @@ def kept(findings: Findings) -> dict[str, Any]:
         "bars": dict(findings.bars),
         "errors": dict(findings.errors),
         "refused": findings.refused,
-        **{name: column.tolist() for name, column in findings.curve._asdict().items()},
+        **{name: getattr(findings.curve, name).tolist() for name in ("time_ns", "balance", "equity", "long", "short")},
     }
 
 
