@@ -37,7 +37,7 @@ help: ## list the verbs
 
 setup: .venv/.stamp ## make .venv with everything that running and testing need
 
-.venv/.stamp: setup.cfg setup.py pyproject.toml uv.lock $(COMPILED) $(wildcard */*/_*.h) | $(UV)
+.venv/.stamp: setup.cfg setup.py pyproject.toml uv.lock atrader/compiled_parts.py $(COMPILED) $(wildcard */*/_*.h) | $(UV)
 	@python=$$($(FIND_PYTHON)); \
 	echo "making .venv with $$python"; \
 	unset VIRTUAL_ENV UV_PROJECT_ENVIRONMENT; \

@@ -3,8 +3,7 @@
 They are optional: where nothing compiles, the wheel is built without them, and the same is done in Python.
 """
 
-import hashlib
-from glob import glob
+import runpy
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -12,21 +11,22 @@ from setuptools import Extension, setup
 # No contraction of floating point: what is compiled gives the bits that the same in Python gives.
 FLAGS = ["-O3", "-std=c11", "-ffp-contract=off", "-fno-fast-math"]
 
+# By its path: nothing of ours can be imported while it is built.
+PARTS = runpy.run_path("atrader/compiled_parts.py")
+
 
 def compiled(name: str) -> Extension:
-    """Return a module made of the source of its name, and of the headers beside it.
+    """Return a module made of the source of its name, and of headers.
 
     Their digest stands in the module: `atrader.compiled_parts` knows by it what was compiled from other sources.
     """
-    path = name.replace(".", "/")
-    headers = sorted(glob(f"{path.rpartition('/')[0]}/_*.h"))
-    sources = [f"{path}.c", *headers]
-    digest = hashlib.sha256(b"".join(Path(one).read_bytes() for one in sources)).hexdigest()
+    source, *headers = PARTS["sources_of"](name, Path())
     return Extension(
         name,
-        sources=sources[:1],
-        depends=headers,
-        define_macros=[("SOURCES", f'"{digest}"')],
+        sources=[str(source)],
+        depends=[str(header) for header in headers],
+        include_dirs=["."],
+        define_macros=[("SOURCES", f'"{PARTS["digest_of"]([source, *headers])}"')],
         extra_compile_args=FLAGS,
         optional=True,
     )

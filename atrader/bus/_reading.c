@@ -13,11 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#if PY_VERSION_HEX >= 0x030E0000 /* tuples keep their hash, and only their own constructor knows that there is none yet */
-#define FORGET_HASH(tuple) (((PyTupleObject *)(tuple))->ob_hash = -1)
-#else
-#define FORGET_HASH(tuple) ((void)(tuple))
-#endif
+#include "atrader/headers/_tuples.h"
 
 enum { END_FRAME = 0, MORE_FRAME = 1 };  // flags of short frames
 

@@ -7,9 +7,9 @@
 #include <Python.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
 
-#include "_steps.h"
+#include "atrader/headers/_steps.h"
+#include "atrader/headers/_vectorised.h"
 
 typedef struct {
     Py_buffer series, out;
@@ -86,51 +86,9 @@ typedef struct {
     double *out;
 } Averages;
 
-static inline double next_average(const Averages *a, double last, int64_t at) {
-    return wilder_step(last, a->values[at], a->kept, a->whole);
-}
+static inline double value_at(const Averages *a, int64_t at) { return a->values[at]; }
 
-/* Go on from the average before a value; return the last one. Stops where it gets what is there already, if it may. */
-static double follow(const Averages *a, double last, int64_t first, int64_t end, bool is_again) {
-    for (int64_t at = first; at < end; at++) {
-        last = next_average(a, last, at);
-        if (is_again && a->out[at] == last) return a->out[end - 1];
-        a->out[at] = last;
-    }
-    return last;
-}
-
-enum { SIDE_BY_SIDE = 4, WARM_UP = 48 };
-
-/* Each average waits for the one before it, so some parts are worked on side by side: the later ones begin with what a
-   while of values before them gives, which is mostly the same to the last bit, as averages forget. Where it is not they
-   are done again, until both agree. */
-static double follow_side_by_side(const Averages *a, double last, int64_t first, int64_t size, int64_t warm_up) {
-    double now[SIDE_BY_SIDE] = {last}, guess[SIDE_BY_SIDE];
-    for (int64_t k = -warm_up; k < 0; k++)
-        for (int part = 1; part < SIDE_BY_SIDE; part++) now[part] = next_average(a, now[part], first + part * size + k);
-    memcpy(guess, now, sizeof guess);
-    for (int64_t k = 0; k < size; k++)
-        for (int part = 0; part < SIDE_BY_SIDE; part++) {
-            int64_t at = first + part * size + k;
-            a->out[at] = now[part] = next_average(a, now[part], at);
-        }
-    last = now[0];
-    for (int part = 1; part < SIDE_BY_SIDE; part++) {
-        int64_t begin = first + part * size;
-        last = last == guess[part] ? now[part] : follow(a, last, begin, begin + size, true);
-    }
-    return last;
-}
-
-static void average_all(const Averages *a, double last, int64_t count, int64_t warm_up) {
-    int64_t first = 1, size = (count - first) / SIDE_BY_SIDE;
-    if (size > warm_up) {
-        last = follow_side_by_side(a, last, first, size, warm_up);
-        first += SIDE_BY_SIDE * size;
-    }
-    follow(a, last, first, count, false);
-}
+#include "atrader/headers/_wilder.h"
 
 static PyObject *wilder(PyObject *self, PyObject *args) {
     (void)self;
@@ -144,7 +102,7 @@ static PyObject *wilder(PyObject *self, PyObject *args) {
         Averages averages = {a.values + period - 1, (double)(period - 1), (double)period, a.results};
         Py_BEGIN_ALLOW_THREADS
         a.results[0] = last;
-        average_all(&averages, last, a.room, WARM_UP * period);
+        average_all(&averages, last, 1, a.room);
         Py_END_ALLOW_THREADS
     }
     return close_arrays(&a, is_fine);
@@ -180,13 +138,6 @@ static PyObject *window_sums(PyObject *self, PyObject *args) {
     PyMem_Free(suffixes);
     return close_arrays(&a, is_fine);
 }
-
-/* Loops worth wider vectors where the processor has them; without contraction the results are the same. */
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
-#define VECTORISED __attribute__((target_clones("avx2", "default")))
-#else
-#define VECTORISED
-#endif
 
 enum { STRETCH = 512, GROUP = 16 };
 

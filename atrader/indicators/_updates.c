@@ -11,7 +11,7 @@
 #include <string.h>
 #include <structmember.h>
 
-#include "_steps.h"
+#include "atrader/headers/_steps.h"
 
 /* The classes: their slots by name, as they lie in an instance. */
 typedef struct { PyObject_HEAD PyObject *kept, *last, *period, *seed; } Wilder;

@@ -7,11 +7,7 @@
 #include <stdint.h>
 #include <time.h>
 
-#if PY_VERSION_HEX >= 0x030E0000 /* tuples keep their hash, and only their own constructor knows that there is none yet */
-#define FORGET_HASH(tuple) (((PyTupleObject *)(tuple))->ob_hash = -1)
-#else
-#define FORGET_HASH(tuple) ((void)(tuple))
-#endif
+#include "atrader/headers/_tuples.h"
 
 enum { NUMBER, TIME, RECEIVED, BID, ASK, NUMBER_AGAIN, SLOT_WORDS };  // words of a slot; layout.py says in which order
 

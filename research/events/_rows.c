@@ -10,16 +10,12 @@
 #include <stdint.h>
 #include <structmember.h>
 
+#include "atrader/headers/_tuples.h"
+
 #ifdef Py_GIL_DISABLED
 #define IS_OURS(object) false /* another thread may just be taking a reference */
 #else
 #define IS_OURS(object) (Py_REFCNT(object) == 1)
-#endif
-
-#if PY_VERSION_HEX >= 0x030E0000 /* tuples keep their hash, and only their own constructor knows that there is none yet */
-#define FORGET_HASH(tuple) (((PyTupleObject *)(tuple))->ob_hash = -1)
-#else
-#define FORGET_HASH(tuple) ((void)(tuple))
 #endif
 
 #define MOST 64 /* columns of a row */

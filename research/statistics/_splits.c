@@ -7,12 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Loops worth wider vectors where the processor has them; without contraction the results are the same. */
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
-#define VECTORISED __attribute__((target_clones("avx2", "default")))
-#else
-#define VECTORISED
-#endif
+#include "atrader/headers/_vectorised.h"
 
 enum { MOST_BLOCKS = 20, LANES = 8 };
 

@@ -26,69 +26,29 @@ typedef struct {
     const int32_t *high, *low, *close;
     double kept, whole; /* (last * kept + range) / whole is the next average */
     double *out;
-} Ranges;
+} Averages;
 
-static inline double true_range(const Ranges *r, int64_t bar) {
-    int32_t before = r->close[bar - 1], high = r->high[bar], low = r->low[bar];
+/* The true range of a bar that has one before it. */
+static inline double value_at(const Averages *a, int64_t bar) {
+    int32_t before = a->close[bar - 1], high = a->high[bar], low = a->low[bar];
     return (double)((high > before ? high : before) - (low < before ? low : before));
 }
 
-static inline double next_average(const Ranges *r, double last, int64_t bar) {
-    return (last * r->kept + true_range(r, bar)) / r->whole;
-}
-
-/* Go on from the average before a bar; return the last one. Stops where it gets what is there already, if it may. */
-static double follow_ranges(const Ranges *r, double last, int64_t first, int64_t end, bool is_again) {
-    for (int64_t bar = first; bar < end; bar++) {
-        last = next_average(r, last, bar);
-        if (is_again && r->out[bar] == last) return r->out[end - 1];
-        r->out[bar] = last;
-    }
-    return last;
-}
-
-enum { SIDE_BY_SIDE = 4, WARM_UP = 48 };
-
-/* Each average waits for the one before it, so some parts of the column are worked on side by side: the later ones
-   begin with what a while of bars before them gives, which is mostly the same to the last bit, as averages forget. Where
-   it is not they are done again, until both agree. */
-static double follow_side_by_side(const Ranges *r, double last, int64_t first, int64_t size, int64_t warm_up) {
-    double now[SIDE_BY_SIDE] = {last}, guess[SIDE_BY_SIDE];
-    for (int64_t k = -warm_up; k < 0; k++)
-        for (int part = 1; part < SIDE_BY_SIDE; part++)
-            now[part] = next_average(r, now[part], first + part * size + k);
-    memcpy(guess, now, sizeof guess);
-    for (int64_t k = 0; k < size; k++)
-        for (int part = 0; part < SIDE_BY_SIDE; part++) {
-            int64_t bar = first + part * size + k;
-            r->out[bar] = now[part] = next_average(r, now[part], bar);
-        }
-    last = now[0];
-    for (int part = 1; part < SIDE_BY_SIDE; part++) {
-        int64_t begin = first + part * size;
-        last = last == guess[part] ? now[part] : follow_ranges(r, last, begin, begin + size, true);
-    }
-    return last;
-}
+#include "atrader/headers/_wilder.h"
 
 /* Wilder's average of the true ranges: their seed is a mean, each later one (last * (n - 1) + range) / n. */
 static void average_range(const int32_t *high, const int32_t *low, const int32_t *close, int64_t count, int64_t period,
                           double *out) {
-    Ranges r = {high, low, close, (double)(period - 1), (double)period, out};
+    Averages a = {high, low, close, (double)(period - 1), (double)period, out};
     double last = 0.0;
-    int64_t bar = 0, warm_up = WARM_UP * period;
+    int64_t bar = 0;
     for (; bar < count && bar <= period; bar++) {
-        last += bar ? true_range(&r, bar) : 0.0;
+        last += bar ? value_at(&a, bar) : 0.0;
         out[bar] = NAN;
     }
     if (bar <= period) return;
-    out[period] = last /= r.whole;
-    int64_t size = (count - bar) / SIDE_BY_SIDE;
-    if (size > warm_up) {
-        last = follow_side_by_side(&r, last, bar, size, warm_up);
-        bar += SIDE_BY_SIDE * size;
-    }
-    follow_ranges(&r, last, bar, count, false);
+    out[period] = last /= a.whole;
+    average_all(&a, last, bar, count);
 }
 
 typedef struct {

@@ -9,13 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Loops worth wider vectors where the processor has them; chosen when the module is loaded. Contraction is off, so the
-   results are the same. */
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
-#define VECTORISED __attribute__((target_clones("avx2", "default")))
-#else
-#define VECTORISED
-#endif
+#include "atrader/headers/_vectorised.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define MAY_HAVE_AVX2 /* for loops that are written for it */
