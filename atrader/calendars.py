@@ -124,7 +124,10 @@ class Calendar:
     def is_open(self, ts_ns: int) -> bool:
         """Return whether the market is open at `ts_ns`."""
         # No generator: the paper account asks with every order and quote.
-        for start_ns, end_ns in self._day_of(ts_ns).open:  # noqa: SIM110
+        day = self._day
+        if not day.start_ns <= ts_ns < day.end_ns:
+            day = self._day_of(ts_ns)
+        for start_ns, end_ns in day.open:  # noqa: SIM110
             if start_ns <= ts_ns < end_ns:
                 return True
         return False

@@ -207,9 +207,9 @@ class Ledger:
                 stop_loss = intent.stop_loss if stop_loss is None else stop_loss
                 take_profit = intent.take_profit if take_profit is None else take_profit
                 trailing_distance = intent.trailing_distance if trailing_distance is None else trailing_distance
-            return self._keep(
-                self._new_trade(trade_id, fill, broker_trade_id, stop_loss, take_profit, trailing_distance)
-            )
+            opened = self._new_trade(trade_id, fill, broker_trade_id, stop_loss, take_profit, trailing_distance)
+            self._trades[trade_id] = opened  # what a fill opens has units
+            return opened
         update = _given(stop_loss, take_profit, trailing_distance)
         if broker_trade_id is not None:
             update["broker_trade_id"] = broker_trade_id
@@ -285,7 +285,10 @@ class Ledger:
             commission=trade.commission + fill.commission,
             version=trade.version + 1,
         )
-        self._keep(closed)
+        if units == 0:
+            del self._trades[trade_id]
+        else:
+            self._trades[trade_id] = closed
         if fill.profit is profit and fill.trade_id == trade_id:
             return fill, closed
         return changed(fill, profit=profit, trade_id=trade_id), closed

@@ -52,6 +52,13 @@ class Telling:
         """Allow as many callbacks as one turn has."""
         self._allowance = _IN_ONE_TURN
 
+    def pass_over(self, count: int) -> bool:
+        """Count so many callbacks, which a strategy does not have, as told; false where others come before them."""
+        if self._telling or self._untold:
+            return False
+        self._allowance = self._allowance - count if self._allowance > count else 0
+        return True
+
     def tell(self, orders: Collection[Order], trades: Collection[Trade]) -> None:
         """Tell of trades, then of orders, and of what waits from before."""
         untold, strategy = self._untold, self._strategy

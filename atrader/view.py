@@ -42,7 +42,8 @@ class View:
         if order.version <= (self._ended.get(order.client_id, 0) if known is None else known.version):
             return False
         if order.state in TERMINAL:
-            self._orders.pop(order.client_id, None)
+            if known is not None:
+                del self._orders[order.client_id]
             self._end(order.client_id, order.version)
         else:
             self._orders[order.client_id] = order
@@ -50,14 +51,15 @@ class View:
 
     def see_trade(self, trade: Trade) -> bool:
         """Take a trade in; return whether it is news."""
-        key = f"trade:{trade.trade_id}"
-        known = self._trades.get(trade.trade_id)
-        if trade.version <= (known.version if known else self._ended.get(key, 0)):
+        trade_id = trade.trade_id
+        known, key = self._trades.get(trade_id), f"trade:{trade_id}"
+        if trade.version <= (known.version if known is not None else self._ended.get(key, 0)):
             return False
         if trade.is_open:
-            self._trades[trade.trade_id] = trade
+            self._trades[trade_id] = trade
         else:
-            self._trades.pop(trade.trade_id, None)
+            if known is not None:
+                del self._trades[trade_id]
             self._end(key, trade.version)
             self.closes += 1
         return True

@@ -62,6 +62,7 @@ class Wishes(ABC):
         reason: str = "",
     ) -> str:
         """Want a new trade; returns its future id. Handed over when the callback returns."""
+        on_tick = self.instrument.round_price
         return self._want(
             {
                 "action": "open",
@@ -69,9 +70,9 @@ class Wishes(ABC):
                 "units": units,
                 "risk_frac": risk_frac,
                 "order_type": order_type,
-                "price": self._rounded(price),
-                "stop_loss": self._rounded(stop_loss),
-                "take_profit": self._rounded(take_profit),
+                "price": None if price is None else on_tick(price),
+                "stop_loss": None if stop_loss is None else on_tick(stop_loss),
+                "take_profit": None if take_profit is None else on_tick(take_profit),
                 "trailing_distance": trailing_distance,
                 "expires_ns": expires_ns,
                 "reason": reason,
@@ -139,7 +140,8 @@ class Wishes(ABC):
         key, decided_ns = self.decided()
         decision = None
         if key is not None:
-            now_ns = min(now_ns, decided_ns)
+            if decided_ns < now_ns:
+                now_ns = decided_ns
             if values["action"] == "open":
                 decision = f"{key}:{values['side']}:{self._number(key, str(values['side']))}"
         values["time_ns"], values["decision"] = now_ns, decision

@@ -46,9 +46,15 @@ def sma(values: ArrayLike, period: int) -> FloatArray:
     """
     period = check_period("period", period, 1)
     (series,) = usable(values=values)
-    sums = window_sums(series, period)
-    sums /= period
-    return padded(sums, np.shape(values)[0])
+    length = np.shape(values)[0]
+    if len(series) < period:
+        return np.full(length, nan)
+    out = np.empty(length)
+    first = length - len(series) + period - 1
+    out[:first] = nan
+    window_sums(series, period, out[first:])
+    out[first:] /= period
+    return out
 
 
 def ema(values: ArrayLike, period: int) -> FloatArray:
@@ -76,13 +82,17 @@ def ema(values: ArrayLike, period: int) -> FloatArray:
     return padded(exponential(series, period), np.shape(values)[0])
 
 
-def window_sums(series: FloatArray, period: int) -> FloatArray:
+def window_sums(series: FloatArray, period: int, out: FloatArray | None = None) -> FloatArray:
     """Return the sums of all windows of `period` values, shape (max(0, n - period + 1),)."""
     if _compiled.is_there and len(series) >= period:
-        out = np.empty(len(series) - period + 1)
+        out = np.empty(len(series) - period + 1) if out is None else out
         _compiled.recurrences.window_sums(np.ascontiguousarray(series), period, out)
         return out
-    return over_windows(np.add, -0.0, series, period)
+    sums = over_windows(np.add, -0.0, series, period)
+    if out is None:
+        return sums
+    out[:] = sums
+    return out
 
 
 @updated_quickly

@@ -383,8 +383,8 @@ class Engine:
             for ticket in state.tickets.values():
                 if ticket.open_time_ns < earliest:
                     earliest = ticket.open_time_ns
-            after_ns = int(max(state.swap_ns, earliest))
+            after_ns = state.swap_ns if state.swap_ns > earliest else int(earliest)
             for desk in self.desks.values():
-                if desk.tickets:
-                    next_ns = min(next_ns, desk.next_boundary(after_ns))
+                if desk.tickets and (boundary_ns := desk.next_boundary(after_ns)) < next_ns:
+                    next_ns = boundary_ns
         self.next_ns = next_ns

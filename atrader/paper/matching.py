@@ -22,10 +22,15 @@ def slipped(
     name, purpose : str
         What the draw belongs to, see `atrader.paper.draws`.
     """
-    if 2 * settings.slippage_pips * instrument.pip <= instrument.price_tick:  # whatever is drawn rounds to nothing
+    if not may_slip(settings, instrument):
         return price
     worse = slippage(settings, instrument, draw(settings.seed, name, purpose))
     return price + worse if side == "buy" else max(price - worse, instrument.price_tick)
+
+
+def may_slip(settings: PaperSettings, instrument: Instrument) -> bool:
+    """Tell whether any draw changes a price: if not, whatever is drawn rounds to nothing."""
+    return 2 * settings.slippage_pips * instrument.pip > instrument.price_tick
 
 
 def slippage(settings: PaperSettings, instrument: Instrument, share: float) -> Decimal:

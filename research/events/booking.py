@@ -176,7 +176,7 @@ class Booking:
             return
         after = self._account.ledger.protect(trade_id, **protection)
         if after is not before:
-            self._tell(after)
+            self.news_of(after.instance).trades.append(after)
 
     def _fill(self, report: FillReport) -> None:
         account = self._account
@@ -245,7 +245,8 @@ class Booking:
     def _settle(self, fill: Fill, trade: Trade, units: Decimal, open_price: Decimal) -> None:
         account = self._account
         valuation = account.valuation
-        valuation.carried += fill.profit if account.nets else _ZERO
+        if account.nets:
+            valuation.carried += fill.profit
         self.fills.append(fill)
         balance = valuation.balance + valuation.carried
         self.changes.append(_booked((fill.time_ns, fill.instrument, trade.side, units, open_price, balance)))
@@ -253,7 +254,7 @@ class Booking:
             return
         if account.day is not None and account.counts_day:
             account.day = account.day.filled(fill).closed(trade)
-        self._tell(trade)
+        self.news_of(trade.instance).trades.append(trade)
 
     def _end_net_fill(self) -> None:
         """Forget what is carried when nothing is open: both sides realised everything, what is left are cents."""
@@ -287,7 +288,7 @@ class Booking:
                 continue
             if account.day is not None and account.counts_day:
                 account.day = account.day.booked(trade.magic, amount)
-            self._tell(after)
+            self.news_of(after.instance).trades.append(after)
 
     def _shares(self, report: SwapReport) -> Sequence[tuple[Trade, Decimal]]:
         ledger = self._account.ledger
@@ -295,9 +296,6 @@ class Booking:
             return shares_of(report.amount, ledger.open_trades(instrument=report.instrument))
         trade = ledger.trade(self._tickets[report.broker_trade_id])
         return () if trade is None else ((trade, report.amount),)
-
-    def _tell(self, trade: Trade) -> None:
-        self.news_of(trade.instance).trades.append(trade)
 
     def _protection_of(self, intent: Intent) -> dict[str, Decimal]:
         return protection_of(intent, self._account.instruments[intent.instrument])

@@ -292,7 +292,7 @@ class EventEngine:
         if self._each_step_from is None:
             return int(self._turn_steps.searchsorted(step))
         turns = step - self._each_step_from
-        return max(turns, 0) if turns < len(self._turn_steps) else len(self._turn_steps)
+        return (turns if turns > 0 else 0) if turns < len(self._turn_of) else len(self._turn_of)
 
     def _alike(self, turn: int, stop: int) -> int:
         """Return up to which turn there is nothing but a bar of the same instance in each."""
@@ -301,7 +301,7 @@ class EventEngine:
         if self._next_odd < turn or not turn:
             odd = self._is_odd.find(1, turn)
             self._next_odd = len(self._is_odd) if odd < 0 else odd
-        return min(self._next_odd, stop)
+        return self._next_odd if self._next_odd < stop else stop
 
 
 def _first_of_each(turn_steps: NDArray[np.int64]) -> int | None:

@@ -96,7 +96,7 @@ class Market:
         """Return the last quote of each instrument up to a step, if it was not played: nothing happened before it."""
         ticks: list[Tick] = []
         for reel in self.reels.values():
-            until = reel.rows_until(step)
+            until = step + 1 if reel.is_dense else reel.rows_until(step)
             if reel.played < until:
                 reel.played = until
                 ticks.append(reel.tape.last(until - 1))

@@ -17,7 +17,7 @@ from atrader.orders.model import OPPOSITE, Fill, FillReason, Intent, Order, Side
 from atrader.orders.protection import closing_price, wrong_side
 from atrader.orders.states import OrderState
 from atrader.paper.desk import Desk
-from atrader.paper.matching import market_price, slipped
+from atrader.paper.matching import market_price, may_slip, slipped
 from atrader.paper.state import Ticket
 from atrader.paper.validation import Funds, opening_refusal
 
@@ -45,6 +45,7 @@ class PlainOrders:
         paper = account.config.paper
         self._account = account
         self._funds = Funds(account.engine.money, account.engine.margin_watch)
+        self._slips = {symbol: may_slip(paper, desk.instrument) for symbol, desk in account.engine.desks.items()}
         self.are_there = not (account.nets or paper.latency or paper.partial_fill_share or paper.reject_share)
 
     def fill(self, intent: Intent, units: Decimal) -> Order | None:
@@ -88,7 +89,9 @@ class PlainOrders:
         if wrong_side(side, stop, target, closing_price(side, *prices)):
             return None
         client_id = intent.client_id
-        price = slipped(account.config.paper, item, side, market_price(side, *prices), client_id, "fill-0")
+        price = market_price(side, *prices)
+        if self._slips[desk.symbol]:
+            price = slipped(account.config.paper, item, side, price, client_id, "fill-0")
         state.transaction_id += 1
         number = str(state.transaction_id)
         commission = money.commission(units, price, rate)
@@ -101,7 +104,8 @@ class PlainOrders:
         fill = self._fill(intent, client_id, client_id, number, side, units, price, account.now_ns, "order", *paid)
         order = self._filled(intent, client_id, number, units, price)
         account.booking.book_opened(order, fill, number, stop, target)
-        self._work_again(desk)
+        if desk.is_touched():
+            self._work_again(desk)
         return order
 
     def _close(self, intent: Intent, units: Decimal, desk: Desk) -> Order | None:
@@ -112,12 +116,14 @@ class PlainOrders:
             return None
         side, client_id = OPPOSITE[ticket.side], intent.client_id
         price = market_price(side, *desk.prices())
-        price = slipped(account.config.paper, desk.instrument, side, price, client_id, "fill-0")
+        if self._slips[desk.symbol]:
+            price = slipped(account.config.paper, desk.instrument, side, price, client_id, "fill-0")
         fill = self._take_off(ticket, trade, desk, units, price, account.now_ns, "order", client_id)
         engine.settle(desk)
         order = self._filled(intent, client_id, fill.fill_id, units, price)
         account.booking.book_closed(fill, trade, order)
-        self._work_again(desk)
+        if desk.is_touched():
+            self._work_again(desk)
         return order
 
     def exit(self, ticket: Ticket, desk: Desk, price: Decimal, reason: FillReason, now_ns: int) -> bool:
@@ -206,14 +212,13 @@ class PlainOrders:
 
     def _work_again(self, desk: Desk) -> None:
         """Let the quote that filled an order do what else it does: hardly ever anything."""
-        if desk.is_touched():
-            engine = self._account.engine
-            engine.work_quote(desk, self._account.now_ns)
-            engine.settle(desk)
-            self._account.booking.apply(engine.take_changes().reports)
+        engine = self._account.engine
+        engine.work_quote(desk, self._account.now_ns)
+        engine.settle(desk)
+        self._account.booking.apply(engine.take_changes().reports)
 
 
 def _is_of(ticket: Ticket, trade: Trade) -> bool:
     """Tell whether a ticket is a trade's alone: what it earns is what the trade does."""
-    is_alike = (ticket.instrument, ticket.side) == (trade.instrument, trade.side)
+    is_alike = ticket.instrument == trade.instrument and ticket.side == trade.side
     return is_alike and ticket.open_price == trade.open_price

@@ -107,6 +107,50 @@ def test_an_exception_drops_what_the_bar_wanted_and_goes_on() -> None:
     assert "no luck" in result.alerts[0].text
 
 
+class FailingAtTrades(EventStrategy):
+    """Opens at each bar, and fails at what it is told of the trade; of orders it wants to hear nothing."""
+
+    def on_bar(self, bar: Bar) -> None:
+        self.context.order("buy", units=D(10))
+
+    def on_trade(self, trade: Trade) -> None:
+        raise ValueError("no luck")
+
+
+class FailingBesideOrders(FailingAtTrades):
+    """The same, and orders it hears in peace."""
+
+    def on_order(self, order: Order) -> None:
+        assert order.state == "FILLED"
+
+
+@pytest.mark.parametrize("kind", [FailingAtTrades, FailingBesideOrders])
+def test_errors_with_an_order_heard_between_them_are_not_in_a_row_whether_anybody_listens_or_not(
+    kind: type[EventStrategy],
+) -> None:
+    result = over(kind(BaseParameters()), [1.1] * 8, max_errors=2).run()
+    assert result.errors == {"one": 8}
+
+
+def test_a_strategy_that_begins_to_listen_to_orders_hears_of_the_next_one() -> None:
+    heard: list[Order] = []
+
+    class Later(EventStrategy):
+        bars = 0
+
+        def on_bar(self, bar: Bar) -> None:
+            self.bars += 1
+            if self.bars == 3:
+                self.on_order = self.hear  # type: ignore[method-assign]
+            self.context.order("buy", units=D(10))
+
+        def hear(self, order: Order) -> None:
+            heard.append(order)
+
+    over(Later(BaseParameters()), [1.1] * 4).run()
+    assert [order.state for order in heard] == ["FILLED", "FILLED"]
+
+
 @pytest.mark.parametrize(("settings", "said"), [({"on_error": "stop"}, "on_error"), ({"max_errors": 3}, "3 errors")])
 def test_errors_end_a_run_as_they_end_a_worker(settings: dict[str, object], said: str) -> None:
     def fail(strategy: Doing, bar: Bar) -> None:
