@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,11 @@ from atrader.statistics import TradeColumns, columns_of
 
 Floats = NDArray[np.float64]
 Row = Mapping[str, Any]
+
+AT_STOP, AT_TARGET = 1, 2
+"""How a trade ended, see `Traded.ended`."""
+
+_ENDED: Final = {"stop-loss": AT_STOP, "trailing-stop": AT_STOP, "take-profit": AT_TARGET}
 
 
 class Traded(NamedTuple):
@@ -23,6 +28,10 @@ class Traded(NamedTuple):
         Of each trade.
     open_price, close_price : ndarray of float64
         NaN where nothing was closed.
+    stop, target : ndarray of float64
+        Prices of the stop that it was opened with, and of its target; NaN without one.
+    ended : ndarray of int8
+        `AT_STOP` (a trailing one, too) or `AT_TARGET`; 0: otherwise, or not at all.
     columns : TradeColumns
         Times and money.
     """
@@ -33,6 +42,9 @@ class Traded(NamedTuple):
     side: Sequence[str]
     open_price: Floats
     close_price: Floats
+    stop: Floats
+    target: Floats
+    ended: NDArray[np.int8]
     columns: TradeColumns
 
     @classmethod
@@ -41,6 +53,11 @@ class Traded(NamedTuple):
         account, instance, instrument, side = (
             [row[name] for row in rows] for name in ("account", "instance", "instrument", "side")
         )
-        opens = np.array([float(row["open_price"]) for row in rows], np.float64)
-        closes = [np.nan if row["close_price"] is None else float(row["close_price"]) for row in rows]
-        return cls(account, instance, instrument, side, opens, np.array(closes, np.float64), columns_of(rows))
+        columns = columns_of(rows)
+        opens, closes, stops, targets = (
+            np.array([np.nan if row[name] is None else float(row[name]) for row in rows], np.float64)
+            for name in ("open_price", "close_price", "initial_stop", "take_profit")
+        )
+        is_closed = columns.close_ns != 0
+        ended = np.where(is_closed, np.array([_ENDED.get(row["close_reason"], 0) for row in rows], np.int8), np.int8(0))
+        return cls(account, instance, instrument, side, opens, closes, stops, targets, ended, columns)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from atrader.wording import count_text
 from research.events.tape import Tape
 from research.events.traded import Traded
+from research.reports.excursions import InsideBars
 
 Floats = NDArray[np.float64]
 
@@ -32,7 +33,7 @@ class Caution(NamedTuple):
 
 
 def cautions_of(
-    summary: Mapping[str, Any], trades: Traded, in_one_bar: NDArray[np.bool_], tapes: Sequence[Tape]
+    summary: Mapping[str, Any], trades: Traded, inside: InsideBars, tapes: Sequence[Tape]
 ) -> list[Caution]:
     """Look for what makes a result doubtful.
 
@@ -43,16 +44,16 @@ def cautions_of(
         ``missing_bars``, ``alerts`` and ``first_alerts`` (if any).
     trades : Traded
         What was traded.
-    in_one_bar : ndarray of bool
-        Of each, as of `excursions`.
+    inside : InsideBars
+        Of each.
     tapes : sequence of Tape
         What was played.
     """
     is_closed = trades.columns.close_ns != 0
     closed = trades.columns.net[is_closed]
-    inside = int(in_one_bar[is_closed].sum())
     found = [
-        *_of_trades(closed, inside),
+        *_of_trades(closed),
+        *_of_order_inside(len(closed), int(inside.in_one_bar.sum()), int(inside.both_in_bar.sum())),
         *_of_returns(summary["returns"]),
         *_of_prices(trades, tapes),
         *_of_run(summary),
@@ -65,7 +66,7 @@ def cautions_of(
     return found
 
 
-def _of_trades(closed: Floats, inside: int) -> list[Caution]:
+def _of_trades(closed: Floats) -> list[Caution]:
     if not len(closed):
         return [Caution("no-trades", "no trade was closed: there is nothing to judge")]
     found = []
@@ -77,14 +78,21 @@ def _of_trades(closed: Floats, inside: int) -> list[Caution]:
     if best and net.sum() > 0 >= net[:-best].sum():
         text = f"without its best {best} of {len(net)} trades the result is a loss"
         found.append(Caution("few-lucky-trades", text))
-    if inside:
-        were, all_of_them = "was" if inside == 1 else "were", count_text(len(closed), "trade")
-        text = (
-            f"{inside} of {all_of_them} {were} opened and closed inside one played bar, where the order of prices"
-            " is assumed: play finer bars or quotes (--quotes)"
-        )
-        found.append(Caution("inside-one-bar", text))
     return found
+
+
+def _of_order_inside(closed: int, in_one: int, both: int) -> list[Caution]:
+    """Count the trades whose end the order of prices inside a bar decided."""
+    if not in_one + both:
+        return []
+    reasons = [f"{in_one} opened and closed in it"] if in_one else []
+    reasons += [f"{both} ended in one that held both their stop and their target"] if both else []
+    text = (
+        f"{in_one + both} of {count_text(closed, 'trade')} came out as they did by the order of prices inside one played"
+        f" bar, which is assumed ({', '.join(reasons)}): finer bars or quotes decide (--quotes), and --inside range"
+        " plays the bad side first"
+    )
+    return [Caution("inside-one-bar", text)]
 
 
 def _of_returns(returns: Mapping[str, Any] | None) -> list[Caution]:

@@ -1,4 +1,4 @@
-"""How far prices went against a trade and with it while it was open (MAE and MFE)."""
+"""How far prices went against a trade and with it while it was open (MAE and MFE), and what their order decided."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from research.events.tape import Tape
-from research.events.traded import Traded
+from research.events.tape import BarTape, Tape
+from research.events.traded import AT_STOP, AT_TARGET, Traded
 
 Floats = NDArray[np.float64]
 
@@ -26,6 +26,23 @@ class Excursions(NamedTuple):
 
     adverse_frac: Floats
     favourable_frac: Floats
+
+
+class InsideBars(NamedTuple):
+    """Trades whose end the assumed order of the prices inside a played bar decided; arrays of shape ``(n,)``.
+
+    Attributes
+    ----------
+    in_one_bar : ndarray of bool
+        Opened and closed within one bar.
+    both_in_bar : ndarray of bool
+        Ended at its stop or its target, inside a later bar than that of its open, which held the other of the two as
+        well. Of a trade that ended at its target the stop is the first one; whether the bar held one that was moved
+        since is not known. An end at the open of a bar is none of these.
+    """
+
+    in_one_bar: NDArray[np.bool_]
+    both_in_bar: NDArray[np.bool_]
 
 
 def excursions(trades: Traded, tapes: Sequence[Tape]) -> Excursions:
@@ -48,24 +65,36 @@ def excursions(trades: Traded, tapes: Sequence[Tape]) -> Excursions:
     return found
 
 
-def in_one_bar(trades: Traded, tapes: Sequence[Tape]) -> NDArray[np.bool_]:
-    """Return which trades were opened and closed within one played bar: the order of prices in it is assumed.
+def inside_bars(trades: Traded, tapes: Sequence[Tape]) -> InsideBars:
+    """Look which trades ended as they did by the order inside a bar; none without prices, none where quotes were played.
 
     Parameters
     ----------
     trades, tapes
         As of `excursions`.
-
-    Returns
-    -------
-    ndarray of bool, shape (n,)
-        False without prices.
     """
-    found = np.zeros(len(trades.columns), np.bool_)
+    found = InsideBars(*np.zeros((2, len(trades.columns)), np.bool_))
     for places, tape in _by_tape(trades, tapes, trades.columns.close_ns != 0):
-        first, last = _rows(tape, trades.columns.open_ns[places], trades.columns.close_ns[places])
-        found[places] = first == last
+        if isinstance(tape, BarTape):
+            closed_ns = trades.columns.close_ns[places]
+            first, last = _rows(tape, trades.columns.open_ns[places], closed_ns)
+            is_inside = (first != last) & (tape.bars.open_time_ns[last] < closed_ns) & (closed_ns < tape.end_ns[last])
+            found.in_one_bar[places] = first == last
+            found.both_in_bar[places] = is_inside & _holds_other(trades, places, tape, last)
     return found
+
+
+def _holds_other(
+    trades: Traded, places: NDArray[np.intp], tape: BarTape, rows: NDArray[np.intp]
+) -> NDArray[np.bool_]:
+    """Return which trades ended at their stop or target in a row whose prices reached the other, too."""
+    stop, target, ended = trades.stop[places], trades.target[places], trades.ended[places]
+    is_long = np.array([trades.side[place] == "buy" for place in places.tolist()], np.bool_)
+    low = np.where(is_long, tape.bid_low[rows], tape.ask_low[rows])
+    high = np.where(is_long, tape.bid_high[rows], tape.ask_high[rows])
+    to_stop = np.where(is_long, low <= stop, high >= stop)
+    to_target = np.where(is_long, high >= target, low <= target)
+    return np.where(ended == AT_STOP, to_target, (ended == AT_TARGET) & to_stop)
 
 
 def _by_tape(

@@ -21,7 +21,7 @@ from research.events.tape import Tape
 from research.events.traded import Traded
 from research.reports.cautions import cautions_of
 from research.reports.details import details
-from research.reports.excursions import excursions, in_one_bar
+from research.reports.excursions import InsideBars, excursions, inside_bars
 from research.reports.measures import measures
 from research.reports.rows import Columns, equity_columns, equity_points, in_plain
 from research.reports.saved import Saved, Told, save
@@ -86,7 +86,7 @@ def keep(folder: Path, run: Finished, told: Told | None = None) -> Saved:
     """
     curve, initial = run.curve, float(run.setup["initial_balance"])
     account, end_ns = str(run.setup["account"]["name"]), int(curve.time_ns[-1])
-    inside, points = in_one_bar(run.traded, run.tapes), equity_points(curve)
+    inside, points = inside_bars(run.traded, run.tapes), equity_points(curve)
     trades = cache(lambda: {**run.trades(), **_excursion_columns(run, inside)})
     statistics = _report(run.traded, {account: points}, "instance", end_ns)
     summary: dict[str, Any] = {
@@ -131,15 +131,15 @@ def _overall(statistics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {key: value for key, value in statistics[0].items() if key != "instance"} if len(statistics) == 1 else {}
 
 
-def _excursion_columns(run: Finished, inside: NDArray[np.bool_]) -> Columns:
+def _excursion_columns(run: Finished, inside: InsideBars) -> Columns:
     """Return how far trades went against and for their owner; None where nobody knows, nothing without trades."""
-    if not len(inside):
+    if not len(inside.in_one_bar):
         return {}
     shares = excursions(run.traded, run.tapes)._asdict()
     rounded = {
         key: [None if isnan(one) else round(one, 8) for one in column.tolist()] for key, column in shares.items()
     }
-    return {**rounded, "in_one_bar": inside.tolist()}
+    return {**rounded, **{key: column.tolist() for key, column in inside._asdict().items()}}
 
 
 def _falls_of_all_steps(curve: Mapping[str, Any], figures: Mapping[str, Any]) -> dict[str, Any]:

@@ -39,7 +39,7 @@ _TRADE: Final[Mapping[str, Callable[[Trade], Any]]] = {
     "open_price": attrgetter("open_price"),
     "close_time_ns": attrgetter("close_time_ns"),
     "close_time": lambda trade: None if trade.close_time_ns is None else iso_from_ns(trade.close_time_ns),
-    **{name: attrgetter(name) for name in ("close_price", "initial_stop", "initial_risk")},
+    **{name: attrgetter(name) for name in ("close_price", "initial_stop", "initial_risk", "take_profit")},
     **{name: attrgetter(name) for name in ("profit", "commission", "swap", "close_reason")},
 }
 """A trade as the history keeps it."""

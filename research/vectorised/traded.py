@@ -9,13 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atrader.statistics import TradeColumns
-from research.events.traded import Traded
-from research.vector import Outcome
+from research.events.traded import AT_STOP, AT_TARGET, Traded
+from research.vector import Outcome, Reason
 from research.vector.rows import averages_of, times_of
 from research.vectorised.stage import Stage
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
+
+_ENDED: Final = np.zeros(len(Reason), np.int8)
+_ENDED[[Reason.STOP_LOSS, Reason.TRAILING_STOP]] = AT_STOP
+_ENDED[[Reason.TAKE_PROFIT, Reason.TARGET]] = AT_TARGET
 
 _EXACT: Final = 2**53  # whole numbers below are floats as they are, so that one division rounds once
 
@@ -78,6 +82,8 @@ def traded_of(stage: Stage, outcome: Outcome) -> Traded | None:
         ["buy" if side > 0 else "sell" for side in table["side"][order].tolist()],
         floats_of(table["entry_price"][order].astype(np.int64), item.price_tick),
         _close_prices(outcome, item.price_tick)[order],
+        *(_prices_or_none(table[name][order], item.price_tick) for name in ("stop", "target")),
+        np.where(is_closed, _ENDED[table["reason"]], np.int8(0))[order],
         columns.take(order),
     )
 
@@ -86,6 +92,11 @@ def _in_order(outcome: Outcome, opened: Whole) -> NDArray[np.intp]:
     """Return the order of opening; of those at one time first the closed ones, as they were closed."""
     table = outcome.trades
     return np.lexsort((table["exit_phase"], table["exit_bar"], table["left"] > 0, opened))
+
+
+def _prices_or_none(ticks: NDArray[np.int32], tick: Decimal) -> Floats:
+    """Return prices; NaN where there are none."""
+    return np.where(ticks == 0, np.nan, floats_of(ticks.astype(np.int64), tick))
 
 
 def _close_prices(outcome: Outcome, tick: Decimal) -> Floats:

@@ -12,14 +12,18 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from atrader.clock import parse_time
+from atrader.market import Bars
+from atrader.strategy import Signals
 from research.events.findings import Findings
 from research.events.plan import Plan
 from research.events.tape import BarTape
 from research.events.traded import Traded
+from research.reports.excursions import inside_bars
 from research.reports.rows import in_plain, order_columns, signal_columns, trade_columns
 from research.reports.trades import rows_of
 from research.vector import Rules
-from research.vector.rules import Target
+from research.vector.rules import Convention, Target
 from research.vectorised import NotVector, run_vector, why_not_same, why_not_vector
 from research.vectorised.traded import floats_of
 from tests.support.event_runs import MINUTE, account_of, instance_of, plan_of, random_bars, run
@@ -157,6 +161,28 @@ def test_trades_as_columns_are_those_of_each_trade(
     assert findings.traded is not None
     for found, expected in zip(flat(findings.traded), flat(Traded.of(rows)), strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+def test_both_engines_tell_of_a_bar_that_held_the_stop_and_the_target_of_its_trade() -> None:
+    rows = np.full((30, 4), 1.1)
+    rows[10] = 1.1, 1.104, 1.096, 1.098  # falls: high before low, so that the target is reached before the stop
+    times = parse_time("2024-03-05T10:00:00Z") + np.arange(30) * MINUTE
+    bars = Bars(times, *rows.T, *(rows.T + 1e-5), np.ones(30))
+    entry, stop, target = np.zeros(30, np.int8), *np.full((2, 30), np.nan)
+    entry[5], stop[5], target[5] = 1, 1.097, 1.103
+    signals = Signals(entry, np.zeros(30, np.int8), stop_loss=stop, take_profit=target, units=np.full(30, 1000.0))
+    strategy = Told(bars, signals, warmup_bars=3)
+    plan = plan_of(account_of(paper=PLAIN), [(instance_of(), strategy)], {("EUR/USD", "1m"): bars})
+    events, vector = run(plan), run_vector(plan)
+    (trade,) = events.closed
+    assert (trade.close_reason, trade.close_price) == ("take-profit", Decimal("1.103"))
+    assert vector.traded is not None
+    for traded in (Traded.of(rows_of(trade_columns(events.trades))), vector.traded):
+        assert inside_bars(traded, plan.tapes).both_in_bar.tolist() == [True]
+    by_range = run_vector(plan, Rules(convention=Convention(inside="range")))
+    assert [(one.close_reason, one.close_price) for one in by_range.closed] == [("stop-loss", Decimal("1.097"))]
+    assert by_range.traded is not None
+    assert inside_bars(by_range.traded, plan.tapes).both_in_bar.tolist() == [True]
 
 
 def flat(traded: Traded) -> list[Any]:

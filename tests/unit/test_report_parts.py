@@ -10,18 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from atrader.bar_quotes import quotes_of_bars
 from atrader.calendars import Calendar
 from atrader.clock import parse_time
-from atrader.market import Bars
+from atrader.market import Bars, Quotes
 from research.events.equity import EquityCurve
-from research.events.tape import BarTape
+from research.events.tape import BarTape, QuoteTape
 from research.events.traded import Traded
 from research.reports.axes import round_times, round_values, span, value_texts
 from research.reports.cautions import Caution, cautions_of
 from research.reports.charts import ROLLING_DAYS, rolling_chart
 from research.reports.details import details
 from research.reports.drawing import Line
-from research.reports.excursions import excursions, in_one_bar
+from research.reports.excursions import InsideBars, excursions, inside_bars
 from research.reports.measures import calendar_for, measures
 from research.reports.rows import EQUITY_POINTS, equity_points
 from research.reports.thinning import extremes, held, stretches
@@ -59,7 +60,11 @@ def trade_of(
         "profit": D(1),
         "commission": D(0),
         "swap": D(0),
+        "initial_stop": None,
+        "take_profit": None,
+        "close_reason": "",
         "in_one_bar": False,
+        "both_in_bar": False,
     }
 
 
@@ -119,7 +124,44 @@ def test_trades_without_prices_have_no_excursions_and_those_within_a_bar_are_tol
     within = trade_of("buy", 1.4, 1.7, "101", "101")
     trades = Traded.of([other, within, trade_of("buy", 0.4, 1.7, "101", "101")])
     assert np.isnan(excursions(trades, [tape]).adverse_frac).tolist() == [True, False, False]
-    assert in_one_bar(trades, [tape]).tolist() == [False, True, False]
+    assert inside_bars(trades, [tape]).in_one_bar.tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("side", "closed", "reason", "stop", "target", "both"),
+    [
+        # The third bar falls, and is played as 102, 103, 95, 96: the target came first.
+        ("buy", 2.4, "take-profit", "95", "103", True),
+        ("buy", 2.4, "take-profit", "94.9", "103", False),
+        ("buy", 2.4, "take-profit", None, "103", False),
+        ("sell", 2.4, "stop-loss", "103.5", "95.5", True),
+        ("sell", 2.4, "stop-loss", "103.5", "95.4", False),
+        # The last one rises, and is played as 96, 80, 120, 100: the stop came first.
+        ("buy", 3.4, "stop-loss", "80", "120", True),
+        ("buy", 3.4, "stop-loss", "80", "120.1", False),
+        ("buy", 3.4, "stop-loss", "80", None, False),
+        ("buy", 3.4, "trailing-stop", "70", "120", True),
+        ("sell", 3.4, "take-profit", "120.5", "80.5", True),
+        ("sell", 3.4, "take-profit", "120.6", "80.5", False),
+        # The open of a bar came before the rest of it, whatever that was; a decision after all of it.
+        ("buy", 3, "stop-loss", "96", "120", False),
+        ("buy", 3, "signal exit", "80", "120", False),
+        ("buy", 3.4, "signal exit", "80", "120", False),
+        ("buy", 4, "take-profit", "80", "120", False),
+    ],
+)
+def test_a_trade_that_ended_in_a_bar_with_its_stop_and_its_target_is_told(
+    side: str, closed: float, reason: str, stop: str | None, target: str | None, both: bool
+) -> None:
+    given = {"initial_stop": stop, "take_profit": target, "close_reason": reason}
+    earlier = {**trade_of(side, 1, closed, "100", "100"), **given}
+    bars = bars_of(ROWS)
+    found = inside_bars(Traded.of([earlier]), [BarTape("EUR/USD", bars, MINUTE)])
+    assert found.both_in_bar.tolist() == [both]
+    assert found.in_one_bar.tolist() == [False]
+    times_ns, bid, ask = quotes_of_bars(bars, np.arange(4), MINUTE)
+    known = inside_bars(Traded.of([earlier]), [QuoteTape("EUR/USD", Quotes(times_ns, times_ns, bid, ask), MINUTE)])
+    assert known.both_in_bar.tolist() == [False]
 
 
 @pytest.mark.parametrize(("count", "most"), [(1, 5), (7, 3), (1000, 48), (1001, 48), (5, 5)])
@@ -150,7 +192,7 @@ def test_a_series_holds_its_value_through_a_pause() -> None:
 
 def curve_of(times: Sequence[str], equity: Sequence[float]) -> EquityCurve:
     values = np.array(equity, np.float64)
-    return EquityCurve(np.array([parse_time(time) for time in times]), values, values, lambda: (values * 0, values * 0))
+    return EquityCurve(np.array([parse_time(time) for time in times]), values, values, values * 0, values * 0)
 
 
 def test_months_are_those_of_the_calendar() -> None:
@@ -172,7 +214,7 @@ def test_a_run_is_measured_by_the_days_of_the_market_that_is_open_most() -> None
 
 def test_what_was_held_is_shown_beside_a_run() -> None:
     tape = BarTape("EUR/USD", bars_of([(100, 100, 100, 100), (100, 120, 100, 110)]), MINUTE)
-    curve = EquityCurve(tape.end_ns, *(np.array([1000.0, 990.0]),) * 2, lambda: (np.zeros(2), np.zeros(2)))
+    curve = EquityCurve(tape.end_ns, *(np.array([1000.0, 990.0]),) * 2, *(np.zeros(2),) * 2)
     market = measures(curve, 1000.0, Calendar.get("24/7"), tape)["market"]
     assert market == {"instrument": "EUR/USD", "return_frac": pytest.approx(0.1)}
 
@@ -216,8 +258,8 @@ SUMMARY: dict[str, Any] = {
 
 
 def cautions(trades: list[Trade], tape: BarTape, **summary: Any) -> list[Caution]:
-    in_one_bar = np.array([one["in_one_bar"] for one in trades], bool)
-    return cautions_of({**SUMMARY, **summary}, Traded.of(trades), in_one_bar, [tape])
+    inside = (np.array([one[key] for one in trades], bool) for key in ("in_one_bar", "both_in_bar"))
+    return cautions_of({**SUMMARY, **summary}, Traded.of(trades), InsideBars(*inside), [tape])
 
 
 def closed_trades(*profits: float) -> list[dict[str, Any]]:
@@ -231,6 +273,7 @@ def closed_trades(*profits: float) -> list[dict[str, Any]]:
         ("few-trades", {}, closed_trades(*[1] * 29)),
         ("few-lucky-trades", {}, closed_trades(*[-1] * 38, 20, 20)),
         ("inside-one-bar", {}, [{**one, "in_one_bar": True} for one in closed_trades(*[1] * 40)]),
+        ("inside-one-bar", {}, [{**one, "both_in_bar": True} for one in closed_trades(*[1] * 40)]),
         ("open-trades", {}, [*closed_trades(*[1] * 40), trade_of("buy", 0, None, "1", None)]),
         ("exceptions", {"errors": {"one": 3}}, closed_trades(*[1] * 40)),
         ("refused", {"refused": {"max_units": 3}}, closed_trades(*[1] * 40)),
@@ -274,7 +317,7 @@ def test_one_trade_and_one_gap_are_written_as_one() -> None:
     tape = BarTape("EUR/USD", bars_of(ROWS), MINUTE)
     texts = [one.text for one in cautions(trades, tape, gaps=gaps)]
     assert texts[0].startswith("1 closed trade: ")
-    assert texts[1].startswith("1 of 1 trade was opened and closed")
+    assert texts[1].startswith("1 of 1 trade came out")
     assert texts[2].endswith("are missing, in 1 gap")
 
 
@@ -327,7 +370,7 @@ def test_a_span_is_never_empty(values: tuple[float, float]) -> None:
 @pytest.mark.parametrize("count", [1, 2, 9_999, 10_000, 10_001, 19_999, 20_000, 20_001, 123_457])
 def test_a_thinned_curve_keeps_the_first_of_the_lowest_of_each_stretch_and_the_end(count: int) -> None:
     equity = np.random.default_rng(count).integers(1, 9, count).astype(np.float64)
-    curve = EquityCurve(np.arange(count, dtype=np.int64), equity + 1, equity, lambda: (equity, equity))
+    curve = EquityCurve(np.arange(count, dtype=np.int64), equity + 1, equity, equity, equity)
     stride = -(-count // EQUITY_POINTS)
     kept = {first + int(equity[first : first + stride].argmin()) for first in range(0, count, stride)}
     found = equity_points(curve)
