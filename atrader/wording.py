@@ -10,6 +10,7 @@ from atrader.instruments import Instrument
 
 Row = Mapping[str, Any]
 
+_MOST_DIGITS: Final = 17
 _UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"))
 
 
@@ -35,6 +36,15 @@ def share_text(value: float | None, digits: int = 1) -> str:
 def ratio_text(value: float | None) -> str:
     """Write a ratio with two decimals."""
     return "-" if value is None else f"{value:.2f}"
+
+
+def apart_text(value: float, limit: float, digits: int = 2) -> str:
+    """Write a number with as many digits as tell it from a limit it is not equal to: 0.949 is below 0.95."""
+    for places in range(digits, _MOST_DIGITS):
+        text = f"{value:.{places}f}"
+        if value == limit or float(text) != limit:
+            return text
+    return f"{value!r}"
 
 
 def duration_text(seconds: float | None) -> str:

@@ -13,6 +13,7 @@ from atrader.indicators.memory import adx_memory
 from atrader.market import Bars
 from atrader.selection.model import Selected
 from atrader.trading_state import TradingState
+from atrader.wording import count_text
 
 _SUITS, _SUITS_NOT, _UNKNOWN = 1, 0, -1
 
@@ -70,7 +71,7 @@ def suits(config: SelectionConfig, found: Conditions) -> NDArray[np.int8]:
 
 
 def window_bars(config: SelectionConfig) -> int:
-    """Return how many bars are looked at live: then the ADX is that of the whole history."""
+    """Return how many bars are looked at live: the ADX is then that of the whole history but for one part in 10**8."""
     return max(config.detector.warmup_bars, adx_memory(config.detector.adx_period))
 
 
@@ -109,9 +110,16 @@ def judge(config: SelectionConfig, before: Selected, bars: Bars) -> Selected:
         counts.pending,
         before.told_ns,
         reason,
-        f"unknown: {missing} bars are missing to judge it" if missing > 0 else str(found.at(-1)),
+        condition_text(found, missing),
         before.basis,
     )
+
+
+def condition_text(found: Conditions, missing: int) -> str:
+    """Say what the market of the last bar is, or how many bars are missing to know it."""
+    if missing > 0:
+        return f"unknown: {count_text(missing, 'bar')} {'is' if missing == 1 else 'are'} missing to judge it"
+    return str(found.at(-1))
 
 
 def timeline(config: SelectionConfig, bars: Bars) -> NDArray[np.bool_]:

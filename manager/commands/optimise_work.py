@@ -19,7 +19,7 @@ from manager.searches.judging import Judged, file_of, judge
 from manager.searches.running import Prepared, begin, prepare, prepare_again, search
 from manager.searches.wish import Judging, SearchWish
 from research.optimisation.analysis import Analysis
-from research.reports.search_notes import search_notes
+from research.reports.search_notes import beside_note, search_notes
 
 _TOP = 5
 _PACE_S = 600.0  # time left is told from the sets of so long a time; rich forgets after 30 s, and a set may last longer
@@ -86,13 +86,8 @@ def _show(found: Judged) -> None:
         click.secho("walk forward", bold=True)
         print_rows(_STEP_COLUMNS, [one._asdict() for one in analysis.steps], empty="")
     _show_luck(analysis)
-    others = found.summary["beside"]
-    if others["sets"]:
-        click.echo(
-            f"  {count_text(others['sets'], 'other set')} of this strategy on {instance['instrument']}"
-            f" {instance['timeframe']} tried by {count_text(others['searches'], 'search', 'searches')} beside this one:"
-            " luck had so many tries more, which these figures do not count"
-        )
+    if note := beside_note(found.study, analysis, found.beside):
+        click.echo(f"  {note}")
     colour = "green" if analysis.verdict == "edge" else "yellow"
     click.secho(f"verdict: {analysis.verdict}", fg=colour, bold=True)
     for reason in analysis.reasons:

@@ -17,7 +17,7 @@ from atrader.configuration.selection import SelectionConfig
 from atrader.errors import ConfigError
 from atrader.market import Bars
 from atrader.selection.file import Selections
-from atrader.selection.rule import timeline, why
+from atrader.selection.rule import condition_text, timeline, why
 from atrader.trading_state import TradingState
 from data_layer.offline import open_market
 from manager.commands.output import print_json
@@ -93,9 +93,8 @@ def _judged(selection: SelectionConfig, bars: Bars, start_ns: int | None) -> dic
         for place in changes[changes >= first].tolist()
     ]
     missing = selection.detector.warmup_bars - len(bars)
-    market = f"unknown: {missing} bars are missing to judge it" if missing > 0 else str(found.at(-1))
     return {
-        "market": market,
+        "market": condition_text(found, missing),
         "bar": iso_from_ns(int(bars.open_time_ns[-1])) if len(bars) else None,
         "bars": len(bars) - first,
         "active_frac": _share(active[first:]),

@@ -9,12 +9,13 @@ from collections.abc import Iterable, Mapping
 from contextlib import closing
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from research.reports.saved import write_bytes
+from research.reports.search_notes import Beside
 
 _SAME: Final = ("strategy", "instrument", "timeframe")
 _MOST: Final = 500  # searches that are looked at, the latest
@@ -23,21 +24,6 @@ _KEYS: Final = ".tried"
 file of trials beside it, which takes reading all of that."""
 
 Keys = NDArray[np.uint64]
-
-
-class Beside(NamedTuple):
-    """Other searches of a strategy on an instrument and timeframe.
-
-    Attributes
-    ----------
-    searches : int
-        How many.
-    sets : int
-        Sets that they tried and this one did not; each is counted once.
-    """
-
-    searches: int
-    sets: int
 
 
 def beside(path: Path, study: Mapping[str, Any], parameters: list[dict[str, Any]]) -> Beside:

@@ -25,6 +25,7 @@ from research.optimisation.axes import axis_of
 from research.optimisation.ranking import Ranked, score
 from research.optimisation.trials import TrialFile
 from research.reports.saved import write_text
+from research.reports.search_notes import Beside
 from research.reports.search_page import Searched, search_page
 
 ANALYSIS: Final = "analysis.json"
@@ -48,6 +49,8 @@ class Judged(NamedTuple):
         The strategy file that was written, if any set is recommended.
     report : Path
         The page about it.
+    beside : Beside
+        What searches beside it tried.
     """
 
     path: Path
@@ -56,6 +59,7 @@ class Judged(NamedTuple):
     summary: dict[str, Any]
     recommended: Path | None
     report: Path
+    beside: Beside
 
 
 def file_of(path: Path) -> Path:
@@ -106,11 +110,21 @@ def judge(path: Path, judging: Judging | None, top: int, write: Path | None = No
         )
     rule = (judging or wish.judging).rule()
     axes, windows, per_year = [axis_of(axis) for axis in study["axes"]], rule.windows(days_ns), study["days_per_year"]
+    others = beside(path, study, [*trials.parameters, *(one.parameters for one in trials.failed)])
     with ThreadPoolExecutor(os.cpu_count(), "judge") as pool:
         scores = score(trials, axes, windows, per_year) if len(trials.returns) else None
         analysis = analyse(
-            trials, days_ns, axes, windows, per_year, is_adaptive=learned, top=top, scores=scores, pool=pool
-        )  # fmt: skip
+            trials,
+            days_ns,
+            axes,
+            windows,
+            per_year,
+            is_adaptive=learned,
+            top=top,
+            besides=others.sets,
+            scores=scores,
+            pool=pool,
+        )
     assert scores is not None  # or nothing was judged
     report = path.with_name(REPORT)
     target = None if analysis.recommended is None else write or path.with_name(RECOMMENDED)
@@ -121,7 +135,7 @@ def judge(path: Path, judging: Judging | None, top: int, write: Path | None = No
         "end": iso_from_ns(int(days_ns[-1])),
         "windows": asdict(rule),
         "analysis": _plain(asdict(analysis)),
-        "beside": beside(path, study, [*trials.parameters, *(one.parameters for one in trials.failed)])._asdict(),
+        "beside": others._asdict(),
         "recommended_file": None if target is None else str(target),
         "backtest": None if target is None else backtest_of(study, wish, target),
         "report_file": str(report),
@@ -138,11 +152,12 @@ def judge(path: Path, judging: Judging | None, top: int, write: Path | None = No
             windows=windows,
             scores=scores,
             analysis=analysis,
+            beside=others,
         )
         write_text(report, search_page(searched))
     except OSError as error:
         raise StoreError(f"{path.parent}: the analysis cannot be written: {error}") from error
-    return Judged(path, study, analysis, summary, target, report)
+    return Judged(path, study, analysis, summary, target, report, others)
 
 
 def backtest_of(study: Mapping[str, Any], wish: SearchWish, file: Path) -> str | None:

@@ -15,15 +15,17 @@ from numpy.typing import NDArray
 
 from atrader.clock import iso_from_ns
 from atrader.errors import ConfigError
+from atrader.wording import apart_text
 from research.optimisation.axes import Axis
 from research.optimisation.figures import annual_sharpes, drawdowns, total_returns
 from research.optimisation.ranking import Ranked, Scores, ranked, score
 from research.optimisation.space import Combination
 from research.optimisation.trials import Trials
 from research.optimisation.windows import DAY_NS, Window
+from research.statistics.annualisation import DAYS_A_YEAR
 from research.statistics.overfitting import Overfitting, probability_of_overfitting
 from research.statistics.robustness import over_windows, robustness_factor
-from research.statistics.sample import sample_of
+from research.statistics.sample import FEWEST_TRADES, sample_of
 from research.statistics.trials import deflated_sharpe, effective_trials, minimum_backtest_length, sharpe_ratios
 
 Floats = NDArray[np.float64]
@@ -38,11 +40,8 @@ MOST_OVERFITTING: Final = 0.2
 MOST_LOSING: Final = 0.05
 """Share of the splits in which the chosen set loses that an edge has at most, or else a low probability of overfitting.
 Where all sets earn about the same, choosing among them is worth nothing (0.5), and yet whatever is chosen earns."""
-FEWEST_TRADES: Final = 30
-"""Trades that figures need to mean something."""
 _NO_TRADES: Final = "no set of parameters traded: there is nothing to judge"
 _BLOCKS: Final = 16
-_DAYS_PER_YEAR: Final = 365.25
 
 
 class Step(NamedTuple):
@@ -119,6 +118,7 @@ def analyse(
     *,
     is_adaptive: bool = False,
     top: int = 5,
+    besides: int = 0,
     scores: Scores | None = None,
     pool: Executor | None = None,
 ) -> Analysis:
@@ -141,6 +141,8 @@ def analyse(
         overfitting.
     top : int
         Sets of the ranking to tell of.
+    besides : int
+        Other sets that were tried elsewhere: ``deflated_sharpe_besides`` counts them, and no other figure.
     scores : Scores, optional
         Of these trials, where they were worked out before.
     pool : Executor, optional
@@ -164,7 +166,7 @@ def analyse(
         chosen = scores.train.argmax(axis=0)
         steps = [_step(at, window, int(chosen[at]), trials, scores, days_ns) for at, window in enumerate(windows)]
         walked = _walk_forward(trials, chosen, steps, windows, days_per_year)
-        overfitting = _overfitting(trials, int(scores.order[0]), days_ns, missing, crossed)
+        overfitting = _overfitting(trials, int(scores.order[0]), days_ns, missing, crossed, besides)
         overfitting["effective_trials"] = counted()
     reasons = _reasons(recommended, walked, overfitting) if _varies(trials.returns.T) else [_NO_TRADES]
     return Analysis(
@@ -219,24 +221,32 @@ def _walk_forward(
 
 
 def _overfitting(
-    trials: Trials, best: int, days_ns: Times, missing: str | None, crossed: Callable[[], Overfitting] | None
+    trials: Trials,
+    best: int,
+    days_ns: Times,
+    missing: str | None,
+    crossed: Callable[[], Overfitting] | None,
+    besides: int,
 ) -> dict[str, Any]:
     """Hold the best set against the luck of as many tries; None where a figure cannot be had.
 
     ``luck_sharpe`` is the largest ratio, of days and not annualised, that as many tries without skill are expected to
     show.
 
+    ``deflated_sharpe_besides`` is the deflated Sharpe ratio of these tries and `besides` others; None without others.
+
     The deflated Sharpe ratio as published takes the whole spread of the tries for luck. Where some sets are truly
     better than others it deflates the best by that, too; ``beyond_luck`` takes no more spread than luck alone gives
     ratios of so many days (a variance of 1 / days), and is the same where there is nothing but luck.
     """
     returns = trials.returns.T
-    years = float(days_ns[-1] - days_ns[0]) / DAY_NS / _DAYS_PER_YEAR
+    years = (float(days_ns[-1] - days_ns[0]) / DAY_NS + 1) / DAYS_A_YEAR  # these are the ends of days
     found: dict[str, Any] = {
         "pbo": None,
         "pbo_missing": missing,
         "pbo_loss_probability": None,
         "deflated_sharpe": None,
+        "deflated_sharpe_besides": None,
         "beyond_luck": None,
         "luck_sharpe": None,
         "years": years,
@@ -249,6 +259,9 @@ def _overfitting(
         ratio, tried = float(ratios[best]), float(trials.tried)
         published = deflated_sharpe(ratio, chosen.periods, tried, spread, chosen.shape)
         found["deflated_sharpe"], found["luck_sharpe"] = published.probability, published.threshold
+        if besides:  # their ratios are not known here: they are taken to be as far apart as these
+            more = deflated_sharpe(ratio, chosen.periods, tried + besides, spread, chosen.shape)
+            found["deflated_sharpe_besides"] = more.probability
         luck = min(spread, by_luck)
         found["beyond_luck"] = deflated_sharpe(ratio, chosen.periods, tried, luck, chosen.shape).probability
     if crossed is not None:
@@ -291,14 +304,20 @@ def _reasons(recommended: Ranked | None, walked: dict[str, Any], overfitting: di
         return ["no set kept any of its Sharpe ratio out of sample"]
     found = []
     if walked["sharpe_oos"] <= 0:
-        found.append(f"the walk forward lost: Sharpe ratio {walked['sharpe_oos']:.2f} on the days it was not chosen on")
+        found.append(
+            f"the walk forward lost: Sharpe ratio {apart_text(walked['sharpe_oos'], 0)} on the days it was not chosen"
+            " on"
+        )
     sure, pbo, losing = overfitting["beyond_luck"], overfitting["pbo"], overfitting["pbo_loss_probability"]
     if sure < LEAST_SURE:
-        found.append(f"luck finds as much in as many tries: more than that by {sure:.2f}, below {LEAST_SURE}")
+        found.append(
+            f"luck finds as much in as many tries: more than that by {apart_text(sure, LEAST_SURE)}, below {LEAST_SURE}"
+        )
     if pbo is not None and pbo > MOST_OVERFITTING and losing > MOST_LOSING:
         found.append(
-            f"the best in one half is often among the worse in the other: PBO {pbo:.2f}, above {MOST_OVERFITTING},"
-            f" and loses in {100 * losing:.0f} % of the other halves, above {100 * MOST_LOSING:.0f} %"
+            f"the best in one half is often among the worse in the other: PBO {apart_text(pbo, MOST_OVERFITTING)},"
+            f" above {MOST_OVERFITTING}, and loses in {apart_text(100 * losing, 100 * MOST_LOSING, 0)} % of the other"
+            f" halves, above {100 * MOST_LOSING:.0f} %"
         )
     if recommended.trades < FEWEST_TRADES:
         found.append(f"too few trades: {recommended.trades}, {FEWEST_TRADES} at least")

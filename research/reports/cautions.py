@@ -12,13 +12,12 @@ from atrader.wording import count_text
 from research.events.tape import Tape
 from research.events.traded import Traded
 from research.reports.excursions import InsideBars
+from research.statistics.sample import FEWEST_TRADES
 
 Floats = NDArray[np.float64]
 
 MANY_MISSING: Final = 0.01
 """Share of the expected bars; a quiet market lacks fewer, lost data more."""
-FEW_TRADES: Final = 30
-"""Closed trades below which figures say little: the usual rule of thumb of statistics for a mean."""
 LUCKY_SHARE: Final = 0.05
 """Share of the trades without which a result must still be a profit, for it not to be called luck."""
 RUINOUS: Final = 0.9
@@ -32,9 +31,7 @@ class Caution(NamedTuple):
     text: str
 
 
-def cautions_of(
-    summary: Mapping[str, Any], trades: Traded, inside: InsideBars, tapes: Sequence[Tape]
-) -> list[Caution]:
+def cautions_of(summary: Mapping[str, Any], trades: Traded, inside: InsideBars, tapes: Sequence[Tape]) -> list[Caution]:
     """Look for what makes a result doubtful.
 
     Parameters
@@ -70,8 +67,8 @@ def _of_trades(closed: Floats) -> list[Caution]:
     if not len(closed):
         return [Caution("no-trades", "no trade was closed: there is nothing to judge")]
     found = []
-    if len(closed) < FEW_TRADES:
-        text = f"{count_text(len(closed), 'closed trade')}: too few to tell skill from chance (below {FEW_TRADES})"
+    if len(closed) < FEWEST_TRADES:
+        text = f"{count_text(len(closed), 'closed trade')}: too few to tell skill from chance (below {FEWEST_TRADES})"
         found.append(Caution("few-trades", text))
     net = np.sort(closed)
     best = round(len(net) * LUCKY_SHARE)  # none of a handful, of which a share says nothing
@@ -88,9 +85,9 @@ def _of_order_inside(closed: int, in_one: int, both: int) -> list[Caution]:
     reasons = [f"{in_one} opened and closed in it"] if in_one else []
     reasons += [f"{both} ended in one that held both their stop and their target"] if both else []
     text = (
-        f"{in_one + both} of {count_text(closed, 'trade')} came out as they did by the order of prices inside one played"
-        f" bar, which is assumed ({', '.join(reasons)}): finer bars or quotes decide (--quotes), and --inside range"
-        " plays the bad side first"
+        f"{in_one + both} of {count_text(closed, 'trade')} came out as they did by the order of prices inside one"
+        f" played bar, which is assumed ({', '.join(reasons)}): finer bars or quotes decide (--quotes), and --inside"
+        " range plays the bad side first"
     )
     return [Caution("inside-one-bar", text)]
 

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from atrader.clock import NS_PER_S
 from research.reports.axes import LEFT, framed, span
 from research.reports.drawing import HALF, WIDTH, Cell, Drawing, Line, Rects, Segments, Shapes, Text
+from research.reports.thinning import MOST_DOTS
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
 
-MOST_DOTS: Final = 1_500
-"""Sets in a scatter at most: beyond that every n-th of them in the order of their ratios, so that the ends are kept."""
 MOST_GROUPS: Final = 16
 """Rows and columns of a heat map at most: more values of a parameter stand together."""
 _HEIGHT: Final = 240.0

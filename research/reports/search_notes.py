@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from atrader.wording import count_text
+from atrader.wording import count_text, ratio_text
 from research.optimisation.analysis import Analysis
 from research.optimisation.windows import FEWEST_DAYS
 from research.reports.cautions import no_spread_text
@@ -43,3 +43,31 @@ def search_notes(study: Mapping[str, Any], analysis: Analysis) -> list[str]:
     if (left := study.get("total", 0) - analysis.tried) > 0:
         found.append(f"not finished: {count_text(left, 'set')} to try")
     return found
+
+
+class Beside(NamedTuple):
+    """Other searches of a strategy on an instrument and timeframe.
+
+    Attributes
+    ----------
+    searches : int
+        How many.
+    sets : int
+        Sets that they tried and this one did not; each is counted once.
+    """
+
+    searches: int
+    sets: int
+
+
+def beside_note(study: Mapping[str, Any], analysis: Analysis, beside: Beside) -> str | None:
+    """Say how many tries more luck had than the figures of a search count; None where it had none."""
+    if not beside.sets:
+        return None
+    instance, deflated = study["instance"], analysis.overfitting["deflated_sharpe_besides"]
+    return (
+        f"{count_text(beside.sets, 'other set')} of this strategy on {instance['instrument']} {instance['timeframe']}"
+        f" tried by {count_text(beside.searches, 'search', 'searches')} beside this one: luck had so many tries more,"
+        " which these figures do not count"
+        + ("" if deflated is None else f"; the deflated Sharpe is {ratio_text(deflated)} if they are counted")
+    )

@@ -17,7 +17,7 @@ from research.optimisation.windows import DAY_NS, Times, Window
 from research.reports.figures import Lines, settings_text
 from research.reports.html import document, facts, head, shown, table
 from research.reports.search_charts import heat_chart, ratios_chart, scatter_chart, walk_chart
-from research.reports.search_notes import search_notes
+from research.reports.search_notes import Beside, beside_note, search_notes
 
 LISTED_SETS: Final = 20
 """Sets of the ranking that are listed; the file of trials has all."""
@@ -38,6 +38,8 @@ class Searched:
         What the search is about.
     days_ns : ndarray of int64, shape (days,)
         Ends of the days.
+    beside : Beside
+        What other searches tried.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Searched:
     windows: Sequence[Window]
     scores: Scores
     analysis: Analysis
+    beside: Beside
 
 
 def search_page(found: Searched) -> str:
@@ -71,6 +74,11 @@ def _head(found: Searched) -> Iterable[str]:
         ("return out of it", share_text(walked["return_oos_frac"])),
         ("drawdown, day by day", share_text(walked["drawdown_oos_frac"])),
         ("deflated Sharpe", ratio_text(luck["deflated_sharpe"])),
+        *(
+            []
+            if (more := luck["deflated_sharpe_besides"]) is None
+            else [("with the searches beside it", ratio_text(more))]
+        ),
         (f"overfitting (PBO){f': {missing}' if (missing := luck['pbo_missing']) else ''}", ratio_text(luck["pbo"])),
     ]
     yield from head(found.name, below, tiles, "What speaks against an edge", analysis.reasons)
@@ -159,6 +167,7 @@ def _facts(found: Searched) -> Iterable[str]:
     account = study["account"]
     lines: Lines = [
         *(("note", note) for note in search_notes(study, found.analysis)),
+        *(("note", note) for note in (beside_note(study, found.analysis, found.beside),) if note),
         ("engine", f"{study['engine']}, atrader {study['program']}"),
         *(("varied", f"{axis['name']}: {_tried(axis)}") for axis in study["axes"]),
         ("parameters that stay", settings_text(study["fixed"])),

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
 
+MOST_DOTS: Final = 1_500
+"""Dots in a chart at most; beyond that every n-th is shown, in the order of opening or of their ratios."""
+
 _PAUSE: Final = 8
 
 

@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 from atrader.clock import NS_PER_S
 from research.reports.axes import LEFT, framed, span
 from research.reports.drawing import HALF, WIDTH, Cell, Drawing, Rects, Shapes, Text
+from research.reports.thinning import MOST_DOTS
 from research.reports.trades import Places, Trades
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
 Row = Mapping[str, Any]
 
-MOST_DOTS: Final = 1_500
-"""Dots in a chart at most; beyond that every n-th trade is shown, in the order of opening."""
 _HOUR_NS: Final = 3600 * NS_PER_S
 _HEIGHT: Final = 220.0
 _LEAST_COUNT: Final = 4.0  # an axis of counts goes up to it, or its labels would be parts of trades

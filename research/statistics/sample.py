@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from atrader.statistics.trades import Floats
+
+FEWEST_TRADES: Final = 30
+"""Closed trades below which figures say little: the usual rule of thumb of statistics for a mean."""
 
 
 class Shape(NamedTuple):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from atrader.errors import ConfigError
+from research.optimisation.analysis import LEAST_SURE
 from research.optimisation.figures import annual_sharpes, in_windows
 from research.optimisation.figures import test_days as judged_days
 from research.optimisation.ranking import ranked, score
@@ -90,9 +91,24 @@ def test_the_walk_forward_tells_of_its_windows_one_by_one_and_together() -> None
     )
     peaks = np.maximum.accumulate(np.append(1.0, worth))[1:]
     assert walked["drawdown_oos_frac"] == pytest.approx((1 - worth / peaks).max())
-    assert found.overfitting["years"] == pytest.approx(499 / 365.25)
+    assert found.overfitting["years"] == pytest.approx(500 / 365)
     assert found.overfitting["needed_years"] == pytest.approx(minimum_backtest_length(36))
     assert found.overfitting["effective_trials"] == pytest.approx(effective_trials(returns.T).rank)
+
+
+def test_a_probability_just_below_what_an_edge_needs_is_written_as_such() -> None:
+    returns = returns_of(3, edge=0.0)
+    low, high = 0.0, 0.01
+    for _ in range(30):  # as much drift as it takes to come close, from below
+        drift = (low + high) / 2
+        sure = judged(trials_of(returns + drift)).overfitting["beyond_luck"]
+        low, high = (drift, high) if sure < LEAST_SURE else (low, drift)
+        if 0.946 < sure < LEAST_SURE:
+            break
+    assert 0.946 < sure < LEAST_SURE
+    (reason,) = (one for one in judged(trials_of(returns + drift)).reasons if one.startswith("luck"))
+    told = reason.removeprefix("luck finds as much in as many tries: more than that by ").removesuffix(", below 0.95")
+    assert 0.946 < float(told) < LEAST_SURE
 
 
 def test_windows_in_which_nothing_was_worth_choosing_have_no_factor() -> None:

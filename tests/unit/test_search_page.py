@@ -15,7 +15,10 @@ from research.optimisation.trials import Trials
 from research.optimisation.windows import DAY_NS, WalkForward
 from research.reports.drawing import Line
 from research.reports.search_charts import MOST_GROUPS, heat_chart, walk_chart
+from research.reports.search_notes import Beside
 from research.reports.search_page import Searched, search_page
+from research.statistics.sample import sample_of
+from research.statistics.trials import deflated_sharpe
 
 FAST, SLOW = tuple(range(2, 42)), (50, 60, 70, 80, 90)
 SETS: list[dict[str, Any]] = [{"fast": fast, "slow": slow} for fast in FAST for slow in SLOW]
@@ -45,6 +48,7 @@ def searched(days: int = 1200) -> Searched:
         windows=windows,
         scores=scores,
         analysis=analysis,
+        beside=Beside(0, 0),
     )
 
 
@@ -80,6 +84,24 @@ def test_what_was_left_out_failed_is_missing_or_still_to_do_stands_on_the_page()
     ):
         assert note in text, note
     assert "EUR/GBP" not in text
+
+
+def test_what_searches_beside_it_tried_stands_on_the_page_with_the_ratio_that_counts_it() -> None:
+    found = searched(days=200)
+    assert "beside" not in search_page(found)
+    trials, days_ns, windows = found.trials, found.days_ns, found.windows
+    axes = [Choices("fast", FAST), Choices("slow", SLOW)]
+    analysis = analyse(trials, days_ns, axes, windows, 365.0, besides=1800, scores=found.scores)
+    best = trials.returns[found.scores.order[0]]
+    spread = (trials.returns.mean(axis=1) / trials.returns.std(axis=1, ddof=1)).var(ddof=1)
+    of_all = deflated_sharpe(sample_of(best).sharpe, 200, 200 + 1800, spread, sample_of(best).shape).probability
+    assert analysis.overfitting["deflated_sharpe_besides"] == pytest.approx(of_all)
+    assert of_all < analysis.overfitting["deflated_sharpe"] - 0.01
+    text = search_page(replace(found, analysis=analysis, beside=Beside(3, 1800)))
+    told = "1,800 other sets of this strategy on EUR/USD 1h tried by 3 searches beside this one"
+    assert told in text
+    assert f"the deflated Sharpe is {of_all:.2f} if they are counted" in text
+    assert "with the searches beside it" in text
 
 
 def test_days_that_no_window_judges_are_counted_and_told() -> None:

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from manager.searches.beside import Beside, beside
+from manager.searches.beside import beside
 from research.optimisation.trials import Trial, TrialFile
+from research.reports.search_notes import Beside
 
 DAYS_NS = np.arange(30, dtype=np.int64)
 

@@ -96,7 +96,7 @@ def test_judging_says_what_is_missing() -> None:
 
 def test_with_the_bars_of_the_warm_up_nothing_is_missing_any_more() -> None:
     last = {count: judge(WISH, Selected.before_any_bar(WISH), bars_of("rising", 1, count)) for count in (20, 21)}
-    assert last[20].condition.startswith("unknown: 1 bars are missing")
+    assert last[20].condition.startswith("unknown: 1 bar is missing to judge it")
     assert last[21].condition.startswith("trend-up (ADX ")
     assert last[21].reason == f"market is {last[21].condition}; made for trend"  # two bars would confirm it
 
