@@ -24,7 +24,7 @@ from research.events.result import Result
 from research.events.tape import BarTape
 from research.statistics.annualisation import periods_per_year
 from research.statistics.periods import period_returns
-from research.statistics.permutation import p_value_of, permuted_bars
+from research.statistics.permutation import over_permutations, p_value_of
 from research.statistics.resampling import bootstrap_returns, trade_orders
 from research.statistics.sample import sample_of
 
@@ -126,12 +126,17 @@ def luck_of(
     if not result.trades:  # nothing came of it that could be luck
         draws = permutations = 0
     per_year = periods_per_year("1d", plan.calendar_of(config.instrument).name)
-    found, tick = np.empty((2, permutations)), float(plan.instruments[config.instrument].price_tick)
-    for number in range(permutations):
-        bars = permuted_bars(plan.series[key], seed, number, keep=played, tick=tick)
-        found[:, number] = _earned(_run(_with_bars(plan, key, bars, played), make)[1])
-        if progress is not None:
-            progress(number + 1, permutations)
+    values: list[Floats] = []
+    if permutations:
+        values = over_permutations(
+            lambda bars: _earned(_run(_with_bars(plan, key, bars, played), make)[1]),
+            plan.series[key],
+            permutations,
+            seed,
+            keep=played,
+            tick=float(plan.instruments[config.instrument].price_tick),
+            each=None if progress is None else lambda done: progress(done, permutations),
+        )
     total, ratio = _earned(days)
     return Luck(
         trades=len(result.closed),
@@ -142,8 +147,8 @@ def luck_of(
         **_orders(result, float(plan.account.paper.initial_balance), draws, seed),
         **_drawn(days, draws, seed, math.sqrt(per_year)),
         permutations=permutations,
-        p_return=p_value_of(total, found[0]) if permutations else None,
-        p_sharpe=p_value_of(ratio, found[1]) if permutations else None,
+        p_return=p_value_of(total, values[0]) if values else None,
+        p_sharpe=p_value_of(ratio, values[1]) if values else None,
     )
 
 

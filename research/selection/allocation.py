@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Final, Literal, NamedTuple, get_args
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
@@ -19,7 +19,6 @@ from atrader.errors import ConfigError
 from atrader.statistics.trades import Floats
 
 Method = Literal["equal", "volatility", "risk-parity"]
-METHODS: tuple[Method, ...] = get_args(Method)
 
 _SWEEPS: Final = 10_000
 _STEADY: Final = 1e-13  # largest change of a share in a sweep, as a part of it

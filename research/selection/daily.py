@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,6 @@ from atrader.timeframes import Timeframe
 Unit = Literal["r", "money"]
 """``r``: results over initial risk, which do not depend on sizes and currencies; ``money``: in account currency."""
 
-UNITS: tuple[Unit, ...] = get_args(Unit)
 _DAY = Timeframe.parse("1d")
 
 Row = Mapping[str, Any]

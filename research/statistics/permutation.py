@@ -7,8 +7,7 @@ strategy (or the whole search for its parameters, run again on each permutation)
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,24 +15,6 @@ from numpy.typing import ArrayLike
 from atrader.market import Bars
 from atrader.statistics.trades import Floats
 from research.statistics.sample import checked
-
-
-class Permuted(NamedTuple):
-    """A statistic beside what it is in permuted bars.
-
-    Attributes
-    ----------
-    observed : float
-        In the bars as they were.
-    permuted : ndarray of float64, shape (draws,)
-        In each permutation.
-    p_value : float
-        See `p_value_of`.
-    """
-
-    observed: float
-    permuted: Floats
-    p_value: float
 
 
 def p_value_of(observed: float, permuted: ArrayLike) -> float:
@@ -53,44 +34,48 @@ def p_value_of(observed: float, permuted: ArrayLike) -> float:
     return float((1 + np.count_nonzero(values >= observed)) / (1 + len(values)))
 
 
-def permutation_test(
-    statistic: Callable[[Bars], float],
+def over_permutations(
+    statistics: Callable[[Bars], Sequence[float]],
     bars: Bars,
-    draws: int = 1_000,
+    draws: int,
     seed: int = 0,
     *,
     keep: int = 0,
     tick: float | None = None,
     each: Callable[[int], None] | None = None,
-) -> Permuted:
-    """Hold a statistic of bars against permutations of them, one after the other.
+) -> list[Floats]:
+    """Return what statistics of bars are in permutations of them, one after the other: what `p_value_of` takes.
 
     Parameters
     ----------
-    statistic : callable
-        Larger is better, such as the Sharpe ratio of a strategy over the bars. Run the search for parameters in it if
-        they were searched for.
+    statistics : callable
+        Larger is better, such as return and Sharpe ratio of a strategy over the bars. Run the search for parameters in
+        it if they were searched for.
     draws : int
-        Permutations; the smallest possible p-value is ``1 / (draws + 1)``.
+        Permutations, 1 or more; the smallest possible p-value is ``1 / (draws + 1)``.
     seed : int
         As in `permuted_bars`, where `keep` and `tick` are described.
     each : callable, optional
         Told how many permutations are done after each, to show progress.
 
+    Returns
+    -------
+    list of ndarray of float64, shape (draws,)
+        One for each statistic.
+
     Raises
     ------
     ValueError
-        As `permuted_bars`; when `draws` is below 1 or the statistic is not a number.
+        As `permuted_bars`; when `draws` is below 1.
     """
     if draws < 1:
         raise ValueError(f"draws: expected 1 or more, was {draws}")
-    observed = float(statistic(bars))
-    found = np.empty(draws)
+    found = []
     for number in range(draws):
-        found[number] = statistic(permuted_bars(bars, seed, number, keep=keep, tick=tick))
+        found.append(statistics(permuted_bars(bars, seed, number, keep=keep, tick=tick)))
         if each is not None:
             each(number + 1)
-    return Permuted(observed, found, p_value_of(observed, found))
+    return list(np.array(found, np.float64).T)
 
 
 def permuted_bars(bars: Bars, seed: int, number: int, *, keep: int = 0, tick: float | None = None) -> Bars:

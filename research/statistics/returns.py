@@ -150,32 +150,19 @@ class CurveStatistics(NamedTuple):
     ulcer_frac: float
 
 
-def curve_statistics(
-    time_ns: ArrayLike, equity: ArrayLike, initial: float | None = None, returns: ArrayLike | None = None
-) -> CurveStatistics:
-    """Compute the figures of an equity curve.
+def curve_statistics(times: Times, values: Floats, returns: Floats) -> CurveStatistics:
+    """Compute the figures of an equity curve that `checked_curve` returned.
 
     Parameters
     ----------
-    time_ns, equity, initial
-        As in `period_returns`.
-    returns : array_like, shape (n,), optional
-        Returns per period, for the ulcer index; without them each step of the curve is one.
-
-    Raises
-    ------
-    ValueError
-        As `checked_curve`.
+    returns : ndarray of float64, shape (n,)
+        Returns per period, for the ulcer index.
     """
-    return _curve_statistics(*checked_curve(time_ns, equity, initial), returns)
-
-
-def _curve_statistics(times: Times, values: Floats, returns: ArrayLike | None) -> CurveStatistics:
     values = until_ruin(values)
     deepest, worst_falls = drawdown_and_falls(times, values)
     share = deepest.deepest_frac or 0.0
     cagr = calendar_cagr(times, values)
-    steps = values if returns is None else np.concatenate([[1.0], np.cumprod(1 + np.asarray(returns, np.float64))])
+    steps = np.concatenate([[1.0], np.cumprod(1 + returns)])
     below = 1 - steps / np.maximum.accumulate(steps)
     return CurveStatistics(
         total_return_frac=float(values[-1] / values[0] - 1),
@@ -244,7 +231,7 @@ def statistics_of(
     measured = returns_of(times, values, calendar, timeframe)
     returns, per_year = measured.returns, periods_per_year(timeframe, calendar.name)
     figures = return_statistics(returns, per_year, rate) if len(returns) > 1 else None
-    return AccountStatistics(figures, _curve_statistics(times, values, returns), measured)
+    return AccountStatistics(figures, curve_statistics(times, values, returns), measured)
 
 
 class MarketComparison(NamedTuple):

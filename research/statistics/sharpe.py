@@ -134,22 +134,3 @@ def sharpe_interval(sharpe: float, periods: int, shape: Shape = NORMAL, confiden
         raise ValueError(f"confidence: expected a value between 0 and 1, was {confidence}")
     reach = STANDARD.inv_cdf((1 + confidence) / 2) * sharpe_error(sharpe, periods, shape)
     return Interval(sharpe - reach, sharpe + reach)
-
-
-def annualisation_factor(periods: int, autocorrelation: float = 0.0) -> float:
-    """Return by what the ratio of one period is multiplied for `periods` of them together.
-
-    The square root of `periods` for independent returns; less when they follow each other. As A. Lo (2002) aggregates
-    returns over time, with the autocorrelations ``rho**k`` of an AR(1) process.
-
-    Raises
-    ------
-    ValueError
-        When `periods` is below 1 or the autocorrelation is not between -1 and 1.
-    """
-    if periods < 1:
-        raise ValueError(f"periods: expected 1 or more, was {periods}")
-    if not -1 < autocorrelation < 1:
-        raise ValueError(f"autocorrelation: expected a value between -1 and 1, was {autocorrelation}")
-    together = math.fsum((periods - lag) * autocorrelation**lag for lag in range(1, periods))
-    return periods / math.sqrt(periods + 2 * together)

@@ -18,12 +18,12 @@ from atrader.statistics.drawdown import drawdown, falls
 from research.statistics.neighbourhood import neighbourhood_of_points, neighbourhood_on_grid
 from research.statistics.overfitting import probability_of_overfitting
 from research.statistics.periods import period_returns
-from research.statistics.permutation import permutation_test
+from research.statistics.permutation import over_permutations, p_value_of
 from research.statistics.resampling import bootstrap_returns, circular_indices, stationary_indices, trade_orders
 from research.statistics.returns import return_statistics
 from research.statistics.robustness import ranking, robustness_factors
 from research.statistics.sample import Shape, sample_of
-from research.statistics.sharpe import annualisation_factor, minimum_track_record, probabilistic_sharpe, sharpe_error
+from research.statistics.sharpe import minimum_track_record, probabilistic_sharpe, sharpe_error
 from research.statistics.trials import deflate, effective_trials
 
 SHARPES = st.floats(-2, 2)
@@ -60,13 +60,6 @@ def test_a_track_record_of_minimum_length_has_just_the_confidence(
 @given(SHARPES, st.integers(2, 5000), shapes())
 def test_four_times_the_returns_halve_the_error(sharpe: float, periods: int, shape: Shape) -> None:
     assert 2 * sharpe_error(sharpe, 4 * periods, shape) == pytest.approx(sharpe_error(sharpe, periods, shape))
-
-
-@given(st.integers(1, 400), st.floats(0.01, 0.9))
-def test_returns_that_follow_each_other_annualise_to_less(periods: int, autocorrelation: float) -> None:
-    plain = annualisation_factor(periods)
-    assert plain == pytest.approx(math.sqrt(periods))
-    assert annualisation_factor(periods, autocorrelation) <= plain <= annualisation_factor(periods, -autocorrelation)
 
 
 def test_the_error_of_a_ratio_is_how_much_it_varies_from_sample_to_sample() -> None:
@@ -189,8 +182,11 @@ def momentum(bars: Bars) -> float:
 
 
 def test_a_planted_pattern_is_found_by_permuting_bars_and_noise_is_not() -> None:
-    assert permutation_test(momentum, bars_that(0.3, 1), 99).p_value == 0.01
-    values = [permutation_test(momentum, bars_that(0.0, seed, 200), 39).p_value for seed in range(40)]
+    def p_value(bars: Bars, draws: int) -> float:
+        return p_value_of(momentum(bars), over_permutations(lambda one: [momentum(one)], bars, draws)[0])
+
+    assert p_value(bars_that(0.3, 1), 99) == 0.01
+    values = [p_value(bars_that(0.0, seed, 200), 39) for seed in range(40)]
     assert 0.35 < np.mean(values) < 0.65  # uniform
     assert np.mean(np.array(values) <= 0.05) <= 0.15
 

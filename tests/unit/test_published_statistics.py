@@ -14,7 +14,7 @@ import pytest
 from research.statistics.discovery import observed_false_discovery, planned_false_discovery, power_of
 from research.statistics.overfitting import probability_of_overfitting
 from research.statistics.sample import Shape
-from research.statistics.sharpe import annualisation_factor, minimum_track_record, probabilistic_sharpe, sharpe_error
+from research.statistics.sharpe import minimum_track_record, probabilistic_sharpe, sharpe_error
 from research.statistics.trials import deflated_sharpe, expected_maximum, minimum_backtest_length
 from tests.support.r_random import r_normal
 
@@ -139,12 +139,6 @@ def test_the_overfitting_probability_of_the_vignette_of_the_package_pbo() -> Non
 def test_the_standard_errors_of_lo(sharpe: float, periods: int, error: str) -> None:
     """Lo, *The Statistics of Sharpe Ratios*, Financial Analysts Journal 58(4), 2002: independent returns, table 1."""
     assert sharpe_error(sharpe, periods) == rounded_as(error)
-
-
-@pytest.mark.parametrize(("autocorrelation", "factor"), [(0.0, "3.46"), (0.2, "2.88"), (-0.2, "4.17")])
-def test_the_annualisation_factors_of_lo(autocorrelation: float, factor: str) -> None:
-    """The same paper, table 2: twelve months of returns of an AR(1) process."""
-    assert annualisation_factor(12, autocorrelation) == rounded_as(factor)
 
 
 def test_noise_has_an_overfitting_probability_of_one_half_on_average() -> None:

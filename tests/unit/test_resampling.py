@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from atrader.market import Bars
-from research.statistics.permutation import p_value_of, permutation_test, permuted_bars
+from research.statistics.permutation import over_permutations, p_value_of, permuted_bars
 from research.statistics.resampling import bootstrap_returns, circular_indices, stationary_indices, trade_orders
 
 NAN = math.nan
@@ -243,15 +243,17 @@ def test_prices_that_are_not_positive_cannot_be_permuted() -> None:
         permuted_bars(bars, 1, 0)
 
 
-def test_a_permutation_test_counts_how_often_chance_does_as_well() -> None:
+def test_permutations_tell_how_often_chance_does_as_well() -> None:
     bars, told = bars_of(), list[int]()
-    found = permutation_test(lambda one: float(one.close[5]), bars, 30, seed=2, keep=3, tick=0.01, each=told.append)
-    expected = [permuted_bars(bars, 2, number, keep=3, tick=0.01).close[5] for number in range(30)]
-    assert found.permuted.tolist() == expected
-    assert found.observed == bars.close[5]
-    assert found.p_value == (1 + sum(value >= bars.close[5] for value in expected)) / 31
+    last, first = over_permutations(
+        lambda one: (float(one.close[5]), float(one.open[4])), bars, 30, seed=2, keep=3, tick=0.01, each=told.append
+    )
+    expected = [permuted_bars(bars, 2, number, keep=3, tick=0.01) for number in range(30)]
+    assert last.tolist() == [one.close[5] for one in expected]
+    assert first.tolist() == [one.open[4] for one in expected]
+    assert p_value_of(bars.close[5], last) == (1 + sum(value >= bars.close[5] for value in last)) / 31
     assert told == list(range(1, 31))
-    plain = permutation_test(lambda one: float(one.close[0]), bars, 1)
-    assert plain.permuted.tolist() == [permuted_bars(bars, 0, 0).close[0]]
+    (plain,) = over_permutations(lambda one: [float(one.close[0])], bars, 1)
+    assert plain.tolist() == [permuted_bars(bars, 0, 0).close[0]]
     with pytest.raises(ValueError, match="draws: expected 1 or more, was 0"):
-        permutation_test(lambda one: 1.0, bars, 0)
+        over_permutations(lambda one: [1.0], bars, 0)

@@ -13,7 +13,7 @@ from atrader.clock import parse_time
 from atrader.statistics.drawdown import falls
 from atrader.timeframes import Timeframe
 from research.statistics.annualisation import periods_per_year
-from research.statistics.periods import period_returns
+from research.statistics.periods import checked_curve, period_returns
 from research.statistics.returns import account_statistics, against_market, curve_statistics, return_statistics
 from research.statistics.sample import sample_of
 from research.statistics.sharpe import probabilistic_sharpe, sharpe_interval
@@ -214,7 +214,7 @@ def test_a_ruined_account_lost_everything_whatever_its_curve_shows_later(
 ) -> None:
     times = at("01-01T00:00", "01-02T00:00", "01-03T00:00", "01-04T00:00")[: len(values)]
     assert period_returns(times, values, ALWAYS).returns.tolist() == pytest.approx(days)
-    whole = curve_statistics(times, values)
+    whole = account_statistics(times, values, ALWAYS).curve
     assert (whole.total_return_frac, whole.cagr_frac, whole.drawdown_deepest_frac) == (-1, -1, 1)
 
 
@@ -222,23 +222,23 @@ def test_figures_of_a_curve_are_those_of_their_definitions() -> None:
     # 730 days = two years of 365 days
     times = at("01-01T00:00", "01-11T00:00", "01-21T00:00")
     times.append(times[0] + 730 * 86_400 * 10**9)
-    found = curve_statistics(times, [100, 90, 120, 144])
+    found = curve_statistics(*checked_curve(times, [100, 90, 120, 144]), np.array([-0.1, 1 / 3, 0.2]))
     assert found.total_return_frac == pytest.approx(0.44)
     assert found.cagr_frac == pytest.approx(0.2)  # 1.44 ** (1 / 2) - 1
     assert (found.drawdown_deepest, found.drawdown_deepest_frac, found.drawdown_longest_s) == (10, 0.1, 20 * 86_400)
     assert found.calmar == pytest.approx(2)  # 0.2 / 0.1
     assert found.ulcer_frac == pytest.approx(math.sqrt(0.01 / 3))  # 0.1, 0, 0 below
-    assert curve_statistics(times, [100, 90, 120, 144], returns=[-0.2, 0.1]).ulcer_frac == pytest.approx(
-        math.sqrt((0.04 + 0.12**2) / 2)  # 1, 0.8, 0.88
-    )
-    rising = curve_statistics(times, [100, 110, 120, 144], initial=96)
+    days = curve_statistics(*checked_curve(times, [100, 90, 120, 144]), np.array([-0.2, 0.1]))
+    assert days.ulcer_frac == pytest.approx(math.sqrt((0.04 + 0.12**2) / 2))  # 1, 0.8, 0.88
+    rising = account_statistics(times, [100, 110, 120, 144], ALWAYS, initial=96).curve
     assert (rising.calmar, rising.drawdown_deepest, rising.worst_falls, rising.ulcer_frac) == (None, 0, (), 0)
     assert rising.drawdown_deepest_frac == 0
     assert rising.total_return_frac == pytest.approx(0.5)
-    hours = curve_statistics(times[:1] + at("01-01T23:00"), [100, 99])
+    hours = account_statistics(times[:1] + at("01-01T23:00"), [100, 99], ALWAYS).curve
     assert (hours.cagr_frac, hours.calmar, hours.drawdown_deepest_frac) == (None, None, 0.01)
-    assert curve_statistics(times[:1] + at("01-02T00:00"), [100, 101]).cagr_frac == pytest.approx(1.01**365 - 1)
-    assert curve_statistics(times[:1] + at("01-02T00:00"), [1, 1000]).cagr_frac is None  # 1000 to the power of 365
+    day = times[:1] + at("01-02T00:00")
+    assert account_statistics(day, [100, 101], ALWAYS).curve.cagr_frac == pytest.approx(1.01**365 - 1)
+    assert account_statistics(day, [1, 1000], ALWAYS).curve.cagr_frac is None  # 1000 to the power of 365
 
 
 def test_an_account_has_figures_of_its_days_and_of_its_curve() -> None:
@@ -247,7 +247,7 @@ def test_an_account_has_figures_of_its_days_and_of_its_curve() -> None:
     found = account_statistics(times, values, ALWAYS, initial=100, rate=0.0001)
     days = period_returns(times, values, ALWAYS, initial=100).returns
     assert found.returns == return_statistics(days, 365, 0.0001)
-    assert found.curve == curve_statistics(times, values, 100, days)
+    assert found.curve == curve_statistics(*checked_curve(times, values, 100), days)
     assert account_statistics(times[:2], values[:2], ALWAYS).returns is None  # one day is no sample
     two = account_statistics(times[:2], values[:2], ALWAYS, initial=100).returns  # the first step ends with a day
     assert two is not None
@@ -269,9 +269,9 @@ def test_an_account_has_figures_of_its_days_and_of_its_curve() -> None:
     ],
 )
 def test_a_curve_that_is_none_is_refused(times: ArrayLike, values: ArrayLike, message: str) -> None:
-    for statistic in (curve_statistics, lambda *curve: period_returns(curve[0], curve[1], ALWAYS)):
+    for statistic in (account_statistics, period_returns):
         with pytest.raises(ValueError, match=message):
-            statistic(times, values)
+            statistic(times, values, ALWAYS)
 
 
 def test_the_deepest_falls_come_first_with_where_they_began_and_ended() -> None:

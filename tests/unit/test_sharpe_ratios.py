@@ -12,7 +12,6 @@ from research.statistics.normal import STANDARD, probability
 from research.statistics.returns import return_statistics
 from research.statistics.sample import Shape, sample_of
 from research.statistics.sharpe import (
-    annualisation_factor,
     minimum_track_record,
     probabilistic_sharpe,
     sharpe_error,
@@ -113,16 +112,6 @@ def test_shapes_at_the_edge_of_what_a_distribution_can_have_are_taken() -> None:
     expected = math.sqrt((1 + 0.3 / math.sqrt(2) + 0.5 / 4 * 0.09) / 10)
     assert sharpe_error(0.3, 10, edge._replace(autocorrelation=0)) == pytest.approx(expected)
     assert sharpe_error(2, 10, Shape(1, 2)) == pytest.approx(0, abs=1e-9)  # (1 - 2 / 2) ** 2
-
-
-def test_an_annualisation_that_cannot_be_is_refused() -> None:
-    assert annualisation_factor(1, 0.5) == 1
-    assert annualisation_factor(3, 0.5) == pytest.approx(3 / math.sqrt(3 + 2 * (2 * 0.5 + 0.25)))
-    with pytest.raises(ValueError, match="periods: expected 1 or more, was 0"):
-        annualisation_factor(0)
-    for autocorrelation in (-1, 1, NAN):
-        with pytest.raises(ValueError, match="autocorrelation: expected a value between -1 and 1"):
-            annualisation_factor(12, autocorrelation)
 
 
 def test_without_an_error_there_is_no_doubt() -> None:
