@@ -86,8 +86,8 @@ def _show(found: Judged) -> None:
         click.secho("walk forward", bold=True)
         print_rows(_STEP_COLUMNS, [one._asdict() for one in analysis.steps], empty="")
     _show_luck(analysis)
-    if note := beside_note(found.study, analysis, found.beside):
-        click.echo(f"  {note}")
+    if tried := beside_note(found.study, analysis, found.beside):
+        click.echo(f"  {tried}")
     colour = "green" if analysis.verdict == "edge" else "yellow"
     click.secho(f"verdict: {analysis.verdict}", fg=colour, bold=True)
     for reason in analysis.reasons:

@@ -66,7 +66,7 @@ def excursions(trades: Traded, tapes: Sequence[Tape]) -> Excursions:
 
 
 def inside_bars(trades: Traded, tapes: Sequence[Tape]) -> InsideBars:
-    """Look which trades ended as they did by the order inside a bar; none without prices, none where quotes were played.
+    """Look which trades ended as they did by the order inside a bar: none without prices, nor where quotes were played.
 
     Parameters
     ----------
@@ -84,9 +84,7 @@ def inside_bars(trades: Traded, tapes: Sequence[Tape]) -> InsideBars:
     return found
 
 
-def _holds_other(
-    trades: Traded, places: NDArray[np.intp], tape: BarTape, rows: NDArray[np.intp]
-) -> NDArray[np.bool_]:
+def _holds_other(trades: Traded, places: NDArray[np.intp], tape: BarTape, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
     """Return which trades ended at their stop or target in a row whose prices reached the other, too."""
     stop, target, ended = trades.stop[places], trades.target[places], trades.ended[places]
     is_long = np.array([trades.side[place] == "buy" for place in places.tolist()], np.bool_)
@@ -94,7 +92,8 @@ def _holds_other(
     high = np.where(is_long, tape.bid_high[rows], tape.ask_high[rows])
     to_stop = np.where(is_long, low <= stop, high >= stop)
     to_target = np.where(is_long, high >= target, low <= target)
-    return np.where(ended == AT_STOP, to_target, (ended == AT_TARGET) & to_stop)
+    found: NDArray[np.bool_] = ((ended == AT_STOP) & to_target) | ((ended == AT_TARGET) & to_stop)
+    return found
 
 
 def _by_tape(

@@ -10,9 +10,6 @@ from math import isnan
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from atrader.calendars import Calendar
 from atrader.clock import iso_from_ns
 from atrader.statistics import EquityColumns, report_of

@@ -82,7 +82,8 @@ def traded_of(stage: Stage, outcome: Outcome) -> Traded | None:
         ["buy" if side > 0 else "sell" for side in table["side"][order].tolist()],
         floats_of(table["entry_price"][order].astype(np.int64), item.price_tick),
         _close_prices(outcome, item.price_tick)[order],
-        *(_prices_or_none(table[name][order], item.price_tick) for name in ("stop", "target")),
+        _prices_or_none(table["stop"][order], item.price_tick),
+        _prices_or_none(table["target"][order], item.price_tick),
         np.where(is_closed, _ENDED[table["reason"]], np.int8(0))[order],
         columns.take(order),
     )

@@ -75,6 +75,13 @@ def test_a_trend_is_no_breakout_whatever_it_closes_above() -> None:
     assert set(phases_of([*SAWTOOTH, 12, 13, 14, 15, 16])[9:]) == {"trend-up"}
 
 
+def test_a_trend_whose_sides_are_equal_keeps_the_side_it_had() -> None:
+    # Sums of four moves of 1: 1, 1.5, 1.75, 1.875. A move back by half of that leaves 0.9375 on both sides: DX is 0,
+    # and the ADX, 100 until then, 50: a trend still.
+    assert phases_of([10, 11, 12, 13, 14, 13.0625])[3:] == ["trend-up"] * 3
+    assert phases_of([14, 13, 12, 11, 10, 10.9375])[3:] == ["trend-down"] * 3
+
+
 def test_between_the_thresholds_a_phase_stays_as_it_was() -> None:
     # ADX from 33 to 43 in the sawtooth: a trend that begins at 34 goes on, a range below 33 never begins.
     assert phases_of(SAWTOOTH, SMALL.model_copy(update={"trend_from": 38.0, "range_below": 33.0}))[3:] == [

@@ -116,6 +116,7 @@ def test_days_that_no_window_judges_are_counted_and_told() -> None:
     text = search_page(
         replace(found, trials=trials, days_ns=days_ns, windows=windows, scores=scores, analysis=analysis)
     )
+    assert analysis.walk_forward["days_left_out"] == 3
     assert "3 days between the windows judged by nobody: of windows with fewer than 5 trading days" in text
 
 

@@ -214,6 +214,21 @@ def test_a_fade_waits_for_the_zone_and_for_the_close_inside() -> None:
     assert (trade.side, trade.open_price, trade.initial_stop) == ("buy", D("25065.25"), D("24915.50"))
 
 
+def test_a_zone_that_was_reached_before_the_range_began_lets_no_fade_in() -> None:
+    # In the zone, at 24990, on the evening before; then a break of the range that reaches none.
+    lines = np.interp(np.arange(NIGHT_BARS), list(PATH), list(PATH.values()))
+
+    def fade(before: list[float], after: list[float]) -> Result:
+        prices = [*before, *(np.round(lines * 4) / 4), *after]
+        bars = walk("2025-11-06T17:30-05:00", "5m", prices, spread=0.25)
+        settings: dict[str, Any] = {"zones": True, "zone_atr": 224.86, "zone_centre": 25111.5, "mode": "fade"}
+        strategy = placed("overnight-range", NQ, "5m", stop_frac=0.5, **settings)
+        return EventEngine(day_plan(strategy, NQ, "5m", bars)).run()
+
+    assert not fade([*[24990.0] * 5, 25120.0], [25050.0, 25070.0]).open_trades
+    assert fade([*[24990.0] * 5, 25120.0], [25050.0, 24998.0, 25065.0]).open_trades
+
+
 def test_the_day_may_open_at_the_end_of_the_range() -> None:
     result = night(PATH, [25070.0], zone_opens_at="09:30")
     found = next(signal for signal in result.signals if signal.name == "range")
