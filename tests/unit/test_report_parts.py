@@ -192,7 +192,7 @@ def test_a_series_holds_its_value_through_a_pause() -> None:
 
 def curve_of(times: Sequence[str], equity: Sequence[float]) -> EquityCurve:
     values = np.array(equity, np.float64)
-    return EquityCurve(np.array([parse_time(time) for time in times]), values, values, values * 0, values * 0)
+    return EquityCurve(np.array([parse_time(time) for time in times]), values, values, lambda: (values * 0, values * 0))
 
 
 def test_months_are_those_of_the_calendar() -> None:
@@ -214,7 +214,7 @@ def test_a_run_is_measured_by_the_days_of_the_market_that_is_open_most() -> None
 
 def test_what_was_held_is_shown_beside_a_run() -> None:
     tape = BarTape("EUR/USD", bars_of([(100, 100, 100, 100), (100, 120, 100, 110)]), MINUTE)
-    curve = EquityCurve(tape.end_ns, *(np.array([1000.0, 990.0]),) * 2, *(np.zeros(2),) * 2)
+    curve = EquityCurve(tape.end_ns, *(np.array([1000.0, 990.0]),) * 2, lambda: (np.zeros(2), np.zeros(2)))
     market = measures(curve, 1000.0, Calendar.get("24/7"), tape)["market"]
     assert market == {"instrument": "EUR/USD", "return_frac": pytest.approx(0.1)}
 
@@ -370,7 +370,7 @@ def test_a_span_is_never_empty(values: tuple[float, float]) -> None:
 @pytest.mark.parametrize("count", [1, 2, 9_999, 10_000, 10_001, 19_999, 20_000, 20_001, 123_457])
 def test_a_thinned_curve_keeps_the_first_of_the_lowest_of_each_stretch_and_the_end(count: int) -> None:
     equity = np.random.default_rng(count).integers(1, 9, count).astype(np.float64)
-    curve = EquityCurve(np.arange(count, dtype=np.int64), equity + 1, equity, equity, equity)
+    curve = EquityCurve(np.arange(count, dtype=np.int64), equity + 1, equity, lambda: (equity, equity))
     stride = -(-count // EQUITY_POINTS)
     kept = {first + int(equity[first : first + stride].argmin()) for first in range(0, count, stride)}
     found = equity_points(curve)
