@@ -81,14 +81,13 @@ def strategy_of(combination: Combination) -> AtrCross:
 def whole(plan: Plan, sets: list[Combination], workers: int, folder: Path) -> Analysis:
     """Try all sets, keep every one of them on disk, and judge them."""
     days_ns = days_of(Market(plan.tapes).ends, Calendar.get("24/7"))
+    pool = Relay(VectorTrials(plan, strategy_of, days_ns, workers=workers), workers)  # makes bars ready meanwhile
     with TrialFile(folder / f"{time.perf_counter_ns()}.sqlite", {}, days_ns) as file:
-        run_study(
-            ListedSearch(sets, set()), Relay(VectorTrials(plan, strategy_of, days_ns, workers=workers), workers), file
-        )
+        run_study(ListedSearch(sets, set()), pool, file)
         trials = file.trials()
     windows = WalkForward(train_days=180, test_days=30).windows(days_ns)
-    with ThreadPoolExecutor(workers) as pool:
-        return analyse(trials, days_ns, AXES, windows, DAYS_A_YEAR, pool=pool if workers > 1 else None)
+    with ThreadPoolExecutor(workers) as judges:
+        return analyse(trials, days_ns, AXES, windows, DAYS_A_YEAR, pool=judges if workers > 1 else None)
 
 
 class Scan:
