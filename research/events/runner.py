@@ -96,8 +96,9 @@ class Runner:
         self.listens_always = wants_quotes and not only_in_trades
         self.listens_in_trades = wants_quotes and only_in_trades
         # What it asks in on_order is answered with what the account was before: only then that has to be kept.
-        self._has_on_order = type(self.strategy).on_order is not EventStrategy.on_order
-        self._keeps_equity = self._has_on_order and not isinstance(self.strategy, SignalDriver)
+        self._keeps_equity = type(self.strategy).on_order is not EventStrategy.on_order and not isinstance(
+            self.strategy, SignalDriver
+        )
         self._telling = Telling(self.strategy, self._call, self._complain)
         self.needs_whole_turn = True
         window = max(config.warmup_bars or 0, self.strategy.warmup_bars)
@@ -267,7 +268,9 @@ class Runner:
         answers = self._hand_over()
         if not answers:
             return
-        if not self._has_on_order and "on_order" not in vars(self.strategy) and self._telling.pass_over(len(answers)):
+        # Not asked of `vars`: attributes of an object whose dictionary somebody asked for are slower from then on.
+        hears = getattr(self.strategy.on_order, "__func__", None)
+        if hears is EventStrategy.on_order and self._telling.pass_over(len(answers)):
             self._errors_in_row = 0  # as after every callback that raised nothing
         else:
             self._telling.tell(answers, [])
