@@ -169,7 +169,10 @@ def load_lives(
             found.append(_load(history, config, one, last_bar, None if later is None else later.life, ends, end_ns))
     if last_ns <= day_ns:
         last = f"the last ended {iso_from_ns(last_ns)}" if last_ns else "it never handled one"
-        raise ConfigError(f"{config.name}: its worker handled no bar on that day; {last}")
+        raise ConfigError(
+            f"{config.name}: its worker handled no bar on that day; {last}. A life that decided no"
+            " bar is not run again, and what it did at quotes is not compared"
+        )
     return found
 
 

@@ -103,7 +103,10 @@ def test_other_parameters_are_named(live: Fleet) -> None:
     ("words", "said"),
     [
         (("rsi", "--day", "2012-12-24"), "nothing is recorded of its worker up to 2012-12-25T00:00:00Z"),
-        (("rsi", "--day", "2013-02-20"), "handled no bar on that day; the last ended 2013-02-08T22:00:00Z"),
+        (
+            ("rsi", "--day", "2013-02-20"),
+            "handled no bar on that day; the last ended 2013-02-08T22:00:00Z. A life that",
+        ),
         (("nobody", "--day", DAY), "no instance 'nobody'"),
     ],
 )
