@@ -120,9 +120,9 @@ class Priced(EventStrategy):
         tick, state = self.context.price(), self.context.state
         count = state["count"] = int(state.get("count", 0)) + 1
         self.context.signal("price", tick.bid, ask=tick.ask, count=count)
-        if count % 2 == 0 and not self.context.trades():
+        if count % 3 == 0 and not self.context.trades():
             self.context.order("buy", units=Decimal(1000), stop_loss=Decimal(repr(tick.bid)) - Decimal("0.01"))
-        if count % 2 == 1:
+        if count % 3 == 2:
             for trade in self.context.trades():
                 self.context.close(trade.trade_id)
 """
@@ -135,17 +135,17 @@ def test_a_live_day_runs_again_with_the_prices_that_were_asked_for_also_through_
     fleet.write_instance("priced", 1, strategy="priced.py:Priced", text=fleet.unlimited())
     (fleet.home.root / "priced.py").write_text(PRICED)
     fleet.start()
-    wait_for(lambda: len(fleet.history("trades")) >= 2, "trades")
+    wait_for(lambda: len(fleet.history("trades")) >= 3, "trades")
     fleet.wait_replaced("worker-priced", fleet.kill("worker-priced"))
     known = len(fleet.history("trades"))
-    wait_for(lambda: len(fleet.history("trades")) >= known + 2, "trades of the second life")
+    wait_for(lambda: len(fleet.history("trades")) >= known + 3, "trades of the second life")
     assert fleet.stop() == 0
     first = parse_time(fleet.history("signals")[0]["time"])
     answer = replay_diff(fleet.home, "priced", first // DAY_NS * DAY_NS, end_ns=first + DAY_NS)
     assert answer.comparison.difference is None, f"{answer.comparison.difference} {answer.causes}"
     assert answer.restarts == 1
-    assert answer.comparison.trades >= 3, "one may have been open at the death"
-    assert answer.comparison.signals > 6
+    assert answer.comparison.trades >= 4, "one may have been open at the death"
+    assert answer.comparison.signals > 12
 
 
 CHANCE = """

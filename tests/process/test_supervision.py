@@ -72,7 +72,7 @@ def test_a_worker_that_keeps_crashing_fails_when_its_instance_holds_a_trade(make
 @pytest.mark.parametrize(
     ("mode", "state", "why"),
     [
-        ("config-error", "FAILED", "CONFIG before READY: toy: wrong configuration; the same configuration"),
+        ("config-error", "FAILED", "CONFIG before READY: toy: wrong configuration; the same fails again"),
         ("maintenance", "BACKOFF", "BROKER_MAINTENANCE before READY, see log/worker-toy1.log"),
         ("crash-early", "BACKOFF", "FAILURE before READY: RuntimeError: toy: crash before READY"),
     ],
