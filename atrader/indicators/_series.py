@@ -62,9 +62,9 @@ def _leading_nans(array: FloatArray) -> int:
 
 def padded(values: FloatArray, length: int) -> FloatArray:
     """Return `values` at the end of an array of `length`, NaN before them."""
-    out = np.full(length, nan)
-    if len(values):
-        out[length - len(values) :] = values
+    out = np.empty(length)
+    out[: length - len(values)] = nan
+    out[length - len(values) :] = values
     return out
 
 

@@ -171,17 +171,18 @@ class _Track(NamedTuple):
     held: _Steps
     paid: _Steps
     price: Floats
-    sign: float
     rate: Floats | float
 
     def add_gain(self, part: slice, equity: Floats) -> None:
         """Add what is won with it to the equity of some steps."""
         held, paid = self.held.of(part), self.paid.of(part)
         gain = np.subtract(np.multiply(held, self.price[part], out=held), paid, out=paid)
-        gain *= self.sign
         if not isinstance(self.rate, float):
             gain *= self.rate[part]
-        equity += gain
+        if self.side == "buy":
+            equity += gain
+        else:
+            equity -= gain
 
     def add_worth(self, part: slice, worth: Floats) -> None:
         """Add what it is worth to that of its side."""
@@ -202,12 +203,12 @@ def _tracks(
     for symbol in sorted({instrument for instrument, _ in changes.places}):  # sums of floats depend on their order
         bid, ask = closes_of(market, symbol)
         rate = rate_of(market, instruments[symbol].quote, currency)
-        for side, price, sign in (("buy", bid, 1.0), ("sell", ask, -1.0)):
+        for side, price in (("buy", bid), ("sell", ask)):
             mine = changes.places.get((symbol, side))
             if mine is not None and len(mine):
                 held, paid = (np.cumsum(column[mine]) for column in (changes.units, changes.cost))
                 held[held <= 1e-12] = paid[held <= 1e-12] = 0.0  # what is left are roundings
-                yield _Track(side, _Steps(at[mine], held, 0.0), _Steps(at[mine], paid, 0.0), price, sign, rate)
+                yield _Track(side, _Steps(at[mine], held, 0.0), _Steps(at[mine], paid, 0.0), price, rate)
 
 
 def closes_of(market: Market, symbol: str) -> tuple[Floats, Floats]:

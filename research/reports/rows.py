@@ -93,8 +93,9 @@ def equity_points(curve: EquityCurve) -> EquityColumns:
     """Return the equity curve in at most `EQUITY_POINTS` points; a fall within a stretch is never lost."""
     count = len(curve.time_ns)
     stride = -(-count // EQUITY_POINTS)
-    kept = np.arange(count)
-    if stride > 1:
+    if stride == 1:
+        kept = np.arange(count)
+    else:
         last = count // stride * stride  # where a stretch begins that is not full
         lowest = np.arange(0, last, stride) + curve.equity[:last].reshape(-1, stride).argmin(axis=1)
         rest = [last + int(curve.equity[last:].argmin())] if last < count else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -63,7 +64,7 @@ class Wishes:
         exits = np.flatnonzero(outcome.fills["steps"] < 0)
         self._last_exit = np.zeros(len(trades), np.intp)  # place in the fills, by trade
         self._last_exit[outcome.fills["trade"][exits]] = exits
-        self._wishes = [self._wish(*one) for one in zip(*(column.tolist() for column in numbers), strict=True)]
+        self._numbers = numbers
         self._opened = numbers.opened(len(trades)).tolist()
 
     def trade_id(self, number: int) -> str:
@@ -80,12 +81,25 @@ class Wishes:
         ]
 
     def refused(self) -> Counter[str]:
-        """Return how often orders were refused, by reason."""
-        return Counter(wish.refusal for wish in self._wishes if wish.refusal)
+        """Return how often orders were refused, by reason: without looking at the others."""
+        return Counter(wish.refusal for wish in self._refusals.values())
 
-    def _wish(self, row: int, is_open: bool, number: int, is_refused: bool) -> Wish:
-        if not is_refused:
-            return Wish(row, is_open, number)
+    @cached_property
+    def _wishes(self) -> list[Wish]:
+        """All of them: made when somebody wants to see orders, not where refusals are counted."""
+        wishes = [Wish(*one) for one in zip(*(column.tolist() for column in self._numbers[:3]), strict=True)]
+        for place, wish in self._refusals.items():
+            wishes[place] = wish
+        return wishes
+
+    @cached_property
+    def _refusals(self) -> dict[int, Wish]:
+        """Those of which nothing came, by place among all."""
+        places = np.flatnonzero(self._numbers.is_refused)
+        rows = zip(*(column[places].tolist() for column in self._numbers[:3]), strict=True)
+        return {place: self._refusal(*one) for place, one in zip(places.tolist(), rows, strict=True)}
+
+    def _refusal(self, row: int, is_open: bool, number: int) -> Wish:
         if not is_open:
             return Wish(row, False, number, HALTED, int(self._outcome.trades["steps"][number]))
         return Wish(row, True, number, *refusal_of(self._stage, self._decisions, self._outcome, number))
