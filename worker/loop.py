@@ -73,7 +73,7 @@ class Loop:
         self._only_in_trades = strategy.quotes_only_in_trades
         self._is_new = True
         self._is_full = False  # the disk of the checkpoint
-        self._quote: Tick | None = None  # that the strategy is told right now
+        self._quote: Tick | None = None  # that the strategy is told right now, until it is noted
         self._synchronised = desk.answered
         self._telling = Telling(strategy, self._callback, self._complain)
         self._progress = 0
@@ -213,11 +213,9 @@ class Loop:
             self._diary.quoted(tick.time_ns, is_next=self._market.is_next)
         if self._wants_ticks and (not self._only_in_trades or context.trades()):
             context.take_told()
-            before, self._quote = self._desk.n, tick
+            self._quote = tick
             self._callback("on_tick", self._strategy.on_tick, tick)
-            self._quote, told = None, context.take_told()
-            if told is not None and self._desk.n == before and self._lockstep is None:
-                self._diary.asked(told, acted=False)
+            self._note_asked(context.take_told())
             self._progress += 1
 
     def _handle_bar(self, bar: Bar) -> None:
@@ -254,13 +252,14 @@ class Loop:
             return  # what is noted is the next life's to do, and must not be overwritten
         before = len(self._desk.waiting)
         if self._call(what, partial(call, *told)) == "failed":
+            self._note_quote()
             self._desk.drop(before)
             return
         after = len(self._desk.waiting)
         if not after:
             return
-        if after > before and self._quote is not None and self._lockstep is None:  # in lockstep each is played again
-            self._diary.asked(self._quote, acted=True)  # before anything comes of it: this may be its last moment
+        if after > before:
+            self._note_quote()  # before anything comes of it: this may be its last moment
         news: list[Order] = []
         if after > before and not self._note():
             # After a death nobody would know of them: what opens might be wanted twice, what closes has to go.
@@ -275,6 +274,18 @@ class Loop:
         if self._lockstep is None:
             self._diary.heard(self._context.now_ns(), orders, trades)
         self._telling.tell(orders, trades)
+
+    def _note_quote(self) -> None:
+        """Note, once, the quote at which the strategy wanted something or failed."""
+        if self._quote is not None and self._lockstep is None:  # in lockstep each is played again
+            self._diary.asked(self._quote, acted=True)
+            self._quote = None
+
+    def _note_asked(self, told: Tick | None) -> None:
+        """Note the price that the strategy was told at a quote, unless that one is noted already."""
+        unnoted, self._quote = self._quote, None
+        if told is not None and unnoted is not None and self._lockstep is None:
+            self._diary.asked(told, acted=False)
 
     def _note(self) -> bool:
         """Write down what is about to be handed over, as if its bar were done; False when there is no room."""
