@@ -25,6 +25,7 @@ from research.rerun.record import number_of
 Row = dict[str, Any]
 
 _LATE_NS: Final = 3600 * NS_PER_S  # so long after its end a bar may have been decided
+_AHEAD_NS: Final = NS_PER_S  # so far a broker's clock may be ahead of the host's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,8 +211,9 @@ def _load(
         )
         return history.query(query)
 
-    # What a life wants on a bar that the one before missed is dated at that bar's end, and it began after it.
-    since_ns = min(life.market_ns, life.newest_ns or life.market_ns)
+    # What a life wants on a bar that ended before it began, as one that the life before missed, is dated at that end.
+    first_ns = next((ends(bar.open_time_ns) for bar in session.bars if bar.host_ns), life.market_ns)
+    since_ns = min(life.market_ns, life.newest_ns or life.market_ns, first_ns)
     intents = rows("intents", None if life.pending else since_ns)
     orders = rows("orders", None if life.pending else life.market_ns)
     trades = rows("trades", None)
@@ -222,7 +224,8 @@ def _load(
     # Bars that were decided after a later quote come after it in the run: each a nanosecond later.
     room_ns = len(session.decided) + 1
     quoted = [one.quote_ns + room_ns for one in session.decided if one.quote_ns and one.open_time_ns <= last_bar]
-    last_ns = min(end_ns, max([ends(last_bar), *quoted, *(row["time_ns"] + 1 for row in wanted)]))
+    acted_ns = last_acted_ns([row["time_ns"] for row in wanted], session.asked)
+    last_ns = min(end_ns, max(ends(last_bar), *quoted, acted_ns + room_ns))
     until_ns = min(until_ns, last_ns + 1)
     ids = frozenset(row["client_id"] for row in wanted)
     signals = rows("signals", life.market_ns, instance=config.name, late_ns=_LATE_NS)
@@ -276,6 +279,30 @@ def pending_of(life: Life, orders: Sequence[Row]) -> list[Intent]:
     known = {row["client_id"] for row in orders if row["created_ns"] < life.market_ns}
     left = (Intent.model_validate(one) for one in life.pending)
     return [intent for intent in left if intent.client_id not in known]
+
+
+def last_acted_ns(wanted_ns: Sequence[int], asked: Sequence[AskedPrice]) -> int:
+    """Return when the last thing was wanted, by the clock of the quotes where that is later.
+
+    What is wanted is dated by the host, and a broker's clock may be ahead of it: it was wanted at the next quote then,
+    if that is nearer than the one before.
+
+    Parameters
+    ----------
+    wanted_ns : sequence of int
+        When something was wanted, UTC ns.
+    asked : sequence of AskedPrice
+        Quotes that were noted.
+
+    Returns
+    -------
+    int
+        UTC ns; 0: nothing was.
+    """
+    last_ns = max(wanted_ns, default=0)
+    before_ns = max((one.time_ns for one in asked if one.time_ns <= last_ns), default=0)
+    after_ns = min((one.time_ns for one in asked if one.time_ns > last_ns), default=last_ns)
+    return after_ns if 0 < after_ns - last_ns < min(last_ns - before_ns, _AHEAD_NS) else last_ns
 
 
 def _wanted(name: str, life: Life, pending: Sequence[Intent], intents: Sequence[Row], last_n: int | None) -> list[Row]:

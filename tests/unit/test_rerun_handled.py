@@ -7,12 +7,15 @@ from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from atrader.clock import NS_PER_S
 from atrader.market import Bar, Bars, Quotes, Tick
-from atrader.runtime.session_file import PassedOver
+from atrader.runtime.session_file import AskedPrice, PassedOver
 from atrader.strategy import BaseParameters, EventStrategy
+from manager.rerun.sessions import last_acted_ns
 from research.events.engine import EventEngine
 from research.events.plan import SeriesKey
 from research.rerun import Story, telling
@@ -110,3 +113,19 @@ def heard_by_a_listener(bars: Bars, times: list[int], last_quotes: list[int]) ->
     played = replace(played, step_ends=decided.tolist(), late={key: late})
     EventEngine(played, look_ahead=False, account_of=telling(story)).run()
     return strategy.heard
+
+
+@pytest.mark.parametrize(
+    ("wanted", "asked", "last"),
+    [
+        ([40, 100], [39, 99], 100),
+        ([40, 100], [41, 103], 103),  # the clock of the quotes is ahead
+        ([40, 100], [41, 98, 105], 100),  # the next one is another
+        ([100], [100 + 2 * NS_PER_S], 100),
+        ([], [5], 0),
+    ],
+)
+def test_a_run_goes_on_to_the_quote_at_which_the_last_thing_was_wanted(
+    wanted: list[int], asked: list[int], last: int
+) -> None:
+    assert last_acted_ns(wanted, [AskedPrice(time_ns, 1.0, 1.1) for time_ns in asked]) == last
