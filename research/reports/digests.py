@@ -41,7 +41,7 @@ def check_own(path: Path, summary: Mapping[str, Any]) -> None:
     """
     kept = summary.get(KEY)
     if kept is not None and kept.get(OWN) != own_digest(summary):
-        raise StoreError(f"{path}: was changed since it was written (its sha256 differs): {_REMEDY}")
+        raise _changed(path)
 
 
 def check_sizes(folder: Path, summary: Mapping[str, Any]) -> None:
@@ -56,7 +56,7 @@ def check_sizes(folder: Path, summary: Mapping[str, Any]) -> None:
         try:
             found = (folder / name).stat().st_size
         except OSError as error:
-            raise StoreError(f"{folder / name}: cannot be read: {error.strerror}; {_REMEDY}") from error
+            raise _unread(folder / name, error) from error
         if found != kept["bytes"]:
             how = "is cut off" if found < kept["bytes"] else "was changed since it was written"
             raise StoreError(f"{folder / name}: {how}, {found:,} of {kept['bytes']:,} bytes: {_REMEDY}")
@@ -75,10 +75,18 @@ def check_content(folder: Path, summary: Mapping[str, Any]) -> None:
         try:
             found = digest_of((folder / name).read_bytes())
         except OSError as error:
-            raise StoreError(f"{folder / name}: cannot be read: {error.strerror}; {_REMEDY}") from error
+            raise _unread(folder / name, error) from error
         if found != kept:
-            raise StoreError(f"{folder / name}: was changed since it was written (its sha256 differs): {_REMEDY}")
+            raise _changed(folder / name)
 
 
 def _files(summary: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return [(name, kept) for name, kept in summary.get(KEY, {}).items() if name != OWN]
+
+
+def _changed(path: Path) -> StoreError:
+    return StoreError(f"{path}: was changed since it was written (its sha256 differs): {_REMEDY}")
+
+
+def _unread(path: Path, error: OSError) -> StoreError:
+    return StoreError(f"{path}: cannot be read: {error.strerror}; {_REMEDY}")

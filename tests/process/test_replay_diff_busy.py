@@ -40,7 +40,8 @@ class Counting(EventStrategy):
         self.context.signal("bar", bar.close, quotes=state.get("quotes", 0), last=last, held=held)
 """
 
-# Acts on the first quote after a bar, and says at the next bar whether that was before it.
+# Acts on the first quote after a bar, and says at the next bar whether that was before it, and which quote it was; the
+# other one fails at some of these quotes after it wanted something.
 ACTING = """
 from decimal import Decimal
 
@@ -48,30 +49,8 @@ from atrader.strategy import EventStrategy
 
 
 class Acting(EventStrategy):
-    def on_tick(self, tick):
-        state, trades = self.context.state, self.context.trades()
-        if state.get("bars", 0) == state.get("acted", -1) or self.context.orders():
-            return
-        state["acted"] = state.get("bars", 0)
-        if trades:
-            self.context.close(trades[0].trade_id)
-        else:
-            self.context.order("buy", units=Decimal(1000))
+    fails = False
 
-    def on_bar(self, bar):
-        state = self.context.state
-        state["bars"] = int(state.get("bars", 0)) + 1
-        self.context.signal("bar", bar.close, acted=state.get("acted", -1), held=len(self.context.trades()))
-"""
-
-# The same, and fails at some of these quotes after it wanted something; says at the next bar which quote that was.
-FAILING = """
-from decimal import Decimal
-
-from atrader.strategy import EventStrategy
-
-
-class Failing(EventStrategy):
     def on_tick(self, tick):
         state, trades = self.context.state, self.context.trades()
         if state.get("bars", 0) == state.get("acted", -1) or self.context.orders():
@@ -81,13 +60,17 @@ class Failing(EventStrategy):
             self.context.close(trades[0].trade_id)
         else:
             self.context.order("buy", units=Decimal(1000))
-        if state["acted"] % 3 == 2:
+        if self.fails and state["acted"] % 3 == 2:
             raise ValueError("on purpose")
 
     def on_bar(self, bar):
-        state = self.context.state
+        state, held = self.context.state, len(self.context.trades())
         state["bars"] = int(state.get("bars", 0)) + 1
-        self.context.signal("bar", bar.close, bid=state.get("bid", 0.0), held=len(self.context.trades()))
+        self.context.signal("bar", bar.close, acted=state.get("acted", -1), bid=state.get("bid", 0.0), held=held)
+
+
+class Failing(Acting):
+    fails = True
 """
 
 
@@ -113,7 +96,7 @@ def wait_bars(fleet: Fleet, more: int) -> None:
 
 @pytest.mark.parametrize(
     ("name", "source", "keep_ticks"),
-    [("Counting", COUNTING, True), ("Acting", ACTING, True), ("Acting", ACTING, False), ("Failing", FAILING, False)],
+    [("Counting", COUNTING, True), ("Acting", ACTING, True), ("Acting", ACTING, False), ("Failing", ACTING, False)],
 )
 def test_a_worker_that_lagged_runs_again_with_the_quotes_it_handled_before_and_after_each_bar(
     make_fleet: MakeFleet, name: str, source: str, *, keep_ticks: bool
