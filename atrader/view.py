@@ -87,8 +87,7 @@ class View:
 
     def _end(self, key: str, version: int) -> None:
         self._ended[key] = version
-        if (
-            len(self._ended) > 2 * self._REMEMBERED
-        ):  # many at once: to find one, Python passes over all that went before
+        if len(self._ended) > 2 * self._REMEMBERED:
+            # Many at once: to find one, Python passes over all that went before.
             for oldest in list(islice(self._ended, self._REMEMBERED)):
                 del self._ended[oldest]

@@ -15,6 +15,7 @@ from sqlalchemy import JSON, Float, Integer
 
 from atrader.errors import StoreError
 from atrader.extras import imported
+from atrader.runtime.whole_file import sync
 from data_layer.store.history_schema import metadata
 
 _READ_BYTES: Final = 1 << 20
@@ -61,13 +62,13 @@ def write_rows(path: Path, table_name: str, rows: Sequence[Row]) -> int:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         files.write_table(arrow.table(columns), draft, compression="zstd")
-        _sync(draft)
+        sync(draft)
         wanted = [{column.name: row[column.name] for column in table.columns} for row in rows]
         if read_rows(draft, table_name) != wanted:
             raise StoreError(f"{draft} does not read back as it was written: nothing was deleted; is the disk sound?")
         crc32 = crc32_of(draft)
         os.replace(draft, path)
-        _sync(path.parent)
+        sync(path.parent)
     except OSError as error:
         with contextlib.suppress(OSError):
             draft.unlink()
@@ -120,11 +121,3 @@ def _packed(kind: Any, value: Any) -> Any:
 
 def _unpacked(kind: Any, value: Any) -> Any:
     return json.loads(value) if isinstance(kind, JSON) and value is not None else value
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from atrader.errors import ConfigError
+from atrader.runtime.whole_file import sync
 
 
 @contextmanager
@@ -54,8 +55,4 @@ def new_file(path: Path, *, force: bool = False) -> Iterator[IO[bytes]]:
             raise ConfigError(f"{path}: {error.strerror or error}") from error
     finally:
         draft.unlink(missing_ok=True)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    sync(path.parent)

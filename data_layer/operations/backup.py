@@ -14,6 +14,7 @@ from urllib.parse import quote
 from atrader.clock import SystemClock, iso_from_ns
 from atrader.configuration.home import Home
 from atrader.errors import ConfigError, StoreError
+from atrader.runtime.whole_file import sync
 from data_layer.archive.parquet import crc32_of
 from data_layer.store.market_sqlite import SqliteMarketReader
 from data_layer.store.schema import HISTORY, MARKET, Schema
@@ -76,7 +77,7 @@ def back_up(
         with errors_of(copy):
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
-            _sync(copy)
+            sync(copy)
         done += sizes.get(path, 0)
         progress(done, total, "copying the archive")
     return _finish(partial, target)
@@ -134,7 +135,7 @@ def _copy_store(source: Path, copy: Path, schema: Schema, copied: Callable[[int]
                 target.execute("PRAGMA journal_mode=DELETE")  # one whole file, without a log beside it
             finally:
                 target.close()
-            _sync(copy)
+            sync(copy)
     finally:
         db.close()
 
@@ -149,10 +150,10 @@ def _finish(partial: Path, target: Path) -> dict[str, Any]:
     }
     with errors_of(target):
         (partial / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-        _sync(partial / MANIFEST)
-        _sync(partial)
+        sync(partial / MANIFEST)
+        sync(partial)
         os.replace(partial, target)
-        _sync(target.parent)
+        sync(target.parent)
     return {"directory": str(target), **manifest}
 
 
@@ -169,11 +170,3 @@ def _require_room(directory: Path, needed: int, kept_free: int) -> None:
 def _size(path: Path) -> int:
     log = path.with_name(f"{path.name}-wal")
     return path.stat().st_size + (log.stat().st_size if log.exists() else 0)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from atrader.errors import StoreError
+from atrader.runtime.whole_file import sync
 
 _MANY: Final = 10_000  # folders of one name
 _PART: Final = ".part"
@@ -64,7 +65,7 @@ def new_folder(below: Path, name: str) -> Iterator[Draft]:
         raise
     finally:
         os.close(descriptor)
-    synced(below)
+    sync(below)
 
 
 def remove_left(below: Path) -> list[str]:
@@ -90,15 +91,6 @@ def remove_left(below: Path) -> list[str]:
 def is_left(place: Path) -> bool:
     """Tell whether a folder is one that was begun and not finished."""
     return _part_of(place).is_dir()
-
-
-def synced(folder: Path) -> None:
-    """Have the names in a folder on disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _made(below: Path, name: str) -> tuple[Draft, int]:

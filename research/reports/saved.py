@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from atrader.errors import ConfigError, StoreError
+from atrader.runtime.whole_file import sync
 from research.reports.digests import KEY, OWN, Digests, check_content, check_own, check_sizes, digest_of, own_digest
-from research.reports.drafts import is_left, new_folder, synced
+from research.reports.drafts import is_left, new_folder
 from research.reports.parquet import Columns, files_of
 from research.reports.trades import rows_of
 
@@ -164,7 +165,7 @@ def save(
             digests = {file: digest_of(data) for file, data in files.items()}
             whole = _whole({**plain, "files": [SUMMARY, *files], **folder_said}, digests)
             write_text(draft.folder / SUMMARY, json.dumps(whole, indent=2))
-            synced(draft.folder)
+            sync(draft.folder)
     except OSError as error:
         raise StoreError(f"{folder}: the result cannot be written: {error}") from error
     return Saved(draft.place, whole)
